@@ -1,0 +1,1 @@
+//! Approaches to transfer learning compared on one data set: summary, artifacts and zip.

@@ -1,0 +1,1 @@
+//! Scores for classification: predictions and labels in, scikit-learn's numbers out.

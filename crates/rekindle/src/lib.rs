@@ -1,0 +1,1 @@
+//! Transfer learning for text classification: the command line and the facade of the Rekindle crates.

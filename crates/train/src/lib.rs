@@ -1,0 +1,1 @@
+//! Transfer learning in Burn: freezing, AdamW, schedule, loop and evaluation, spoken as events.
