@@ -1,0 +1,204 @@
+//! The tensors of a checkpoint, in one safetensors file or in shards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use half::{bf16, f16};
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
+
+use crate::error::DistilBertError;
+use crate::mapping::Bytes;
+use crate::names;
+
+const WEIGHTS: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// An opened checkpoint: the names and shapes of its tensors, whose values are read on demand.
+pub struct Checkpoint {
+    files: Vec<(PathBuf, Bytes)>,
+    tensors: BTreeMap<String, Entry>,
+}
+
+struct Entry {
+    /// The name in the file, which may be an old one.
+    name: String,
+    file: usize,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    start: usize,
+    end: usize,
+}
+
+#[derive(Deserialize)]
+struct ShardIndex {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// Opens `model.safetensors` in `folder`, or the shards that `model.safetensors.index.json` lists.
+    ///
+    /// # Errors
+    /// When neither is there, a file is cut off or not safetensors, or the index names a file outside the folder or
+    /// a tensor that its shard does not hold.
+    pub fn open(folder: &Path) -> Result<Self, DistilBertError> {
+        let (single, index) = (folder.join(WEIGHTS), folder.join(INDEX));
+        if single.is_file() {
+            return Self::from_files(vec![single]);
+        }
+        if !index.is_file() {
+            let expected = "model.safetensors (nor model.safetensors.index.json)";
+            return Err(DistilBertError::MissingFile { folder: folder.into(), expected });
+        }
+        let bytes = std::fs::read(&index).map_err(|source| DistilBertError::Io { path: index.clone(), source })?;
+        let parsed: ShardIndex =
+            serde_json::from_slice(&bytes).map_err(|source| DistilBertError::Json { path: index.clone(), source })?;
+        let refuse = |reason| DistilBertError::Index { path: index.clone(), reason };
+        let shards: BTreeSet<&String> = parsed.weight_map.values().collect();
+        if let Some(outside) = shards.iter().find(|shard| Path::new(shard).file_name() != Some(shard.as_ref())) {
+            return Err(refuse(format!("shard `{outside}` is not a plain file name")));
+        }
+        let checkpoint = Self::from_files(shards.iter().map(|shard| folder.join(shard)).collect())?;
+        for (tensor, shard) in &parsed.weight_map {
+            let held = checkpoint.tensors.get(&names::canonical(tensor)).map(|entry| &checkpoint.files[entry.file].0);
+            if held != Some(&folder.join(shard)) {
+                return Err(refuse(format!("tensor `{tensor}` is not in `{shard}`")));
+            }
+        }
+        Ok(checkpoint)
+    }
+
+    /// A checkpoint that is compiled into the program; `name` stands for its path in error messages.
+    ///
+    /// # Errors
+    /// When the bytes are not a whole safetensors file.
+    pub fn from_bytes(name: &str, bytes: &'static [u8]) -> Result<Self, DistilBertError> {
+        let mut checkpoint = Self::empty();
+        checkpoint.add(name.into(), Bytes::Static(bytes))?;
+        Ok(checkpoint)
+    }
+
+    /// A checkpoint without tensors: a model loaded from it is fresh from its seed.
+    pub fn empty() -> Self {
+        Self { files: Vec::new(), tensors: BTreeMap::new() }
+    }
+
+    fn from_files(paths: Vec<PathBuf>) -> Result<Self, DistilBertError> {
+        let mut checkpoint = Self::empty();
+        for path in paths {
+            let bytes = Bytes::map(&path).map_err(|source| DistilBertError::Io { path: path.clone(), source })?;
+            checkpoint.add(path, bytes)?;
+        }
+        Ok(checkpoint)
+    }
+
+    fn add(&mut self, path: PathBuf, bytes: Bytes) -> Result<(), DistilBertError> {
+        let refuse = |reason: String| DistilBertError::Safetensors { path: path.clone(), reason };
+        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| refuse(error.to_string()))?;
+        let data = size_of::<u64>() + header;
+        for (name, info) in metadata.tensors() {
+            let (start, end) = (data + info.data_offsets.0, data + info.data_offsets.1);
+            if end > bytes.len() {
+                let reason = format!("tensor `{name}` ends at byte {end}, the file at {}; is it cut off?", bytes.len());
+                return Err(refuse(reason));
+            }
+            let entry = Entry {
+                name: name.clone(),
+                file: self.files.len(),
+                dtype: info.dtype,
+                shape: info.shape.clone(),
+                start,
+                end,
+            };
+            if let Some(twin) = self.tensors.insert(names::canonical(&name), entry) {
+                return Err(refuse(format!("tensors `{name}` and `{}` are the same parameter", twin.name)));
+            }
+        }
+        self.files.push((path, bytes));
+        Ok(())
+    }
+
+    /// The files, in the order in which they were opened.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// The whole bytes of each file, for a checksum.
+    pub fn contents(&self) -> impl Iterator<Item = &[u8]> {
+        self.files.iter().map(|(_, bytes)| &bytes[..])
+    }
+
+    /// Whether there is no tensor at all.
+    pub fn is_empty(&self) -> bool {
+        self.tensors.is_empty()
+    }
+
+    /// Today's names of all tensors, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// The name under which the file holds the tensor that is called `name` today.
+    pub(crate) fn name_in_file(&self, name: &str) -> Option<&str> {
+        self.tensors.get(name).map(|entry| entry.name.as_str())
+    }
+
+    /// The shape of a tensor as it is stored.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|entry| entry.shape.as_slice())
+    }
+
+    /// The path of the file that holds a tensor, or of the first file.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        let file = self.tensors.get(name).map_or(0, |entry| entry.file);
+        self.files.get(file).map(|(path, _)| path.clone()).unwrap_or_default()
+    }
+
+    /// Reads a tensor as f32, row-major; with `transpose`, the transpose of a matrix.
+    ///
+    /// # Errors
+    /// When the tensor is stored in a type that holds no weights, or holds a value that is not finite.
+    pub(crate) fn read(&self, name: &str, transpose: bool) -> Result<Option<Vec<f32>>, DistilBertError> {
+        let Some(entry) = self.tensors.get(name) else { return Ok(None) };
+        let (path, bytes) = &self.files[entry.file];
+        let bytes = &bytes[entry.start..entry.end];
+        let columns = if transpose { entry.shape.last().copied() } else { None };
+        let values = match entry.dtype {
+            Dtype::F32 => decode::<4>(bytes, columns, f32::from_le_bytes),
+            Dtype::F16 => decode::<2>(bytes, columns, |b| f16::from_le_bytes(b).to_f32()),
+            Dtype::BF16 => decode::<2>(bytes, columns, |b| bf16::from_le_bytes(b).to_f32()),
+            Dtype::F64 => decode::<8>(bytes, columns, |b| f64::from_le_bytes(b) as f32),
+            other => {
+                let (tensor, dtype) = (entry.name.clone(), format!("{other:?}"));
+                return Err(DistilBertError::Dtype { path: path.clone(), tensor, dtype });
+            }
+        };
+        if values.iter().fold(true, |finite, value| finite & value.is_finite()) {
+            Ok(Some(values))
+        } else {
+            Err(DistilBertError::NotFinite { path: path.clone(), tensor: entry.name.clone() })
+        }
+    }
+}
+
+/// Little-endian elements of `N` bytes to f32; with `columns`, of a matrix of so many, transposed.
+fn decode<const N: usize>(bytes: &[u8], columns: Option<usize>, value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    let (elements, _) = bytes.as_chunks::<N>();
+    let Some(columns) = columns.filter(|&columns| columns > 0) else {
+        return elements.iter().map(|&element| value(element)).collect();
+    };
+    // In blocks, so that both sides stay in the cache.
+    const BLOCK: usize = 32;
+    let rows = elements.len() / columns;
+    let mut transposed = vec![0.0; elements.len()];
+    for top in (0..rows).step_by(BLOCK) {
+        for left in (0..columns).step_by(BLOCK) {
+            for column in left..(left + BLOCK).min(columns) {
+                for row in top..(top + BLOCK).min(rows) {
+                    transposed[column * rows + row] = value(elements[row * columns + column]);
+                }
+            }
+        }
+    }
+    transposed
+}

@@ -1,0 +1,209 @@
+//! `config.json`, as transformers writes it for DistilBERT.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::DistilBertError;
+
+/// The non-linearity inside the feed-forward block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Activation {
+    /// The exact Gaussian error linear unit, by erf.
+    Gelu,
+    /// The rectifier.
+    Relu,
+}
+
+/// The shape of a DistilBERT and the rates of its dropouts.
+///
+/// Field names and defaults are those of transformers' `DistilBertConfig`; the defaults are distilbert-base-uncased.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DistilBertConfig {
+    /// Entries of the word table. Default 30,522.
+    pub vocab_size: usize,
+    /// The longest sentence in tokens. Default 512.
+    pub max_position_embeddings: usize,
+    /// Whether the position table starts as sines and cosines, and stays untrained. Default false.
+    pub sinusoidal_pos_embds: bool,
+    /// Transformer layers. Default 6.
+    pub n_layers: usize,
+    /// Attention heads; they divide `dim`. Default 12.
+    pub n_heads: usize,
+    /// Width of the hidden states. Default 768.
+    pub dim: usize,
+    /// Width of the feed-forward block. Default 3,072.
+    pub hidden_dim: usize,
+    /// Dropout on the embeddings and at the end of each feed-forward block. Default 0.1.
+    pub dropout: f64,
+    /// Dropout on the attention probabilities. Default 0.1.
+    pub attention_dropout: f64,
+    /// Non-linearity of the feed-forward block. Default gelu.
+    pub activation: Activation,
+    /// Standard deviation of fresh weights. Default 0.02.
+    pub initializer_range: f64,
+    /// Dropout before the classifier. Default 0.2.
+    pub seq_classif_dropout: f64,
+    /// Dropout of the question-answering head, which this crate has not; kept for the way back. Default 0.1.
+    pub qa_dropout: f64,
+    /// The id of `[PAD]`. Default 0.
+    pub pad_token_id: u32,
+    /// Class names by their index, as strings of numbers. Default `LABEL_0`, `LABEL_1`.
+    pub id2label: BTreeMap<String, String>,
+}
+
+impl Default for DistilBertConfig {
+    fn default() -> Self {
+        Self {
+            vocab_size: 30_522,
+            max_position_embeddings: 512,
+            sinusoidal_pos_embds: false,
+            n_layers: 6,
+            n_heads: 12,
+            dim: 768,
+            hidden_dim: 3_072,
+            dropout: 0.1,
+            attention_dropout: 0.1,
+            activation: Activation::Gelu,
+            initializer_range: 0.02,
+            seq_classif_dropout: 0.2,
+            qa_dropout: 0.1,
+            pad_token_id: 0,
+            id2label: label_names(["LABEL_0", "LABEL_1"]),
+        }
+    }
+}
+
+fn label_names<S: Into<String>>(labels: impl IntoIterator<Item = S>) -> BTreeMap<String, String> {
+    labels.into_iter().enumerate().map(|(index, label)| (index.to_string(), label.into())).collect()
+}
+
+impl DistilBertConfig {
+    /// Reads `config.json` in `folder`.
+    ///
+    /// # Errors
+    /// When the file is absent or not JSON, when `model_type` is another model's, or when a field that the model
+    /// depends on holds a value that it cannot obey.
+    pub fn from_folder(folder: &Path) -> Result<Self, DistilBertError> {
+        let path = folder.join("config.json");
+        if folder.is_dir() && !path.is_file() {
+            return Err(DistilBertError::MissingFile { folder: folder.into(), expected: "config.json" });
+        }
+        let bytes = std::fs::read(&path).map_err(|source| DistilBertError::Io { path: path.clone(), source })?;
+        Self::from_json(&bytes, &path)
+    }
+
+    /// Reads the text of a `config.json`; `path` is for error messages only.
+    ///
+    /// # Errors
+    /// As [`from_folder`](Self::from_folder).
+    pub fn from_json(json: &[u8], path: &Path) -> Result<Self, DistilBertError> {
+        let refuse =
+            |field: &str, reason: String| DistilBertError::Config { path: path.into(), field: field.into(), reason };
+        let mut fields: Map<String, Value> =
+            serde_json::from_slice(json).map_err(|source| DistilBertError::Json { path: path.into(), source })?;
+        match fields.get("model_type") {
+            Some(Value::String(kind)) if kind == "distilbert" => {}
+            Some(other) => return Err(refuse("model_type", format!("{other} is not \"distilbert\""))),
+            None => return Err(refuse("model_type", "absent; \"distilbert\" is expected".into())),
+        }
+        if fields.get("problem_type").is_some_and(|kind| !kind.is_null() && kind != "single_label_classification") {
+            return Err(refuse(
+                "problem_type",
+                format!("{} is not supported; single_label_classification is", fields["problem_type"]),
+            ));
+        }
+        if let Some(activation) = fields.get("activation").filter(|name| *name != "gelu" && *name != "relu") {
+            return Err(refuse("activation", format!("{activation} is not supported; \"gelu\" and \"relu\" are")));
+        }
+        if let (Some(count), false) =
+            (fields.get("num_labels").and_then(Value::as_u64), fields.contains_key("id2label"))
+        {
+            let names = (0..count.min(1 << 20)).map(|index| Value::from(format!("LABEL_{index}")));
+            let names = names.enumerate().map(|(index, name)| (index.to_string(), name)).collect();
+            fields.insert("id2label".into(), Value::Object(names));
+        }
+        // Field by field, so that an error names its field.
+        for (field, value) in &fields {
+            let alone = Value::Object(Map::from_iter([(field.clone(), value.clone())]));
+            serde_json::from_value::<Self>(alone).map_err(|error| refuse(field, error.to_string()))?;
+        }
+        let config: Self =
+            serde_json::from_value(Value::Object(fields)).map_err(|error| refuse("config", error.to_string()))?;
+        config.validate().map_err(|(field, reason)| refuse(field, reason))?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<(), (&'static str, String)> {
+        for (field, value) in [
+            ("vocab_size", self.vocab_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+            ("n_layers", self.n_layers),
+            ("n_heads", self.n_heads),
+            ("dim", self.dim),
+            ("hidden_dim", self.hidden_dim),
+        ] {
+            if value == 0 {
+                return Err((field, "must be at least 1".into()));
+            }
+        }
+        if !self.dim.is_multiple_of(self.n_heads) {
+            return Err(("n_heads", format!("{} heads do not divide dim {}", self.n_heads, self.dim)));
+        }
+        for (field, rate) in [
+            ("dropout", self.dropout),
+            ("attention_dropout", self.attention_dropout),
+            ("seq_classif_dropout", self.seq_classif_dropout),
+        ] {
+            if !(0.0..1.0).contains(&rate) {
+                return Err((field, format!("{rate} is not in [0, 1)")));
+            }
+        }
+        if !(self.initializer_range.is_finite() && self.initializer_range > 0.0) {
+            return Err(("initializer_range", format!("{} is not a positive number", self.initializer_range)));
+        }
+        if (0..self.id2label.len()).any(|index| !self.id2label.contains_key(&index.to_string())) {
+            return Err(("id2label", format!("its keys are not 0 to {}", self.id2label.len().saturating_sub(1))));
+        }
+        if self.id2label.is_empty() {
+            return Err(("id2label", "names no class".into()));
+        }
+        Ok(())
+    }
+
+    /// The number of classes, the length of `id2label`.
+    pub fn num_labels(&self) -> usize {
+        self.id2label.len()
+    }
+
+    /// The class names in the order of the logits.
+    pub fn labels(&self) -> Vec<String> {
+        (0..self.num_labels()).filter_map(|index| self.id2label.get(&index.to_string()).cloned()).collect()
+    }
+
+    /// The same model for other classes, named in the order of the logits.
+    pub fn with_labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
+        self.id2label = label_names(labels);
+        self
+    }
+
+    /// The text of a `config.json` that `AutoModelForSequenceClassification` opens.
+    pub fn to_json(&self) -> String {
+        let label2id: Map<String, Value> =
+            self.labels().into_iter().enumerate().map(|(index, label)| (label, Value::from(index))).collect();
+        let mut fields = match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        fields.insert("label2id".into(), Value::Object(label2id));
+        fields.insert("architectures".into(), Value::from(vec!["DistilBertForSequenceClassification"]));
+        fields.insert("model_type".into(), Value::from("distilbert"));
+        fields.insert("tie_weights_".into(), Value::from(true));
+        format!("{:#}\n", Value::Object(fields))
+    }
+}

@@ -1,0 +1,140 @@
+//! What the model reads: sentences of token ids, laid end to end.
+
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+
+use crate::config::DistilBertConfig;
+use crate::error::DistilBertError;
+
+/// A batch of sentences on a device, laid end to end without padding between them.
+///
+/// Everything that works row by row (products, LayerNorm, GELU) sees only real tokens; attention alone needs a
+/// rectangle, and gathers one of `[sentences, longest]` for itself. Rows that a caller padded are tokens like others,
+/// masked where `attention_mask` is 0: a batch in which every row is padded to one length is the classic layout.
+#[derive(Clone, Debug)]
+pub struct TokenBatch {
+    /// Word of each token, `[tokens]`.
+    pub(crate) input_ids: Tensor<1, Int>,
+    /// Position of each token in its sentence, `[tokens]`.
+    pub(crate) positions: Tensor<1, Int>,
+    /// Row of each sentence's first token, `[sentences]`.
+    pub(crate) first: Tensor<1, Int>,
+    /// Where attention finds its rectangle; `None` when all sentences are equally long.
+    pub(crate) ragged: Option<Ragged>,
+    /// True where attention must not look, `[sentences, 1, 1, longest]`; `None` when it may look everywhere.
+    pub(crate) masked: Option<Tensor<4, Bool>>,
+    sentences: usize,
+    longest: usize,
+    tokens: usize,
+}
+
+/// The way from rows to the rectangle and back.
+#[derive(Clone, Debug)]
+pub(crate) struct Ragged {
+    /// Row of each cell, `[sentences * longest]`; the cells behind a sentence's end repeat its first row, and are masked.
+    pub(crate) cells: Tensor<1, Int>,
+    /// Cell of each row, `[tokens]`.
+    pub(crate) rows: Tensor<1, Int>,
+}
+
+impl TokenBatch {
+    /// Lays a batch out for the model of `config`.
+    ///
+    /// `input_ids` and `attention_mask` (1 or 0) hold all sentences end to end, sentence `i` from `offsets[i]` to
+    /// `offsets[i + 1]`.
+    ///
+    /// # Errors
+    /// When the lengths disagree, a sentence is empty, attends to nothing or is longer than the position table, or an
+    /// id is not in the word table.
+    pub fn new(
+        input_ids: &[u32],
+        attention_mask: &[u8],
+        offsets: &[usize],
+        config: &DistilBertConfig,
+        device: &Device,
+    ) -> Result<Self, DistilBertError> {
+        check(input_ids, attention_mask, offsets, config)?;
+        let sentences = offsets.len() - 1;
+        let tokens = input_ids.len();
+        let lengths = || offsets.windows(2).map(|pair| pair[1] - pair[0]);
+        let longest = lengths().max().unwrap_or(0);
+
+        let mut cells = Vec::with_capacity(sentences * longest);
+        let mut rows = Vec::with_capacity(tokens);
+        let mut masked = Vec::with_capacity(sentences * longest);
+        for (sentence, length) in lengths().enumerate() {
+            let start = offsets[sentence];
+            for position in 0..longest {
+                let inside = position < length;
+                cells.push(if inside { start + position } else { start } as i32);
+                masked.push(!inside || attention_mask[start + position] == 0);
+            }
+            rows.extend((0..length).map(|position| (sentence * longest + position) as i32));
+        }
+        let ints = |values: Vec<i32>| {
+            let length = values.len();
+            Tensor::<1, Int>::from_data(TensorData::new(values, [length]), device)
+        };
+        let any_masked = masked.contains(&true);
+        Ok(Self {
+            input_ids: ints(input_ids.iter().map(|&id| id as i32).collect()),
+            positions: ints(lengths().flat_map(|length| 0..length as i32).collect()),
+            first: ints(offsets[..sentences].iter().map(|&start| start as i32).collect()),
+            ragged: (tokens != sentences * longest).then(|| Ragged { cells: ints(cells), rows: ints(rows) }),
+            masked: any_masked.then(|| Tensor::from_data(TensorData::new(masked, [sentences, 1, 1, longest]), device)),
+            sentences,
+            longest,
+            tokens,
+        })
+    }
+
+    /// The number of sentences.
+    pub fn sentences(&self) -> usize {
+        self.sentences
+    }
+
+    /// The number of tokens of the longest sentence.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// The number of tokens, all sentences together.
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+}
+
+fn check(
+    input_ids: &[u32],
+    attention_mask: &[u8],
+    offsets: &[usize],
+    config: &DistilBertConfig,
+) -> Result<(), DistilBertError> {
+    let refuse = |sentence, reason| Err(DistilBertError::Input { sentence, reason });
+    if offsets.len() < 2
+        || offsets[0] != 0
+        || offsets.last() != Some(&input_ids.len())
+        || attention_mask.len() != input_ids.len()
+    {
+        let (ids, mask) = (input_ids.len(), attention_mask.len());
+        return refuse(0, format!("{ids} ids, a mask of {mask} and offsets {offsets:?} do not belong together"));
+    }
+    for (sentence, pair) in offsets.windows(2).enumerate() {
+        let (start, end) = (pair[0], pair[1]);
+        if end <= start || end > input_ids.len() {
+            return refuse(sentence, format!("holds no token (offsets {start} to {end})"));
+        }
+        if end - start > config.max_position_embeddings {
+            return refuse(
+                sentence,
+                format!("{} tokens; the position table has {}", end - start, config.max_position_embeddings),
+            );
+        }
+        if attention_mask[start..end].iter().all(|&attend| attend == 0) {
+            return refuse(sentence, "its attention mask is 0 everywhere".into());
+        }
+        if let Some(id) = input_ids[start..end].iter().find(|&&id| id as usize >= config.vocab_size) {
+            return refuse(sentence, format!("token id {id}; the word table has {} entries", config.vocab_size));
+        }
+    }
+    Ok(())
+}
