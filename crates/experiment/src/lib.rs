@@ -1,1 +1,20 @@
-//! Approaches to transfer learning compared on one data set: summary, artifacts and zip.
+//! Approaches to transfer learning, compared on one data set.
+//!
+//! A [`PretrainedModel`] is opened from a folder or from the program itself. An [`Experiment`] trains every
+//! [`Approach`] from the same weights on the same sentences, and says what happens as [`Progress`]. Its [`Outcome`]
+//! holds [`Results`], which an [`Output`] writes as `tl_results.csv`, `history.csv`, `results.json` and a zip of them.
+#![deny(missing_docs)]
+
+mod approach;
+mod artifacts;
+mod error;
+mod model;
+mod results;
+mod run;
+
+pub use approach::Approach;
+pub use artifacts::Output;
+pub use error::ExperimentError;
+pub use model::{EmbeddedModel, PretrainedModel, Source};
+pub use results::{ApproachRecord, ArgumentsRecord, DataRecord, ModelRecord, Results};
+pub use run::{Experiment, Outcome, Progress};

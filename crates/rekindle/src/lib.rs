@@ -1,1 +1,17 @@
-//! Transfer learning for text classification: the command line and the facade of the Rekindle crates.
+//! Transfer learning for text classification, from a DistilBERT checkpoint to a compared, packed result.
+//!
+//! This package is the command `rekindle` and, as a library, the facade of the crates beneath it:
+//! [`data`] and [`tokenizer`] turn files into token ids, [`distilbert`] is the model, [`train`] trains it, [`metrics`]
+//! scores it, and [`experiment`] compares approaches and writes what came of it. [`hub`] finds checkpoints, and
+//! [`embedded`] is the one that is always there.
+#![deny(missing_docs)]
+
+pub mod embedded;
+pub mod hub;
+
+pub use rekindle_data as data;
+pub use rekindle_distilbert as distilbert;
+pub use rekindle_experiment as experiment;
+pub use rekindle_metrics as metrics;
+pub use rekindle_tokenizer as tokenizer;
+pub use rekindle_train as train;

@@ -1,1 +1,25 @@
-//! Transfer learning in Burn: freezing, AdamW, schedule, loop and evaluation, spoken as events.
+//! Transfer learning in Burn: which parameters learn, how, and what came of it.
+//!
+//! [`Trainable`] says which part of a model is trained, [`TrainingArguments`] how, under the names of transformers.
+//! [`train`] runs the loop over an [`EncodedDataset`] and speaks in [`Event`]s: it prints nothing and writes nothing.
+//! [`evaluate`] turns a model and a data set into logits, loss and scores.
+#![deny(missing_docs)]
+
+mod arguments;
+mod dataset;
+mod error;
+mod evaluate;
+mod event;
+mod optimizer;
+mod plan;
+pub mod schedule;
+mod trainer;
+
+pub use arguments::TrainingArguments;
+pub use dataset::EncodedDataset;
+pub use error::TrainError;
+pub use evaluate::{Evaluation, evaluate};
+pub use event::{EpochRecord, Event, StepRecord};
+pub use optimizer::AdamW;
+pub use plan::Trainable;
+pub use trainer::{Trained, train};

@@ -1,0 +1,72 @@
+//! The errors of this crate.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// What can stop an experiment.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ExperimentError {
+    /// An approach that is not known.
+    #[error("unknown approach `{name}`; there are feature-extraction and last-layer")]
+    UnknownApproach {
+        /// The name given.
+        name: String,
+    },
+    /// An approach given twice.
+    #[error("approach `{name}` is given twice")]
+    RepeatedApproach {
+        /// The name given.
+        name: String,
+    },
+    /// Sentences may be longer than the model's position table.
+    #[error("max length {max_length} is more than the {positions} positions of the model")]
+    MaxLength {
+        /// Tokens a sentence.
+        max_length: usize,
+        /// `max_position_embeddings`.
+        positions: usize,
+    },
+    /// The tokenizer knows more words than the model.
+    #[error("the tokenizer has {tokenizer} entries, the model's word table {model}: they do not belong together")]
+    Vocabulary {
+        /// Entries of the tokenizer.
+        tokenizer: usize,
+        /// `vocab_size`.
+        model: usize,
+    },
+    /// Reading or writing failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// The output cannot be a folder of artifacts.
+    #[error("output {path}: {reason}")]
+    Output {
+        /// The output folder.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The data set.
+    #[error(transparent)]
+    Data(#[from] rekindle_data::DataError),
+    /// The tokenizer.
+    #[error(transparent)]
+    Tokenizer(#[from] rekindle_tokenizer::TokenizerError),
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] rekindle_distilbert::DistilBertError),
+    /// Training; `approach` says which.
+    #[error("{approach}: {source}")]
+    Train {
+        /// The approach's name.
+        approach: String,
+        /// What stopped it.
+        source: rekindle_train::TrainError,
+    },
+}

@@ -1,0 +1,112 @@
+//! A pretrained model with its tokenizer, from a folder or from the program itself.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, LoadReport};
+use rekindle_tokenizer::Tokenizer;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::ExperimentError;
+
+/// Where a model came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The Hugging Face hub, or its cache.
+    Hub,
+    /// A folder.
+    Folder,
+    /// The program itself.
+    Embedded,
+}
+
+/// A checkpoint that is compiled into a program.
+#[derive(Clone, Copy, Debug)]
+pub struct EmbeddedModel {
+    /// Its name in every artifact.
+    pub id: &'static str,
+    /// `config.json`.
+    pub config: &'static [u8],
+    /// `model.safetensors`.
+    pub weights: &'static [u8],
+    /// `tokenizer.json`.
+    pub tokenizer: &'static [u8],
+}
+
+/// An opened checkpoint and its tokenizer, before any weight is read.
+pub struct PretrainedModel {
+    /// The name in every artifact: a hub id, a folder, or the embedded model's.
+    pub id: String,
+    /// Where it came from.
+    pub source: Source,
+    /// Its configuration, with the classes of the checkpoint.
+    pub config: DistilBertConfig,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// Its tensors.
+    pub checkpoint: Arc<Checkpoint>,
+}
+
+impl PretrainedModel {
+    /// Opens `config.json`, the weights and the tokenizer in `folder`.
+    ///
+    /// # Errors
+    /// When one of them is absent or broken, or tokenizer and model do not belong together.
+    pub fn from_folder(folder: &Path, id: &str, source: Source) -> Result<Self, ExperimentError> {
+        if !folder.is_dir() {
+            let kind = if folder.exists() { std::io::ErrorKind::NotADirectory } else { std::io::ErrorKind::NotFound };
+            return Err(ExperimentError::Io { path: folder.into(), source: kind.into() });
+        }
+        let config = DistilBertConfig::from_folder(folder)?;
+        let checkpoint = Checkpoint::open(folder)?;
+        Self::new(id, source, config, Tokenizer::from_folder(folder)?, checkpoint)
+    }
+
+    /// Opens the checkpoint that is compiled into the program.
+    ///
+    /// # Errors
+    /// As [`from_folder`](Self::from_folder).
+    pub fn embedded(model: EmbeddedModel) -> Result<Self, ExperimentError> {
+        let config = DistilBertConfig::from_json(model.config, Path::new("embedded/config.json"))?;
+        let checkpoint = Checkpoint::from_bytes("embedded/model.safetensors", model.weights)?;
+        Self::new(model.id, Source::Embedded, config, Tokenizer::from_json_bytes(model.tokenizer)?, checkpoint)
+    }
+
+    fn new(
+        id: &str,
+        source: Source,
+        config: DistilBertConfig,
+        tokenizer: Tokenizer,
+        checkpoint: Checkpoint,
+    ) -> Result<Self, ExperimentError> {
+        let (entries, words) = (tokenizer.vocab_size(), config.vocab_size);
+        if entries > words {
+            return Err(ExperimentError::Vocabulary { tokenizer: entries, model: words });
+        }
+        Ok(Self { id: id.into(), source, config, tokenizer, checkpoint: Arc::new(checkpoint) })
+    }
+
+    /// Reads the weights, with a head for `classes`.
+    ///
+    /// # Errors
+    /// As [`DistilBertConfig::load`].
+    pub fn load(
+        &self,
+        classes: &[String],
+        seed: u64,
+        device: &Device,
+    ) -> Result<(DistilBertConfig, DistilBertForSequenceClassification, LoadReport), ExperimentError> {
+        let config = self.config.clone().with_labels(classes);
+        let (model, report) = config.load(&self.checkpoint, seed, device)?;
+        Ok((config, model, report))
+    }
+}
+
+/// The SHA-256 of all weights files, one after the other, in hexadecimal.
+pub(crate) fn sha256(checkpoint: &Checkpoint) -> String {
+    let digest = checkpoint.contents().fold(Sha256::new(), |hash, bytes| hash.chain_update(bytes)).finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,165 @@
+//! What a person sees: live on a terminal, plain lines in a pipe.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use anstream::{eprintln, println};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rekindle::hub::Download;
+use rekindle_experiment::{Progress, Results};
+use rekindle_train::{Event, StepRecord};
+
+use crate::text::{report_table, summary_table, thousands};
+
+/// How much is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// The summary and warnings.
+    Quiet,
+    /// Also what happens.
+    Normal,
+    /// Also every step.
+    Verbose,
+}
+
+/// Where no bar is drawn, at most one line of progress in this time.
+const LINE_EVERY: Duration = Duration::from_secs(2);
+
+/// Prints to standard output what a person may want to keep; bars and warnings go to standard error.
+pub struct Display {
+    verbosity: Verbosity,
+    bar: Option<ProgressBar>,
+    live: bool,
+    steps: usize,
+    began: Instant,
+    last_line: Instant,
+}
+
+impl Display {
+    pub fn new(verbosity: Verbosity) -> Self {
+        let live = std::io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
+        Self { verbosity, bar: None, live, steps: 0, began: Instant::now(), last_line: Instant::now() }
+    }
+
+    /// A line of the report.
+    pub fn line(&self, text: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            match &self.bar {
+                Some(bar) => bar.suspend(|| println!("{text}")),
+                None => println!("{text}"),
+            }
+        }
+    }
+
+    /// Something that must not be missed, also when quiet.
+    pub fn warn(&self, text: &str) {
+        let print = || eprintln!("\x1b[1;33mwarning:\x1b[0m {text}");
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// The end result, also when quiet.
+    pub fn summary(&self, results: &Results) {
+        println!("{}", summary_table(results));
+    }
+
+    /// A file of the hub on its way.
+    pub fn download(&mut self, download: &Download) {
+        if !self.live {
+            if download.done_bytes == 0 {
+                self.line(&format!("downloading {} ({} bytes)", download.file, thousands(download.total_bytes as usize)));
+            }
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| bar("{msg:24} {bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left"));
+        bar.set_length(download.total_bytes);
+        bar.set_position(download.done_bytes);
+        bar.set_message(download.file.clone());
+        if download.done_bytes >= download.total_bytes {
+            self.clear();
+        }
+    }
+
+    /// Something happened in the experiment.
+    pub fn progress(&mut self, progress: &Progress<'_>) {
+        match progress {
+            Progress::Loaded { report } => report_table(report).iter().for_each(|line| self.line(line)),
+            Progress::Approach { approach, trainable, total } => {
+                let share = 100.0 * *trainable as f64 / *total as f64;
+                let (trainable, total) = (thousands(*trainable), thousands(*total));
+                self.line(&format!("\n{}\n  trainable parameters {trainable} of {total} ({share:.2} %)", approach.name));
+            }
+            Progress::Training(event) => self.training(event),
+            Progress::Done(record) => {
+                self.clear();
+                self.line(&format!("  trained in {:.2} s, evaluated in {:.2} s", record.train_seconds, record.eval_seconds));
+                if record.f1_undefined {
+                    self.warn(&format!("{}: F1 is not defined (a class was never predicted or never occurs); set to 0 there", record.approach));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn training(&mut self, event: &Event) {
+        match event {
+            Event::Begin { steps, .. } => {
+                self.steps = *steps;
+                self.began = Instant::now();
+                self.last_line = self.began;
+                if self.live {
+                    let style = "  {bar:32} {pos}/{len} steps  {msg}  {eta} left";
+                    let bar = bar(style);
+                    bar.set_length(*steps as u64);
+                    self.bar = Some(bar);
+                }
+            }
+            Event::Step(step) => self.step(step),
+            Event::Evaluating { done, total } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message(format!("evaluating {done}/{total}"));
+                }
+            }
+            Event::Epoch(epoch) => self.line(&format!(
+                "  epoch {}  train loss {:.6}  eval loss {:.6}  accuracy {:.4}  F1 {:.4}",
+                epoch.epoch, epoch.train_loss, epoch.eval_loss, epoch.accuracy, epoch.f1
+            )),
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, step: &StepRecord) {
+        let numbers = format!("loss {:.4}  grad norm {:.3}  rate {:.2e}", step.loss, step.grad_norm, step.learning_rate);
+        if let Some(bar) = &self.bar {
+            bar.set_position(step.step as u64);
+            bar.set_message(numbers.clone());
+        }
+        let due = !self.live && self.last_line.elapsed() >= LINE_EVERY;
+        if self.verbosity == Verbosity::Verbose || due {
+            let left = self.began.elapsed().as_secs_f64() / step.step as f64 * (self.steps - step.step) as f64;
+            self.line(&format!("  step {}/{}  {numbers}  {left:.0} s left", step.step, self.steps));
+            self.last_line = Instant::now();
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+fn bar(template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_style(style.progress_chars("━╸ "));
+    bar
+}

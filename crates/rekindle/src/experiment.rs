@@ -1,0 +1,97 @@
+//! `rekindle experiment`.
+
+use std::time::Instant;
+
+use rekindle_data::{Dataset, ReadOptions, train_test_split, twelve_sentences};
+use rekindle_experiment::{Experiment, Output, PretrainedModel, Source};
+use rekindle_train::TrainingArguments;
+
+use crate::cli::ExperimentArgs;
+use crate::display::{Display, Verbosity};
+use crate::model::{self, Found};
+
+/// Runs the command.
+///
+/// # Errors
+/// Anything that stops it, as a sentence for the user; nothing of an earlier output is then changed.
+pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
+    let verbosity = match (args.quiet, args.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    let mut display = Display::new(verbosity);
+    let device = args.backend.device()?;
+    let output = Output::prepare(&args.output)?;
+    let (train, test) = data(args)?;
+    let Found { model, substituted } =
+        model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
+    if let Some(reason) = &substituted {
+        display.warn(&format!(
+            "{reason}\n         The small embedded model `{}` stands in for distilbert-base-uncased. Its weights are random:\n         \
+             the run shows that everything works, not what transfer learning can do.",
+            model.id
+        ));
+    }
+    describe(&display, &model, &train, &test, args);
+
+    let experiment = Experiment {
+        approaches: args.approaches.0.clone(),
+        max_length: args.max_length,
+        arguments: TrainingArguments {
+            num_train_epochs: args.epochs,
+            per_device_train_batch_size: args.batch_size,
+            per_device_eval_batch_size: args.batch_size,
+            seed: args.seed.into(),
+            ..TrainingArguments::default()
+        },
+    };
+    let backend = (args.backend.name(), &device);
+    let outcome = experiment.run(&model, &train, &test, backend, began, &mut |progress| display.progress(&progress))?;
+    let (folder, zip) = output.write(&outcome, args.save_models.then_some(&model.tokenizer))?;
+
+    display.line("");
+    display.summary(&outcome.results);
+    display.line(&format!(
+        "\n{} test sentences, model {}, {:.2} s\nresults in {} and {}",
+        outcome.results.data.test,
+        outcome.results.model.id,
+        outcome.results.seconds,
+        folder.display(),
+        zip.display()
+    ));
+    Ok(())
+}
+
+/// The training and test sentences that the options name.
+fn data(args: &ExperimentArgs) -> Result<(Dataset, Dataset), rekindle_data::DataError> {
+    let options = ReadOptions {
+        text_column: args.text_column.clone(),
+        label_column: args.label_column.clone(),
+        header: !args.no_header,
+        ..ReadOptions::default()
+    };
+    if let (Some(train), Some(test)) = (&args.train, &args.test) {
+        let train = Dataset::read(train, &options)?;
+        let test = Dataset::read_with_classes(test, &options, &train.classes)?;
+        return Ok((train, test));
+    }
+    let all = match &args.data {
+        Some(path) => Dataset::read(path, &options)?,
+        None => twelve_sentences(),
+    };
+    let split = train_test_split(&all.labels(), args.test_size, args.seed, true)?;
+    Ok((all.select(&split.train), all.select(&split.test)))
+}
+
+fn describe(display: &Display, model: &PretrainedModel, train: &Dataset, test: &Dataset, args: &ExperimentArgs) {
+    let source = match model.source {
+        Source::Hub => "Hugging Face hub",
+        Source::Folder => "folder",
+        Source::Embedded => "embedded in the program, random weights",
+    };
+    display.line(&format!("model    {} ({source})", model.id));
+    display.line(&format!("data     {} training and {} test sentences", train.len(), test.len()));
+    display.line(&format!("classes  {}", train.classes.names().join(", ")));
+    display.line(&format!("backend  {}, seed {}", args.backend, args.seed));
+}

@@ -1,0 +1,108 @@
+//! Where the model comes from.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use rekindle::embedded::EMBEDDED;
+use rekindle::hub::{self, Download, HubOptions};
+use rekindle_experiment::{ExperimentError, PretrainedModel, Source};
+use thiserror::Error;
+
+/// The model that `auto` stands for.
+const AUTO: &str = "distilbert-base-uncased";
+
+/// The value of `--model`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelChoice {
+    /// The default model from the hub, or the embedded one where the hub cannot be reached.
+    Auto,
+    /// The embedded model.
+    Embedded,
+    /// A folder.
+    Folder(PathBuf),
+    /// A repository of the hub.
+    Hub(String),
+}
+
+impl FromStr for ModelChoice {
+    type Err = std::convert::Infallible;
+
+    /// As transformers reads it: an existing folder is that folder, a name of one or two plain parts is a hub id.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = |part: &str| {
+            !part.is_empty() && !part.starts_with('.') && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
+        Ok(match text {
+            "auto" => Self::Auto,
+            "embedded" => Self::Embedded,
+            folder if Path::new(folder).is_dir() => Self::Folder(folder.into()),
+            id if id.split('/').count() <= 2 && id.split('/').all(plain) => Self::Hub(id.into()),
+            folder => Self::Folder(folder.into()),
+        })
+    }
+}
+
+/// What can stop a model from being found.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// The hub, or its cache.
+    #[error(transparent)]
+    Hub(#[from] hub::HubError),
+    /// The checkpoint itself.
+    #[error(transparent)]
+    Checkpoint(#[from] ExperimentError),
+}
+
+/// A model, and why it is not the one that was meant first.
+pub struct Found {
+    /// The opened model.
+    pub model: PretrainedModel,
+    /// With `auto`: why the embedded model stands in.
+    pub substituted: Option<String>,
+}
+
+/// Opens the model, downloading it where need be.
+///
+/// # Errors
+/// When a named model is not to be had, or is broken. Only `auto` falls back, and only where the hub is out of reach.
+pub fn find(choice: &ModelChoice, offline: bool, progress: &mut dyn FnMut(Download)) -> Result<Found, ModelError> {
+    let found = |model| Found { model, substituted: None };
+    match choice {
+        ModelChoice::Embedded => Ok(found(PretrainedModel::embedded(EMBEDDED)?)),
+        ModelChoice::Folder(folder) => {
+            Ok(found(PretrainedModel::from_folder(folder, &folder.display().to_string(), Source::Folder)?))
+        }
+        ModelChoice::Hub(id) => Ok(found(from_hub(id, offline, progress)?)),
+        ModelChoice::Auto => match from_hub(AUTO, offline, progress) {
+            Ok(model) => Ok(found(model)),
+            Err(ModelError::Hub(error)) if error.is_unreachable() => {
+                Ok(Found { model: PretrainedModel::embedded(EMBEDDED)?, substituted: Some(error.to_string()) })
+            }
+            Err(error) => Err(error),
+        },
+    }
+}
+
+fn from_hub(id: &str, offline: bool, progress: &mut dyn FnMut(Download)) -> Result<PretrainedModel, ModelError> {
+    let mut options = HubOptions::from_env();
+    options.offline |= offline;
+    let folder = hub::fetch(id, &options, progress)?;
+    Ok(PretrainedModel::from_folder(&folder, id, Source::Hub)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_read_as_transformers_reads_them() {
+        let choice = |text: &str| text.parse::<ModelChoice>();
+        assert_eq!(choice("auto"), Ok(ModelChoice::Auto));
+        assert_eq!(choice("distilbert-base-uncased"), Ok(ModelChoice::Hub("distilbert-base-uncased".into())));
+        assert_eq!(choice("org/name.v2"), Ok(ModelChoice::Hub("org/name.v2".into())));
+        assert_eq!(choice("src"), Ok(ModelChoice::Folder("src".into())), "an existing folder");
+        for folder in ["./model", "../model", "/no/such/folder", "a/b/c"] {
+            assert_eq!(choice(folder), Ok(ModelChoice::Folder(folder.into())));
+        }
+    }
+}

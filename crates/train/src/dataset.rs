@@ -1,0 +1,72 @@
+//! Tokenized sentences with their classes, and the order in which they are visited.
+
+use burn::tensor::Device;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rekindle_distilbert::{DistilBertConfig, TokenBatch};
+use rekindle_tokenizer::Batch;
+
+use crate::error::TrainError;
+
+/// Sentences as token ids, each with its class.
+#[derive(Clone, Debug)]
+pub struct EncodedDataset {
+    sentences: Vec<Vec<u32>>,
+    labels: Vec<usize>,
+}
+
+impl EncodedDataset {
+    /// Pairs sentences with labels, the indices of their classes below `classes`.
+    ///
+    /// # Errors
+    /// When their numbers differ, or a label is not below `classes`.
+    pub fn new(sentences: Vec<Vec<u32>>, labels: Vec<usize>, classes: usize) -> Result<Self, TrainError> {
+        if sentences.len() != labels.len() {
+            return Err(TrainError::Length { sentences: sentences.len(), labels: labels.len() });
+        }
+        if let Some((sentence, &label)) = labels.iter().enumerate().find(|(_, label)| **label >= classes) {
+            return Err(TrainError::Label { sentence, label, classes });
+        }
+        Ok(Self { sentences, labels })
+    }
+
+    /// The number of sentences.
+    pub fn len(&self) -> usize {
+        self.sentences.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sentences.is_empty()
+    }
+
+    /// The class of each sentence.
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// The given rows, packed for the model of `config` on `device`.
+    pub(crate) fn batch(&self, rows: &[usize], config: &DistilBertConfig, device: &Device) -> Result<TokenBatch, TrainError> {
+        let sentences: Vec<&[u32]> = rows.iter().map(|&row| self.sentences[row].as_slice()).collect();
+        let batch = Batch::packed(&sentences);
+        Ok(TokenBatch::new(&batch.input_ids, &batch.attention_mask, &batch.offsets, config, device)?)
+    }
+
+    /// All rows in the order of `epoch`, from 0: a permutation that depends on the seed and the epoch alone, so that
+    /// an epoch can be taken up again without having drawn those before it.
+    pub(crate) fn shuffled(&self, seed: u64, epoch: usize) -> Vec<usize> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(epoch as u64);
+        let mut rows: Vec<usize> = (0..self.len()).collect();
+        rows.shuffle(&mut rng);
+        rows
+    }
+
+    /// All rows, longest first, so that a batch holds sentences of one length.
+    pub(crate) fn by_length(&self) -> Vec<usize> {
+        let mut rows: Vec<usize> = (0..self.len()).collect();
+        rows.sort_by_key(|&row| std::cmp::Reverse(self.sentences[row].len()));
+        rows
+    }
+}

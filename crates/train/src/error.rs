@@ -1,0 +1,63 @@
+//! The errors of this crate.
+
+use rekindle_distilbert::DistilBertError;
+use thiserror::Error;
+
+/// What can stop a run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// An argument that cannot train.
+    #[error("{argument}: {reason}")]
+    Argument {
+        /// The argument, as transformers names it.
+        argument: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is nothing to train or evaluate on.
+    #[error("no sentences to {purpose}")]
+    Empty {
+        /// `train on` or `evaluate`.
+        purpose: &'static str,
+    },
+    /// Sentences and labels differ in number.
+    #[error("{sentences} sentences but {labels} labels")]
+    Length {
+        /// Tokenized sentences.
+        sentences: usize,
+        /// Labels.
+        labels: usize,
+    },
+    /// A label is not a class of the model.
+    #[error("sentence {sentence} has class {label}, the model has {classes} classes")]
+    Label {
+        /// The sentence.
+        sentence: usize,
+        /// Its class.
+        label: usize,
+        /// The classes of the model.
+        classes: usize,
+    },
+    /// The loss or the gradient left the numbers.
+    #[error("step {step} (epoch {epoch}): {what} is {value}; try a lower learning rate")]
+    NotFinite {
+        /// The step, from 1.
+        step: usize,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// `loss` or `gradient norm`.
+        what: &'static str,
+        /// NaN or an infinity.
+        value: f64,
+    },
+    /// The model refused.
+    #[error(transparent)]
+    Model(#[from] DistilBertError),
+    /// A score could not be computed.
+    #[error(transparent)]
+    Metrics(#[from] rekindle_metrics::MetricsError),
+    /// Values could not be read back from the device.
+    #[error("reading back from the device: {0}")]
+    Device(String),
+}

@@ -1,0 +1,105 @@
+//! Evaluation: logits, loss and scores of a data set.
+
+use burn::tensor::{Device, Tensor};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
+use rekindle_metrics::{Average, ConfusionMatrix};
+
+use crate::dataset::EncodedDataset;
+use crate::error::TrainError;
+use crate::event::Event;
+
+/// What a model makes of a data set.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Row-major `[sentences, classes]`, in the order of the data set.
+    pub logits: Vec<f32>,
+    /// The class with the largest logit, per sentence.
+    pub predictions: Vec<usize>,
+    /// Mean cross-entropy over the sentences, in nats.
+    pub loss: f64,
+    /// Right and wrong, by class.
+    pub confusion: ConfusionMatrix,
+}
+
+impl Evaluation {
+    /// Share of sentences classified rightly.
+    pub fn accuracy(&self) -> f64 {
+        self.confusion.accuracy()
+    }
+
+    /// F1 of class 1 for two classes, macro F1 for more.
+    pub fn f1(&self) -> rekindle_metrics::Score {
+        let average = if self.confusion.classes() == 2 { Average::Binary { positive: 1 } } else { Average::Macro };
+        self.confusion.f1(average)
+    }
+}
+
+/// Evaluates without dropout, in batches of sentences of like length.
+///
+/// # Errors
+/// When the data set is empty or does not fit the model.
+pub fn evaluate(
+    model: &DistilBertForSequenceClassification,
+    config: &DistilBertConfig,
+    data: &EncodedDataset,
+    batch_size: usize,
+    device: &Device,
+    observer: &mut dyn FnMut(&Event),
+) -> Result<Evaluation, TrainError> {
+    if data.is_empty() {
+        return Err(TrainError::Empty { purpose: "evaluate" });
+    }
+    // Weights without their autodiff association run without a graph.
+    let model = model.trainable(|_| false);
+    let order = data.by_length();
+    let mut done = 0;
+    let mut parts: Vec<Tensor<2>> = Vec::new();
+    for rows in order.chunks(batch_size.max(1)) {
+        parts.push(model.forward(&data.batch(rows, config, device)?, Mode::Eval));
+        done += rows.len();
+        observer(&Event::Evaluating { done, total: data.len() });
+    }
+    let sorted = read(Tensor::cat(parts, 0))?;
+    let classes = config.num_labels();
+    let mut logits = vec![0.0; sorted.len()];
+    for (row, values) in order.iter().zip(sorted.chunks(classes)) {
+        logits[row * classes..(row + 1) * classes].copy_from_slice(values);
+    }
+    let predictions: Vec<usize> = logits.chunks(classes).map(argmax).collect();
+    let loss = logits.chunks(classes).zip(data.labels()).map(|(row, &label)| cross_entropy(row, label)).sum::<f64>();
+    let confusion = ConfusionMatrix::new(data.labels(), &predictions, classes)?;
+    Ok(Evaluation { logits, predictions, loss: loss / data.len() as f64, confusion })
+}
+
+/// A tensor's values on the host.
+pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, TrainError> {
+    let data = tensor.try_into_data().map_err(|error| TrainError::Device(error.to_string()))?;
+    Ok(data.iter::<f32>().collect())
+}
+
+/// The first of the largest, as NumPy's argmax.
+fn argmax(row: &[f32]) -> usize {
+    row.iter().enumerate().fold(0, |best, (index, value)| if *value > row[best] { index } else { best })
+}
+
+fn cross_entropy(row: &[f32], label: usize) -> f64 {
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = row.iter().map(|value| f64::from(value - largest).exp()).sum();
+    sum.ln() - f64::from(row[label] - largest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cross_entropy_by_hand() {
+        assert!((cross_entropy(&[0.0, 0.0], 1) - std::f64::consts::LN_2).abs() < 1e-12);
+        assert!((cross_entropy(&[1000.0, 0.0], 1) - 1000.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn argmax_takes_the_first_of_equals() {
+        assert_eq!(argmax(&[1.0, 3.0, 3.0]), 1);
+    }
+}

@@ -1,0 +1,202 @@
+//! The training loop.
+
+use std::time::{Duration, Instant};
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
+
+use crate::arguments::TrainingArguments;
+use crate::dataset::EncodedDataset;
+use crate::error::TrainError;
+use crate::evaluate::{Evaluation, evaluate, read};
+use crate::event::{EpochRecord, Event, StepRecord};
+use crate::optimizer::AdamW;
+use crate::schedule;
+
+/// How long steps may wait before their losses are read back and shown.
+const READ_BACK: Duration = Duration::from_millis(100);
+
+/// What a run leaves.
+pub struct Trained {
+    /// The model after the last step.
+    pub model: DistilBertForSequenceClassification,
+    /// The evaluation after the last epoch.
+    pub evaluation: Evaluation,
+    /// Every step, in order.
+    pub steps: Vec<StepRecord>,
+    /// Every epoch, in order.
+    pub epochs: Vec<EpochRecord>,
+    /// Time in training steps.
+    pub train_time: Duration,
+    /// Time in evaluations.
+    pub eval_time: Duration,
+}
+
+/// Trains the tracked parameters of `model` on `train`, and evaluates on `test` after every epoch.
+///
+/// `observer` is told of every [`Event`]. Dropout draws from the device's generator, which is seeded anew at every
+/// step from the seed and the step, so that a step does not depend on what else used the device before.
+///
+/// # Errors
+/// When the arguments cannot train, a data set is empty or does not fit the model, or the loss stops being a number.
+pub fn train(
+    model: DistilBertForSequenceClassification,
+    config: &DistilBertConfig,
+    train: &EncodedDataset,
+    test: &EncodedDataset,
+    arguments: &TrainingArguments,
+    device: &Device,
+    observer: &mut dyn FnMut(&Event),
+) -> Result<Trained, TrainError> {
+    arguments.validate()?;
+    for (data, purpose) in [(train, "train on"), (test, "evaluate")] {
+        if data.is_empty() {
+            return Err(TrainError::Empty { purpose });
+        }
+    }
+    let epochs = arguments.num_train_epochs;
+    let steps = arguments.steps_per_epoch(train.len()) * epochs;
+    observer(&Event::Begin { steps, epochs });
+
+    let optimizer = AdamW::new(arguments, &model);
+    let mut run = Run { config, train, arguments, device, optimizer, steps, history: History::default() };
+    let mut epoch_records = Vec::with_capacity(epochs);
+    let (mut model, mut evaluation) = (model, None);
+    let (mut train_time, mut eval_time) = (Duration::ZERO, Duration::ZERO);
+    for epoch in 0..epochs {
+        let began = Instant::now();
+        model = run.epoch(model, epoch, observer)?;
+        let trained = Instant::now();
+        let batch_size = arguments.per_device_eval_batch_size;
+        let result = evaluate(&model, config, test, batch_size, device, observer)?;
+        train_time += trained - began;
+        eval_time += trained.elapsed();
+        let record = EpochRecord {
+            epoch: epoch + 1,
+            train_loss: run.history.mean_loss(epoch + 1, train.len()),
+            eval_loss: result.loss,
+            accuracy: result.accuracy(),
+            f1: result.f1().value,
+        };
+        observer(&Event::Epoch(record.clone()));
+        epoch_records.push(record);
+        evaluation = Some(result);
+    }
+    let evaluation = evaluation.ok_or(TrainError::Empty { purpose: "evaluate" })?;
+    Ok(Trained { model, evaluation, steps: run.history.records, epochs: epoch_records, train_time, eval_time })
+}
+
+struct Run<'a> {
+    config: &'a DistilBertConfig,
+    train: &'a EncodedDataset,
+    arguments: &'a TrainingArguments,
+    device: &'a Device,
+    optimizer: AdamW,
+    steps: usize,
+    history: History,
+}
+
+impl Run<'_> {
+    fn epoch(
+        &mut self,
+        mut model: DistilBertForSequenceClassification,
+        epoch: usize,
+        observer: &mut dyn FnMut(&Event),
+    ) -> Result<DistilBertForSequenceClassification, TrainError> {
+        let order = self.train.shuffled(self.arguments.seed, epoch);
+        let mut shown = Instant::now();
+        for rows in order.chunks(self.arguments.per_device_train_batch_size) {
+            model = self.step(model, rows, epoch)?;
+            if shown.elapsed() >= READ_BACK {
+                self.history.read_back(observer)?;
+                shown = Instant::now();
+            }
+        }
+        self.history.read_back(observer)?;
+        Ok(model)
+    }
+
+    fn step(
+        &mut self,
+        model: DistilBertForSequenceClassification,
+        rows: &[usize],
+        epoch: usize,
+    ) -> Result<DistilBertForSequenceClassification, TrainError> {
+        let step = self.history.len();
+        let learning_rate = schedule::linear(self.arguments.learning_rate, step, self.steps);
+        self.device.seed(self.arguments.seed.wrapping_add((step as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+        let batch = self.train.batch(rows, self.config, self.device)?;
+        let logits = model.forward(&batch, Mode::Train);
+        let labels: Vec<usize> = rows.iter().map(|&row| self.train.labels()[row]).collect();
+        let loss = cross_entropy(logits, &labels);
+        let (model, grad_norm) = self.optimizer.step(model, loss.backward(), learning_rate);
+        self.history.pending.push(Pending {
+            step: step + 1,
+            epoch: epoch + 1,
+            sentences: rows.len(),
+            learning_rate,
+            loss: loss.without_autodiff(),
+            grad_norm,
+        });
+        Ok(model)
+    }
+}
+
+/// Mean cross-entropy of `[sentences, classes]` logits, `[1]`.
+pub(crate) fn cross_entropy(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
+    let device = logits.device().without_autodiff();
+    let indices: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
+    let indices = Tensor::<2, Int>::from_data(TensorData::new(indices, [labels.len(), 1]), &device);
+    log_softmax(logits, 1).gather(1, indices).mean().neg()
+}
+
+/// The steps, those whose numbers still lie on the device among them.
+#[derive(Default)]
+struct History {
+    records: Vec<StepRecord>,
+    sentences: Vec<usize>,
+    pending: Vec<Pending>,
+}
+
+struct Pending {
+    step: usize,
+    epoch: usize,
+    sentences: usize,
+    learning_rate: f64,
+    loss: Tensor<1>,
+    grad_norm: Tensor<1>,
+}
+
+impl History {
+    fn len(&self) -> usize {
+        self.records.len() + self.pending.len()
+    }
+
+    fn read_back(&mut self, observer: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let pairs = self.pending.iter().flat_map(|step| [step.loss.clone(), step.grad_norm.clone()]).collect();
+        let values = read(Tensor::cat(pairs, 0))?;
+        for (pending, pair) in self.pending.drain(..).zip(values.chunks(2)) {
+            let (loss, grad_norm) = (f64::from(pair[0]), f64::from(pair[1]));
+            let Pending { step, epoch, sentences, learning_rate, .. } = pending;
+            for (what, value) in [("loss", loss), ("gradient norm", grad_norm)] {
+                if !value.is_finite() {
+                    return Err(TrainError::NotFinite { step, epoch, what, value });
+                }
+            }
+            let record = StepRecord { step, epoch, loss, grad_norm, learning_rate };
+            observer(&Event::Step(record.clone()));
+            self.records.push(record);
+            self.sentences.push(sentences);
+        }
+        Ok(())
+    }
+
+    fn mean_loss(&self, epoch: usize, sentences: usize) -> f64 {
+        let steps = self.records.iter().zip(&self.sentences).filter(|(record, _)| record.epoch == epoch);
+        steps.map(|(record, &count)| record.loss * count as f64).sum::<f64>() / sentences as f64
+    }
+}
