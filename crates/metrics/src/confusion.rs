@@ -1,0 +1,189 @@
+//! The confusion matrix, and the scores that are counted from it.
+
+use crate::error::MetricsError;
+
+/// How precision, recall and F1 of several classes become one number.
+///
+/// The names of scikit-learn's `average`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Average {
+    /// Of one class alone.
+    Binary {
+        /// The class that counts as positive.
+        positive: usize,
+    },
+    /// From the counts of all classes together.
+    Micro,
+    /// The plain mean over the classes that occur, in truth or prediction.
+    Macro,
+    /// The mean over the classes, weighted by how often each is true.
+    Weighted,
+}
+
+/// A score that may rest on a division by zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// The score, in [0, 1].
+    pub value: f64,
+    /// Whether a quotient in it had the denominator 0 and was set to 0, where scikit-learn warns.
+    pub zero_division: bool,
+}
+
+/// How often each class was predicted for each true class.
+///
+/// scikit-learn's `confusion_matrix`: rows are truth, columns predictions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfusionMatrix {
+    classes: usize,
+    counts: Vec<u64>,
+}
+
+/// True positives, predicted positives and true members of a class.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    hits: u64,
+    predicted: u64,
+    members: u64,
+}
+
+impl ConfusionMatrix {
+    /// Counts `predicted` against `truth`; both hold classes below `classes`.
+    ///
+    /// # Errors
+    /// When there are no rows, the lengths differ, or a class is not below `classes`.
+    pub fn new(truth: &[usize], predicted: &[usize], classes: usize) -> Result<Self, MetricsError> {
+        if truth.is_empty() {
+            return Err(MetricsError::Empty);
+        }
+        if truth.len() != predicted.len() {
+            let (truth, other) = (truth.len(), predicted.len());
+            return Err(MetricsError::Length { truth, other, what: "predictions" });
+        }
+        let mut counts = vec![0; classes * classes];
+        for (row, (&truth, &predicted)) in truth.iter().zip(predicted).enumerate() {
+            if let Some(label) = [truth, predicted].into_iter().find(|&label| label >= classes) {
+                return Err(MetricsError::Label { row, label, classes });
+            }
+            counts[truth * classes + predicted] += 1;
+        }
+        Ok(Self { classes, counts })
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// How often `predicted` was predicted where `truth` is true; 0 for a class that does not exist.
+    pub fn get(&self, truth: usize, predicted: usize) -> u64 {
+        if truth.max(predicted) < self.classes { self.counts[truth * self.classes + predicted] } else { 0 }
+    }
+
+    /// The number of rows counted.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The share of rows classified rightly (`accuracy_score`).
+    pub fn accuracy(&self) -> f64 {
+        (0..self.classes).map(|class| self.get(class, class)).sum::<u64>() as f64 / self.total() as f64
+    }
+
+    /// Of the rows predicted positive, the share that is (`precision_score`).
+    pub fn precision(&self, average: Average) -> Score {
+        self.average(average, |counts| (counts.hits, counts.predicted))
+    }
+
+    /// Of the rows that are positive, the share predicted so (`recall_score`).
+    pub fn recall(&self, average: Average) -> Score {
+        self.average(average, |counts| (counts.hits, counts.members))
+    }
+
+    /// The harmonic mean of precision and recall (`f1_score`): 0, flagged, where nothing is positive and nothing is
+    /// predicted so.
+    pub fn f1(&self, average: Average) -> Score {
+        self.average(average, |counts| (2 * counts.hits, counts.predicted + counts.members))
+    }
+
+    /// Matthews' correlation coefficient, for any number of classes (`matthews_corrcoef`; Gorodkin, 2004): 0 where
+    /// truth or prediction is constant.
+    pub fn matthews(&self) -> f64 {
+        let total = self.total() as f64;
+        let (mut hits, mut products, mut predicted_squares, mut member_squares) = (0.0, 0.0, 0.0, 0.0);
+        for class in 0..self.classes {
+            let counts = self.counts_of(class);
+            let (predicted, members) = (counts.predicted as f64, counts.members as f64);
+            hits += counts.hits as f64;
+            products += predicted * members;
+            predicted_squares += predicted * predicted;
+            member_squares += members * members;
+        }
+        let spread = (total * total - predicted_squares) * (total * total - member_squares);
+        if spread == 0.0 { 0.0 } else { (hits * total - products) / spread.sqrt() }
+    }
+
+    fn counts_of(&self, class: usize) -> Counts {
+        Counts {
+            hits: self.get(class, class),
+            predicted: (0..self.classes).map(|truth| self.get(truth, class)).sum(),
+            members: (0..self.classes).map(|predicted| self.get(class, predicted)).sum(),
+        }
+    }
+
+    fn average(&self, average: Average, parts: impl Fn(Counts) -> (u64, u64)) -> Score {
+        let occurring = || {
+            (0..self.classes).map(|class| self.counts_of(class)).filter(|counts| counts.predicted + counts.members > 0)
+        };
+        match average {
+            Average::Binary { positive } => quotient(parts(self.counts_of(positive))),
+            Average::Micro => quotient(parts(occurring().fold(Counts::default(), |sum, counts| Counts {
+                hits: sum.hits + counts.hits,
+                predicted: sum.predicted + counts.predicted,
+                members: sum.members + counts.members,
+            }))),
+            Average::Macro => mean(occurring().map(|counts| (quotient(parts(counts)), 1.0))),
+            Average::Weighted => mean(occurring().map(|counts| (quotient(parts(counts)), counts.members as f64))),
+        }
+    }
+}
+
+fn quotient((numerator, denominator): (u64, u64)) -> Score {
+    match denominator {
+        0 => Score { value: 0.0, zero_division: true },
+        _ => Score { value: numerator as f64 / denominator as f64, zero_division: false },
+    }
+}
+
+fn mean(scores: impl Iterator<Item = (Score, f64)>) -> Score {
+    let (mut sum, mut weights, mut zero_division) = (0.0, 0.0, false);
+    for (score, weight) in scores {
+        sum += score.value * weight;
+        weights += weight;
+        zero_division |= score.zero_division;
+    }
+    Score { value: sum / weights, zero_division }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_predicted_positive_is_zero_and_flagged_by_precision_alone() {
+        let matrix = ConfusionMatrix::new(&[0, 1, 1], &[0, 0, 0], 2).expect("valid");
+        let positive = Average::Binary { positive: 1 };
+        assert_eq!(matrix.precision(positive), Score { value: 0.0, zero_division: true });
+        assert_eq!(matrix.f1(positive), Score { value: 0.0, zero_division: false });
+        assert_eq!(matrix.matthews(), 0.0);
+    }
+
+    #[test]
+    fn input_that_cannot_be_counted_is_refused() {
+        assert_eq!(ConfusionMatrix::new(&[], &[], 2), Err(MetricsError::Empty));
+        let length = MetricsError::Length { truth: 1, other: 2, what: "predictions" };
+        assert_eq!(ConfusionMatrix::new(&[0], &[0, 1], 2), Err(length));
+        let label = MetricsError::Label { row: 1, label: 2, classes: 2 };
+        assert_eq!(ConfusionMatrix::new(&[0, 2], &[0, 1], 2), Err(label));
+    }
+}

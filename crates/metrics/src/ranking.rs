@@ -1,0 +1,72 @@
+//! The area under the ROC curve.
+
+use crate::error::MetricsError;
+
+/// The probability that a positive row has a larger score than a negative one, ties counting half
+/// (`roc_auc_score`; Mann and Whitney, 1947).
+///
+/// # Errors
+/// When the lengths differ, a score is not finite, or only one kind of row occurs.
+pub fn roc_auc(truth: &[bool], scores: &[f64]) -> Result<f64, MetricsError> {
+    if truth.len() != scores.len() {
+        return Err(MetricsError::Length { truth: truth.len(), other: scores.len(), what: "scores" });
+    }
+    if let Some((row, &value)) = scores.iter().enumerate().find(|(_, score)| !score.is_finite()) {
+        return Err(MetricsError::Score { row, value });
+    }
+    let positives = truth.iter().filter(|&&positive| positive).count();
+    let negatives = truth.len() - positives;
+    if positives == 0 || negatives == 0 {
+        return Err(MetricsError::OneClass { class: usize::from(negatives == 0) });
+    }
+    let mut order: Vec<usize> = (0..truth.len()).collect();
+    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+    let (mut below, mut area) = (0.0, 0.0);
+    for tied in order.chunk_by(|&a, &b| scores[a] == scores[b]) {
+        let positive = tied.iter().filter(|&&row| truth[row]).count() as f64;
+        let negative = tied.len() as f64 - positive;
+        area += positive * (below + negative / 2.0);
+        below += negative;
+    }
+    Ok(area / (positives as f64 * negatives as f64))
+}
+
+/// The plain mean over classes of each class's area against all others (`roc_auc_score(multi_class="ovr")`).
+///
+/// `probabilities` is row-major, `classes` a row.
+///
+/// # Errors
+/// As [`roc_auc`], and when a class never occurs.
+pub fn roc_auc_ovr(truth: &[usize], probabilities: &[f64], classes: usize) -> Result<f64, MetricsError> {
+    if truth.len() * classes != probabilities.len() || classes == 0 {
+        let other = probabilities.len() / classes.max(1);
+        return Err(MetricsError::Length { truth: truth.len(), other, what: "rows of probabilities" });
+    }
+    let area = |class: usize| {
+        let positive: Vec<bool> = truth.iter().map(|&label| label == class).collect();
+        let scores: Vec<f64> = probabilities.chunks(classes).map(|row| row[class]).collect();
+        roc_auc(&positive, &scores).map_err(|error| match error {
+            MetricsError::OneClass { .. } => MetricsError::OneClass { class },
+            other => other,
+        })
+    };
+    let areas: Vec<f64> = (0..classes).map(area).collect::<Result<_, _>>()?;
+    Ok(areas.iter().sum::<f64>() / classes as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ties_count_half() {
+        assert_eq!(roc_auc(&[false, true], &[0.5, 0.5]), Ok(0.5));
+        assert_eq!(roc_auc(&[false, true, true], &[0.1, 0.1, 0.9]), Ok(0.75));
+    }
+
+    #[test]
+    fn one_kind_of_row_has_no_area() {
+        assert_eq!(roc_auc(&[true, true], &[0.1, 0.2]), Err(MetricsError::OneClass { class: 1 }));
+        assert!(matches!(roc_auc(&[true, false], &[f64::NAN, 0.2]), Err(MetricsError::Score { row: 0, .. })));
+    }
+}
