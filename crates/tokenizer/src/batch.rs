@@ -1,0 +1,88 @@
+//! Sentences laid end to end.
+
+/// How far the rows of a batch are filled up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// To the longest row of the batch.
+    Longest,
+    /// To so many tokens; longer rows stay as they are.
+    MaxLength(usize),
+}
+
+/// Sentences end to end: row `i` is `offsets[i]..offsets[i + 1]` of both other fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The token ids of all rows.
+    pub input_ids: Vec<u32>,
+    /// 1 for a token, 0 for padding.
+    pub attention_mask: Vec<u8>,
+    /// Where each row begins, and the end.
+    pub offsets: Vec<usize>,
+}
+
+impl Batch {
+    /// The rows as they are, without padding.
+    pub fn packed<R: AsRef<[u32]>>(rows: &[R]) -> Self {
+        Self::build(rows, 0, 0)
+    }
+
+    /// The rows filled up with `pad_id`.
+    pub fn padded<R: AsRef<[u32]>>(rows: &[R], pad_id: u32, padding: Padding) -> Self {
+        let length = match padding {
+            Padding::Longest => rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0),
+            Padding::MaxLength(length) => length,
+        };
+        Self::build(rows, pad_id, length)
+    }
+
+    fn build<R: AsRef<[u32]>>(rows: &[R], pad_id: u32, least: usize) -> Self {
+        let mut batch = Self { offsets: vec![0], ..Self::default() };
+        for row in rows.iter().map(AsRef::as_ref) {
+            let filled = batch.input_ids.len() + row.len().max(least);
+            batch.input_ids.extend_from_slice(row);
+            batch.attention_mask.resize(batch.input_ids.len(), 1);
+            batch.input_ids.resize(filled, pad_id);
+            batch.attention_mask.resize(filled, 0);
+            batch.offsets.push(filled);
+        }
+        batch
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Token ids and mask of a row, if there is such a row.
+    pub fn row(&self, index: usize) -> Option<(&[u32], &[u8])> {
+        let (start, end) = (*self.offsets.get(index)?, *self.offsets.get(index + 1)?);
+        Some((&self.input_ids[start..end], &self.attention_mask[start..end]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_rows_touch() {
+        let batch = Batch::packed(&[vec![1, 2, 3], vec![4]]);
+        assert_eq!(
+            (batch.input_ids, batch.attention_mask, batch.offsets),
+            (vec![1, 2, 3, 4], vec![1; 4], vec![0, 3, 4])
+        );
+    }
+
+    #[test]
+    fn padded_rows_are_masked_behind_their_end() {
+        let batch = Batch::padded(&[vec![1, 2, 3], vec![4]], 9, Padding::Longest);
+        assert_eq!(batch.row(1), Some((&[4, 9, 9][..], &[1, 0, 0][..])));
+        let batch = Batch::padded(&[vec![1, 2, 3], vec![4]], 9, Padding::MaxLength(2));
+        assert_eq!((batch.len(), batch.row(0).map(|(ids, _)| ids.len()), batch.offsets), (2, Some(3), vec![0, 3, 5]));
+    }
+}

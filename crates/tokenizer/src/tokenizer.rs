@@ -1,0 +1,168 @@
+//! Text to token ids.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokenizers::{Encoding, PostProcessor, Tokenizer as Inner};
+
+use crate::error::TokenizerError;
+use crate::vocabulary;
+
+/// Texts longer than this are cut to the words that can matter before they are tokenized.
+const LONG_TEXT: usize = 16 * 1024;
+
+/// A tokenizer of Hugging Face's, without truncation or padding of its own. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    inner: Arc<Inner>,
+    pad_id: u32,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json` in `folder`, or else `vocab.txt` with the settings of `tokenizer_config.json`, where
+    /// there is one.
+    ///
+    /// # Errors
+    /// When neither is there, a file cannot be read or parsed, or the vocabulary has no `[PAD]`.
+    pub fn from_folder(folder: &Path) -> Result<Self, TokenizerError> {
+        let (json, vocab) = (folder.join("tokenizer.json"), folder.join("vocab.txt"));
+        if json.is_file() {
+            Self::parse(&read(&json)?, &json)
+        } else if vocab.is_file() {
+            Self::new(vocabulary::from_files(&vocab, &folder.join("tokenizer_config.json"))?)
+        } else {
+            Err(TokenizerError::Missing { folder: folder.into() })
+        }
+    }
+
+    /// Parses the text of a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// When it does not parse, or its vocabulary has no `[PAD]`.
+    pub fn from_json_bytes(json: &[u8]) -> Result<Self, TokenizerError> {
+        Self::parse(json, Path::new("tokenizer.json"))
+    }
+
+    /// BERT's WordPiece over `vocabulary`, in the order of ids.
+    ///
+    /// # Errors
+    /// When one of `[PAD]`, `[UNK]`, `[CLS]` and `[SEP]` is not in it.
+    pub fn wordpiece(vocabulary: Vec<String>, lowercase: bool) -> Result<Self, TokenizerError> {
+        let settings = vocabulary::Settings { do_lower_case: lowercase, ..vocabulary::Settings::default() };
+        Self::new(vocabulary::wordpiece(vocabulary, &settings)?)
+    }
+
+    fn parse(json: &[u8], path: &Path) -> Result<Self, TokenizerError> {
+        let inner = Inner::from_bytes(json)
+            .map_err(|error| TokenizerError::Invalid { path: path.into(), reason: error.to_string() })?;
+        Self::new(inner)
+    }
+
+    fn new(mut inner: Inner) -> Result<Self, TokenizerError> {
+        // Files carry a truncation and a padding of their own, often 128.
+        inner.with_truncation(None).map_err(|error| TokenizerError::Encode(error.to_string()))?;
+        inner.with_padding(None);
+        let pad_id = inner.token_to_id("[PAD]").ok_or(TokenizerError::SpecialToken { token: "[PAD]" })?;
+        Ok(Self { inner: Arc::new(inner), pad_id })
+    }
+
+    /// The number of entries, added tokens among them.
+    pub fn vocab_size(&self) -> usize {
+        self.inner.get_vocab_size(true)
+    }
+
+    /// The id of `[PAD]`.
+    pub fn pad_id(&self) -> u32 {
+        self.pad_id
+    }
+
+    /// The ids of one text: `[CLS]`, at most `max_length - 2` word pieces from its start, `[SEP]`.
+    ///
+    /// # Errors
+    /// When `max_length` leaves no room for a word, or the tokenizer refuses the text.
+    pub fn encode(&self, text: &str, max_length: usize) -> Result<Vec<u32>, TokenizerError> {
+        let room = self.room(max_length)?;
+        let mut words = room;
+        loop {
+            let head = head(text, words);
+            let encoding = self.inner.encode_fast(head, false).map_err(refused)?;
+            // Words of nothing but control characters leave no token: then more of the text is needed.
+            if encoding.len() >= room || head.len() == text.len() {
+                return self.finish(encoding, room);
+            }
+            words *= 4;
+        }
+    }
+
+    /// The ids of many texts, in their order, on all cores.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_all<T: AsRef<str>>(&self, texts: &[T], max_length: usize) -> Result<Vec<Vec<u32>>, TokenizerError> {
+        let room = self.room(max_length)?;
+        let heads: Vec<&str> = texts.iter().map(|text| head(text.as_ref(), room)).collect();
+        let encodings = self.inner.encode_batch_fast(heads.clone(), false).map_err(refused)?;
+        encodings
+            .into_iter()
+            .zip(texts)
+            .zip(heads)
+            .map(|((encoding, text), head)| match encoding.len() < room && head.len() < text.as_ref().len() {
+                true => self.encode(text.as_ref(), max_length),
+                false => self.finish(encoding, room),
+            })
+            .collect()
+    }
+
+    /// The text of a `tokenizer.json` for this tokenizer.
+    ///
+    /// # Errors
+    /// When a part of it cannot be written.
+    pub fn to_json(&self) -> Result<String, TokenizerError> {
+        self.inner.to_string(true).map_err(refused)
+    }
+
+    /// How many word pieces fit beside the special tokens.
+    fn room(&self, max_length: usize) -> Result<usize, TokenizerError> {
+        let special = self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+        match max_length.checked_sub(special) {
+            None | Some(0) => Err(TokenizerError::MaxLength { max_length, special }),
+            Some(room) => Ok(room),
+        }
+    }
+
+    fn finish(&self, mut encoding: Encoding, room: usize) -> Result<Vec<u32>, TokenizerError> {
+        encoding.truncate(room, 0, tokenizers::TruncationDirection::Right);
+        Ok(self.inner.post_process(encoding, None, true).map_err(refused)?.get_ids().to_vec())
+    }
+}
+
+/// The first so many words of a long text; a shorter text whole.
+///
+/// A word gives at least one token, so that the words behind as many as fit cannot matter.
+fn head(text: &str, words: usize) -> &str {
+    if text.len() <= LONG_TEXT {
+        return text;
+    }
+    let mut inside = false;
+    let mut count = 0;
+    for (index, character) in text.char_indices() {
+        if character.is_whitespace() {
+            if inside && count == words {
+                return &text[..index];
+            }
+            inside = false;
+        } else if !inside {
+            inside = true;
+            count += 1;
+        }
+    }
+    text
+}
+
+fn refused(error: tokenizers::Error) -> TokenizerError {
+    TokenizerError::Encode(error.to_string())
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TokenizerError> {
+    std::fs::read(path).map_err(|source| TokenizerError::Io { path: path.into(), source })
+}

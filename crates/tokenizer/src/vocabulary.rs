@@ -1,0 +1,73 @@
+//! The way of older checkpoints: a vocabulary file and a few settings.
+
+use std::path::Path;
+
+use ahash::AHashMap;
+use serde::Deserialize;
+use tokenizers::decoders::wordpiece::WordPiece as Decoder;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::processors::bert::BertProcessing;
+use tokenizers::{AddedToken, Tokenizer as Inner};
+
+use crate::error::TokenizerError;
+use crate::tokenizer::read;
+
+/// The fields of `tokenizer_config.json` that change ids, with the defaults of transformers' `BertTokenizer`.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub(crate) struct Settings {
+    pub(crate) do_lower_case: bool,
+    pub(crate) strip_accents: Option<bool>,
+    pub(crate) tokenize_chinese_chars: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { do_lower_case: true, strip_accents: None, tokenize_chinese_chars: true }
+    }
+}
+
+/// Reads `vocab.txt` and, where it exists, `tokenizer_config.json`.
+pub(crate) fn from_files(vocab: &Path, config: &Path) -> Result<Inner, TokenizerError> {
+    let settings = match config.is_file() {
+        true => serde_json::from_slice(&read(config)?)
+            .map_err(|error| TokenizerError::Invalid { path: config.into(), reason: error.to_string() })?,
+        false => Settings::default(),
+    };
+    let text = String::from_utf8(read(vocab)?)
+        .map_err(|error| TokenizerError::Invalid { path: vocab.into(), reason: error.to_string() })?;
+    let tokens = text.lines().map(|line| line.trim_end().to_string()).collect();
+    wordpiece(tokens, &settings)
+        .map_err(|error| TokenizerError::Invalid { path: vocab.into(), reason: error.to_string() })
+}
+
+/// BERT's pipeline around a vocabulary.
+pub(crate) fn wordpiece(vocabulary: Vec<String>, settings: &Settings) -> Result<Inner, TokenizerError> {
+    let id = |token: &'static str| match vocabulary.iter().position(|entry| entry == token) {
+        Some(id) => Ok(id as u32),
+        None => Err(TokenizerError::SpecialToken { token }),
+    };
+    let (cls, sep) = (id("[CLS]")?, id("[SEP]")?);
+    id("[UNK]")?;
+    id("[PAD]")?;
+    let special = ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"].into_iter().filter(|token| id(token).is_ok());
+    let special: Vec<AddedToken> = special.map(|token| AddedToken::from(token, true)).collect();
+
+    let entries: AHashMap<String, u32> = vocabulary.into_iter().zip(0..).collect();
+    let model = WordPiece::builder()
+        .vocab(entries)
+        .unk_token("[UNK]".into())
+        .build()
+        .map_err(|error| TokenizerError::Encode(error.to_string()))?;
+    let mut inner = Inner::new(model);
+    let lower = settings.do_lower_case;
+    let normalizer = BertNormalizer::new(true, settings.tokenize_chinese_chars, settings.strip_accents, lower);
+    inner.with_normalizer(Some(normalizer));
+    inner.with_pre_tokenizer(Some(BertPreTokenizer));
+    inner.with_post_processor(Some(BertProcessing::new(("[SEP]".into(), sep), ("[CLS]".into(), cls))));
+    inner.with_decoder(Some(Decoder::default()));
+    inner.add_special_tokens(&special);
+    Ok(inner)
+}
