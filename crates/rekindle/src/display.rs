@@ -69,11 +69,16 @@ impl Display {
     pub fn download(&mut self, download: &Download) {
         if !self.live {
             if download.done_bytes == 0 {
-                self.line(&format!("downloading {} ({} bytes)", download.file, thousands(download.total_bytes as usize)));
+                self.line(&format!(
+                    "downloading {} ({} bytes)",
+                    download.file,
+                    thousands(download.total_bytes as usize)
+                ));
             }
             return;
         }
-        let bar = self.bar.get_or_insert_with(|| bar("{msg:24} {bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left"));
+        let bar =
+            self.bar.get_or_insert_with(|| bar("{msg:24} {bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left"));
         bar.set_length(download.total_bytes);
         bar.set_position(download.done_bytes);
         bar.set_message(download.file.clone());
@@ -89,14 +94,23 @@ impl Display {
             Progress::Approach { approach, trainable, total } => {
                 let share = 100.0 * *trainable as f64 / *total as f64;
                 let (trainable, total) = (thousands(*trainable), thousands(*total));
-                self.line(&format!("\n{}\n  trainable parameters {trainable} of {total} ({share:.2} %)", approach.name));
+                self.line(&format!(
+                    "\n{}\n  trainable parameters {trainable} of {total} ({share:.2} %)",
+                    approach.name
+                ));
             }
             Progress::Training(event) => self.training(event),
             Progress::Done(record) => {
                 self.clear();
-                self.line(&format!("  trained in {:.2} s, evaluated in {:.2} s", record.train_seconds, record.eval_seconds));
+                self.line(&format!(
+                    "  trained in {:.2} s, evaluated in {:.2} s",
+                    record.train_seconds, record.eval_seconds
+                ));
                 if record.f1_undefined {
-                    self.warn(&format!("{}: F1 is not defined (a class was never predicted or never occurs); set to 0 there", record.approach));
+                    self.warn(&format!(
+                        "{}: F1 is not defined (a class was never predicted or never occurs); set to 0 there",
+                        record.approach
+                    ));
                 }
             }
             _ => {}
@@ -131,7 +145,8 @@ impl Display {
     }
 
     fn step(&mut self, step: &StepRecord) {
-        let numbers = format!("loss {:.4}  grad norm {:.3}  rate {:.2e}", step.loss, step.grad_norm, step.learning_rate);
+        let numbers =
+            format!("loss {:.4}  grad norm {:.3}  rate {:.2e}", step.loss, step.grad_norm, step.learning_rate);
         if let Some(bar) = &self.bar {
             bar.set_position(step.step as u64);
             bar.set_message(numbers.clone());

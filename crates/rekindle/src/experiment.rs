@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rekindle_data::{Dataset, ReadOptions, train_test_split, twelve_sentences};
+use rekindle_data::{Dataset, ReadOptions, twelve_sentences};
 use rekindle_experiment::{Experiment, Output, PretrainedModel, Source};
 use rekindle_train::TrainingArguments;
 
@@ -80,8 +80,7 @@ fn data(args: &ExperimentArgs) -> Result<(Dataset, Dataset), rekindle_data::Data
         Some(path) => Dataset::read(path, &options)?,
         None => twelve_sentences(),
     };
-    let split = train_test_split(&all.labels(), args.test_size, args.seed, true)?;
-    Ok((all.select(&split.train), all.select(&split.test)))
+    all.train_test_split(args.test_size, args.seed, true)
 }
 
 fn describe(display: &Display, model: &PretrainedModel, train: &Dataset, test: &Dataset, args: &ExperimentArgs) {

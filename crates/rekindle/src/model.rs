@@ -30,7 +30,9 @@ impl FromStr for ModelChoice {
     /// As transformers reads it: an existing folder is that folder, a name of one or two plain parts is a hub id.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let plain = |part: &str| {
-            !part.is_empty() && !part.starts_with('.') && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            !part.is_empty()
+                && !part.starts_with('.')
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         };
         Ok(match text {
             "auto" => Self::Auto,

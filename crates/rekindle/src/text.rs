@@ -6,7 +6,8 @@ use rekindle_experiment::Results;
 /// `66955010` as `66,955,010`.
 pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
     groups.join(",")
 }
 
@@ -20,7 +21,8 @@ pub fn report_table(report: &LoadReport) -> Vec<String> {
         rows.push((name.clone(), "missing", "not in the checkpoint; freshly initialised, to be trained".into()));
     }
     for tensor in &report.mismatched {
-        let meaning = format!("shape {:?} in the checkpoint, {:?} here; freshly initialised", tensor.checkpoint, tensor.model);
+        let meaning =
+            format!("shape {:?} in the checkpoint, {:?} here; freshly initialised", tensor.checkpoint, tensor.model);
         rows.push((tensor.name.clone(), "mismatched", meaning));
     }
     if rows.is_empty() {

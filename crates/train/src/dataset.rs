@@ -1,9 +1,7 @@
 //! Tokenized sentences with their classes, and the order in which they are visited.
 
 use burn::tensor::Device;
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
+use rekindle_data::Mt19937;
 use rekindle_distilbert::{DistilBertConfig, TokenBatch};
 use rekindle_tokenizer::Batch;
 
@@ -47,20 +45,24 @@ impl EncodedDataset {
     }
 
     /// The given rows, packed for the model of `config` on `device`.
-    pub(crate) fn batch(&self, rows: &[usize], config: &DistilBertConfig, device: &Device) -> Result<TokenBatch, TrainError> {
+    pub(crate) fn batch(
+        &self,
+        rows: &[usize],
+        config: &DistilBertConfig,
+        device: &Device,
+    ) -> Result<TokenBatch, TrainError> {
         let sentences: Vec<&[u32]> = rows.iter().map(|&row| self.sentences[row].as_slice()).collect();
         let batch = Batch::packed(&sentences);
         Ok(TokenBatch::new(&batch.input_ids, &batch.attention_mask, &batch.offsets, config, device)?)
     }
 
-    /// All rows in the order of `epoch`, from 0: a permutation that depends on the seed and the epoch alone, so that
-    /// an epoch can be taken up again without having drawn those before it.
-    pub(crate) fn shuffled(&self, seed: u64, epoch: usize) -> Vec<usize> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(epoch as u64);
-        let mut rows: Vec<usize> = (0..self.len()).collect();
-        rows.shuffle(&mut rng);
-        rows
+    /// All rows in the order of `epoch`, from 0: the one that transformers' `Trainer` draws at the same seed.
+    ///
+    /// `Trainer` seeds its sampler with the seed plus the epoch, so that an epoch can be taken up again without having
+    /// drawn those before it.
+    pub fn order(&self, seed: u64, epoch: usize) -> Vec<usize> {
+        let seed = seed.wrapping_add(epoch as u64) as u32;
+        Mt19937::new(seed).torch_permutation(self.len())
     }
 
     /// All rows, longest first, so that a batch holds sentences of one length.

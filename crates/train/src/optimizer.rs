@@ -58,10 +58,18 @@ impl AdamW {
     }
 
     /// One tensor, flat, by its gradient, whose clipping factor is `[1]`.
-    fn update(&mut self, id: ParamId, value: Tensor<1>, gradient: Tensor<1>, factor: Tensor<1>, rate: f64) -> Tensor<1> {
+    fn update(
+        &mut self,
+        id: ParamId,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        factor: Tensor<1>,
+        rate: f64,
+    ) -> Tensor<1> {
         let Some(state) = self.state.get_mut(&id) else { return value };
         let a = &self.arguments;
-        let decayed = if state.decays && a.weight_decay > 0.0 { value.mul_scalar(1.0 - rate * a.weight_decay) } else { value };
+        let decayed =
+            if state.decays && a.weight_decay > 0.0 { value.mul_scalar(1.0 - rate * a.weight_decay) } else { value };
         let gradient = gradient * factor;
         let square = gradient.clone().square() * (1.0 - a.adam_beta2);
         let first = gradient * (1.0 - a.adam_beta1);

@@ -18,7 +18,8 @@ impl Trainable {
     /// Whether a parameter, named as in a checkpoint, is trained.
     pub fn includes(self, name: &str, config: &DistilBertConfig) -> bool {
         let Some(base) = name.strip_prefix("distilbert.") else { return true };
-        let layer = base.strip_prefix("transformer.layer.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+        let layer =
+            base.strip_prefix("transformer.layer.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
         match (self, layer) {
             (Self::Head, _) | (Self::LastLayers(_), None) => false,
             (Self::LastLayers(count), Some(layer)) => layer + count >= config.n_layers,

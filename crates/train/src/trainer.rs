@@ -104,7 +104,7 @@ impl Run<'_> {
         epoch: usize,
         observer: &mut dyn FnMut(&Event),
     ) -> Result<DistilBertForSequenceClassification, TrainError> {
-        let order = self.train.shuffled(self.arguments.seed, epoch);
+        let order = self.train.order(self.arguments.seed, epoch);
         let mut shown = Instant::now();
         for rows in order.chunks(self.arguments.per_device_train_batch_size) {
             model = self.step(model, rows, epoch)?;

@@ -1,0 +1,58 @@
+//! The names of classes.
+
+use std::collections::{BTreeSet, HashMap};
+
+/// The classes of a data set: sorted names, each with the index that models use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Classes {
+    names: Vec<String>,
+    indices: HashMap<String, usize>,
+}
+
+impl Classes {
+    /// The distinct labels in order: by value where all are integers, as text otherwise.
+    pub fn from_labels<'a>(labels: impl IntoIterator<Item = &'a str>) -> Self {
+        let distinct: BTreeSet<&str> = labels.into_iter().collect();
+        let mut names: Vec<&str> = distinct.into_iter().collect();
+        let numbers: Option<HashMap<&str, i64>> =
+            names.iter().map(|name| name.parse().ok().map(|number| (*name, number))).collect();
+        if let Some(numbers) = numbers {
+            names.sort_by_key(|name| (numbers[name], *name));
+        }
+        let names: Vec<String> = names.into_iter().map(String::from).collect();
+        let indices = names.iter().cloned().zip(0..).collect();
+        Self { names, indices }
+    }
+
+    /// All names, in the order of their indices.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The number of classes.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The index of the class with this name.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.indices.get(name).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Classes;
+
+    #[test]
+    fn integers_sort_by_value_and_names_as_text() {
+        assert_eq!(Classes::from_labels(["10", "9", "-1", "9"]).names(), ["-1", "9", "10"]);
+        assert_eq!(Classes::from_labels(["pos", "10", "9"]).names(), ["10", "9", "pos"]);
+        assert_eq!(Classes::from_labels(["b", "a"]).index("b"), Some(1));
+    }
+}

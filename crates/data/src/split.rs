@@ -1,0 +1,160 @@
+//! scikit-learn's `train_test_split`.
+//!
+//! Follows `sklearn/model_selection/_split.py` draw by draw: `ShuffleSplit` and `StratifiedShuffleSplit` with one split.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::DataError;
+use crate::mt19937::Mt19937;
+
+/// How much to test on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TestSize {
+    /// A share of all rows, between 0 and 1; rounded up to whole rows.
+    Fraction(f64),
+    /// So many rows.
+    Count(usize),
+}
+
+impl TestSize {
+    /// Test rows among `rows`, if they leave both sides at least one.
+    fn rows(self, rows: usize) -> Option<usize> {
+        let test = match self {
+            Self::Fraction(share) if share > 0.0 && share < 1.0 => (share * rows as f64).ceil() as usize,
+            Self::Fraction(_) => return None,
+            Self::Count(count) => count,
+        };
+        (1..rows).contains(&test).then_some(test)
+    }
+}
+
+impl fmt::Display for TestSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fraction(share) => write!(f, "{share:?}"),
+            Self::Count(count) => write!(f, "{count}"),
+        }
+    }
+}
+
+impl FromStr for TestSize {
+    type Err = String;
+
+    /// `100` is a count; `0.25` and `1e-2` are shares.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refused = || format!("`{text}` is neither a share between 0 and 1 nor a number of rows");
+        match text.parse::<usize>() {
+            Ok(0) => Err(refused()),
+            Ok(count) => Ok(Self::Count(count)),
+            Err(_) => match text.parse::<f64>() {
+                Ok(share) if share > 0.0 && share < 1.0 => Ok(Self::Fraction(share)),
+                _ => Err(refused()),
+            },
+        }
+    }
+}
+
+/// Row indices of the two sides, in the order drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// Rows to train on.
+    pub train: Vec<usize>,
+    /// Rows to test on.
+    pub test: Vec<usize>,
+}
+
+/// Splits rows as scikit-learn's `train_test_split(…, test_size, random_state, stratify=labels)` does, row by row; with
+/// `stratify` false, the labels only say how many rows there are.
+///
+/// # Errors
+/// Where scikit-learn raises: when a side would be empty; when stratified, also when a class has one row or a side has
+/// fewer rows than there are classes.
+pub fn train_test_split(
+    labels: &[usize],
+    test_size: TestSize,
+    random_state: u32,
+    stratify: bool,
+) -> Result<Split, DataError> {
+    let rows = labels.len();
+    let Some(test) = test_size.rows(rows) else {
+        return Err(DataError::TestSize { test_size: test_size.to_string(), rows });
+    };
+    let mut generator = Mt19937::new(random_state);
+    if stratify {
+        return stratified(labels, test, &mut generator);
+    }
+    let mut drawn = generator.permutation(rows);
+    let train = drawn.split_off(test);
+    Ok(Split { train, test: drawn })
+}
+
+fn stratified(labels: &[usize], test_rows: usize, generator: &mut Mt19937) -> Result<Split, DataError> {
+    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (row, &label) in labels.iter().enumerate() {
+        members.entry(label).or_default().push(row);
+    }
+    if let Some((class, rows)) = members.iter().find(|(_, rows)| rows.len() < 2) {
+        return Err(DataError::SmallClass { class: class.to_string(), members: rows.len() });
+    }
+    let train_rows = labels.len() - test_rows;
+    for (side, rows) in [("training", train_rows), ("test", test_rows)] {
+        if rows < members.len() {
+            return Err(DataError::SideTooSmall { side, rows, classes: members.len() });
+        }
+    }
+    let counts: Vec<usize> = members.values().map(Vec::len).collect();
+    let train_counts = allot(&counts, train_rows, generator);
+    let left: Vec<usize> = counts.iter().zip(&train_counts).map(|(count, train)| count - train).collect();
+    let test_counts = allot(&left, test_rows, generator);
+
+    let (mut train, mut test) = (Vec::with_capacity(train_rows), Vec::with_capacity(test_rows));
+    for (rows, (&for_train, &for_test)) in members.values().zip(train_counts.iter().zip(&test_counts)) {
+        let drawn: Vec<usize> = generator.permutation(rows.len()).into_iter().map(|index| rows[index]).collect();
+        train.extend(&drawn[..for_train]);
+        test.extend(&drawn[for_train..for_train + for_test]);
+    }
+    generator.shuffle(&mut train);
+    generator.shuffle(&mut test);
+    Ok(Split { train, test })
+}
+
+/// Shares `draws` out among classes in proportion to their rows (scikit-learn's `_approximate_mode`): what is left over
+/// after rounding down goes to the largest remainders, and among equal ones by lot.
+fn allot(counts: &[usize], draws: usize, generator: &mut Mt19937) -> Vec<usize> {
+    let total = counts.iter().sum::<usize>() as f64;
+    let exact: Vec<f64> = counts.iter().map(|&count| count as f64 / total * draws as f64).collect();
+    let mut allotted: Vec<usize> = exact.iter().map(|share| share.floor() as usize).collect();
+    let remainders: Vec<f64> = exact.iter().map(|share| share - share.floor()).collect();
+    let mut values = remainders.clone();
+    values.sort_by(|a, b| b.total_cmp(a));
+    values.dedup();
+    let mut left = draws.saturating_sub(allotted.iter().sum());
+    for value in values {
+        if left == 0 {
+            break;
+        }
+        let equals: Vec<usize> = (0..counts.len()).filter(|&class| remainders[class] == value).collect();
+        let lucky = equals.len().min(left);
+        for index in generator.permutation(equals.len()).into_iter().take(lucky) {
+            allotted[equals[index]] += 1;
+        }
+        left -= lucky;
+    }
+    allotted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TestSize;
+
+    #[test]
+    fn sizes_are_shares_or_counts() {
+        assert_eq!("0.25".parse(), Ok(TestSize::Fraction(0.25)));
+        assert_eq!("3".parse(), Ok(TestSize::Count(3)));
+        for wrong in ["0", "1.0", "-3", "NaN", "inf", "0.0", "half", ""] {
+            assert!(wrong.parse::<TestSize>().is_err(), "{wrong}");
+        }
+    }
+}

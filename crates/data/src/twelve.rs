@@ -1,0 +1,25 @@
+//! The notebook's data.
+
+use crate::classes::Classes;
+use crate::dataset::{Dataset, Example};
+
+const SENTENCES: [(&str, usize); 12] = [
+    ("I love this system, it works perfectly.", 1),
+    ("This is amazing and very helpful.", 1),
+    ("Great experience, I am satisfied.", 1),
+    ("Fantastic results and easy to use.", 1),
+    ("I hate this tool, it is terrible.", 0),
+    ("This is disappointing and buggy.", 0),
+    ("Worst experience ever, useless.", 0),
+    ("It keeps failing and wasting my time.", 0),
+    ("Not bad, acceptable.", 1),
+    ("Okay, could be improved.", 1),
+    ("I am happy with the output.", 1),
+    ("I am not satisfied with this.", 0),
+];
+
+/// Twelve short opinions: 1 for a good one, 0 for a bad one.
+pub fn twelve_sentences() -> Dataset {
+    let example = |(text, label): (&str, usize)| Example { text: text.into(), label };
+    Dataset { examples: SENTENCES.map(example).into(), classes: Classes::from_labels(["0", "1"]) }
+}

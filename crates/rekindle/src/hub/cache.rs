@@ -1,0 +1,116 @@
+//! The cache's layout, and when a model in it is whole.
+//!
+//! `models--organisation--name/refs/main` names a commit, `snapshots/<commit>/` holds links to the files of that
+//! commit, and `blobs/` holds their contents.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The model's configuration, without which nothing can be loaded.
+pub(super) const CONFIG: &str = "config.json";
+/// The weights in one file.
+pub(super) const WEIGHTS: &str = "model.safetensors";
+/// The list of the files that hold the weights when there are several.
+pub(super) const INDEX: &str = "model.safetensors.index.json";
+/// Any one of these is enough to build the tokenizer.
+pub(super) const TOKENIZERS: [&str; 2] = ["tokenizer.json", "vocab.txt"];
+/// Settings of the tokenizer, which not every repository has.
+#[cfg(feature = "hub")]
+pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+
+/// The folder of the model `id`, which must be a valid name.
+pub(super) fn repo_folder(cache: &Path, id: &str) -> PathBuf {
+    cache.join(format!("models--{}", id.replace('/', "--")))
+}
+
+/// The folder of one commit's files.
+pub(super) fn snapshot_folder(cache: &Path, id: &str, commit: &str) -> PathBuf {
+    repo_folder(cache, id).join("snapshots").join(commit)
+}
+
+/// The snapshot of `main`, if all that is needed to load the model is there.
+///
+/// Whatever cannot be read counts as missing: the caller then downloads it, and reports what stands in the way.
+pub(super) fn complete_snapshot(cache: &Path, id: &str) -> Option<PathBuf> {
+    let reference = fs::read_to_string(repo_folder(cache, id).join("refs").join("main")).ok()?;
+    let commit = reference.trim();
+    if !is_plain_name(commit) {
+        return None;
+    }
+    let snapshot = snapshot_folder(cache, id, commit);
+    let has = |name: &str| snapshot.join(name).is_file();
+    let has_weights = has(WEIGHTS)
+        || fs::read(snapshot.join(INDEX))
+            .ok()
+            .and_then(|index| shards(&index))
+            .is_some_and(|shards| shards.iter().all(|shard| has(shard)));
+    let whole = has(CONFIG) && has_weights && TOKENIZERS.iter().any(|name| has(name));
+    whole.then_some(snapshot)
+}
+
+/// The names of the files that an index of sharded weights points to, each once; `None` if it is not such an index.
+pub(super) fn shards(index: &[u8]) -> Option<BTreeSet<String>> {
+    let index: serde_json::Value = serde_json::from_slice(index).ok()?;
+    let shards = index
+        .get("weight_map")?
+        .as_object()?
+        .values()
+        .map(|shard| shard.as_str().filter(|name| is_plain_name(name)).map(str::to_owned))
+        .collect::<Option<BTreeSet<_>>>()?;
+    (!shards.is_empty()).then_some(shards)
+}
+
+/// Whether a text that came from outside is safe as the name of a file in a folder.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_shard_is_listed_once() {
+        let index = br#"{"weight_map": {"a": "m-2.safetensors", "b": "m-1.safetensors", "c": "m-2.safetensors"}}"#;
+        let names: Vec<_> = shards(index).expect("an index").into_iter().collect();
+        assert_eq!(names, ["m-1.safetensors", "m-2.safetensors"]);
+    }
+
+    #[test]
+    fn an_index_cannot_point_out_of_the_snapshot() {
+        for shard in ["../x", "/etc/passwd", "a/b", "", "..", "a\\\\b"] {
+            let index = format!(r#"{{"weight_map": {{"a": "{shard}"}}}}"#);
+            assert_eq!(shards(index.as_bytes()), None, "{shard}");
+        }
+        assert_eq!(shards(br#"{"weight_map": {}}"#), None);
+        assert_eq!(shards(b"not json"), None);
+    }
+
+    #[test]
+    fn a_model_counts_only_when_whole() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let snapshot = snapshot_folder(cache.path(), "o/n", "c0ffee");
+        let refs = cache.path().join("models--o--n").join("refs");
+        let found = || complete_snapshot(cache.path(), "o/n");
+        let write = |name: &str, text: &str| fs::write(snapshot.join(name), text).expect("written");
+
+        fs::create_dir_all(&snapshot).expect("created");
+        fs::create_dir_all(&refs).expect("created");
+        write(CONFIG, "{}");
+        write("vocab.txt", "");
+        write(INDEX, r#"{"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}"#);
+        write("1.safetensors", "");
+        assert_eq!(found(), None, "no branch");
+        fs::write(refs.join("main"), "c0ffee\n").expect("written");
+        assert_eq!(found(), None, "a shard is missing");
+        write("2.safetensors", "");
+        assert_eq!(found(), Some(snapshot.clone()));
+        fs::remove_file(snapshot.join("vocab.txt")).expect("removed");
+        assert_eq!(found(), None, "no tokenizer");
+        fs::write(refs.join("main"), "../../elsewhere").expect("written");
+        assert_eq!(found(), None, "a branch that leaves the cache");
+    }
+}

@@ -1,0 +1,197 @@
+//! Which files of a repository make up a model, and how they get into the cache as one whole.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use hf_hub::api::RepoInfo;
+use hf_hub::api::sync::{Api, ApiBuilder};
+use hf_hub::{Cache, Repo, RepoType};
+use sha2::{Digest, Sha256};
+
+use super::cache::{self, CONFIG, INDEX, TOKENIZER_CONFIG, TOKENIZERS, WEIGHTS};
+use super::transfer::{self, Failure};
+use super::{Download, HubError, HubOptions};
+
+/// Downloads what is still missing of the model `id` and then points the branch `main` at it.
+pub(super) fn download(
+    id: &str,
+    options: &HubOptions,
+    progress: &mut dyn FnMut(Download<'_>),
+) -> Result<PathBuf, HubError> {
+    let session = Session::open(id, options)?;
+    session.fetch_needed(CONFIG, progress)?;
+    session.fetch_tokenizer(progress)?;
+    session.fetch_weights(progress)?;
+    session.publish()
+}
+
+/// The download of one commit of one repository.
+struct Session<'a> {
+    failure: Failure<'a>,
+    options: &'a HubOptions,
+    api: Api,
+    info: RepoInfo,
+    snapshot: PathBuf,
+}
+
+impl<'a> Session<'a> {
+    /// Asks the hub for the newest commit and its files, which also tells whether there is a hub to talk to.
+    fn open(id: &'a str, options: &'a HubOptions) -> Result<Self, HubError> {
+        let failure = Failure { id, options };
+        // The HTTP client would name the token in its error about a header that cannot be sent.
+        if options.token().is_some_and(|token| !token.chars().all(|c| c.is_ascii_graphic())) {
+            return Err(
+                failure.unauthorized("the token holds characters that no token has; check HF_TOKEN or the token file")
+            );
+        }
+        let api = ApiBuilder::from_cache(Cache::new(options.cache.clone()))
+            .with_endpoint(options.endpoint().to_owned())
+            .with_token(options.token().map(str::to_owned))
+            .with_progress(false)
+            .with_user_agent("rekindle", env!("CARGO_PKG_VERSION"))
+            .build()
+            .map_err(|error| failure.unexpected(error.to_string()))?;
+        let info = transfer::repo_info(&api, &failure)?;
+        // The commit becomes a folder's name.
+        if !cache::is_plain_name(&info.sha) {
+            return Err(failure.unexpected("its commit is not a commit's name"));
+        }
+        let snapshot = cache::snapshot_folder(&options.cache, id, &info.sha);
+        Ok(Self { failure, options, api, info, snapshot })
+    }
+
+    fn lists(&self, file: &str) -> bool {
+        self.info.siblings.iter().any(|sibling| sibling.rfilename == file)
+    }
+
+    fn fetch_needed(&self, file: &str, progress: &mut dyn FnMut(Download<'_>)) -> Result<PathBuf, HubError> {
+        if self.lists(file) { self.fetch_file(file, progress) } else { Err(self.failure.not_found(file)) }
+    }
+
+    fn fetch_tokenizer(&self, progress: &mut dyn FnMut(Download<'_>)) -> Result<(), HubError> {
+        if !TOKENIZERS.iter().any(|file| self.lists(file)) {
+            return Err(self.failure.not_found(&TOKENIZERS.join(" or ")));
+        }
+        for file in TOKENIZERS.into_iter().chain([TOKENIZER_CONFIG]) {
+            if self.lists(file) {
+                self.fetch_file(file, progress)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fetch_weights(&self, progress: &mut dyn FnMut(Download<'_>)) -> Result<(), HubError> {
+        if self.lists(WEIGHTS) || !self.lists(INDEX) {
+            self.fetch_needed(WEIGHTS, progress)?;
+            return Ok(());
+        }
+        let index = self.fetch_file(INDEX, progress)?;
+        let bytes = fs::read(&index).map_err(|source| HubError::Io { path: index, source })?;
+        let shards = cache::shards(&bytes)
+            .ok_or_else(|| self.failure.unexpected(format!("{INDEX} does not list files of weights")))?;
+        for shard in &shards {
+            self.fetch_needed(shard, progress)?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that `file` lies in the snapshot with the right content.
+    fn fetch_file(&self, file: &str, progress: &mut dyn FnMut(Download<'_>)) -> Result<PathBuf, HubError> {
+        let link = self.snapshot.join(file);
+        // A file that an earlier call left there is checked again, for that call may have died before its own check.
+        if link.is_file() && self.verify(file, &link, None).is_ok() {
+            return Ok(link);
+        }
+        // What is left now is a link to nothing, over which the new link could not be made.
+        if link.symlink_metadata().is_ok() {
+            fs::remove_file(&link).map_err(|source| HubError::Io { path: link.clone(), source })?;
+        }
+        // Pinning the commit keeps the files of one model together when the branch moves in between.
+        let repo =
+            || self.api.repo(Repo::with_revision(self.failure.id.to_owned(), RepoType::Model, self.info.sha.clone()));
+        let blobs = cache::repo_folder(&self.options.cache, self.failure.id).join("blobs");
+        fs::create_dir_all(&blobs).map_err(|source| HubError::Io { path: blobs.clone(), source })?;
+        let done = match transfer::download_file(repo(), file, &blobs, &self.failure, progress) {
+            Err(transfer::Cut::Unresumable) => {
+                remove_parts(&blobs)?;
+                transfer::download_file(repo(), file, &blobs, &self.failure, progress)
+            }
+            other => other,
+        }
+        .map_err(|cut| self.failure.cut(file, cut))?;
+        if done.path != link {
+            return Err(self.failure.unexpected(format!("{file} came from another commit")));
+        }
+        self.verify(file, &link, done.size)?;
+        Ok(link)
+    }
+
+    /// Compares a file with the size and the hash that the hub announced, and deletes it if it differs.
+    ///
+    /// Large files are named after their SHA-256. Small ones are named after Git's hash of them, which says too little
+    /// to be worth a second hash function; their size is checked, and the connection is encrypted. Where the system
+    /// has no links, the name is not known and only the size is checked.
+    fn verify(&self, file: &str, link: &Path, size: Option<u64>) -> Result<(), HubError> {
+        let io = |source| HubError::Io { path: link.to_owned(), source };
+        let blob = link.canonicalize().map_err(io)?;
+        let length = blob.metadata().map_err(io)?.len();
+        let name = blob.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let fault = if size.is_some_and(|size| size != length) {
+            Some("its size is wrong")
+        } else if is_sha256(name) && sha256(&blob).map_err(io)? != name.to_ascii_lowercase() {
+            Some("its SHA-256 is wrong")
+        } else {
+            None
+        };
+        let Some(reason) = fault else {
+            return Ok(());
+        };
+        fs::remove_file(link).map_err(io)?;
+        if blob.exists() {
+            fs::remove_file(&blob).map_err(|source| HubError::Io { path: blob, source })?;
+        }
+        Err(HubError::Corrupt { id: self.failure.id.to_owned(), file: file.to_owned(), reason: reason.to_owned() })
+    }
+
+    /// Makes the snapshot the one that `main` stands for, now that it is whole.
+    fn publish(&self) -> Result<PathBuf, HubError> {
+        let id = self.failure.id;
+        let refs = cache::repo_folder(&self.options.cache, id).join("refs");
+        let main = Cache::new(self.options.cache.clone()).model(id.to_owned());
+        main.create_ref(&self.info.sha).map_err(|source| HubError::Io { path: refs.join("main"), source })?;
+        // hf-hub notes the pinned commit as if it were a branch. Nobody looks it up, so a failure here is no matter.
+        let _ = fs::remove_file(refs.join(&self.info.sha));
+        Ok(self.snapshot.clone())
+    }
+}
+
+/// Deletes the unfinished downloads of a repository, none of which tells which file it belongs to.
+fn remove_parts(blobs: &Path) -> Result<(), HubError> {
+    let io = |source| HubError::Io { path: blobs.to_owned(), source };
+    for entry in fs::read_dir(blobs).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_some_and(|extension| extension == "part") {
+            fs::remove_file(path).map_err(io)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_sha256(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

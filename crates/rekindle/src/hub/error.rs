@@ -1,0 +1,135 @@
+//! What can go wrong between a model's name and its files.
+
+use std::path::PathBuf;
+
+/// Why a model could not be had from the hub or its cache.
+///
+/// No variant ever holds the access token: texts that come from the HTTP client are stripped of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HubError {
+    /// The name cannot be that of a repository on the hub.
+    #[error("`{id}` is not a model name on the hub: {reason}")]
+    InvalidId {
+        /// The name as given.
+        id: String,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+
+    /// The model is not (or not wholly) in the cache, and the network may not be used.
+    #[error(
+        "`{id}` is not in the cache {}, and offline mode forbids to download it; run once without HF_HUB_OFFLINE, or \
+         give a folder that holds the model",
+        .cache.display()
+    )]
+    NotCached {
+        /// The model's name.
+        id: String,
+        /// The cache that was searched.
+        cache: PathBuf,
+    },
+
+    /// The model is not in the cache, and this build cannot download.
+    #[error(
+        "`{id}` is not in the cache, and this build cannot download models: it was compiled without the feature `hub`"
+    )]
+    NotCompiled {
+        /// The model's name.
+        id: String,
+    },
+
+    /// The hub could not be reached, did not answer in time, or is down.
+    #[error("cannot reach {endpoint} to download `{id}`: {reason}")]
+    Unreachable {
+        /// The model's name.
+        id: String,
+        /// The hub's address.
+        endpoint: String,
+        /// What the network reported.
+        reason: String,
+    },
+
+    /// The repository, or a file that every model needs, does not exist.
+    #[error(
+        "{what} of `{id}` not found on {endpoint}: it does not exist there, or is private and needs a token (HF_TOKEN)"
+    )]
+    NotFound {
+        /// The model's name.
+        id: String,
+        /// The hub's address.
+        endpoint: String,
+        /// What is missing: a file, or the repository itself.
+        what: String,
+    },
+
+    /// The hub knows the repository but refuses to hand it out.
+    #[error("{endpoint} refuses access to `{id}`: {reason}")]
+    Unauthorized {
+        /// The model's name.
+        id: String,
+        /// The hub's address.
+        endpoint: String,
+        /// Why, and what would help.
+        reason: String,
+    },
+
+    /// The hub's answer makes no sense; perhaps the endpoint is not a hub.
+    #[error("{endpoint} gave an unexpected answer for `{id}`: {reason}")]
+    Unexpected {
+        /// The model's name.
+        id: String,
+        /// The hub's address.
+        endpoint: String,
+        /// What was odd about it.
+        reason: String,
+    },
+
+    /// The connection broke while a file was being downloaded. What arrived is kept, and the next call resumes there.
+    #[error("the download of {file} of `{id}` was cut ({reason}); run again to resume it")]
+    Incomplete {
+        /// The model's name.
+        id: String,
+        /// The file that was being downloaded.
+        file: String,
+        /// What the connection reported.
+        reason: String,
+    },
+
+    /// A downloaded file is not what the hub announced. It has been deleted.
+    #[error("the downloaded {file} of `{id}` is corrupt and was deleted ({reason}); run again to download it anew")]
+    Corrupt {
+        /// The model's name.
+        id: String,
+        /// The file that was downloaded.
+        file: String,
+        /// How it differs from what was announced.
+        reason: String,
+    },
+
+    /// Another process is downloading the same file.
+    #[error("another process is downloading {file} of `{id}`; run again when it is done")]
+    Locked {
+        /// The model's name.
+        id: String,
+        /// The file in question.
+        file: String,
+    },
+
+    /// The cache could not be read or written.
+    #[error("cannot use the cache at {}: {source}", .path.display())]
+    Io {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// What the operating system reported.
+        source: std::io::Error,
+    },
+}
+
+impl HubError {
+    /// Whether the hub could not be reached, so that the same call may well succeed on another network or later.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}

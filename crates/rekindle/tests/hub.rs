@@ -1,0 +1,318 @@
+//! Models fetched from a hub on the loopback interface into a cache in a temporary folder.
+#![cfg(feature = "hub")]
+
+#[path = "hub/server.rs"]
+mod server;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rekindle::hub::{HubError, HubOptions, fetch};
+use server::{COMMIT, Quirks, Server, files, sha256};
+use tempfile::TempDir;
+
+const ID: &str = "org/tiny";
+const CONFIG: (&str, &[u8]) = ("config.json", b"{\"dim\": 8}");
+const VOCAB: (&str, &[u8]) = ("vocab.txt", b"[PAD]\n[UNK]\n");
+
+/// Weights long enough that half of them is some way off either end.
+fn weights() -> Vec<u8> {
+    (0..300_000_u32).flat_map(u32::to_le_bytes).collect()
+}
+
+fn whole() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        (CONFIG.0, CONFIG.1.to_vec()),
+        (VOCAB.0, VOCAB.1.to_vec()),
+        ("tokenizer.json", b"{}".to_vec()),
+        ("model.safetensors", weights()),
+        ("pytorch_model.bin", b"never fetched".to_vec()),
+    ]
+}
+
+fn serve(list: &[(&str, Vec<u8>)], quirks: Quirks) -> Server {
+    let list: Vec<_> = list.iter().map(|(name, body)| (*name, body.as_slice())).collect();
+    Server::start(ID, files(&list), quirks)
+}
+
+fn options(cache: &TempDir, server: &Server) -> HubOptions {
+    let mut options = HubOptions::new(cache.path());
+    options.endpoint = server.endpoint();
+    options
+}
+
+fn cache() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn get(options: &HubOptions) -> Result<PathBuf, HubError> {
+    fetch(ID, options, &mut |_| {})
+}
+
+fn repo(cache: &TempDir) -> PathBuf {
+    cache.path().join("models--org--tiny")
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_fresh_download_has_the_layout_of_python_and_needs_no_hub_afterwards() {
+    let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
+    let options = options(&cache, &server);
+    let mut seen = Vec::new();
+    let snapshot = fetch(ID, &options, &mut |step| {
+        assert!(step.done_bytes <= step.total_bytes, "{step:?}");
+        seen.push((step.file.to_owned(), step.done_bytes, step.total_bytes));
+    })
+    .expect("fetched");
+
+    assert_eq!(snapshot, repo(&cache).join("snapshots").join(COMMIT));
+    assert_eq!(names(&snapshot), ["config.json", "model.safetensors", "tokenizer.json", "vocab.txt"]);
+    assert_eq!(fs::read(snapshot.join("model.safetensors")).expect("read"), weights());
+    let refs = repo(&cache).join("refs");
+    assert_eq!(names(&refs), ["main"]);
+    assert_eq!(fs::read_to_string(refs.join("main")).expect("read"), COMMIT);
+    let blob = repo(&cache).join("blobs").join(sha256(&weights()));
+    let link = snapshot.join("model.safetensors");
+    assert_eq!(link.canonicalize().expect("a link"), blob.canonicalize().expect("a blob"));
+    #[cfg(unix)]
+    assert_eq!(fs::read_link(&link).expect("a link"), Path::new("../../blobs").join(sha256(&weights())));
+    let size = weights().len() as u64;
+    assert!(seen.contains(&("model.safetensors".to_owned(), size, size)), "told of its end");
+
+    let asked = server.requests().len();
+    assert_eq!(get(&options).expect("cached"), snapshot);
+    assert_eq!(server.requests().len(), asked, "the cache is enough");
+    let mut offline = options;
+    offline.offline = true;
+    assert_eq!(get(&offline).expect("cached"), snapshot);
+}
+
+#[test]
+fn a_model_may_have_a_single_tokenizer_file_and_a_name_without_organisation() {
+    let list = [CONFIG, VOCAB].map(|(name, body)| (name, body.to_vec()));
+    let mut list = list.to_vec();
+    list.push(("model.safetensors", weights()));
+    let quirks = Quirks { alias: Some("small".to_owned()), ..Quirks::default() };
+    let (cache, server) = (cache(), serve(&list, quirks));
+    let snapshot = fetch("small", &options(&cache, &server), &mut |_| {}).expect("fetched");
+    assert!(snapshot.starts_with(cache.path().join("models--small")));
+    assert_eq!(names(&snapshot), ["config.json", "model.safetensors", "vocab.txt"]);
+}
+
+#[test]
+fn sharded_weights_come_with_all_their_shards() {
+    let index = br#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}"#;
+    let mut list = vec![
+        (CONFIG.0, CONFIG.1.to_vec()),
+        (VOCAB.0, VOCAB.1.to_vec()),
+        ("model.safetensors.index.json", index.to_vec()),
+        ("model-1.safetensors", b"first".to_vec()),
+        ("model-2.safetensors", b"second".to_vec()),
+    ];
+    let (first, server) = (cache(), serve(&list, Quirks::default()));
+    let snapshot = get(&options(&first, &server)).expect("fetched");
+    assert_eq!(fs::read(snapshot.join("model-1.safetensors")).expect("read"), b"first");
+    assert_eq!(fs::read(snapshot.join("model-2.safetensors")).expect("read"), b"second");
+
+    list.pop();
+    let (second, server) = (cache(), serve(&list, Quirks::default()));
+    let error = get(&options(&second, &server)).expect_err("a shard is missing");
+    assert!(error.to_string().contains("model-2.safetensors"), "{error}");
+}
+
+#[test]
+fn what_a_model_needs_is_named_when_it_is_missing() {
+    for missing in ["config.json", "model.safetensors"] {
+        let list: Vec<_> = whole().into_iter().filter(|(name, _)| *name != missing).collect();
+        let (cache, server) = (cache(), serve(&list, Quirks::default()));
+        let error = get(&options(&cache, &server)).expect_err("incomplete");
+        assert!(matches!(&error, HubError::NotFound { what, .. } if what == missing), "{error}");
+        assert!(!repo(&cache).join("refs").join("main").exists());
+    }
+    let list = [(CONFIG.0, CONFIG.1.to_vec()), ("model.safetensors", weights())];
+    let (cache, server) = (cache(), serve(&list, Quirks::default()));
+    let error = get(&options(&cache, &server)).expect_err("no tokenizer");
+    assert!(error.to_string().contains("tokenizer.json or vocab.txt"), "{error}");
+}
+
+#[test]
+fn refusals_are_told_apart() {
+    let ask = |status, code, token: &str| {
+        let quirks = Quirks { refuse: Some((status, code)), ..Quirks::default() };
+        let (cache, server) = (cache(), serve(&whole(), quirks));
+        let error = get(&options(&cache, &server).with_token(token)).expect_err("refused");
+        assert_eq!(names(cache.path()), Vec::<String>::new(), "nothing is left behind");
+        error
+    };
+    assert!(matches!(ask(404, "RepoNotFound", ""), HubError::NotFound { .. }));
+    assert!(matches!(ask(401, "RepoNotFound", "hf_x"), HubError::NotFound { .. }));
+    assert!(matches!(ask(401, "", ""), HubError::NotFound { .. }));
+    assert!(matches!(ask(401, "", "hf_x"), HubError::Unauthorized { .. }));
+    assert!(matches!(ask(403, "GatedRepo", ""), HubError::Unauthorized { .. }));
+    assert!(ask(503, "", "").is_unreachable());
+    assert!(matches!(ask(418, "", ""), HubError::Unexpected { .. }));
+}
+
+#[test]
+fn a_refused_connection_is_unreachable() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let cache = cache();
+    let mut options = HubOptions::new(cache.path());
+    options.endpoint = format!("http://{address}");
+    let error = get(&options).expect_err("nobody listens");
+    assert!(error.is_unreachable(), "{error}");
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_unreachable() {
+    let cache = cache();
+    let mut options = HubOptions::new(cache.path());
+    options.endpoint = "http://no-such-host.invalid".to_owned();
+    let error = get(&options).expect_err("no such host");
+    assert!(error.is_unreachable(), "{error}");
+}
+
+#[test]
+fn a_hub_that_accepts_and_then_says_nothing_is_unreachable_within_the_default_limit() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let cache = cache();
+    let mut options = HubOptions::new(cache.path());
+    options.endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    let start = Instant::now();
+    let error = get(&options).expect_err("no answer");
+    assert!(error.is_unreachable(), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_cut_download_is_no_model_and_is_resumed() {
+    let quirks = Quirks { cut_once: Some("model.safetensors".to_owned()), ..Quirks::default() };
+    let (cache, server) = (cache(), serve(&whole(), quirks));
+    let mut options = options(&cache, &server);
+    let error = get(&options).expect_err("cut");
+    assert!(matches!(&error, HubError::Incomplete { file, .. } if file == "model.safetensors"), "{error}");
+    assert!(!repo(&cache).join("refs").join("main").exists());
+    options.offline = true;
+    assert!(matches!(get(&options), Err(HubError::NotCached { .. })));
+
+    options.offline = false;
+    let snapshot = get(&options).expect("resumed");
+    assert_eq!(fs::read(snapshot.join("model.safetensors")).expect("read"), weights());
+    let resumed = server.requests().into_iter().any(|(path, range)| {
+        path == "/cdn/model.safetensors"
+            && range.is_some_and(|range| range == format!("bytes={}-", weights().len() / 2))
+    });
+    assert!(resumed, "{:?}", server.requests());
+}
+
+#[test]
+fn a_stalled_download_ends() {
+    let quirks = Quirks { stall: Some("model.safetensors".to_owned()), ..Quirks::default() };
+    let (cache, server) = (cache(), serve(&whole(), quirks));
+    let mut options = options(&cache, &server);
+    options.stall_timeout = Duration::from_millis(500);
+    let error = get(&options).expect_err("stalled");
+    assert!(error.is_unreachable(), "{error}");
+    assert!(!repo(&cache).join("refs").join("main").exists());
+}
+
+#[test]
+fn a_leftover_as_long_as_the_file_or_longer_is_dropped() {
+    for extra in [0, 1] {
+        let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
+        let blobs = repo(&cache).join("blobs");
+        fs::create_dir_all(&blobs).expect("created");
+        let part = vec![7; weights().len() + extra];
+        fs::write(blobs.join(sha256(&weights())).with_extension("part"), part).expect("written");
+        let snapshot = get(&options(&cache, &server)).expect("fetched");
+        assert_eq!(fs::read(snapshot.join("model.safetensors")).expect("read"), weights());
+    }
+}
+
+#[test]
+fn a_corrupt_file_is_deleted() {
+    let list = whole();
+    let list: Vec<_> = list.iter().map(|(name, body)| (*name, body.as_slice())).collect();
+    let mut served = files(&list);
+    let etag = sha256(b"something else");
+    served.get_mut("model.safetensors").expect("served").etag.clone_from(&etag);
+    let (cache, server) = (cache(), Server::start(ID, served, Quirks::default()));
+    let error = get(&options(&cache, &server)).expect_err("corrupt");
+    assert!(matches!(&error, HubError::Corrupt { file, .. } if file == "model.safetensors"), "{error}");
+    assert!(!repo(&cache).join("blobs").join(&etag).exists());
+    let snapshot = repo(&cache).join("snapshots").join(COMMIT);
+    assert!(snapshot.join("model.safetensors").symlink_metadata().is_err());
+    assert!(!repo(&cache).join("refs").join("main").exists());
+}
+
+#[test]
+fn a_file_left_by_a_call_that_died_before_its_check_is_checked() {
+    let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
+    let options = options(&cache, &server);
+    let snapshot = get(&options).expect("fetched");
+    fs::remove_file(repo(&cache).join("refs").join("main")).expect("removed");
+    fs::write(repo(&cache).join("blobs").join(sha256(&weights())), b"damaged").expect("written");
+    assert_eq!(get(&options).expect("fetched"), snapshot);
+    assert_eq!(fs::read(snapshot.join("model.safetensors")).expect("read"), weights());
+}
+
+#[test]
+fn files_of_two_commits_are_not_mixed() {
+    let quirks = Quirks { other_commit: true, ..Quirks::default() };
+    let (cache, server) = (cache(), serve(&whole(), quirks));
+    let error = get(&options(&cache, &server)).expect_err("another commit");
+    assert!(matches!(error, HubError::Unexpected { .. }), "{error}");
+}
+
+#[test]
+fn offline_and_not_cached_says_so_without_a_request() {
+    let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
+    let mut options = options(&cache, &server);
+    options.offline = true;
+    let error = get(&options).expect_err("not cached");
+    assert!(matches!(error, HubError::NotCached { .. }), "{error}");
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn a_name_that_leaves_the_cache_is_refused_before_anything_is_read() {
+    let cache = cache();
+    let error = fetch("../other", &HubOptions::new(cache.path()), &mut |_| {}).expect_err("refused");
+    assert!(matches!(error, HubError::InvalidId { .. }), "{error}");
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_named() {
+    let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
+    let mut options = options(&cache, &server);
+    options.cache = cache.path().join("file");
+    fs::write(&options.cache, b"not a folder").expect("written");
+    let error = get(&options).expect_err("no folder");
+    assert!(matches!(&error, HubError::Io { path, .. } if path.starts_with(&options.cache)), "{error}");
+}
+
+#[test]
+fn the_token_is_in_no_text() {
+    for token in ["hf_secret", "hf_sec\r\nret", "hf_sécret"] {
+        let quirks = Quirks { refuse: Some((401, "")), ..Quirks::default() };
+        let (cache, server) = (cache(), serve(&whole(), quirks));
+        let options = options(&cache, &server).with_token(token);
+        let error = get(&options).expect_err("refused");
+        assert!(matches!(error, HubError::Unauthorized { .. }), "{error}");
+        let text = format!("{error} {error:?} {options:?}");
+        // The halves, because quoting would change the line break between them.
+        assert!(!text.contains("hf_") && !text.contains("ret\""), "{text}");
+    }
+}
