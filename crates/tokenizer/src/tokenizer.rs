@@ -146,7 +146,8 @@ fn head(text: &str, words: usize) -> &str {
     let mut inside = false;
     let mut count = 0;
     for (index, character) in text.char_indices() {
-        if character.is_whitespace() {
+        // BERT removes control characters before it looks for words, so that these three join what is beside them.
+        if character.is_whitespace() && !matches!(character, '\u{b}' | '\u{c}' | '\u{85}') {
             if inside && count == words {
                 return &text[..index];
             }
