@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
@@ -58,9 +59,8 @@ fn backend(options: &[OsString]) -> Option<&'static str> {
 }
 
 fn embedded() -> Result<(), u8> {
-    let example = ["run", "--quiet", "--package", "rekindle-experiment", "--features", "flex", "--example", "embedded"];
-    let mut cargo = cargo(&example);
-    cargo.args(["--", "fixtures/embedded/words.txt", "crates/rekindle/embedded"]);
+    let mut cargo = cargo(&["run", "--quiet", "--package", "rekindle", "--example", "embedded", "--"]);
+    cargo.args(["fixtures/embedded/words.txt", "crates/rekindle/embedded"]);
     run(at_root(cargo))
 }
 
@@ -81,7 +81,10 @@ fn cargo(arguments: &[&str]) -> Command {
 
 /// For commands that name files of the repository; the others keep the user's folder.
 fn at_root(mut command: Command) -> Command {
-    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    // Asked for at run time: clones may share a target folder, and with it this program.
+    if let Some(xtask) = env::var_os("CARGO_MANIFEST_DIR") {
+        command.current_dir(Path::new(&xtask).join(".."));
+    }
     command
 }
 

@@ -10,6 +10,7 @@ use safetensors::{Dtype, View};
 
 use crate::classifier::DistilBertForSequenceClassification;
 use crate::error::DistilBertError;
+use crate::model::DistilBertModel;
 use crate::names::Path;
 
 /// How the elements of a saved file are stored.
@@ -74,17 +75,30 @@ impl ModuleVisitor for Collect {
 impl DistilBertForSequenceClassification {
     /// Writes all tensors to `path` under transformers' names, with `format: pt` in the header.
     ///
-    /// The file is written in place: write to a new name and rename where a reader may look.
+    /// # Errors
+    /// When the file cannot be written; an earlier one is then left as it was.
+    pub fn save_safetensors(&self, path: &FilePath, precision: Precision) -> Result<(), DistilBertError> {
+        save(self, path, precision)
+    }
+}
+
+impl DistilBertModel {
+    /// Writes the encoder alone, as [`DistilBertForSequenceClassification::save_safetensors`] writes it with a head;
+    /// the names then lack the prefix `distilbert.`, as in transformers.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file cannot be written; an earlier one is then left as it was.
     pub fn save_safetensors(&self, path: &FilePath, precision: Precision) -> Result<(), DistilBertError> {
-        let mut collect = Collect { path: Path::default(), precision, tensors: Vec::new() };
-        self.visit(&mut collect);
-        let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-        safetensors::serialize_to_file(collect.tensors, Some(metadata), path).map_err(|error| match error {
-            safetensors::SafeTensorError::IoError(source) => DistilBertError::Io { path: path.into(), source },
-            other => DistilBertError::Safetensors { path: path.into(), reason: other.to_string() },
-        })
+        save(self, path, precision)
     }
+}
+
+fn save(module: &impl Module, path: &FilePath, precision: Precision) -> Result<(), DistilBertError> {
+    let mut collect = Collect { path: Path::default(), precision, tensors: Vec::new() };
+    module.visit(&mut collect);
+    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
+    safetensors::serialize_to_file(collect.tensors, Some(metadata), path).map_err(|error| match error {
+        safetensors::SafeTensorError::IoError(source) => DistilBertError::Io { path: path.into(), source },
+        other => DistilBertError::Safetensors { path: path.into(), reason: other.to_string() },
+    })
 }

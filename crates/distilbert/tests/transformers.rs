@@ -33,7 +33,7 @@ struct Case {
 }
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/distilbert").join(name)
+    Path::new("../../fixtures/distilbert").join(name)
 }
 
 fn devices() -> Vec<(&'static str, Device)> {

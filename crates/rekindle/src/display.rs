@@ -81,7 +81,7 @@ impl Display {
             self.bar.get_or_insert_with(|| bar("{msg:24} {bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left"));
         bar.set_length(download.total_bytes);
         bar.set_position(download.done_bytes);
-        bar.set_message(download.file.clone());
+        bar.set_message(download.file.to_string());
         if download.done_bytes >= download.total_bytes {
             self.clear();
         }

@@ -77,7 +77,7 @@ pub fn find(choice: &ModelChoice, offline: bool, progress: &mut dyn FnMut(Downlo
         ModelChoice::Hub(id) => Ok(found(from_hub(id, offline, progress)?)),
         ModelChoice::Auto => match from_hub(AUTO, offline, progress) {
             Ok(model) => Ok(found(model)),
-            Err(ModelError::Hub(error)) if error.is_unreachable() => {
+            Err(ModelError::Hub(error)) if error.is_out_of_reach() => {
                 Ok(Found { model: PretrainedModel::embedded(EMBEDDED)?, substituted: Some(error.to_string()) })
             }
             Err(error) => Err(error),

@@ -127,9 +127,13 @@ pub enum HubError {
 }
 
 impl HubError {
-    /// Whether the hub could not be reached, so that the same call may well succeed on another network or later.
+    /// Whether it is about the way to the hub and not about the model: the same call may succeed on another network, or
+    /// where the network may be used.
     #[must_use]
-    pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Unexpected { .. } | Self::NotCached { .. } | Self::NotCompiled { .. }
+        )
     }
 }

@@ -1,5 +1,5 @@
-//! Makes the model that is compiled into `rekindle`: a small DistilBERT, random from its seed, with a WordPiece
-//! vocabulary of characters and common words.
+//! Makes the model that is compiled into `rekindle`: a small DistilBERT without a head, random from its seed, with a
+//! WordPiece vocabulary of characters and common words.
 //!
 //! `cargo xtask embedded` runs it: `embedded WORDS FOLDER` reads a word a line (continuations begin with `##`) and
 //! writes `config.json`, `model.safetensors` (f16) and `tokenizer.json`. The same words give the same bytes.
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (model, _) = config.load(&Checkpoint::empty(), SEED, &Device::default())?;
     std::fs::create_dir_all(folder)?;
-    model.save_safetensors(&folder.join("model.safetensors"), Precision::F16)?;
+    model.distilbert.save_safetensors(&folder.join("model.safetensors"), Precision::F16)?;
     std::fs::write(folder.join("config.json"), config.to_json())?;
     std::fs::write(folder.join("tokenizer.json"), Tokenizer::wordpiece(vocabulary, true)?.to_json()?)?;
     Ok(())

@@ -1,0 +1,119 @@
+//! Files as people have them, and the errors for those that cannot be read.
+
+use std::path::{Path, PathBuf};
+
+use rekindle_data::{DataError, Dataset, ReadOptions};
+
+fn write(name: &str, content: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).expect("written");
+    (folder, path)
+}
+
+fn read(name: &str, content: impl AsRef<[u8]>, options: &ReadOptions) -> Result<Dataset, DataError> {
+    let (_folder, path) = write(name, content);
+    Dataset::read(&path, options)
+}
+
+fn no_header() -> ReadOptions {
+    ReadOptions { header: false, ..ReadOptions::default() }
+}
+
+/// Text and class name of every row.
+fn rows(data: &Dataset) -> Vec<(&str, &str)> {
+    data.examples.iter().map(|row| (row.text.as_str(), data.classes.names()[row.label].as_str())).collect()
+}
+
+#[test]
+fn csv_is_quoted_and_may_come_from_windows() {
+    let csv = "\u{feff}id,label,text\r\n1,pos,\"good, \"\"very\"\"\ngood\"\r\n\r\n2,neg,bad\r\n";
+    let data = read("a.csv", csv, &ReadOptions::default()).expect("read");
+    assert_eq!(rows(&data), [("good, \"very\"\ngood", "pos"), ("bad", "neg")]);
+    assert_eq!(data.classes.names(), ["neg", "pos"]);
+}
+
+#[test]
+fn tsv_is_not_quoted() {
+    let data = read("a.tsv", "\"good\" film\t1\nan \"open quote\t0\n", &no_header()).expect("read");
+    assert_eq!(rows(&data), [("\"good\" film", "1"), ("an \"open quote", "0")]);
+}
+
+#[test]
+fn jsonl_has_keys_for_columns() {
+    let options = ReadOptions { text_column: Some("body".into()), ..ReadOptions::default() };
+    let jsonl = "\u{feff}{\"label\": 10, \"body\": \"a\\tb\"}\n\n{\"body\": \"c\", \"label\": 9, \"more\": []}";
+    let data = read("a.jsonl", jsonl, &options).expect("read");
+    assert_eq!(rows(&data), [("a\tb", "10"), ("c", "9")]);
+    assert_eq!(data.classes.names(), ["9", "10"], "by value");
+}
+
+#[test]
+fn the_second_file_keeps_the_classes_of_the_first() {
+    let train = read("a.csv", "text,label\na,x\nb,y\nc,z\n", &ReadOptions::default()).expect("read");
+    let (_folder, path) = write("b.csv", "sentence,label\nd,z\n");
+    let test = Dataset::read_with_classes(&path, &ReadOptions::default(), &train.classes).expect("read");
+    assert_eq!((test.labels(), test.classes), (vec![2], train.classes));
+}
+
+#[test]
+fn each_fault_is_named_with_its_place() {
+    let default = ReadOptions::default();
+    let named = |text: &str, label: &str| ReadOptions {
+        text_column: Some(text.into()),
+        label_column: Some(label.into()),
+        ..ReadOptions::default()
+    };
+    let cases: [(&str, &[u8], ReadOptions, &[&str]); 18] = [
+        ("a.csv", b"", default.clone(), &["no sentences"]),
+        ("a.csv", b"text,label\n", default.clone(), &["no sentences"]),
+        ("a.jsonl", b"\n\n", default.clone(), &["no sentences"]),
+        ("a.txt", b"a", default.clone(), &[".csv", ".jsonl"]),
+        ("a.csv", b"text,class\na,b\n", default.clone(), &["label column `label`", "text, class"]),
+        ("a.csv", b"review,label\na,b\n", default.clone(), &["text column `text`", "review, label"]),
+        ("a.csv", b"a,b\n1,2\n", named("a", "stars"), &["label column `stars`", "a, b"]),
+        ("a.jsonl", b"{\"text\":\"a\"}", default.clone(), &["label column `label`"]),
+        ("a.csv", b"premise,hypothesis,label\na,b,0\n", default.clone(), &["premise", "hypothesis", "pair"]),
+        ("a.csv", b"text,label\na,0\nb\n", default.clone(), &["line 3", "1 columns", "2"]),
+        ("a.tsv", b"a\nb\n", no_header(), &["line 1", "two"]),
+        ("a.csv", b"text,label\na,0\nb,  \n", default.clone(), &["line 3", "label is empty"]),
+        ("a.csv", b"text,label\na,0\n\xff,1\n", default.clone(), &["line 3", "UTF-8"]),
+        ("a.jsonl", b"{\"text\":\"a\",\"label\":0}\n{\"text\":", default.clone(), &["line 2", "JSON"]),
+        ("a.jsonl", b"{\"text\":\"a\",\"label\":0.5}", default.clone(), &["line 1", "`label`"]),
+        ("a.jsonl", b"{\"text\":null,\"label\":0}", default.clone(), &["line 1", "`text`"]),
+        ("a.jsonl", b"{\"text\":\"\xff\",\"label\":0}", default.clone(), &["line 1"]),
+        ("a.csv", b"text,label\na,0\nb,0\n", default, &["`0`", "two classes"]),
+    ];
+    for (name, content, options, expected) in cases {
+        let error = read(name, content, &options).expect_err("refused").to_string();
+        assert!(error.contains(name), "{error}");
+        for part in expected {
+            assert!(error.contains(part), "`{error}` should name `{part}`");
+        }
+    }
+}
+
+#[test]
+fn unknown_labels_and_missing_files_are_errors() {
+    let train = read("a.csv", "text,label\na,x\nb,y\n", &ReadOptions::default()).expect("read");
+    let (folder, path) = write("b.csv", "text,label\nd,x\ne,w\n");
+    let error = Dataset::read_with_classes(&path, &ReadOptions::default(), &train.classes).expect_err("refused");
+    assert!(error.to_string().contains("line 3: label `w`") && error.to_string().contains("x, y"), "{error}");
+    let missing = folder.path().join("none.csv");
+    let error = Dataset::read(&missing, &ReadOptions::default()).expect_err("refused");
+    assert!(matches!(&error, DataError::Io { path, .. } if *path == missing), "{error}");
+    let error = Dataset::read(folder.path(), &ReadOptions { format: Some(rekindle_data::Format::Csv), ..no_header() });
+    assert!(matches!(error, Err(DataError::Io { .. })));
+}
+
+#[test]
+fn sst2_is_read_whole_where_it_is_at_hand() {
+    let folder = Path::new("../../../shared/data/sst2");
+    if !folder.is_dir() {
+        eprintln!("skipped: no SST-2 here");
+        return;
+    }
+    let train = Dataset::read(&folder.join("train.tsv"), &no_header()).expect("read");
+    let dev = Dataset::read_with_classes(&folder.join("dev.tsv"), &no_header(), &train.classes).expect("read");
+    assert_eq!((train.len(), dev.len(), train.classes.names()), (6920, 872, &["0".to_string(), "1".into()][..]));
+}

@@ -1,0 +1,214 @@
+//! `rekindle experiment` as a user runs it: what it leaves, and what it says when it cannot go on.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder to run in, without network and without anybody's cache.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, content).expect("written");
+    }
+
+    /// A folder with the embedded model's files.
+    fn model(&self, name: &str) {
+        for file in fs::read_dir("embedded").expect("the embedded model") {
+            let file = file.expect("a file");
+            self.write(&format!("{name}/{}", file.file_name().display()), fs::read(file.path()).expect("read"));
+        }
+    }
+
+    fn run(&self, options: &[&str]) -> Output {
+        let mut command = Command::cargo_bin("rekindle").expect("the binary");
+        command.current_dir(self.0.path()).env_clear().env("HF_HOME", self.path("cache")).arg("experiment");
+        if !options.contains(&"--output") {
+            command.args(["--output", "out"]);
+        }
+        command.arg("--offline").args(options).output().expect("it ran")
+    }
+
+    /// The run's results and what it printed.
+    fn results(&self, options: &[&str]) -> (Value, String) {
+        let output = self.run(options);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{out}\n{err}");
+        let json = fs::read(self.path("out/results.json")).expect("results.json");
+        (serde_json::from_slice(&json).expect("JSON"), out + &err)
+    }
+
+    /// Every file below, with its content.
+    fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![self.0.path().to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let content = fs::read(&path).expect("read");
+                    found.insert(path, content);
+                }
+            }
+        }
+        found
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The results but for the times.
+fn timeless(mut results: Value) -> Value {
+    results["seconds"] = Value::Null;
+    for approach in results["approaches"].as_array_mut().expect("approaches") {
+        approach["train_seconds"] = Value::Null;
+        approach["eval_seconds"] = Value::Null;
+    }
+    results
+}
+
+#[test]
+fn the_twelve_sentences_leave_every_artifact() {
+    let place = Place::new();
+    let (results, said) = place.results(&["--model", "embedded"]);
+    assert_eq!(results["data"], serde_json::json!({"train": 9, "test": 3, "classes": ["0", "1"]}));
+    assert_eq!((&results["model"]["source"], &results["seed"]), (&"embedded".into(), &42.into()));
+    let names = ["feature_extraction_freeze_all", "fine_tune_last_layer"];
+    for (approach, name) in results["approaches"].as_array().expect("approaches").iter().zip(names) {
+        assert_eq!(approach["approach"], name);
+        assert!(approach["trainable"].as_u64() < approach["total"].as_u64());
+        let steps = approach["steps"].as_array().expect("steps");
+        assert_eq!((steps.len(), &steps[1]["step"], &steps[1]["epoch"]), (2, &2.into(), &1.into()));
+        assert_eq!(approach["epochs"][0]["eval_loss"], approach["loss"]);
+        assert!(said.contains(name));
+    }
+    let summary = fs::read_to_string(place.path("out/tl_results.csv")).expect("summary");
+    assert!(summary.starts_with("approach,accuracy,f1,loss\nfeature_extraction_freeze_all,"), "{summary}");
+    assert_eq!(summary.lines().count(), 3);
+    let history = fs::read_to_string(place.path("out/history.csv")).expect("history");
+    assert_eq!(history.lines().count(), 5, "a header and two steps for each of two approaches");
+    let zip = fs::read(place.path("out.zip")).expect("zip");
+    for name in ["out/results.json", "out/tl_results.csv", "out/history.csv"] {
+        assert!(zip.windows(name.len()).any(|window| window == name.as_bytes()), "{name} is in the zip");
+    }
+    for part in ["9 training and 3 test", "missing", "classifier.weight", "trainable parameters", "epoch 1"] {
+        assert!(said.contains(part), "`{part}` in {said}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_results_and_another_seed_others() {
+    let place = Place::new();
+    let run = |seed: &str| timeless(place.results(&["--model", "embedded", "--epochs", "2", "--seed", seed]).0);
+    let first = run("42");
+    assert_eq!(run("42"), first);
+    assert_ne!(run("43")["approaches"], first["approaches"]);
+}
+
+#[test]
+fn auto_says_loudly_when_the_embedded_model_stands_in() {
+    let place = Place::new();
+    let (results, said) = place.results(&["--quiet"]);
+    assert!(said.contains("warning") && said.contains("distilbert-base-uncased"), "{said}");
+    assert_eq!(results["model"]["source"], "embedded");
+}
+
+#[test]
+fn saved_models_are_checkpoints_to_start_from() {
+    let place = Place::new();
+    place.write(
+        "data.jsonl",
+        SENTENCES.map(|(text, label)| format!("{{\"text\":\"{text}\",\"label\":\"{label}\"}}\n")).concat(),
+    );
+    let options = ["--data", "data.jsonl", "--test-size", "3", "--save-models", "--approaches", "last-layer"];
+    let (first, _) = place.results(&[&["--model", "embedded"], &options[..]].concat());
+    assert_eq!(first["data"]["classes"], serde_json::json!(["bad", "fine", "good"]));
+    let saved = place.path("out/models/fine_tune_last_layer");
+    let config: Value = serde_json::from_slice(&fs::read(saved.join("config.json")).expect("config")).expect("JSON");
+    assert_eq!(config["id2label"]["2"], "good");
+    fs::rename(saved, place.path("saved")).expect("moved");
+    let (second, said) = place.results(&[&["--model", "saved"], &options[..]].concat());
+    assert!(said.contains("every tensor matched"), "{said}");
+    assert_eq!(second["model"]["source"], "folder");
+}
+
+const SENTENCES: [(&str, &str); 9] = [
+    ("good", "good"),
+    ("very good", "good"),
+    ("so good", "good"),
+    ("bad", "bad"),
+    ("very bad", "bad"),
+    ("so bad", "bad"),
+    ("fine", "fine"),
+    ("very fine", "fine"),
+    ("so fine", "fine"),
+];
+
+#[test]
+fn each_wrong_input_is_a_clear_error_and_leaves_earlier_results_alone() {
+    let place = Place::new();
+    place.model("model");
+    place.model("truncated");
+    let weights = fs::read(place.path("model/model.safetensors")).expect("weights");
+    place.write("truncated/model.safetensors", &weights[..weights.len() / 2]);
+    place.write("no_config/model.safetensors", &weights);
+    place.write("good.csv", "text,label\na,0\nb,1\nc,0\nd,1\n");
+    place.write("one.csv", "text,label\na,0\nb,0\n");
+    place.write("few.csv", "text,label\na,0\nb,1\nc,2\n");
+    place.write("other.csv", "text,label\na,7\n");
+    place.write("file", "");
+    place.results(&["--model", "model"]);
+    let before = place.files();
+
+    let cases: [(&[&str], &[&str]); 19] = [
+        (&["--data", "none.csv"], &["none.csv", "No such file"]),
+        (&["--model", "no_config"], &["no_config", "config.json"]),
+        (&["--model", "truncated"], &["truncated/model.safetensors"]),
+        (&["--model", "./nowhere"], &["nowhere"]),
+        (&["--model", "org/unknown"], &["org/unknown", "cache"]),
+        (&["--data", "good.csv", "--label-column", "stars"], &["good.csv", "stars", "text, label"]),
+        (&["--data", "one.csv"], &["one.csv", "two classes"]),
+        (&["--data", "few.csv"], &["class 0 has 1 row"]),
+        (&["--data", "good.csv", "--test-size", "1"], &["test side", "2 classes"]),
+        (&["--data", "good.csv", "--test-size", "4"], &["test size 4"]),
+        (&["--data", "good.csv", "--test-size", "1.5"], &["1.5"]),
+        (&["--train", "good.csv", "--test", "other.csv"], &["other.csv, line 2", "`7`"]),
+        (&["--train", "good.csv"], &["--test"]),
+        (&["--output", "file"], &["file"]),
+        (&["--output", "file/below"], &["file"]),
+        (&["--epochs", "0"], &["epochs"]),
+        (&["--max-length", "100000"], &["100000", "512"]),
+        (&["--approaches", "last-layr"], &["last-layr", "last-layer"]),
+        (&["--backend", "abacus"], &["abacus", "flex"]),
+    ];
+    for (options, expected) in cases {
+        let model: &[&str] = if options.contains(&"--model") { &[] } else { &["--model", "model"] };
+        let output = place.run(&[model, options].concat());
+        let error = text(&output.stderr);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{options:?} failed by {}: {error}", output.status);
+        for part in expected {
+            assert!(error.contains(part), "{options:?}: `{part}` in {error}");
+        }
+        assert!(!error.contains("panicked"), "{error}");
+        assert!(place.files() == before, "{options:?} changed files");
+    }
+}
