@@ -23,7 +23,7 @@ pub enum Verbosity {
 }
 
 /// Where no bar is drawn, at most one line of progress in this time.
-const LINE_EVERY: Duration = Duration::from_secs(2);
+const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Prints to standard output what a person may want to keep; bars and warnings go to standard error.
 pub struct Display {

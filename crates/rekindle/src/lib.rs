@@ -15,3 +15,8 @@ pub use rekindle_experiment as experiment;
 pub use rekindle_metrics as metrics;
 pub use rekindle_tokenizer as tokenizer;
 pub use rekindle_train as train;
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
