@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
@@ -12,6 +12,9 @@ Commands:
   experiment [OPTIONS]  Build rekindle with the backend's features and run `rekindle experiment`
                         (see `cargo xtask experiment --help`)
   embedded              Make the embedded model anew, byte for byte
+  parity PYTHON TRAIN.tsv TEST.tsv MODEL...
+                        Lay every MODEL beside transformers, and training on the first of them; PYTHON
+                        has torch, transformers and accelerate
   ci                    Run what CI runs: format, lints, tests, docs";
 
 fn main() -> ExitCode {
@@ -21,6 +24,7 @@ fn main() -> ExitCode {
     let result = match command.to_str() {
         Some("experiment") => experiment(&rest),
         Some("embedded") => embedded(),
+        Some("parity") => parity(&rest),
         Some("ci") => ci(),
         Some("--help" | "-h" | "help") => {
             println!("{HELP}");
@@ -64,6 +68,40 @@ fn embedded() -> Result<(), u8> {
     run(at_root(cargo))
 }
 
+fn parity(options: &[OsString]) -> Result<(), u8> {
+    let [python, train, test, first, ..] = options else {
+        eprintln!("{HELP}");
+        return Err(2);
+    };
+    run(cargo(&["build", "--quiet", "--package", "rekindle", "--features", "ndarray", "--bins", "--examples"]))?;
+    let script = |name: &str| {
+        let mut command = Command::new(python);
+        command.arg(root().join("fixtures/parity").join(name));
+        command
+    };
+    println!(
+        "| model | backend | equal ids | alone | batches of 8 | padded to 64 | all at once |\n|---|---|---|---|---|---|---|"
+    );
+    for model in &options[3..] {
+        let reference = env::temp_dir().join(format!("rekindle-parity-{}.safetensors", std::process::id()));
+        let mut make = script("reference.py");
+        make.args([model, test]).arg(&reference);
+        run(make)?;
+        let example = ["run", "--quiet", "--package", "rekindle", "--features", "ndarray", "--example", "parity", "--"];
+        let mut compare = cargo(&example);
+        compare.arg(model).arg(&reference);
+        let compared = run(compare);
+        let _ = std::fs::remove_file(reference);
+        compared?;
+    }
+    println!();
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    let mut check = script("check.py");
+    check.arg(target.join("debug").join(format!("rekindle{}", env::consts::EXE_SUFFIX)));
+    check.args([first, train, test]);
+    run(check)
+}
+
 fn ci() -> Result<(), u8> {
     run(at_root(cargo(&["fmt", "--all", "--check"])))?;
     run(at_root(cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])))?;
@@ -81,11 +119,13 @@ fn cargo(arguments: &[&str]) -> Command {
 
 /// For commands that name files of the repository; the others keep the user's folder.
 fn at_root(mut command: Command) -> Command {
-    // Asked for at run time: clones may share a target folder, and with it this program.
-    if let Some(xtask) = env::var_os("CARGO_MANIFEST_DIR") {
-        command.current_dir(Path::new(&xtask).join(".."));
-    }
+    command.current_dir(root());
     command
+}
+
+/// Asked for at run time: clones may share a target folder, and with it this program.
+fn root() -> PathBuf {
+    env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| ".".into(), |xtask| Path::new(&xtask).join(".."))
 }
 
 fn run(mut command: Command) -> Result<(), u8> {

@@ -7,6 +7,7 @@ use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
+use crate::bert;
 use crate::error::DistilBertError;
 use crate::mapping::Bytes;
 use crate::names;
@@ -60,8 +61,9 @@ impl Checkpoint {
         }
         let checkpoint = Self::from_files(shards.iter().map(|shard| folder.join(shard)).collect())?;
         for (tensor, shard) in &parsed.weight_map {
-            let held = checkpoint.tensors.get(&names::canonical(tensor)).map(|entry| &checkpoint.files[entry.file].0);
-            if held != Some(&folder.join(shard)) {
+            let path = folder.join(shard);
+            let held = |entry: &Entry| entry.name == *tensor && checkpoint.files[entry.file].0 == path;
+            if !checkpoint.tensors.values().any(held) {
                 return Err(refuse(format!("tensor `{tensor}` is not in `{shard}`")));
             }
         }
@@ -96,6 +98,10 @@ impl Checkpoint {
         let refuse = |reason: String| DistilBertError::Safetensors { path: path.clone(), reason };
         let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| refuse(error.to_string()))?;
         let data = size_of::<u64>() + header;
+        let canonical = match bert::is_bert(metadata.tensors().keys().map(String::as_str)) {
+            true => bert::canonical,
+            false => names::canonical,
+        };
         for (name, info) in metadata.tensors() {
             let (start, end) = (data + info.data_offsets.0, data + info.data_offsets.1);
             if end > bytes.len() {
@@ -110,7 +116,7 @@ impl Checkpoint {
                 start,
                 end,
             };
-            if let Some(twin) = self.tensors.insert(names::canonical(&name), entry) {
+            if let Some(twin) = self.tensors.insert(names::modern(&canonical(&name)), entry) {
                 return Err(refuse(format!("tensors `{name}` and `{}` are the same parameter", twin.name)));
             }
         }
@@ -163,7 +169,7 @@ impl Checkpoint {
         let (path, bytes) = &self.files[entry.file];
         let bytes = &bytes[entry.start..entry.end];
         let columns = if transpose { entry.shape.last().copied() } else { None };
-        let values = match entry.dtype {
+        let mut values = match entry.dtype {
             Dtype::F32 => decode::<4>(bytes, columns, f32::from_le_bytes),
             Dtype::F16 => decode::<2>(bytes, columns, |b| f16::from_le_bytes(b).to_f32()),
             Dtype::BF16 => decode::<2>(bytes, columns, |b| bf16::from_le_bytes(b).to_f32()),
@@ -173,6 +179,12 @@ impl Checkpoint {
                 return Err(DistilBertError::Dtype { path: path.clone(), tensor, dtype });
             }
         };
+        if name == bert::POSITIONS
+            && let Some(types) = self.read(bert::TOKEN_TYPES, false)?
+        {
+            let width = entry.shape.last().copied().unwrap_or(1).max(1);
+            values.chunks_mut(width).for_each(|row| row.iter_mut().zip(&types).for_each(|(value, add)| *value += add));
+        }
         if values.iter().fold(true, |finite, value| finite & value.is_finite()) {
             Ok(Some(values))
         } else {

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::bert;
 use crate::error::DistilBertError;
 
 /// The non-linearity inside the feed-forward block.
@@ -84,7 +85,7 @@ fn label_names<S: Into<String>>(labels: impl IntoIterator<Item = S>) -> BTreeMap
 }
 
 impl DistilBertConfig {
-    /// Reads `config.json` in `folder`.
+    /// Reads `config.json` in `folder`, that of a DistilBERT or of a BERT that differs in names alone.
     ///
     /// # Errors
     /// When the file is absent or not JSON, when `model_type` is another model's, or when a field that the model
@@ -107,10 +108,16 @@ impl DistilBertConfig {
             |field: &str, reason: String| DistilBertError::Config { path: path.into(), field: field.into(), reason };
         let mut fields: Map<String, Value> =
             serde_json::from_slice(json).map_err(|source| DistilBertError::Json { path: path.into(), source })?;
-        match fields.get("model_type") {
-            Some(Value::String(kind)) if kind == "distilbert" => {}
-            Some(other) => return Err(refuse("model_type", format!("{other} is not \"distilbert\""))),
-            None => return Err(refuse("model_type", "absent; \"distilbert\" is expected".into())),
+        match fields.get("model_type").and_then(Value::as_str) {
+            Some("distilbert") => {}
+            Some("bert") => {
+                let mut ours = bert::config(&fields).map_err(|(field, reason)| refuse(field, reason))?;
+                let shared = ["problem_type", "num_labels", "id2label"];
+                ours.extend(shared.into_iter().filter_map(|field| Some((field.into(), fields.get(field)?.clone()))));
+                fields = ours;
+            }
+            Some(other) => return Err(refuse("model_type", format!("{other} is neither distilbert nor bert"))),
+            None => return Err(refuse("model_type", "absent; distilbert or bert is expected".into())),
         }
         if fields.get("problem_type").is_some_and(|kind| !kind.is_null() && kind != "single_label_classification") {
             return Err(refuse(

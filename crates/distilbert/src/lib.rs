@@ -30,6 +30,7 @@
 #![deny(missing_docs)]
 
 mod attention;
+mod bert;
 mod checkpoint;
 mod classifier;
 mod config;

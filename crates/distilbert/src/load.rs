@@ -10,6 +10,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
+use crate::bert;
 use crate::checkpoint::Checkpoint;
 use crate::classifier::DistilBertForSequenceClassification;
 use crate::config::DistilBertConfig;
@@ -126,7 +127,7 @@ fn compare(slots: &Slots, checkpoint: &Checkpoint) -> Result<LoadReport, DistilB
             }
         }
     }
-    let known = |name: &str| slots.0.iter().any(|slot| slot.name == name);
+    let known = |name: &str| name == bert::TOKEN_TYPES || slots.0.iter().any(|slot| slot.name == name);
     report.unexpected = checkpoint
         .names()
         .filter(|name| !known(name))

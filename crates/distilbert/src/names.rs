@@ -46,19 +46,20 @@ impl Path {
     }
 }
 
-/// The name under which the model knows a tensor that a file calls `name`.
+/// The name under which the model knows a DistilBERT's tensor that a file calls `name`.
 pub(crate) fn canonical(name: &str) -> String {
-    let name = match name.strip_suffix(".gamma") {
-        Some(stem) => format!("{stem}.weight"),
-        None => match name.strip_suffix(".beta") {
-            Some(stem) => format!("{stem}.bias"),
-            None => name.to_string(),
-        },
-    };
-    if name.starts_with("embeddings.") || name.starts_with("transformer.") {
-        format!("distilbert.{name}")
-    } else {
-        name
+    match name.starts_with("embeddings.") || name.starts_with("transformer.") {
+        true => format!("distilbert.{name}"),
+        false => name.to_string(),
+    }
+}
+
+/// Today's name of a LayerNorm's tensor.
+pub(crate) fn modern(name: &str) -> String {
+    match (name.strip_suffix(".gamma"), name.strip_suffix(".beta")) {
+        (Some(stem), _) => format!("{stem}.weight"),
+        (_, Some(stem)) => format!("{stem}.bias"),
+        _ => name.to_string(),
     }
 }
 
@@ -73,8 +74,8 @@ mod tests {
 
     #[test]
     fn old_and_bare_names_become_todays() {
-        assert_eq!(canonical("embeddings.LayerNorm.gamma"), "distilbert.embeddings.LayerNorm.weight");
-        assert_eq!(canonical("distilbert.embeddings.LayerNorm.beta"), "distilbert.embeddings.LayerNorm.bias");
+        assert_eq!(modern("distilbert.embeddings.LayerNorm.gamma"), "distilbert.embeddings.LayerNorm.weight");
+        assert_eq!(modern("distilbert.embeddings.LayerNorm.beta"), "distilbert.embeddings.LayerNorm.bias");
         assert_eq!(canonical("transformer.layer.0.ffn.lin1.bias"), "distilbert.transformer.layer.0.ffn.lin1.bias");
         assert_eq!(canonical("classifier.bias"), "classifier.bias");
     }

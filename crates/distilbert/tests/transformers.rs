@@ -58,6 +58,7 @@ fn each_case(mut check: impl FnMut(&str, &Case)) {
         "bf16",
         "gamma_beta",
         "sharded",
+        "bert",
     ];
     for (backend, device) in devices() {
         for name in names {
@@ -162,6 +163,15 @@ fn reports_name_what_transformers_names() {
         (unexpected.map(String::from).to_vec(), head.map(String::from).to_vec())
     );
     assert_eq!((load("no_prefix").unexpected.len(), load("no_prefix").missing), (0, head.map(String::from).to_vec()));
+    assert_eq!(
+        (load("bert").unexpected, load("bert").missing),
+        (
+            ["classifier.bias", "classifier.weight", "bert.pooler.dense.bias", "bert.pooler.dense.weight"]
+                .map(String::from)
+                .to_vec(),
+            head.map(String::from).to_vec()
+        )
+    );
     for whole in ["base", "gamma_beta", "sharded", "labels4"] {
         assert_eq!(load(whole), Default::default(), "{whole}");
     }

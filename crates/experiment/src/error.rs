@@ -36,6 +36,16 @@ pub enum ExperimentError {
         /// `vocab_size`.
         model: usize,
     },
+    /// A checkpoint that cannot classify.
+    #[error(
+        "{model}: no classification head (`{tensor}` is missing or of another shape); train one with `rekindle experiment --save-models`"
+    )]
+    NoHead {
+        /// The model.
+        model: String,
+        /// The first tensor that does not match.
+        tensor: String,
+    },
     /// Reading or writing failed.
     #[error("{path}: {source}")]
     Io {

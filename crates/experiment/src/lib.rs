@@ -3,10 +3,12 @@
 //! A [`PretrainedModel`] is opened from a folder or from the program itself. An [`Experiment`] trains every
 //! [`Approach`] from the same weights on the same sentences, and says what happens as [`Progress`]. Its [`Outcome`]
 //! holds [`Results`], which an [`Output`] writes as `tl_results.csv`, `history.csv`, `results.json` and a zip of them.
+//! A [`Classifier`] puts a trained model to work.
 #![deny(missing_docs)]
 
 mod approach;
 mod artifacts;
+mod classify;
 mod error;
 mod model;
 mod results;
@@ -14,6 +16,7 @@ mod run;
 
 pub use approach::Approach;
 pub use artifacts::Output;
+pub use classify::{Classifier, Prediction};
 pub use error::ExperimentError;
 pub use model::{EmbeddedModel, PretrainedModel, Source};
 pub use results::{ApproachRecord, ArgumentsRecord, DataRecord, ModelRecord, Results};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use rekindle_data::TestSize;
 use rekindle_experiment::Approach;
+use rekindle_train::Shuffle;
 
 use crate::backend::Backend;
 use crate::model::ModelChoice;
@@ -23,6 +24,35 @@ pub struct Cli {
 pub enum Command {
     /// Train with the base frozen and with the last layer free, compare both, and pack the results.
     Experiment(ExperimentArgs),
+    /// Classify texts with a trained model: a JSON line for each.
+    Predict(PredictArgs),
+}
+
+/// The options of `rekindle predict`.
+#[derive(Args, Debug)]
+#[command(after_long_help = PREDICT_EXAMPLES)]
+pub struct PredictArgs {
+    /// The trained model: a folder such as `--save-models` leaves, or a hub id.
+    #[arg(long, value_name = "FOLDER|HUB_ID")]
+    pub model: ModelChoice,
+    /// Ask no network: what is not in the cache is not to be had.
+    #[arg(long)]
+    pub offline: bool,
+    /// Texts to classify. Without any, and without --input: the lines of standard input.
+    #[arg(conflicts_with = "input")]
+    pub text: Vec<String>,
+    /// A file with a text a line; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Tokens a text at most; what is behind is cut off [default: all that the model has positions for].
+    #[arg(long, value_name = "TOKENS")]
+    pub max_length: Option<usize>,
+    /// Texts computed together.
+    #[arg(long, default_value_t = 8, value_name = "TEXTS")]
+    pub batch_size: usize,
+    /// The engine that computes.
+    #[arg(long, default_value_t = Backend::default(), value_name = "NAME")]
+    pub backend: Backend,
 }
 
 /// The options of `rekindle experiment`.
@@ -76,6 +106,9 @@ pub struct ExperimentArgs {
     /// Seed of the split, the fresh head, shuffling and dropout.
     #[arg(long, default_value_t = 42, help_heading = "Training")]
     pub seed: u32,
+    /// The order of the training sentences: the one that transformers' Trainer draws at the same seed, or the file's.
+    #[arg(long, default_value = "reference", value_name = "reference|none", value_parser = shuffle, help_heading = "Training")]
+    pub shuffle: Shuffle,
     /// The engine that computes.
     #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Training")]
     pub backend: Backend,
@@ -94,6 +127,14 @@ pub struct ExperimentArgs {
     pub verbose: bool,
 }
 
+fn shuffle(name: &str) -> Result<Shuffle, String> {
+    match name {
+        "reference" => Ok(Shuffle::Reference),
+        "none" => Ok(Shuffle::None),
+        _ => Err("there are reference and none".into()),
+    }
+}
+
 /// A list of approaches, as one value for clap.
 #[derive(Clone, Debug)]
 pub struct Approaches(pub Vec<Approach>);
@@ -103,6 +144,11 @@ impl Approaches {
         Approach::parse_list(list).map(Self).map_err(|error| error.to_string())
     }
 }
+
+const PREDICT_EXAMPLES: &str = "\
+Examples:
+  rekindle predict --model out/models/fine_tune_last_layer 'a joy to use'
+  rekindle predict --model ./model --input reviews.txt > labels.jsonl";
 
 const EXAMPLES: &str = "\
 Examples:

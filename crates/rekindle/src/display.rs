@@ -1,9 +1,9 @@
 //! What a person sees: live on a terminal, plain lines in a pipe.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use anstream::{eprintln, println};
+use anstream::eprintln;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rekindle::hub::Download;
 use rekindle_experiment::{Progress, Results};
@@ -45,8 +45,8 @@ impl Display {
     pub fn line(&self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
             match &self.bar {
-                Some(bar) => bar.suspend(|| println!("{text}")),
-                None => println!("{text}"),
+                Some(bar) => bar.suspend(|| print(text)),
+                None => print(text),
             }
         }
     }
@@ -62,7 +62,7 @@ impl Display {
 
     /// The end result, also when quiet.
     pub fn summary(&self, results: &Results) {
-        println!("{}", summary_table(results));
+        print(&summary_table(results));
     }
 
     /// A file of the hub on its way.
@@ -170,6 +170,11 @@ impl Drop for Display {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// Prints a line. A reader that has gone away, as with `| head`, is no reason to stop the run.
+fn print(text: &str) {
+    let _ = writeln!(anstream::stdout(), "{text}");
 }
 
 fn bar(template: &str) -> ProgressBar {

@@ -43,6 +43,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
             per_device_train_batch_size: args.batch_size,
             per_device_eval_batch_size: args.batch_size,
             seed: args.seed.into(),
+            shuffle: args.shuffle,
             ..TrainingArguments::default()
         },
     };

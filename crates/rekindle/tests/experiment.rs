@@ -1,80 +1,11 @@
 //! `rekindle experiment` as a user runs it: what it leaves, and what it says when it cannot go on.
 
-use std::collections::BTreeMap;
+mod common;
+
 use std::fs;
-use std::path::PathBuf;
-use std::process::Output;
 
-use assert_cmd::Command;
+use common::{Place, text};
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// A folder to run in, without network and without anybody's cache.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        fs::write(path, content).expect("written");
-    }
-
-    /// A folder with the embedded model's files.
-    fn model(&self, name: &str) {
-        for file in fs::read_dir("embedded").expect("the embedded model") {
-            let file = file.expect("a file");
-            self.write(&format!("{name}/{}", file.file_name().display()), fs::read(file.path()).expect("read"));
-        }
-    }
-
-    fn run(&self, options: &[&str]) -> Output {
-        let mut command = Command::cargo_bin("rekindle").expect("the binary");
-        command.current_dir(self.0.path()).env_clear().env("HF_HOME", self.path("cache")).arg("experiment");
-        if !options.contains(&"--output") {
-            command.args(["--output", "out"]);
-        }
-        command.arg("--offline").args(options).output().expect("it ran")
-    }
-
-    /// The run's results and what it printed.
-    fn results(&self, options: &[&str]) -> (Value, String) {
-        let output = self.run(options);
-        let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "{out}\n{err}");
-        let json = fs::read(self.path("out/results.json")).expect("results.json");
-        (serde_json::from_slice(&json).expect("JSON"), out + &err)
-    }
-
-    /// Every file below, with its content.
-    fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let mut found = BTreeMap::new();
-        let mut folders = vec![self.0.path().to_path_buf()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let content = fs::read(&path).expect("read");
-                    found.insert(path, content);
-                }
-            }
-        }
-        found
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// The results but for the times.
 fn timeless(mut results: Value) -> Value {

@@ -4,6 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 
+/// The order in which an epoch visits the training sentences.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Shuffle {
+    /// The permutation that transformers' `Trainer` draws on the CPU at the same seed.
+    #[default]
+    Reference,
+    /// The order of the file, in every epoch.
+    None,
+}
+
 /// How to train, under the names and with the defaults of transformers' `TrainingArguments`, save that one epoch is
 /// the default here, as in the notebook.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +41,8 @@ pub struct TrainingArguments {
     pub adam_epsilon: f64,
     /// Seed of shuffling and dropout. Default 42.
     pub seed: u64,
+    /// The order of the sentences. Default [`Shuffle::Reference`].
+    pub shuffle: Shuffle,
 }
 
 impl Default for TrainingArguments {
@@ -44,6 +58,7 @@ impl Default for TrainingArguments {
             adam_beta2: 0.999,
             adam_epsilon: 1e-8,
             seed: 42,
+            shuffle: Shuffle::Reference,
         }
     }
 }

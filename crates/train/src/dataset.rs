@@ -5,6 +5,7 @@ use rekindle_data::Mt19937;
 use rekindle_distilbert::{DistilBertConfig, TokenBatch};
 use rekindle_tokenizer::Batch;
 
+use crate::arguments::Shuffle;
 use crate::error::TrainError;
 
 /// Sentences as token ids, each with its class.
@@ -44,31 +45,30 @@ impl EncodedDataset {
         &self.labels
     }
 
-    /// The given rows, packed for the model of `config` on `device`.
-    pub(crate) fn batch(
-        &self,
-        rows: &[usize],
-        config: &DistilBertConfig,
-        device: &Device,
-    ) -> Result<TokenBatch, TrainError> {
-        let sentences: Vec<&[u32]> = rows.iter().map(|&row| self.sentences[row].as_slice()).collect();
-        let batch = Batch::packed(&sentences);
-        Ok(TokenBatch::new(&batch.input_ids, &batch.attention_mask, &batch.offsets, config, device)?)
+    /// The token ids of each sentence.
+    pub fn sentences(&self) -> &[Vec<u32>] {
+        &self.sentences
     }
 
-    /// All rows in the order of `epoch`, from 0: the one that transformers' `Trainer` draws at the same seed.
+    /// All rows in the order of `epoch`, from 0.
     ///
     /// `Trainer` seeds its sampler with the seed plus the epoch, so that an epoch can be taken up again without having
     /// drawn those before it.
-    pub fn order(&self, seed: u64, epoch: usize) -> Vec<usize> {
+    pub fn order(&self, seed: u64, epoch: usize, shuffle: Shuffle) -> Vec<usize> {
+        if shuffle == Shuffle::None {
+            return (0..self.len()).collect();
+        }
         let seed = seed.wrapping_add(epoch as u64) as u32;
         Mt19937::new(seed).torch_permutation(self.len())
     }
+}
 
-    /// All rows, longest first, so that a batch holds sentences of one length.
-    pub(crate) fn by_length(&self) -> Vec<usize> {
-        let mut rows: Vec<usize> = (0..self.len()).collect();
-        rows.sort_by_key(|&row| std::cmp::Reverse(self.sentences[row].len()));
-        rows
-    }
+/// Sentences packed for the model of `config` on `device`.
+pub(crate) fn batch<R: AsRef<[u32]>>(
+    sentences: &[R],
+    config: &DistilBertConfig,
+    device: &Device,
+) -> Result<TokenBatch, TrainError> {
+    let batch = Batch::packed(sentences);
+    Ok(TokenBatch::new(&batch.input_ids, &batch.attention_mask, &batch.offsets, config, device)?)
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
 use rekindle_metrics::{Average, ConfusionMatrix};
 
-use crate::dataset::EncodedDataset;
+use crate::dataset::{EncodedDataset, batch};
 use crate::error::TrainError;
 use crate::event::Event;
 
@@ -49,15 +49,44 @@ pub fn evaluate(
     if data.is_empty() {
         return Err(TrainError::Empty { purpose: "evaluate" });
     }
+    let total = data.len();
+    let mut progress = |done| observer(&Event::Evaluating { done, total });
+    let logits = logits(model, config, data.sentences(), batch_size, device, &mut progress)?;
+    let classes = config.num_labels();
+    let predictions: Vec<usize> = logits.chunks(classes).map(argmax).collect();
+    let loss = logits.chunks(classes).zip(data.labels()).map(|(row, &label)| cross_entropy(row, label)).sum::<f64>();
+    let confusion = ConfusionMatrix::new(data.labels(), &predictions, classes)?;
+    Ok(Evaluation { logits, predictions, loss: loss / total as f64, confusion })
+}
+
+/// The logits of tokenized sentences, without dropout: row-major `[sentences, classes]`, in the order given.
+///
+/// Batches hold sentences of like length, the longest first; `progress` is told how many sentences are done.
+///
+/// # Errors
+/// When a sentence does not fit the model.
+pub fn logits(
+    model: &DistilBertForSequenceClassification,
+    config: &DistilBertConfig,
+    sentences: &[Vec<u32>],
+    batch_size: usize,
+    device: &Device,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Vec<f32>, TrainError> {
     // Weights without their autodiff association run without a graph.
     let model = model.trainable(|_| false);
-    let order = data.by_length();
+    let mut order: Vec<usize> = (0..sentences.len()).collect();
+    order.sort_by_key(|&row| std::cmp::Reverse(sentences[row].len()));
     let mut done = 0;
     let mut parts: Vec<Tensor<2>> = Vec::new();
     for rows in order.chunks(batch_size.max(1)) {
-        parts.push(model.forward(&data.batch(rows, config, device)?, Mode::Eval));
+        let rows: Vec<&[u32]> = rows.iter().map(|&row| sentences[row].as_slice()).collect();
+        parts.push(model.forward(&batch(&rows, config, device)?, Mode::Eval));
         done += rows.len();
-        observer(&Event::Evaluating { done, total: data.len() });
+        progress(done);
+    }
+    if parts.is_empty() {
+        return Ok(Vec::new());
     }
     let sorted = read(Tensor::cat(parts, 0))?;
     let classes = config.num_labels();
@@ -65,10 +94,7 @@ pub fn evaluate(
     for (row, values) in order.iter().zip(sorted.chunks(classes)) {
         logits[row * classes..(row + 1) * classes].copy_from_slice(values);
     }
-    let predictions: Vec<usize> = logits.chunks(classes).map(argmax).collect();
-    let loss = logits.chunks(classes).zip(data.labels()).map(|(row, &label)| cross_entropy(row, label)).sum::<f64>();
-    let confusion = ConfusionMatrix::new(data.labels(), &predictions, classes)?;
-    Ok(Evaluation { logits, predictions, loss: loss / data.len() as f64, confusion })
+    Ok(logits)
 }
 
 /// A tensor's values on the host.

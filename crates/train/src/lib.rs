@@ -2,7 +2,7 @@
 //!
 //! [`Trainable`] says which part of a model is trained, [`TrainingArguments`] how, under the names of transformers.
 //! [`train`] runs the loop over an [`EncodedDataset`] and speaks in [`Event`]s: it prints nothing and writes nothing.
-//! [`evaluate`] turns a model and a data set into logits, loss and scores.
+//! [`evaluate`] turns a model and a data set into loss and scores, [`logits`] sentences into logits.
 #![deny(missing_docs)]
 
 mod arguments;
@@ -15,10 +15,10 @@ mod plan;
 pub mod schedule;
 mod trainer;
 
-pub use arguments::TrainingArguments;
+pub use arguments::{Shuffle, TrainingArguments};
 pub use dataset::EncodedDataset;
 pub use error::TrainError;
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate, logits};
 pub use event::{EpochRecord, Event, StepRecord};
 pub use optimizer::AdamW;
 pub use plan::Trainable;

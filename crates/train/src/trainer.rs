@@ -7,7 +7,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
 
 use crate::arguments::TrainingArguments;
-use crate::dataset::EncodedDataset;
+use crate::dataset::{EncodedDataset, batch};
 use crate::error::TrainError;
 use crate::evaluate::{Evaluation, evaluate, read};
 use crate::event::{EpochRecord, Event, StepRecord};
@@ -104,7 +104,7 @@ impl Run<'_> {
         epoch: usize,
         observer: &mut dyn FnMut(&Event),
     ) -> Result<DistilBertForSequenceClassification, TrainError> {
-        let order = self.train.order(self.arguments.seed, epoch);
+        let order = self.train.order(self.arguments.seed, epoch, self.arguments.shuffle);
         let mut shown = Instant::now();
         for rows in order.chunks(self.arguments.per_device_train_batch_size) {
             model = self.step(model, rows, epoch)?;
@@ -126,7 +126,8 @@ impl Run<'_> {
         let step = self.history.len();
         let learning_rate = schedule::linear(self.arguments.learning_rate, step, self.steps);
         self.device.seed(self.arguments.seed.wrapping_add((step as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
-        let batch = self.train.batch(rows, self.config, self.device)?;
+        let sentences: Vec<&[u32]> = rows.iter().map(|&row| self.train.sentences()[row].as_slice()).collect();
+        let batch = batch(&sentences, self.config, self.device)?;
         let logits = model.forward(&batch, Mode::Train);
         let labels: Vec<usize> = rows.iter().map(|&row| self.train.labels()[row]).collect();
         let loss = cross_entropy(logits, &labels);

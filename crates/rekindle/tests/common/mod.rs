@@ -1,0 +1,89 @@
+//! A place to run the binary in.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder to run in, without network and without anybody's cache.
+pub struct Place(TempDir);
+
+impl Place {
+    /// A new one.
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// A path in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file and the folders above it.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, content).expect("written");
+    }
+
+    /// A folder with the embedded model's files.
+    pub fn model(&self, name: &str) {
+        for file in fs::read_dir("embedded").expect("the embedded model") {
+            let file = file.expect("a file");
+            self.write(&format!("{name}/{}", file.file_name().display()), fs::read(file.path()).expect("read"));
+        }
+    }
+
+    /// A command of the binary.
+    pub fn command(&self, name: &str) -> Command {
+        let mut command = Command::cargo_bin("rekindle").expect("the binary");
+        command.current_dir(self.0.path()).env_clear().env("HF_HOME", self.path("cache")).args([name, "--offline"]);
+        command
+    }
+
+    /// `rekindle experiment`.
+    pub fn run(&self, options: &[&str]) -> Output {
+        let mut command = self.command("experiment");
+        if !options.contains(&"--output") {
+            command.args(["--output", "out"]);
+        }
+        command.args(options).output().expect("it ran")
+    }
+
+    /// The run's results and what it printed.
+    pub fn results(&self, options: &[&str]) -> (Value, String) {
+        let output = self.run(options);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{out}\n{err}");
+        let json = fs::read(self.path("out/results.json")).expect("results.json");
+        (serde_json::from_slice(&json).expect("JSON"), out + &err)
+    }
+
+    /// Every file below, with its content.
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![self.0.path().to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let content = fs::read(&path).expect("read");
+                    found.insert(path, content);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Bytes as text.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

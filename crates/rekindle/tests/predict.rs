@@ -1,0 +1,65 @@
+//! `rekindle predict` as a user runs it.
+
+mod common;
+
+use common::{Place, text};
+use serde_json::Value;
+
+/// A place with a trained model in `model`.
+fn trained() -> Place {
+    let place = Place::new();
+    place.results(&["--model", "embedded", "--save-models", "--approaches", "feature-extraction"]);
+    std::fs::rename(place.path("out/models/feature_extraction_freeze_all"), place.path("model")).expect("moved");
+    place
+}
+
+fn lines(output: &[u8]) -> Vec<Value> {
+    text(output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn every_way_in_gives_the_same_answers_in_the_order_of_the_texts() {
+    let place = trained();
+    let texts = ["good", "a rather long text about nothing in particular, really", "", "bad \u{1f600} é"];
+    let predict = |options: &[&str], input: &str| {
+        let output = place.command("predict").args(["--model", "model"]).args(options).write_stdin(input).output();
+        let output = output.expect("it ran");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        lines(&output.stdout)
+    };
+    let answers = predict(&texts, "");
+    for (answer, text) in answers.iter().zip(texts) {
+        assert_eq!(answer["text"], text);
+        assert!(answer["label"] == "0" || answer["label"] == "1");
+        let logits: Vec<f64> = answer["logits"].as_array().expect("logits").iter().filter_map(Value::as_f64).collect();
+        let best = logits.iter().copied().fold(f64::MIN, f64::max);
+        let softmax = 1.0 / logits.iter().map(|logit| (logit - best).exp()).sum::<f64>();
+        assert!((answer["score"].as_f64().expect("a score") - softmax).abs() < 1e-6, "{answer}");
+    }
+    assert_eq!(predict(&[], &texts.join("\r\n")), answers, "standard input");
+    place.write("texts.txt", texts.join("\n"));
+    assert_eq!(predict(&["--input", "texts.txt"], ""), answers, "a file");
+    let many = predict(&["--input", "-", "--batch-size", "3"], &texts.join("\n").repeat(2000));
+    assert_eq!(many.len(), 3 * 2000 + 1, "the last text of a copy and the first of the next are one line");
+    assert_eq!(many[0]["text"], "good");
+}
+
+#[test]
+fn what_cannot_be_classified_is_an_error() {
+    let place = trained();
+    place.model("headless");
+    place.write("bytes.txt", b"good\n\xff\n");
+    let cases: [(&[&str], &str); 6] = [
+        (&["--model", "headless", "x"], "no classification head"),
+        (&["--model", "./none", "x"], "none"),
+        (&["--model", "model", "--input", "none.txt"], "none.txt"),
+        (&["--model", "model", "--input", "bytes.txt"], "bytes.txt, line 2"),
+        (&["--model", "model", "--max-length", "513", "x"], "512 positions"),
+        (&["--model", "model", "--max-length", "2", "x"], "no room"),
+    ];
+    for (options, expected) in cases {
+        let output = place.command("predict").args(options).output().expect("it ran");
+        let error = text(&output.stderr);
+        assert!(output.status.code() == Some(1) && error.contains(expected), "{options:?}: {error}");
+    }
+}
