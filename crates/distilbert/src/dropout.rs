@@ -21,6 +21,11 @@ pub(crate) fn dropout<const D: usize>(input: Tensor<D>, rate: f64, mode: Mode) -
     if mode == Mode::Eval || rate == 0.0 {
         return input;
     }
+    #[cfg(feature = "flex")]
+    let input = match crate::host::dropout(input, rate) {
+        Ok(dropped) => return dropped,
+        Err(input) => input,
+    };
     let keep = 1.0 - rate;
     let mask = Tensor::<D>::random(input.shape(), Distribution::Bernoulli(keep), &input.device().without_autodiff());
     input * mask.mul_scalar(1.0 / keep)

@@ -36,9 +36,18 @@ impl FeedForward {
     pub fn forward(&self, hidden: Tensor<2>, mode: Mode) -> Tensor<2> {
         let inner = self.lin1.forward(hidden);
         let inner = match self.activation {
-            Activation::Gelu => gelu(inner),
+            Activation::Gelu => exact_gelu(inner),
             Activation::Relu => relu(inner),
         };
         dropout(self.lin2.forward(inner), self.dropout, mode)
     }
+}
+
+fn exact_gelu(input: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "flex")]
+    let input = match crate::host::gelu(input) {
+        Ok(output) => return output,
+        Err(input) => input,
+    };
+    gelu(input)
 }

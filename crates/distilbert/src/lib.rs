@@ -38,6 +38,8 @@ mod dropout;
 mod embeddings;
 mod error;
 mod feed_forward;
+#[cfg(feature = "flex")]
+mod host;
 mod input;
 mod layer;
 mod load;

@@ -22,8 +22,11 @@ fn no_arrow_runs_back() {
         ("rekindle-metrics", &[]),
         ("rekindle-data", &[]),
         ("rekindle-tokenizer", &[]),
-        ("rekindle-distilbert", &["burn"]),
-        ("rekindle-train", &["burn", "rekindle-data", "rekindle-tokenizer", "rekindle-distilbert", "rekindle-metrics"]),
+        ("rekindle-distilbert", &["burn", "burn-autodiff", "burn-flex"]),
+        (
+            "rekindle-train",
+            &["burn", "burn-flex", "rekindle-data", "rekindle-tokenizer", "rekindle-distilbert", "rekindle-metrics"],
+        ),
         (
             "rekindle-experiment",
             &[

@@ -10,6 +10,8 @@ mod dataset;
 mod error;
 mod evaluate;
 mod event;
+#[cfg(feature = "flex")]
+mod host;
 mod optimizer;
 mod plan;
 pub mod schedule;

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::{Device, Gradients, Tensor};
 use rekindle_distilbert::DistilBertForSequenceClassification;
 
 use crate::arguments::TrainingArguments;
+#[cfg(feature = "flex")]
+use crate::host;
 
 /// AdamW (Loshchilov and Hutter, 2019) in the order of operations of `torch.optim.AdamW`, clipped by the norm over all
 /// trained tensors as `torch.nn.utils.clip_grad_norm_` does it.
@@ -21,8 +23,25 @@ pub struct AdamW {
 
 struct State {
     decays: bool,
-    /// First and second moment, flat; `None` before the first step.
+    /// First and second moment on the device, flat; `None` before the first step.
     moments: Option<(Tensor<1>, Tensor<1>)>,
+    #[cfg(feature = "flex")]
+    host: Option<host::Moments>,
+}
+
+/// What one step does to every element of a tensor.
+pub(crate) struct Rates {
+    /// Factor of the value before the step: the weight decay.
+    pub(crate) keep: f32,
+    /// Factor of the gradient that clips it.
+    pub(crate) clip: f32,
+    pub(crate) beta1: f32,
+    pub(crate) beta2: f32,
+    pub(crate) epsilon: f32,
+    /// Factor of the second moment's root: its bias correction.
+    pub(crate) correction: f32,
+    /// The learning rate over the first moment's bias correction.
+    pub(crate) size: f32,
 }
 
 impl AdamW {
@@ -32,7 +51,13 @@ impl AdamW {
     pub fn new(arguments: &TrainingArguments, model: &DistilBertForSequenceClassification) -> Self {
         let state = model.parameters().into_iter().filter(|parameter| parameter.trainable).map(|parameter| {
             let spared = parameter.name.ends_with(".bias") || parameter.name.to_lowercase().contains("norm");
-            (parameter.id, State { decays: !spared, moments: None })
+            let state = State {
+                decays: !spared,
+                moments: None,
+                #[cfg(feature = "flex")]
+                host: None,
+            };
+            (parameter.id, state)
         });
         Self { arguments: arguments.clone(), steps: 0, state: state.collect() }
     }
@@ -44,72 +69,135 @@ impl AdamW {
         gradients: Gradients,
         learning_rate: f64,
     ) -> (DistilBertForSequenceClassification, Tensor<1>) {
-        let mut flat = Flatten { gradients, flat: HashMap::with_capacity(self.state.len()), squares: None };
+        let mut flat = Flatten { gradients, flat: HashMap::with_capacity(self.state.len()), squares: Squares::None };
         model.visit(&mut flat);
         self.steps += 1;
-        let norm = match flat.squares {
-            Some(squares) => squares.sqrt(),
-            None => return (model, Tensor::zeros([1], &burn::tensor::Device::default())),
-        };
-        let factor = (norm.clone().add_scalar(1e-6).recip() * self.arguments.max_grad_norm).clamp_max(1.0);
-        let update = Update { optimizer: self, gradients: flat.flat, factor, learning_rate };
-        let mut update = update;
+        let (norm, clip) = self.clip(flat.squares);
+        let mut update = Update { optimizer: self, gradients: flat.flat, clip, learning_rate };
         (model.map(&mut update), norm)
     }
 
-    /// One tensor, flat, by its gradient, whose clipping factor is `[1]`.
-    fn update(
-        &mut self,
-        id: ParamId,
-        value: Tensor<1>,
-        gradient: Tensor<1>,
-        factor: Tensor<1>,
-        rate: f64,
-    ) -> Tensor<1> {
-        let Some(state) = self.state.get_mut(&id) else { return value };
+    /// The norm, `[1]`, and the factor that brings it to `max_grad_norm` at most.
+    fn clip(&self, squares: Squares) -> (Tensor<1>, Clip) {
+        let most = self.arguments.max_grad_norm;
+        match squares {
+            Squares::None => (Tensor::zeros([1], &Device::default()), Clip::Host(1.0)),
+            #[cfg(feature = "flex")]
+            Squares::Host(sum) => {
+                let norm = sum.sqrt();
+                (
+                    Tensor::from_floats([norm as f32], &Device::flex()),
+                    Clip::Host((most / (norm + 1e-6)).min(1.0) as f32),
+                )
+            }
+            Squares::Device(sum) => {
+                let norm = sum.sqrt();
+                let factor = (norm.clone().add_scalar(1e-6).recip() * most).clamp_max(1.0);
+                (norm, Clip::Device(factor))
+            }
+        }
+    }
+
+    fn rates(&self, decays: bool, clip: f32, rate: f64) -> Rates {
         let a = &self.arguments;
-        let decayed =
-            if state.decays && a.weight_decay > 0.0 { value.mul_scalar(1.0 - rate * a.weight_decay) } else { value };
-        let gradient = gradient * factor;
-        let square = gradient.clone().square() * (1.0 - a.adam_beta2);
-        let first = gradient * (1.0 - a.adam_beta1);
+        Rates {
+            keep: if decays { 1.0 - rate * a.weight_decay } else { 1.0 } as f32,
+            clip,
+            beta1: a.adam_beta1 as f32,
+            beta2: a.adam_beta2 as f32,
+            epsilon: a.adam_epsilon as f32,
+            correction: (1.0 - a.adam_beta2.powi(self.steps)).sqrt().recip() as f32,
+            size: (rate / (1.0 - a.adam_beta1.powi(self.steps))) as f32,
+        }
+    }
+
+    /// One tensor, flat, by its gradient.
+    fn update(&mut self, id: ParamId, value: Tensor<1>, gradient: Tensor<1>, clip: &Clip, rate: f64) -> Tensor<1> {
+        let Some(decays) = self.state.get(&id).map(|state| state.decays) else { return value };
+        let r = self.rates(decays, clip.on_host(), rate);
+        let Some(state) = self.state.get_mut(&id) else { return value };
+        #[cfg(feature = "flex")]
+        let value = match host::update(value, &gradient, &mut state.host, &r) {
+            Ok(updated) => return updated,
+            Err(value) => value,
+        };
+        let gradient = match clip {
+            Clip::Host(factor) => gradient.mul_scalar(*factor),
+            Clip::Device(factor) => gradient * factor.clone(),
+        };
+        let square = gradient.clone().square() * (1.0 - r.beta2);
+        let first = gradient * (1.0 - r.beta1);
         let (first, second) = match state.moments.take() {
-            Some((m, v)) => (m.mul_scalar(a.adam_beta1) + first, v.mul_scalar(a.adam_beta2) + square),
+            Some((m, v)) => (m.mul_scalar(r.beta1) + first, v.mul_scalar(r.beta2) + square),
             None => (first, square),
         };
-        let corrected = (1.0 - a.adam_beta2.powi(self.steps)).sqrt().recip();
-        let denominator = second.clone().sqrt().mul_scalar(corrected).add_scalar(a.adam_epsilon);
-        let size = rate / (1.0 - a.adam_beta1.powi(self.steps));
-        let updated = decayed - first.clone().div(denominator).mul_scalar(size);
+        let denominator = second.clone().sqrt().mul_scalar(r.correction).add_scalar(r.epsilon);
+        let kept = if r.keep == 1.0 { value } else { value.mul_scalar(r.keep) };
+        let updated = kept - first.clone().div(denominator).mul_scalar(r.size);
         state.moments = Some((first, second));
         updated
     }
 }
 
-/// Takes the gradients out, flat, and sums their squares.
+/// The sum of squares over all gradients, where it was computed.
+enum Squares {
+    None,
+    #[cfg(feature = "flex")]
+    Host(f64),
+    Device(Tensor<1>),
+}
+
+/// The factor that clips gradients, where it lies. On a device it is never waited for.
+enum Clip {
+    Host(f32),
+    Device(Tensor<1>),
+}
+
+impl Clip {
+    fn on_host(&self) -> f32 {
+        match self {
+            Self::Host(factor) => *factor,
+            Self::Device(_) => 1.0,
+        }
+    }
+}
+
+/// Takes the gradients out, flat, and sums their squares in the order of the parameters.
 struct Flatten {
     gradients: Gradients,
     flat: HashMap<ParamId, Tensor<1>>,
-    squares: Option<Tensor<1>>,
+    squares: Squares,
 }
 
 impl ModuleVisitor for Flatten {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(gradient) = param.val().grad_remove(&mut self.gradients) else { return };
         let flat = gradient.flatten::<1>(0, D - 1);
-        let squares = flat.clone().square().sum();
-        self.squares = Some(match self.squares.take() {
-            Some(sum) => sum + squares,
-            None => squares,
-        });
+        self.add(&flat);
         self.flat.insert(param.id, flat);
+    }
+}
+
+impl Flatten {
+    fn add(&mut self, gradient: &Tensor<1>) {
+        #[cfg(feature = "flex")]
+        if let Some(squares) = host::sum_of_squares(gradient) {
+            let before = if let Squares::Host(sum) = self.squares { sum } else { 0.0 };
+            self.squares = Squares::Host(before + squares);
+            return;
+        }
+        let squares = gradient.clone().square().sum();
+        self.squares = match std::mem::replace(&mut self.squares, Squares::None) {
+            Squares::Device(sum) => Squares::Device(sum + squares),
+            _ => Squares::Device(squares),
+        };
     }
 }
 
 struct Update<'a> {
     optimizer: &'a mut AdamW,
     gradients: HashMap<ParamId, Tensor<1>>,
-    factor: Tensor<1>,
+    clip: Clip,
     learning_rate: f64,
 }
 
@@ -120,7 +208,7 @@ impl ModuleMapper for Update<'_> {
         let value = param.into_value().without_autodiff();
         let shape = value.shape();
         let flat = value.flatten::<1>(0, D - 1);
-        let updated = self.optimizer.update(id, flat, gradient, self.factor.clone(), self.learning_rate);
+        let updated = self.optimizer.update(id, flat, gradient, &self.clip, self.learning_rate);
         Param::initialized(id, updated.reshape(shape).autodiff().require_grad())
     }
 }
