@@ -225,12 +225,12 @@ mod tests {
 
     #[test]
     fn the_normal_distribution_is_exact_to_f32() {
-        // Against erfc in f64, by its series and its continued fraction.
+        // Five roundings of a number below 1. Against erfc in f64, by its series and its continued fraction.
         let points: Vec<f32> = (-12_000..=12_000).map(|step| step as f32 / 1000.0).collect();
         for &x in &points {
             let exact = 0.5 * erfc(-f64::from(x) / std::f64::consts::SQRT_2);
             let (cdf, exponential) = normal(x);
-            assert!((f64::from(cdf) - exact).abs() < 1.2e-7, "Φ({x}) is {exact}, not {cdf}");
+            assert!((f64::from(cdf) - exact).abs() < 1.5e-7, "Φ({x}) is {exact}, not {cdf}");
             let density = (-0.5 * f64::from(x) * f64::from(x)).exp();
             // x²/2 itself is rounded, and exp makes a relative error of an absolute one.
             let bound = 1.5e-7 * (1.0 + 0.5 * f64::from(x * x)) * density;
