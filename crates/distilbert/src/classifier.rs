@@ -38,7 +38,7 @@ impl DistilBertForSequenceClassification {
     /// # Shapes
     /// - output: `[sentences, num_labels]`
     pub fn forward(&self, batch: &TokenBatch, mode: Mode) -> Tensor<2> {
-        self.classify(self.distilbert.forward(batch, Rows::First, mode), mode)
+        self.classify(self.distilbert.forward(batch, Rows::First, mode.at(0)), mode.at(1))
     }
 
     /// The head alone, on the last hidden state of each sentence's first token.

@@ -9,24 +9,48 @@ use burn::tensor::{Distribution, Tensor};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Dropouts act.
-    Train,
+    Train {
+        /// Which elements fall: the same seed on the same batch drops the same.
+        seed: u64,
+    },
     /// Dropouts pass their input through.
     Eval,
 }
 
+impl Mode {
+    /// The mode for one of several places, each with a seed of its own.
+    pub(crate) fn at(self, place: usize) -> Self {
+        match self {
+            Self::Train { seed } => Self::Train { seed: mix(seed.wrapping_add(place as u64 + 1)) },
+            Self::Eval => Self::Eval,
+        }
+    }
+}
+
+/// The step of SplitMix64 (Steele, Lea and Flood, 2014): neighbouring numbers become unrelated ones.
+fn mix(seed: u64) -> u64 {
+    let mut bits = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ bits >> 31
+}
+
 /// Zeroes each element with probability `rate` and scales the others by `1 / (1 - rate)`, in [`Mode::Train`] alone.
 ///
-/// Source: Srivastava et al., 2014. The draw comes from the device's generator, `Device::seed`.
+/// Source: Srivastava et al., 2014.
 pub(crate) fn dropout<const D: usize>(input: Tensor<D>, rate: f64, mode: Mode) -> Tensor<D> {
-    if mode == Mode::Eval || rate == 0.0 {
+    let Mode::Train { seed } = mode else { return input };
+    if rate == 0.0 {
         return input;
     }
     #[cfg(feature = "flex")]
-    let input = match crate::host::dropout(input, rate) {
-        Ok(dropped) => return dropped,
-        Err(input) => input,
-    };
+    if let Some(host) = crate::host::Host::of(&input) {
+        drop(input);
+        return host.dropout(rate, seed);
+    }
     let keep = 1.0 - rate;
-    let mask = Tensor::<D>::random(input.shape(), Distribution::Bernoulli(keep), &input.device().without_autodiff());
+    let device = input.device().without_autodiff();
+    device.seed(seed);
+    let mask = Tensor::<D>::random(input.shape(), Distribution::Bernoulli(keep), &device);
     input * mask.mul_scalar(1.0 / keep)
 }

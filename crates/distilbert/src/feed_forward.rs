@@ -45,9 +45,9 @@ impl FeedForward {
 
 fn exact_gelu(input: Tensor<2>) -> Tensor<2> {
     #[cfg(feature = "flex")]
-    let input = match crate::host::gelu(input) {
-        Ok(output) => return output,
-        Err(input) => input,
-    };
+    if let Some(host) = crate::host::Host::of(&input) {
+        drop(input);
+        return host.gelu();
+    }
     gelu(input)
 }

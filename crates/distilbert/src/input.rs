@@ -22,6 +22,8 @@ pub struct TokenBatch {
     pub(crate) ragged: Option<Ragged>,
     /// True where attention must not look, `[sentences, 1, 1, longest]`; `None` when it may look everywhere.
     pub(crate) masked: Option<Tensor<4, Bool>>,
+    /// The batch again, in two parts of about as many tokens; on the CPU alone.
+    halves: Option<Box<(TokenBatch, TokenBatch)>>,
     sentences: usize,
     longest: usize,
     tokens: usize,
@@ -53,6 +55,16 @@ impl TokenBatch {
         device: &Device,
     ) -> Result<Self, DistilBertError> {
         check(input_ids, attention_mask, offsets, config)?;
+        let mut batch = Self::lay_out(input_ids, attention_mask, offsets, device);
+        batch.halves = halves(offsets, device).map(|(cut, middle)| {
+            let second: Vec<usize> = offsets[cut..].iter().map(|offset| offset - middle).collect();
+            let first = Self::lay_out(&input_ids[..middle], &attention_mask[..middle], &offsets[..=cut], device);
+            Box::new((first, Self::lay_out(&input_ids[middle..], &attention_mask[middle..], &second, device)))
+        });
+        Ok(batch)
+    }
+
+    fn lay_out(input_ids: &[u32], attention_mask: &[u8], offsets: &[usize], device: &Device) -> Self {
         let sentences = offsets.len() - 1;
         let tokens = input_ids.len();
         let lengths = || offsets.windows(2).map(|pair| pair[1] - pair[0]);
@@ -75,16 +87,22 @@ impl TokenBatch {
             Tensor::<1, Int>::from_data(TensorData::new(values, [length]), device)
         };
         let any_masked = masked.contains(&true);
-        Ok(Self {
+        Self {
             input_ids: ints(input_ids.iter().map(|&id| id as i32).collect()),
             positions: ints(lengths().flat_map(|length| 0..length as i32).collect()),
             first: ints(offsets[..sentences].iter().map(|&start| start as i32).collect()),
             ragged: (tokens != sentences * longest).then(|| Ragged { cells: ints(cells), rows: ints(rows) }),
             masked: any_masked.then(|| Tensor::from_data(TensorData::new(masked, [sentences, 1, 1, longest]), device)),
+            halves: None,
             sentences,
             longest,
             tokens,
-        })
+        }
+    }
+
+    /// The two halves of the batch, where running them side by side is worth it.
+    pub(crate) fn halves(&self) -> Option<(&TokenBatch, &TokenBatch)> {
+        self.halves.as_deref().map(|(first, second)| (first, second))
     }
 
     /// The number of sentences.
@@ -102,6 +120,23 @@ impl TokenBatch {
         self.tokens
     }
 }
+
+/// Where to cut a batch in two for the CPU: after which sentence, and at which token.
+fn halves(offsets: &[usize], device: &Device) -> Option<(usize, usize)> {
+    #[cfg(feature = "flex")]
+    if crate::host::is_host(&Tensor::<1>::zeros([1], device)) {
+        let tokens = offsets.last().copied().unwrap_or(0);
+        let inner = 1..offsets.len().saturating_sub(1);
+        let cut = inner.min_by_key(|&cut| (2 * offsets[cut]).abs_diff(tokens))?;
+        return (tokens >= LEAST_TOKENS).then_some((cut, offsets[cut]));
+    }
+    let _ = (offsets, device);
+    None
+}
+
+/// Fewer tokens are done sooner than two threads are woken.
+#[cfg(feature = "flex")]
+const LEAST_TOKENS: usize = 32;
 
 fn check(
     input_ids: &[u32],

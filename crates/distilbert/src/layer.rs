@@ -39,8 +39,8 @@ impl TransformerBlock {
     /// - hidden: `[tokens, dim]`
     /// - output: `[tokens, dim]`, or `[sentences, dim]` for [`Rows::First`]
     pub fn forward(&self, hidden: Tensor<2>, batch: &TokenBatch, rows: Rows, mode: Mode) -> Tensor<2> {
-        let attended = self.attention.forward(hidden.clone(), batch, rows, mode);
+        let attended = self.attention.forward(hidden.clone(), batch, rows, mode.at(0));
         let hidden = self.sa_layer_norm.forward(attended + rows.of(hidden, batch));
-        self.output_layer_norm.forward(self.ffn.forward(hidden.clone(), mode) + hidden)
+        self.output_layer_norm.forward(self.ffn.forward(hidden.clone(), mode.at(1)) + hidden)
     }
 }

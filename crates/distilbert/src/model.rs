@@ -1,6 +1,8 @@
 //! The encoder: embeddings and layers.
 
-use burn::module::Module;
+use std::ops::Range;
+
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
 use crate::attention::Rows;
@@ -37,16 +39,65 @@ impl DistilBertModel {
     /// With [`Rows::First`] the last layer computes keys and values for every token and all else for one row a
     /// sentence: the same numbers, for a fraction of that layer's work.
     ///
-    /// Layers whose weights are untracked run without a graph; the first tracked one begins it.
+    /// Layers whose weights are untracked run without a graph; the first tracked one begins it. On the CPU the frozen
+    /// layers before it take the two halves of a batch side by side.
     ///
     /// # Shapes
     /// - output: `[tokens, dim]`, or `[sentences, dim]` for [`Rows::First`]
     pub fn forward(&self, batch: &TokenBatch, rows: Rows, mode: Mode) -> Tensor<2> {
-        let embedded = self.embeddings.forward(batch, mode);
+        let layers = self.transformer.layer.len();
+        let frozen = self.frozen_layers();
+        let start = |batch, rows, mode: Mode| {
+            let hidden = self.embeddings.forward(batch, mode.at(layers));
+            self.layers(0..frozen, hidden, batch, rows, mode)
+        };
+        let hidden = match batch.halves() {
+            Some((first, second)) if frozen > 0 => {
+                let (first, second) = both(|| start(first, rows, mode.at(0)), || start(second, rows, mode.at(1)));
+                Tensor::cat(vec![first, second], 0)
+            }
+            _ => start(batch, rows, mode),
+        };
+        self.layers(frozen..layers, hidden, batch, rows, mode)
+    }
+
+    /// Some of the layers. `rows` concerns the last one of the model.
+    fn layers(&self, span: Range<usize>, hidden: Tensor<2>, batch: &TokenBatch, rows: Rows, mode: Mode) -> Tensor<2> {
         let last = self.transformer.layer.len() - 1;
-        self.transformer.layer.iter().enumerate().fold(embedded, |hidden, (index, layer)| {
+        span.fold(hidden, |hidden, index| {
             let rows = if index == last { rows } else { Rows::All };
-            layer.forward(hidden, batch, rows, mode)
+            self.transformer.layer[index].forward(hidden, batch, rows, mode.at(index))
         })
     }
+
+    /// How many layers run before the first tracked weight; 0 where the embeddings are tracked.
+    fn frozen_layers(&self) -> usize {
+        let tracked = |module: &dyn Fn(&mut Tracked)| {
+            let mut seen = Tracked(false);
+            module(&mut seen);
+            seen.0
+        };
+        if tracked(&|seen| self.embeddings.visit(seen)) {
+            return 0;
+        }
+        let frozen = |layer: &&TransformerBlock| !tracked(&|seen| layer.visit(seen));
+        self.transformer.layer.iter().take_while(frozen).count()
+    }
+}
+
+/// Whether a module holds a tracked weight.
+struct Tracked(bool);
+
+impl ModuleVisitor for Tracked {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0 |= param.val().is_require_grad();
+    }
+}
+
+#[cfg(feature = "flex")]
+use crate::host::both;
+
+#[cfg(not(feature = "flex"))]
+fn both<T>(first: impl FnOnce() -> T, second: impl FnOnce() -> T) -> (T, T) {
+    (first(), second())
 }

@@ -3,7 +3,7 @@
 //! Written as tensor operations an update reads and writes every value some ten times, into fresh memory each time.
 
 use burn::tensor::{DType, Tensor};
-use burn_flex::Flex;
+use burn_flex::{Flex, FlexTensor};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -22,7 +22,7 @@ pub(crate) struct Moments {
 
 /// The sum of squares of a gradient in host memory; the same for any number of threads.
 pub(crate) fn sum_of_squares(gradient: &Tensor<1>) -> Option<f64> {
-    let primitive = gradient.clone().try_into_primitive::<Flex>().ok()?;
+    let primitive = of(gradient)?;
     let values = primitive.as_slice::<f32>()?;
     let arch = Arch::new();
     let parts: Vec<f64> = values.par_chunks(CHUNK).map(|chunk| arch.dispatch(|| chunk_squares(chunk))).collect();
@@ -41,26 +41,18 @@ fn chunk_squares(chunk: &[f32]) -> f64 {
     sums.iter().chain(&rest.iter().map(|value| value * value).collect::<Vec<_>>()).map(|&part| f64::from(part)).sum()
 }
 
-/// Updates a tensor in host memory; gives it back where it lies elsewhere.
+/// The tensor, where it lies in host memory. Drop `tensor` before updating it, so that the update is in place.
+pub(crate) fn of(tensor: &Tensor<1>) -> Option<FlexTensor> {
+    tensor.clone().try_into_primitive::<Flex>().ok().filter(|tensor| tensor.dtype() == DType::F32)
+}
+
+/// Updates a tensor by its gradient.
 pub(crate) fn update(
-    value: Tensor<1>,
-    gradient: &Tensor<1>,
+    mut primitive: FlexTensor,
+    gradient: FlexTensor,
     moments: &mut Option<Moments>,
     rates: &Rates,
-) -> Result<Tensor<1>, Tensor<1>> {
-    let is_host = |tensor: &Tensor<1>| {
-        tensor.clone().try_into_primitive::<Flex>().is_ok_and(|tensor| tensor.dtype() == DType::F32)
-    };
-    if !is_host(&value) {
-        return Err(value);
-    }
-    let kept = value.clone();
-    let (Ok(mut primitive), Ok(gradient)) =
-        (value.try_into_primitive::<Flex>(), gradient.clone().try_into_primitive::<Flex>())
-    else {
-        return Err(kept);
-    };
-    drop(kept);
+) -> Tensor<1> {
     let gradient = gradient.to_contiguous();
     let count = primitive.layout().num_elements();
     if primitive.layout().contiguous_offsets() != Some((0, count)) {
@@ -80,7 +72,7 @@ pub(crate) fn update(
                 }
             });
         });
-    Ok(Tensor::from_primitive::<Flex>(primitive))
+    Tensor::from_primitive::<Flex>(primitive)
 }
 
 impl Rates {

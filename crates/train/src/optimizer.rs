@@ -17,6 +17,7 @@ use crate::host;
 /// into the moments, no gradient is rewritten for it.
 pub struct AdamW {
     arguments: TrainingArguments,
+    device: Device,
     steps: i32,
     state: HashMap<ParamId, State>,
 }
@@ -59,7 +60,8 @@ impl AdamW {
             };
             (parameter.id, state)
         });
-        Self { arguments: arguments.clone(), steps: 0, state: state.collect() }
+        let device = model.classifier.weight.val().device().without_autodiff();
+        Self { arguments: arguments.clone(), device, steps: 0, state: state.collect() }
     }
 
     /// Updates the model by the gradients of one batch, and returns the gradient norm before clipping, `[1]`.
@@ -69,7 +71,8 @@ impl AdamW {
         gradients: Gradients,
         learning_rate: f64,
     ) -> (DistilBertForSequenceClassification, Tensor<1>) {
-        let mut flat = Flatten { gradients, flat: HashMap::with_capacity(self.state.len()), squares: Squares::None };
+        let mut flat =
+            Flatten { gradients, flat: HashMap::with_capacity(self.state.len()), squares: Squares::default() };
         model.visit(&mut flat);
         self.steps += 1;
         let (norm, clip) = self.clip(flat.squares);
@@ -80,20 +83,16 @@ impl AdamW {
     /// The norm, `[1]`, and the factor that brings it to `max_grad_norm` at most.
     fn clip(&self, squares: Squares) -> (Tensor<1>, Clip) {
         let most = self.arguments.max_grad_norm;
-        match squares {
-            Squares::None => (Tensor::zeros([1], &Device::default()), Clip::Host(1.0)),
-            #[cfg(feature = "flex")]
-            Squares::Host(sum) => {
-                let norm = sum.sqrt();
-                (
-                    Tensor::from_floats([norm as f32], &Device::flex()),
-                    Clip::Host((most / (norm + 1e-6)).min(1.0) as f32),
-                )
-            }
-            Squares::Device(sum) => {
-                let norm = sum.sqrt();
+        match squares.device {
+            Some(sum) => {
+                let norm = sum.add_scalar(squares.host).sqrt();
                 let factor = (norm.clone().add_scalar(1e-6).recip() * most).clamp_max(1.0);
-                (norm, Clip::Device(factor))
+                (norm, Clip { host: 1.0, device: Some(factor) })
+            }
+            None => {
+                let norm = squares.host.sqrt();
+                let factor = (most / (norm + 1e-6)).min(1.0) as f32;
+                (Tensor::from_floats([norm as f32], &self.device), Clip { host: factor, device: None })
             }
         }
     }
@@ -114,16 +113,16 @@ impl AdamW {
     /// One tensor, flat, by its gradient.
     fn update(&mut self, id: ParamId, value: Tensor<1>, gradient: Tensor<1>, clip: &Clip, rate: f64) -> Tensor<1> {
         let Some(decays) = self.state.get(&id).map(|state| state.decays) else { return value };
-        let r = self.rates(decays, clip.on_host(), rate);
+        let r = self.rates(decays, clip.host, rate);
         let Some(state) = self.state.get_mut(&id) else { return value };
         #[cfg(feature = "flex")]
-        let value = match host::update(value, &gradient, &mut state.host, &r) {
-            Ok(updated) => return updated,
-            Err(value) => value,
-        };
-        let gradient = match clip {
-            Clip::Host(factor) => gradient.mul_scalar(*factor),
-            Clip::Device(factor) => gradient * factor.clone(),
+        if let (Some(held), Some(gradient)) = (host::of(&value), host::of(&gradient)) {
+            drop(value);
+            return host::update(held, gradient, &mut state.host, &r);
+        }
+        let gradient = match &clip.device {
+            Some(factor) => gradient * factor.clone(),
+            None => gradient,
         };
         let square = gradient.clone().square() * (1.0 - r.beta2);
         let first = gradient * (1.0 - r.beta1);
@@ -139,27 +138,17 @@ impl AdamW {
     }
 }
 
-/// The sum of squares over all gradients, where it was computed.
-enum Squares {
-    None,
-    #[cfg(feature = "flex")]
-    Host(f64),
-    Device(Tensor<1>),
+/// The sum of squares over all gradients: of those in host memory, and of those on a device.
+#[derive(Default)]
+struct Squares {
+    host: f64,
+    device: Option<Tensor<1>>,
 }
 
-/// The factor that clips gradients, where it lies. On a device it is never waited for.
-enum Clip {
-    Host(f32),
-    Device(Tensor<1>),
-}
-
-impl Clip {
-    fn on_host(&self) -> f32 {
-        match self {
-            Self::Host(factor) => *factor,
-            Self::Device(_) => 1.0,
-        }
-    }
+/// The factor that clips gradients. One that lies on a device is never waited for.
+struct Clip {
+    host: f32,
+    device: Option<Tensor<1>>,
 }
 
 /// Takes the gradients out, flat, and sums their squares in the order of the parameters.
@@ -182,15 +171,14 @@ impl Flatten {
     fn add(&mut self, gradient: &Tensor<1>) {
         #[cfg(feature = "flex")]
         if let Some(squares) = host::sum_of_squares(gradient) {
-            let before = if let Squares::Host(sum) = self.squares { sum } else { 0.0 };
-            self.squares = Squares::Host(before + squares);
+            self.squares.host += squares;
             return;
         }
         let squares = gradient.clone().square().sum();
-        self.squares = match std::mem::replace(&mut self.squares, Squares::None) {
-            Squares::Device(sum) => Squares::Device(sum + squares),
-            _ => Squares::Device(squares),
-        };
+        self.squares.device = Some(match self.squares.device.take() {
+            Some(sum) => sum + squares,
+            None => squares,
+        });
     }
 }
 
