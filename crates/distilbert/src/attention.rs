@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor};
 use crate::config::DistilBertConfig;
 use crate::dropout::{Mode, dropout};
 use crate::input::TokenBatch;
+use crate::rows::linear;
 
 /// Which tokens a layer computes its output for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +61,46 @@ impl SelfAttention {
     /// - hidden: `[tokens, dim]`
     /// - output: `[tokens, dim]`, or `[sentences, dim]` for [`Rows::First`]
     pub fn forward(&self, hidden: Tensor<2>, batch: &TokenBatch, rows: Rows, mode: Mode) -> Tensor<2> {
-        let [_, dim] = hidden.dims();
-        let query = match rows {
-            Rows::All => self.rectangle(self.q_lin.forward(hidden.clone()), batch),
-            Rows::First => self.split(self.q_lin.forward(rows.of(hidden.clone(), batch)), batch.sentences(), 1),
-        };
-        let key = self.rectangle(self.k_lin.forward(hidden.clone()), batch);
-        let value = self.rectangle(self.v_lin.forward(hidden), batch);
+        let query = linear(&self.q_lin, rows.of(hidden.clone(), batch));
+        let (key, value) = (linear(&self.k_lin, hidden.clone()), linear(&self.v_lin, hidden));
+        linear(&self.out_lin, self.context(query, key, value, batch, rows, mode))
+    }
 
+    /// `softmax(q kᵀ / sqrt(width)) v` within each sentence and head.
+    fn context(
+        &self,
+        query: Tensor<2>,
+        key: Tensor<2>,
+        value: Tensor<2>,
+        batch: &TokenBatch,
+        rows: Rows,
+        mode: Mode,
+    ) -> Tensor<2> {
+        #[cfg(feature = "flex")]
+        if let Some(context) =
+            crate::host::attention([&query, &key, &value], &batch.spans, rows, self.heads, self.dropout, mode)
+        {
+            return context;
+        }
+        self.rectangular(query, key, value, batch, rows, mode)
+    }
+
+    /// The same by Burn's own operations, on a rectangle of sentences and positions.
+    pub(crate) fn rectangular(
+        &self,
+        query: Tensor<2>,
+        key: Tensor<2>,
+        value: Tensor<2>,
+        batch: &TokenBatch,
+        rows: Rows,
+        mode: Mode,
+    ) -> Tensor<2> {
+        let [_, dim] = query.dims();
+        let query = match rows {
+            Rows::All => self.rectangle(query, batch),
+            Rows::First => self.split(query, batch.sentences(), 1),
+        };
+        let (key, value) = (self.rectangle(key, batch), self.rectangle(value, batch));
         let scale = ((dim / self.heads) as f64).sqrt().recip();
         let scores = query.mul_scalar(scale).matmul(key.swap_dims(2, 3));
         let scores = match &batch.masked {
@@ -79,11 +112,10 @@ impl SelfAttention {
         };
         let weights = dropout(softmax(scores, 3), self.dropout, mode);
         let context = weights.matmul(value).swap_dims(1, 2);
-        let context = match rows {
+        match rows {
             Rows::All => self.rows(context, batch),
             Rows::First => context.reshape([batch.sentences(), dim]),
-        };
-        self.out_lin.forward(context)
+        }
     }
 
     /// `[tokens, dim]` to `[sentences, heads, longest, dim / heads]`.

@@ -46,7 +46,7 @@ pub(crate) fn dropout<const D: usize>(input: Tensor<D>, rate: f64, mode: Mode) -
     #[cfg(feature = "flex")]
     if let Some(host) = crate::host::Host::of(&input) {
         drop(input);
-        return host.dropout(rate, seed);
+        return crate::host::dropout(host, rate, seed);
     }
     let keep = 1.0 - rate;
     let device = input.device().without_autodiff();

@@ -6,7 +6,8 @@ use burn::tensor::{Device, Tensor};
 
 use crate::config::DistilBertConfig;
 use crate::dropout::{Mode, dropout};
-use crate::input::TokenBatch;
+use crate::input::{Indices, TokenBatch};
+use crate::rows::add_norm;
 
 /// LayerNorm's epsilon throughout DistilBERT.
 pub(crate) const LAYER_NORM_EPS: f64 = 1e-12;
@@ -37,8 +38,16 @@ impl Embeddings {
     /// - batch: `tokens` tokens
     /// - output: `[tokens, dim]`
     pub fn forward(&self, batch: &TokenBatch, mode: Mode) -> Tensor<2> {
-        let words = self.word_embeddings.forward(batch.input_ids.clone().unsqueeze()).squeeze_dim(0);
-        let positions = self.position_embeddings.forward(batch.positions.clone().unsqueeze()).squeeze_dim(0);
-        dropout(self.layer_norm.forward(words + positions), self.dropout, mode)
+        let words = look_up(&self.word_embeddings, &batch.input_ids);
+        let positions = look_up(&self.position_embeddings, &batch.positions);
+        dropout(add_norm(&self.layer_norm, words, positions), self.dropout, mode)
     }
+}
+
+fn look_up(table: &Embedding, indices: &Indices) -> Tensor<2> {
+    #[cfg(feature = "flex")]
+    if let Some(rows) = crate::host::embedding(&table.weight, &indices.host) {
+        return rows;
+    }
+    table.forward(indices.tensor.clone().unsqueeze()).squeeze_dim(0)
 }

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::config::{Activation, DistilBertConfig};
 use crate::dropout::{Mode, dropout};
+use crate::rows::linear;
 
 /// Two linear maps around a non-linearity.
 #[derive(Module, Debug)]
@@ -34,12 +35,12 @@ impl FeedForward {
     /// - hidden: `[rows, dim]`
     /// - output: `[rows, dim]`
     pub fn forward(&self, hidden: Tensor<2>, mode: Mode) -> Tensor<2> {
-        let inner = self.lin1.forward(hidden);
+        let inner = linear(&self.lin1, hidden);
         let inner = match self.activation {
             Activation::Gelu => exact_gelu(inner),
             Activation::Relu => relu(inner),
         };
-        dropout(self.lin2.forward(inner), self.dropout, mode)
+        dropout(linear(&self.lin2, inner), self.dropout, mode)
     }
 }
 
@@ -47,7 +48,7 @@ fn exact_gelu(input: Tensor<2>) -> Tensor<2> {
     #[cfg(feature = "flex")]
     if let Some(host) = crate::host::Host::of(&input) {
         drop(input);
-        return host.gelu();
+        return crate::host::gelu(host);
     }
     gelu(input)
 }

@@ -1,5 +1,7 @@
 //! What the model reads: sentences of token ids, laid end to end.
 
+use std::sync::Arc;
+
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use crate::config::DistilBertConfig;
@@ -13,20 +15,41 @@ use crate::error::DistilBertError;
 #[derive(Clone, Debug)]
 pub struct TokenBatch {
     /// Word of each token, `[tokens]`.
-    pub(crate) input_ids: Tensor<1, Int>,
+    pub(crate) input_ids: Indices,
     /// Position of each token in its sentence, `[tokens]`.
-    pub(crate) positions: Tensor<1, Int>,
+    pub(crate) positions: Indices,
     /// Row of each sentence's first token, `[sentences]`.
     pub(crate) first: Tensor<1, Int>,
     /// Where attention finds its rectangle; `None` when all sentences are equally long.
     pub(crate) ragged: Option<Ragged>,
     /// True where attention must not look, `[sentences, 1, 1, longest]`; `None` when it may look everywhere.
     pub(crate) masked: Option<Tensor<4, Bool>>,
+    /// Where each sentence lies.
+    #[cfg(feature = "flex")]
+    pub(crate) spans: Arc<Spans>,
     /// The batch again, in two parts of about as many tokens; on the CPU alone.
     halves: Option<Box<(TokenBatch, TokenBatch)>>,
     sentences: usize,
     longest: usize,
     tokens: usize,
+}
+
+/// Rows of a table, on the device and on the host.
+#[derive(Clone, Debug)]
+pub(crate) struct Indices {
+    pub(crate) tensor: Tensor<1, Int>,
+    #[cfg(feature = "flex")]
+    pub(crate) host: Arc<[u32]>,
+}
+
+/// Where the sentences of a batch lie, on the host.
+#[cfg(feature = "flex")]
+#[derive(Debug)]
+pub(crate) struct Spans {
+    /// Sentence `i` from `offsets[i]` to `offsets[i + 1]`.
+    pub(crate) offsets: Vec<usize>,
+    /// 0 where attention must not look; `None` when it may look everywhere.
+    pub(crate) mask: Option<Vec<u8>>,
 }
 
 /// The way from rows to the rectangle and back.
@@ -86,13 +109,23 @@ impl TokenBatch {
             let length = values.len();
             Tensor::<1, Int>::from_data(TensorData::new(values, [length]), device)
         };
+        let indices = |host: Arc<[u32]>| Indices {
+            tensor: ints(host.iter().map(|&index| index as i32).collect()),
+            #[cfg(feature = "flex")]
+            host,
+        };
         let any_masked = masked.contains(&true);
         Self {
-            input_ids: ints(input_ids.iter().map(|&id| id as i32).collect()),
-            positions: ints(lengths().flat_map(|length| 0..length as i32).collect()),
+            input_ids: indices(input_ids.into()),
+            positions: indices(lengths().flat_map(|length| 0..length as u32).collect()),
             first: ints(offsets[..sentences].iter().map(|&start| start as i32).collect()),
             ragged: (tokens != sentences * longest).then(|| Ragged { cells: ints(cells), rows: ints(rows) }),
             masked: any_masked.then(|| Tensor::from_data(TensorData::new(masked, [sentences, 1, 1, longest]), device)),
+            #[cfg(feature = "flex")]
+            spans: Arc::new(Spans {
+                offsets: offsets.into(),
+                mask: attention_mask.contains(&0).then(|| attention_mask.into()),
+            }),
             halves: None,
             sentences,
             longest,

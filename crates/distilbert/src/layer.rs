@@ -10,6 +10,7 @@ use crate::dropout::Mode;
 use crate::embeddings::LAYER_NORM_EPS;
 use crate::feed_forward::FeedForward;
 use crate::input::TokenBatch;
+use crate::rows::add_norm;
 
 /// Attention and feed-forward, each added to its input and normalised after.
 #[derive(Module, Debug)]
@@ -40,7 +41,7 @@ impl TransformerBlock {
     /// - output: `[tokens, dim]`, or `[sentences, dim]` for [`Rows::First`]
     pub fn forward(&self, hidden: Tensor<2>, batch: &TokenBatch, rows: Rows, mode: Mode) -> Tensor<2> {
         let attended = self.attention.forward(hidden.clone(), batch, rows, mode.at(0));
-        let hidden = self.sa_layer_norm.forward(attended + rows.of(hidden, batch));
-        self.output_layer_norm.forward(self.ffn.forward(hidden.clone(), mode.at(1)) + hidden)
+        let hidden = add_norm(&self.sa_layer_norm, attended, rows.of(hidden, batch));
+        add_norm(&self.output_layer_norm, self.ffn.forward(hidden.clone(), mode.at(1)), hidden)
     }
 }

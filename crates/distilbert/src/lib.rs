@@ -47,6 +47,7 @@ mod mapping;
 mod model;
 mod names;
 mod parameters;
+mod rows;
 mod save;
 
 pub use attention::{Rows, SelfAttention};

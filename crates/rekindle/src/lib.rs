@@ -3,9 +3,10 @@
 //! This package is the command `rekindle` and, as a library, the facade of the crates beneath it:
 //! [`data`] and [`tokenizer`] turn files into token ids, [`distilbert`] is the model, [`train`] trains it, [`metrics`]
 //! scores it, and [`experiment`] compares approaches and writes what came of it. [`hub`] finds checkpoints, and
-//! [`embedded`] is the one that is always there.
+//! [`embedded`] is the one that is always there. A program that trains does well to take its [`allocator`].
 #![deny(missing_docs)]
 
+pub mod allocator;
 pub mod embedded;
 pub mod hub;
 

@@ -13,12 +13,12 @@ mod model;
 mod predict;
 mod text;
 
-/// Burn returns the memory of every intermediate tensor; this allocator keeps it warm where the system's gives it back.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocator;
 
 fn main() -> ExitCode {
     let began = Instant::now();
+    rekindle::allocator::keep_pages();
     let cli = cli::Cli::parse();
     let result = match &cli.command {
         cli::Command::Experiment(args) => experiment::run(args, began),

@@ -124,16 +124,23 @@ impl AdamW {
             Some(factor) => gradient * factor.clone(),
             None => gradient,
         };
-        let square = gradient.clone().square() * (1.0 - r.beta2);
-        let first = gradient * (1.0 - r.beta1);
-        let (first, second) = match state.moments.take() {
-            Some((m, v)) => (m.mul_scalar(r.beta1) + first, v.mul_scalar(r.beta2) + square),
+        r.step(value, gradient, &mut state.moments)
+    }
+}
+
+impl Rates {
+    /// The update by Burn's own operations; the gradient is clipped already.
+    fn step(&self, value: Tensor<1>, gradient: Tensor<1>, moments: &mut Option<(Tensor<1>, Tensor<1>)>) -> Tensor<1> {
+        let square = gradient.clone().square() * (1.0 - self.beta2);
+        let first = gradient * (1.0 - self.beta1);
+        let (first, second) = match moments.take() {
+            Some((m, v)) => (m.mul_scalar(self.beta1) + first, v.mul_scalar(self.beta2) + square),
             None => (first, square),
         };
-        let denominator = second.clone().sqrt().mul_scalar(r.correction).add_scalar(r.epsilon);
-        let kept = if r.keep == 1.0 { value } else { value.mul_scalar(r.keep) };
-        let updated = kept - first.clone().div(denominator).mul_scalar(r.size);
-        state.moments = Some((first, second));
+        let denominator = second.clone().sqrt().mul_scalar(self.correction).add_scalar(self.epsilon);
+        let kept = if self.keep == 1.0 { value } else { value.mul_scalar(self.keep) };
+        let updated = kept - first.clone().div(denominator).mul_scalar(self.size);
+        *moments = Some((first, second));
         updated
     }
 }
@@ -198,5 +205,41 @@ impl ModuleMapper for Update<'_> {
         let flat = value.flatten::<1>(0, D - 1);
         let updated = self.optimizer.update(id, flat, gradient, &self.clip, self.learning_rate);
         Param::initialized(id, updated.reshape(shape).autodiff().require_grad())
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::Distribution;
+
+    use super::*;
+
+    #[test]
+    fn on_the_host_as_by_tensor_operations() {
+        let device = Device::flex();
+        device.seed(1);
+        let random = || Tensor::<1>::random([20_001], Distribution::Normal(0.0, 1.0), &device);
+        let (mut fast, mut fast_moments) = (random(), None);
+        let (mut plain, mut plain_moments) = (fast.clone(), None);
+        for step in 1..=5 {
+            let rates = Rates {
+                keep: 0.999,
+                clip: 0.25,
+                beta1: 0.9,
+                beta2: 0.999,
+                epsilon: 1e-8,
+                correction: (1.0 - 0.999f32.powi(step)).sqrt().recip(),
+                size: 0.1 / (1.0 - 0.9f32.powi(step)),
+            };
+            let gradient = random();
+            let squares = host::sum_of_squares(&gradient).expect("host memory");
+            let exact: f64 = gradient.to_data().iter::<f32>().map(|value| f64::from(value) * f64::from(value)).sum();
+            assert!((squares - exact).abs() < 1e-6 * exact, "{squares} is not {exact}");
+            let held = (host::of(&fast).expect("host memory"), host::of(&gradient).expect("host memory"));
+            fast = host::update(held.0, held.1, &mut fast_moments, &rates);
+            plain = rates.step(plain, gradient.mul_scalar(rates.clip), &mut plain_moments);
+            let far: f32 = (fast.clone() - plain.clone()).abs().max().into_scalar();
+            assert!(far < 2e-6, "step {step}: {far}");
+        }
     }
 }

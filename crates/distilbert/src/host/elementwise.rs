@@ -1,31 +1,13 @@
-//! Kernels for tensors in host memory: one pass over the data, on all cores, with the widest vectors of the machine.
-//!
-//! This is the one place that reaches beneath Burn's tensors. GELU and dropout are what its CPU backend computes an
-//! element at a time on one core; together they took as long as a third of the matrix products. Any other backend keeps
-//! Burn's own operations.
+//! GELU and dropout.
 
-use std::sync::OnceLock;
-
-use burn::backend::tensor::FloatTensor;
-use burn::tensor::{DType, Tensor};
-use burn_autodiff::Autodiff;
-use burn_autodiff::checkpoint::base::Checkpointer;
-use burn_autodiff::checkpoint::strategy::NoCheckpointing;
-use burn_autodiff::grads::Gradients;
-use burn_autodiff::ops::{Backward, Ops, OpsKind, unary};
-use burn_flex::{Flex, FlexTensor};
+use burn::tensor::Tensor;
+use burn_flex::FlexTensor;
 use pulp::Arch;
-use rayon::prelude::*;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// The autodiff backend around the CPU one.
-type Tracked = Autodiff<Flex, NoCheckpointing>;
-
-/// Elements that a core takes at a time: they stay in its cache.
-const CHUNK: usize = 8 * 1024;
+use super::{CHUNK, Host, Op, contiguous, each, run, values};
 
 /// An elementwise operation and its derivative.
-trait Kernel: Copy + Send + Sync + std::fmt::Debug + 'static {
+pub(super) trait Kernel: Copy + Send + Sync + std::fmt::Debug + 'static {
     /// Whether [`backward`](Self::backward) reads the input of the forward pass.
     const KEEPS_INPUT: bool;
 
@@ -36,114 +18,49 @@ trait Kernel: Copy + Send + Sync + std::fmt::Debug + 'static {
     fn backward(&self, gradient: &mut [f32], inputs: &[f32], start: usize);
 }
 
-/// A tensor in host memory.
-pub(crate) enum Host {
-    /// On a plain device.
-    Plain(FlexTensor),
-    /// On a device that records for the backward pass.
-    Tracked(FloatTensor<Tracked>),
+/// The exact GELU, x Φ(x) (Hendrycks and Gimpel, 2016).
+pub(crate) fn gelu<const D: usize>(input: Host) -> Tensor<D> {
+    run(Elementwise(Gelu), [input])
 }
 
-impl Host {
-    /// The tensor, where it lies in host memory. Drop `tensor` before working on it, so that the work is in place.
-    pub(crate) fn of<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
-        if !is_host(tensor) {
-            None
-        } else if tensor.device().is_autodiff() {
-            tensor.clone().try_into_primitive::<Tracked>().ok().map(Self::Tracked)
-        } else {
-            tensor.clone().try_into_primitive::<Flex>().ok().map(Self::Plain)
-        }
-    }
-
-    /// The exact GELU, x Φ(x) (Hendrycks and Gimpel, 2016).
-    pub(crate) fn gelu<const D: usize>(self) -> Tensor<D> {
-        self.apply(Gelu)
-    }
-
-    /// Dropout; the same key drops the same elements.
-    pub(crate) fn dropout<const D: usize>(self, rate: f64, key: u64) -> Tensor<D> {
-        self.apply(Dropout { key, threshold: (rate * 2f64.powi(32)) as u32, scale: (1.0 / (1.0 - rate)) as f32 })
-    }
-
-    fn apply<const D: usize, K: Kernel>(self, kernel: K) -> Tensor<D> {
-        match self {
-            Self::Plain(tensor) => Tensor::from_primitive::<Flex>(forward(tensor, kernel)),
-            Self::Tracked(tensor) => Tensor::from_primitive::<Tracked>(differentiable(tensor, kernel)),
-        }
-    }
+/// Dropout; the same key drops the same elements.
+pub(crate) fn dropout<const D: usize>(input: Host, rate: f64, key: u64) -> Tensor<D> {
+    run(Elementwise(Dropout::new(rate, key)), [input])
 }
 
-/// Whether a tensor of f32 lies in host memory.
-pub(crate) fn is_host<const D: usize>(tensor: &Tensor<D>) -> bool {
-    let host = |tensor: Tensor<D>| tensor.try_into_primitive::<Flex>().is_ok_and(|tensor| tensor.dtype() == DType::F32);
-    host(tensor.clone().without_autodiff())
-}
+#[derive(Debug)]
+struct Elementwise<K>(K);
 
-/// The operation as a node of the autodiff graph.
-fn differentiable<K: Kernel>(input: FloatTensor<Tracked>, kernel: K) -> FloatTensor<Tracked> {
-    #[derive(Debug)]
-    struct Node<K>(K);
+impl<K: Kernel> Op<1> for Elementwise<K> {
+    /// The input, where it is needed.
+    type Saved = Option<FlexTensor>;
 
-    impl<K: Kernel> Backward<Flex, 1> for Node<K> {
-        type State = Option<FlexTensor>;
-
-        fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
-            let (kernel, input) = (self.0, ops.state);
-            unary::<Flex, _>(ops.parents, ops.node, gradients, |gradient| {
-                let kept = input.as_ref().and_then(|input| input.as_slice::<f32>()).unwrap_or_default();
-                in_place(gradient, |chunk, start| {
-                    let inputs = kept.get(start..start + chunk.len()).unwrap_or_default();
-                    kernel.backward(chunk, inputs, start);
-                })
-            });
-        }
+    fn forward(&self, [input]: [FlexTensor; 1], [tracked]: [bool; 1]) -> (FlexTensor, Self::Saved) {
+        let saved = (K::KEEPS_INPUT && tracked).then(|| contiguous(input.clone()));
+        (in_place(input, |chunk, start| self.0.forward(chunk, start)), saved)
     }
 
-    let (primitive, node) = input.into_parts();
-    match Node(kernel).prepare::<NoCheckpointing>([node]).compute_bound().stateful() {
-        OpsKind::Tracked(prepared) => {
-            let primitive = primitive.to_contiguous();
-            let kept = K::KEEPS_INPUT.then(|| primitive.clone());
-            prepared.finish(kept, forward(primitive, kernel))
-        }
-        OpsKind::UnTracked(prepared) => prepared.finish(forward(primitive, kernel)),
+    fn backward(&self, saved: Self::Saved, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+        let inputs = saved.as_ref().map(values).unwrap_or_default();
+        let result = in_place(gradient, |chunk, start| {
+            let inputs = inputs.get(start..start + chunk.len()).unwrap_or_default();
+            self.0.backward(chunk, inputs, start);
+        });
+        [Some(result)]
     }
-}
-
-fn forward<K: Kernel>(input: FlexTensor, kernel: K) -> FlexTensor {
-    in_place(input, |chunk, start| kernel.forward(chunk, start))
 }
 
 /// Works on all values, in place where nobody else holds them.
-fn in_place(mut tensor: FlexTensor, work: impl Fn(&mut [f32], usize) + Sync) -> FlexTensor {
+fn in_place(tensor: FlexTensor, work: impl Fn(&mut [f32], usize) + Sync + Send) -> FlexTensor {
     let count = tensor.layout().num_elements();
-    if tensor.layout().contiguous_offsets() != Some((0, count)) {
-        tensor = tensor.to_contiguous();
-    }
+    let mut tensor = match tensor.layout().contiguous_offsets() == Some((0, count)) {
+        true => tensor,
+        false => tensor.to_contiguous(),
+    };
     let arch = Arch::new();
-    let chunks = tensor.storage_mut::<f32>()[..count].par_chunks_mut(CHUNK).enumerate();
-    chunks.for_each(|(index, chunk)| arch.dispatch(|| work(chunk, index * CHUNK)));
+    let chunks = tensor.storage_mut::<f32>()[..count].chunks_mut(CHUNK).enumerate().collect();
+    each(chunks, |(index, chunk): (usize, &mut [f32])| arch.dispatch(|| work(chunk, index * CHUNK)));
     tensor
-}
-
-/// Does two things at once, each on half of the cores; where there is but one, one after the other.
-///
-/// Halves of a batch that run apart need not wait for each other within an operation, of which there are many short
-/// ones. What each half computes does not depend on the number of cores.
-pub(crate) fn both<T: Send>(first: impl FnOnce() -> T + Send, second: impl FnOnce() -> T + Send) -> (T, T) {
-    static POOLS: OnceLock<Option<[ThreadPool; 2]>> = OnceLock::new();
-    let pools = POOLS.get_or_init(|| {
-        let cores = rayon::current_num_threads();
-        let pool = || ThreadPoolBuilder::new().num_threads(cores / 2).build().ok();
-        if cores < 2 { None } else { Some([pool()?, pool()?]) }
-    });
-    let Some([left, right]) = pools else { return (first(), second()) };
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| right.install(second));
-        let mine = left.install(first);
-        (mine, other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -196,7 +113,7 @@ fn normal(x: f32) -> (f32, f32) {
 
 /// exp(x) for x ≤ 0, to about an ulp: 2^n times a Taylor polynomial on ±ln 2 / 2; 0 below -87.
 #[inline(always)]
-fn exp_negative(x: f32) -> f32 {
+pub(super) fn exp_negative(x: f32) -> f32 {
     // Adding 1.5 · 2²³ rounds to a whole number, which then stands in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.max(-87.0);
@@ -211,11 +128,17 @@ fn exp_negative(x: f32) -> f32 {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Dropout {
+pub(super) struct Dropout {
     key: u64,
     /// An element whose 32 random bits are below is dropped.
     threshold: u32,
     scale: f32,
+}
+
+impl Dropout {
+    pub(super) fn new(rate: f64, key: u64) -> Self {
+        Self { key, threshold: (rate * 2f64.powi(32)) as u32, scale: (1.0 / (1.0 - rate)) as f32 }
+    }
 }
 
 impl Kernel for Dropout {

@@ -1,0 +1,77 @@
+//! A linear map.
+
+use burn::nn::Linear;
+use burn::tensor::Tensor;
+use burn_flex::FlexTensor;
+
+use super::product::{Then, View, ViewMut, product};
+use super::{CHUNK, Host, Op, contiguous, each, rows_of, run, tensor, values};
+
+/// `input · weight + bias`, where all three lie in host memory.
+pub(crate) fn linear(map: &Linear, input: &Tensor<2>) -> Option<Tensor<2>> {
+    let bias = map.bias.as_ref()?.val();
+    Some(run(Affine, [Host::of(input)?, Host::of(&map.weight.val())?, Host::of(&bias)?]))
+}
+
+/// Inputs: `[rows, inner]`, `[inner, columns]`, `[columns]`.
+#[derive(Debug)]
+struct Affine;
+
+impl Op<3> for Affine {
+    /// The input, where the weight is tracked, and the weight, where the input is.
+    type Saved = [Option<FlexTensor>; 2];
+
+    fn forward(&self, inputs: [FlexTensor; 3], tracked: [bool; 3]) -> (FlexTensor, Self::Saved) {
+        let [input, weight, bias] = inputs.map(contiguous);
+        let ([rows, inner], [_, columns]) = (rows_of(&input), rows_of(&weight));
+        let mut output = Vec::with_capacity(rows * columns);
+        for _ in 0..rows {
+            output.extend_from_slice(values(&bias));
+        }
+        let (a, b) = (View::new(values(&input), inner), View::new(values(&weight), columns));
+        product(ViewMut::new(&mut output, columns), a, b, 1.0, Then::Add);
+        let saved = [tracked[1].then_some(input), tracked[0].then_some(weight)];
+        (tensor(output, [rows, columns]), saved)
+    }
+
+    fn backward(&self, saved: Self::Saved, gradient: FlexTensor, tracked: [bool; 3]) -> [Option<FlexTensor>; 3] {
+        let [input, weight] = saved;
+        let [rows, columns] = rows_of(&gradient);
+        let slopes = View::new(values(&gradient), columns);
+        let for_input = weight.filter(|_| tracked[0]).map(|weight| {
+            let [inner, _] = rows_of(&weight);
+            let mut result = vec![0.0; rows * inner];
+            let weight = View::new(values(&weight), columns).transposed();
+            product(ViewMut::new(&mut result, inner), slopes, weight, 1.0, Then::Replace);
+            tensor(result, [rows, inner])
+        });
+        let for_weight = input.filter(|_| tracked[1]).map(|input| {
+            let [_, inner] = rows_of(&input);
+            let mut result = vec![0.0; inner * columns];
+            let input = View::new(values(&input), inner).transposed();
+            product(ViewMut::new(&mut result, columns), input, slopes, 1.0, Then::Replace);
+            tensor(result, [inner, columns])
+        });
+        let for_bias = tracked[2].then(|| tensor(column_sums(values(&gradient), columns), [columns]));
+        [for_input, for_weight, for_bias]
+    }
+}
+
+/// The sum of each column, added up in f64: some gradients of biases are zero but for rounding, and Adam scales what
+/// little there is.
+pub(super) fn column_sums(matrix: &[f32], columns: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; columns];
+    let width = (CHUNK * columns / matrix.len().max(1)).next_multiple_of(64);
+    each(sums.chunks_mut(width).enumerate().collect(), |(index, sums): (usize, &mut [f32])| {
+        let mut exact = vec![0f64; sums.len()];
+        for row in matrix.chunks_exact(columns) {
+            for (sum, &value) in exact.iter_mut().zip(&row[index * width..]) {
+                *sum += f64::from(value);
+            }
+        }
+        for (sum, exact) in sums.iter_mut().zip(exact) {
+            *sum = exact as f32;
+        }
+    });
+    sums
+}

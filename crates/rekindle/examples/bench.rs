@@ -1,0 +1,144 @@
+//! Our side of `cargo xtask bench`: the cases of `fixtures/bench/reference.py`, under the same names.
+//!
+//! `bench MODEL TRAIN.tsv TEST.tsv` prints a line `case TAB value` for each.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use rekindle::data::{Dataset, ReadOptions};
+use rekindle::distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, Rows, TokenBatch};
+use rekindle::experiment::{PretrainedModel, Source};
+use rekindle::tokenizer::Batch;
+use rekindle::train::{AdamW, EncodedDataset, Trainable, TrainingArguments, logits};
+
+#[global_allocator]
+static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocator;
+
+const MAX_LENGTH: usize = 64;
+const BATCH: usize = 8;
+const STEPS: usize = 5;
+const SENTENCES: usize = 160;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    rekindle::allocator::keep_pages();
+    let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let [folder, train, test, rest @ ..] = paths.as_slice() else {
+        return Err("usage: bench MODEL TRAIN.tsv TEST.tsv [head|last layer|all]".into());
+    };
+    let pretrained = PretrainedModel::from_folder(folder, "bench", Source::Folder)?;
+    let device = Device::flex();
+    let (model, _) = pretrained.config.load(&pretrained.checkpoint, 0, &device)?;
+    let side = Side { config: &pretrained.config, model, device };
+    let (train, test) = (sentences(&pretrained, train)?, sentences(&pretrained, test)?);
+
+    let full: Vec<Vec<u32>> = (0..BATCH as u32).map(|row| (1000 + row..).take(MAX_LENGTH).collect()).collect();
+    for (name, trainable) in
+        [("head", Trainable::Head), ("last layer", Trainable::LastLayers(1)), ("all", Trainable::All)]
+    {
+        if rest.iter().any(|only| only.as_os_str() != name) {
+            continue;
+        }
+        let mut learner = side.learner(trainable);
+        let whole = |learner: &mut Learner| timed(|| learner.step(&full, &[0, 1, 0, 1, 0, 1, 0, 1], true));
+        whole(&mut learner)?;
+        let mut times = (0..STEPS).map(|_| whole(&mut learner)).collect::<Result<Vec<f64>, _>>()?;
+        times.sort_by(f64::total_cmp);
+        report(&format!("step 8x64, {name}"), times[STEPS / 2] * 1e3);
+        let batches = || train.sentences().chunks(BATCH).zip(train.labels().chunks(BATCH));
+        let seconds = timed(|| batches().try_for_each(|(sentences, labels)| learner.step(sentences, labels, false)))?;
+        report(&format!("step SST-2, {name}"), seconds / batches().count() as f64 * 1e3);
+    }
+    let seconds = timed(|| {
+        logits(&side.model, side.config, test.sentences(), BATCH, &side.device, &mut |_| ())?;
+        Ok(())
+    })?;
+    report("evaluation, sentences a second", test.len() as f64 / seconds);
+    product(&side.device)
+}
+
+fn sentences(pretrained: &PretrainedModel, path: &Path) -> Result<EncodedDataset, Box<dyn Error>> {
+    let data = Dataset::read(path, &ReadOptions { header: false, ..ReadOptions::default() })?;
+    let examples = &data.examples[..SENTENCES.min(data.len())];
+    let texts: Vec<&str> = examples.iter().map(|example| example.text.as_str()).collect();
+    let labels = examples.iter().map(|example| example.label).collect();
+    Ok(EncodedDataset::new(pretrained.tokenizer.encode_all(&texts, MAX_LENGTH)?, labels, data.classes.len())?)
+}
+
+struct Side<'a> {
+    config: &'a DistilBertConfig,
+    model: DistilBertForSequenceClassification,
+    device: Device,
+}
+
+impl Side<'_> {
+    fn learner(&self, trainable: Trainable) -> Learner<'_> {
+        let model = trainable.apply(&self.model, self.config);
+        let arguments = TrainingArguments { weight_decay: 0.01, ..TrainingArguments::default() };
+        let optimizer = AdamW::new(&arguments, &model);
+        Learner { side: self, model: Some(model), optimizer, steps: 0 }
+    }
+}
+
+struct Learner<'a> {
+    side: &'a Side<'a>,
+    model: Option<DistilBertForSequenceClassification>,
+    optimizer: AdamW,
+    steps: u64,
+}
+
+impl Learner<'_> {
+    /// A training step; `whole` computes every row of the last layer, as the reference does.
+    fn step(&mut self, sentences: &[Vec<u32>], labels: &[usize], whole: bool) -> Result<(), Box<dyn Error>> {
+        let Side { config, device, .. } = self.side;
+        let packed = Batch::packed(sentences);
+        let batch = TokenBatch::new(&packed.input_ids, &packed.attention_mask, &packed.offsets, config, device)?;
+        let model = self.model.take().ok_or("no model")?;
+        self.steps += 1;
+        let mode = Mode::Train { seed: self.steps };
+        let logits = if whole {
+            let hidden = model.distilbert.forward(&batch, Rows::All, mode);
+            let first: Vec<i32> = packed.offsets[..sentences.len()].iter().map(|&offset| offset as i32).collect();
+            let first = Tensor::<1, Int>::from_data(TensorData::from(first.as_slice()), device);
+            model.classify(hidden.select(0, first), mode)
+        } else {
+            model.forward(&batch, mode)
+        };
+        let targets: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
+        let targets = Tensor::<2, Int>::from_data(TensorData::new(targets, [labels.len(), 1]), device);
+        let loss = log_softmax(logits, 1).gather(1, targets).mean().neg();
+        let (model, _) = self.optimizer.step(model, loss.backward(), 2e-5);
+        self.model = Some(model);
+        Ok(())
+    }
+}
+
+fn product(device: &Device) -> Result<(), Box<dyn Error>> {
+    let mut best = 0f64;
+    let shapes: [[usize; 3]; 3] = [[512, 768, 3072], [512, 3072, 768], [2048, 2048, 2048]];
+    for [rows, inner, columns] in shapes {
+        let random = |shape| Tensor::<2>::random(shape, Distribution::Uniform(-1.0, 1.0), device);
+        let (a, b) = (random([rows, inner]), random([inner, columns]));
+        for _ in 0..20 {
+            let seconds = timed(|| {
+                a.clone().matmul(b.clone());
+                Ok(())
+            })?;
+            best = best.max(2.0 * (rows * inner * columns) as f64 / seconds / 1e9);
+        }
+    }
+    report("best product, GFLOP/s", best);
+    Ok(())
+}
+
+fn timed(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<f64, Box<dyn Error>> {
+    let began = Instant::now();
+    work()?;
+    Ok(began.elapsed().as_secs_f64())
+}
+
+fn report(case: &str, value: f64) {
+    println!("{case}\t{value:.4}");
+}
