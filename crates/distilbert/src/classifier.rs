@@ -10,6 +10,7 @@ use crate::config::DistilBertConfig;
 use crate::dropout::{Mode, dropout};
 use crate::input::TokenBatch;
 use crate::model::DistilBertModel;
+use crate::rows::linear;
 
 /// DistilBERT with a sequence-classification head, the twin of transformers' class of the same name.
 #[derive(Module, Debug)]
@@ -38,7 +39,7 @@ impl DistilBertForSequenceClassification {
     /// # Shapes
     /// - output: `[sentences, num_labels]`
     pub fn forward(&self, batch: &TokenBatch, mode: Mode) -> Tensor<2> {
-        self.classify(self.distilbert.forward(batch, Rows::First, mode.at(0)), mode.at(1))
+        self.classify(self.distilbert.forward(batch, Rows::First, mode.at(0)), mode)
     }
 
     /// The head alone, on the last hidden state of each sentence's first token.
@@ -47,7 +48,7 @@ impl DistilBertForSequenceClassification {
     /// - pooled: `[sentences, dim]`
     /// - output: `[sentences, num_labels]`
     pub fn classify(&self, pooled: Tensor<2>, mode: Mode) -> Tensor<2> {
-        let pooled = relu(self.pre_classifier.forward(pooled));
-        self.classifier.forward(dropout(pooled, self.dropout, mode))
+        let pooled = relu(linear(&self.pre_classifier, pooled));
+        linear(&self.classifier, dropout(pooled, self.dropout, mode.at(1)))
     }
 }

@@ -13,6 +13,11 @@ pub enum Mode {
         /// Which elements fall: the same seed on the same batch drops the same.
         seed: u64,
     },
+    /// Dropouts act from the first trained layer on; the frozen part before it is deterministic.
+    TrainTop {
+        /// As for [`Train`](Self::Train).
+        seed: u64,
+    },
     /// Dropouts pass their input through.
     Eval,
 }
@@ -22,7 +27,21 @@ impl Mode {
     pub(crate) fn at(self, place: usize) -> Self {
         match self {
             Self::Train { seed } => Self::Train { seed: mix(seed.wrapping_add(place as u64 + 1)) },
+            Self::TrainTop { seed } => Self::TrainTop { seed: mix(seed.wrapping_add(place as u64 + 1)) },
             Self::Eval => Self::Eval,
+        }
+    }
+
+    /// The mode of the frozen part.
+    pub(crate) fn frozen(self) -> Self {
+        if matches!(self, Self::TrainTop { .. }) { Self::Eval } else { self }
+    }
+
+    /// The seed, where dropouts act.
+    pub(crate) fn seed(self) -> Option<u64> {
+        match self {
+            Self::Train { seed } | Self::TrainTop { seed } => Some(seed),
+            Self::Eval => None,
         }
     }
 }
@@ -35,11 +54,11 @@ fn mix(seed: u64) -> u64 {
     bits ^ bits >> 31
 }
 
-/// Zeroes each element with probability `rate` and scales the others by `1 / (1 - rate)`, in [`Mode::Train`] alone.
+/// Zeroes each element with probability `rate` and scales the others by `1 / (1 - rate)`, where dropouts act.
 ///
 /// Source: Srivastava et al., 2014.
 pub(crate) fn dropout<const D: usize>(input: Tensor<D>, rate: f64, mode: Mode) -> Tensor<D> {
-    let Mode::Train { seed } = mode else { return input };
+    let Some(seed) = mode.seed() else { return input };
     if rate == 0.0 {
         return input;
     }

@@ -47,16 +47,18 @@ impl DistilBertModel {
     pub fn forward(&self, batch: &TokenBatch, rows: Rows, mode: Mode) -> Tensor<2> {
         let layers = self.transformer.layer.len();
         let frozen = self.frozen_layers();
-        let start = |batch, rows, mode: Mode| {
+        let bottom = if frozen.is_some() { mode.frozen() } else { mode };
+        let frozen = frozen.unwrap_or(0);
+        let start = |batch, mode: Mode| {
             let hidden = self.embeddings.forward(batch, mode.at(layers));
             self.layers(0..frozen, hidden, batch, rows, mode)
         };
         let hidden = match batch.halves() {
             Some((first, second)) if frozen > 0 => {
-                let (first, second) = both(|| start(first, rows, mode.at(0)), || start(second, rows, mode.at(1)));
+                let (first, second) = both(|| start(first, bottom.at(0)), || start(second, bottom.at(1)));
                 Tensor::cat(vec![first, second], 0)
             }
-            _ => start(batch, rows, mode),
+            _ => start(batch, bottom),
         };
         self.layers(frozen..layers, hidden, batch, rows, mode)
     }
@@ -70,18 +72,23 @@ impl DistilBertModel {
         })
     }
 
-    /// How many layers run before the first tracked weight; 0 where the embeddings are tracked.
-    fn frozen_layers(&self) -> usize {
+    /// Whether no weight of the base is tracked.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen_layers() == Some(self.transformer.layer.len())
+    }
+
+    /// How many layers run before the first tracked weight; `None` where the embeddings are tracked.
+    fn frozen_layers(&self) -> Option<usize> {
         let tracked = |module: &dyn Fn(&mut Tracked)| {
             let mut seen = Tracked(false);
             module(&mut seen);
             seen.0
         };
         if tracked(&|seen| self.embeddings.visit(seen)) {
-            return 0;
+            return None;
         }
         let frozen = |layer: &&TransformerBlock| !tracked(&|seen| layer.visit(seen));
-        self.transformer.layer.iter().take_while(frozen).count()
+        Some(self.transformer.layer.iter().take_while(frozen).count())
     }
 }
 

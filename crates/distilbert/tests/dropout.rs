@@ -98,6 +98,24 @@ fn each_place_drops_at_its_rate_and_no_other_place_drops() {
     is_dropped(head.classify(pooled.clone(), Mode::Train { seed: 1 }), head.classify(pooled, Mode::Eval));
 }
 
+#[test]
+fn the_frozen_part_can_be_deterministic() {
+    let device = Device::flex();
+    let (config, model) = model(RATE, RATE, RATE, &device);
+    let input = batch(&[101, 7, 8, 9, 102], 8, &config, &device);
+    let base = |tracked: &dyn Fn(&str) -> bool, mode| {
+        values(model.trainable(tracked).distilbert.forward(&input, Rows::All, mode))
+    };
+    let eval = base(&|_| false, Mode::Eval);
+    let top = Mode::TrainTop { seed: 1 };
+    assert_eq!(base(&|_| false, top), eval, "a frozen base drops nothing");
+    assert_ne!(base(&|_| false, Mode::Train { seed: 1 }), eval);
+    assert_ne!(base(&|name| name.contains("layer.2."), top), eval, "a trained layer does");
+    assert_eq!(base(&|_| true, top), base(&|_| true, Mode::Train { seed: 1 }), "nothing is frozen");
+    let logits = |mode| values(model.forward(&input, mode));
+    assert_ne!(logits(top), logits(Mode::Eval), "the head drops");
+}
+
 #[derive(Deserialize)]
 struct Golden {
     ids: Vec<u32>,

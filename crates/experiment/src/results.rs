@@ -55,6 +55,8 @@ pub struct ArgumentsRecord {
     pub batch_size: usize,
     /// Passes over the training sentences.
     pub epochs: usize,
+    /// Whether the frozen part dropped out while training.
+    pub frozen_dropout: bool,
 }
 
 /// What one approach came to.

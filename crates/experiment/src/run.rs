@@ -107,6 +107,7 @@ impl Experiment {
                 max_length: self.max_length,
                 batch_size: self.arguments.per_device_train_batch_size,
                 epochs: self.arguments.num_train_epochs,
+                frozen_dropout: self.arguments.frozen_dropout,
             },
             approaches,
             seconds: began.elapsed().as_secs_f64(),

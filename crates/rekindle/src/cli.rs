@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use rekindle_data::TestSize;
 use rekindle_experiment::Approach;
 use rekindle_train::Shuffle;
@@ -109,6 +109,10 @@ pub struct ExperimentArgs {
     /// The order of the training sentences: the one that transformers' Trainer draws at the same seed, or the file's.
     #[arg(long, default_value = "reference", value_name = "reference|none", value_parser = shuffle, help_heading = "Training")]
     pub shuffle: Shuffle,
+    /// Whether the frozen part drops out while training, as in the reference. With `off` it is deterministic, and what
+    /// a wholly frozen base makes of each sentence is computed once for all epochs (up to 1 GiB of it).
+    #[arg(long, default_value = "on", value_name = "on|off", help_heading = "Training", hide_possible_values = true)]
+    pub frozen_dropout: Switch,
     /// The engine that computes.
     #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Training")]
     pub backend: Backend,
@@ -125,6 +129,15 @@ pub struct ExperimentArgs {
     /// Print every step.
     #[arg(long, short, help_heading = "Output")]
     pub verbose: bool,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// Act.
+    On,
+    /// Do not.
+    Off,
 }
 
 fn shuffle(name: &str) -> Result<Shuffle, String> {

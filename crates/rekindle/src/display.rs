@@ -131,6 +131,11 @@ impl Display {
                 }
             }
             Event::Step(step) => self.step(step),
+            Event::Extracting { done, total } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message(format!("features {done}/{total}"));
+                }
+            }
             Event::Evaluating { done, total } => {
                 if let Some(bar) = &self.bar {
                     bar.set_message(format!("evaluating {done}/{total}"));

@@ -6,7 +6,7 @@ use rekindle_data::{Dataset, ReadOptions, twelve_sentences};
 use rekindle_experiment::{Experiment, Output, PretrainedModel, Source};
 use rekindle_train::TrainingArguments;
 
-use crate::cli::ExperimentArgs;
+use crate::cli::{ExperimentArgs, Switch};
 use crate::display::{Display, Verbosity};
 use crate::model::{self, Found};
 
@@ -44,6 +44,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
             per_device_eval_batch_size: args.batch_size,
             seed: args.seed.into(),
             shuffle: args.shuffle,
+            frozen_dropout: args.frozen_dropout == Switch::On,
             ..TrainingArguments::default()
         },
     };

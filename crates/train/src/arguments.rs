@@ -43,6 +43,9 @@ pub struct TrainingArguments {
     pub seed: u64,
     /// The order of the sentences. Default [`Shuffle::Reference`].
     pub shuffle: Shuffle,
+    /// Whether dropouts of the frozen part act while training, as they do in the reference. Without, it is
+    /// deterministic; and where the whole base is frozen, its output is computed once for all epochs. Default true.
+    pub frozen_dropout: bool,
 }
 
 impl Default for TrainingArguments {
@@ -59,6 +62,7 @@ impl Default for TrainingArguments {
             adam_epsilon: 1e-8,
             seed: 42,
             shuffle: Shuffle::Reference,
+            frozen_dropout: true,
         }
     }
 }

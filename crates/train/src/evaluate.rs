@@ -1,12 +1,13 @@
 //! Evaluation: logits, loss and scores of a data set.
 
 use burn::tensor::{Device, Tensor};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, TokenBatch};
 use rekindle_metrics::{Average, ConfusionMatrix};
 
-use crate::dataset::{EncodedDataset, batch};
+use crate::dataset::EncodedDataset;
 use crate::error::TrainError;
 use crate::event::Event;
+use crate::features::{Features, by_length};
 
 /// What a model makes of a data set.
 #[derive(Clone, Debug)]
@@ -52,11 +53,25 @@ pub fn evaluate(
     let total = data.len();
     let mut progress = |done| observer(&Event::Evaluating { done, total });
     let logits = logits(model, config, data.sentences(), batch_size, device, &mut progress)?;
-    let classes = config.num_labels();
+    scored(logits, data, config.num_labels())
+}
+
+/// Evaluates the head alone, on the features of the data set.
+pub(crate) fn evaluate_head(
+    model: &DistilBertForSequenceClassification,
+    features: &Features,
+    data: &EncodedDataset,
+    classes: usize,
+) -> Result<Evaluation, TrainError> {
+    scored(read(model.trainable(|_| false).classify(features.all(), Mode::Eval))?, data, classes)
+}
+
+/// Scores logits, row-major `[sentences, classes]`.
+fn scored(logits: Vec<f32>, data: &EncodedDataset, classes: usize) -> Result<Evaluation, TrainError> {
     let predictions: Vec<usize> = logits.chunks(classes).map(argmax).collect();
     let loss = logits.chunks(classes).zip(data.labels()).map(|(row, &label)| cross_entropy(row, label)).sum::<f64>();
     let confusion = ConfusionMatrix::new(data.labels(), &predictions, classes)?;
-    Ok(Evaluation { logits, predictions, loss: loss / total as f64, confusion })
+    Ok(Evaluation { logits, predictions, loss: loss / data.len() as f64, confusion })
 }
 
 /// The logits of tokenized sentences, without dropout: row-major `[sentences, classes]`, in the order given.
@@ -75,26 +90,8 @@ pub fn logits(
 ) -> Result<Vec<f32>, TrainError> {
     // Weights without their autodiff association run without a graph.
     let model = model.trainable(|_| false);
-    let mut order: Vec<usize> = (0..sentences.len()).collect();
-    order.sort_by_key(|&row| std::cmp::Reverse(sentences[row].len()));
-    let mut done = 0;
-    let mut parts: Vec<Tensor<2>> = Vec::new();
-    for rows in order.chunks(batch_size.max(1)) {
-        let rows: Vec<&[u32]> = rows.iter().map(|&row| sentences[row].as_slice()).collect();
-        parts.push(model.forward(&batch(&rows, config, device)?, Mode::Eval));
-        done += rows.len();
-        progress(done);
-    }
-    if parts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sorted = read(Tensor::cat(parts, 0))?;
-    let classes = config.num_labels();
-    let mut logits = vec![0.0; sorted.len()];
-    for (row, values) in order.iter().zip(sorted.chunks(classes)) {
-        logits[row * classes..(row + 1) * classes].copy_from_slice(values);
-    }
-    Ok(logits)
+    let forward = |batch: &TokenBatch| model.forward(batch, Mode::Eval);
+    by_length(sentences, config, batch_size, device, progress, forward)?.map_or(Ok(Vec::new()), read)
 }
 
 /// A tensor's values on the host.

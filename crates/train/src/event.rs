@@ -46,6 +46,14 @@ pub enum Event {
     /// A step is done. Steps come in order, but some time after the fact: losses are read back from the device in
     /// bulk, so that no step waits for one.
     Step(StepRecord),
+    /// The features of the training sentences, which a deterministic frozen base gives once for all epochs, have come
+    /// so far.
+    Extracting {
+        /// Sentences done.
+        done: usize,
+        /// Sentences in all.
+        total: usize,
+    },
     /// An evaluation has come so far.
     Evaluating {
         /// Sentences done.

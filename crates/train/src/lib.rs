@@ -10,6 +10,7 @@ mod dataset;
 mod error;
 mod evaluate;
 mod event;
+mod features;
 #[cfg(feature = "flex")]
 mod host;
 mod optimizer;

@@ -9,8 +9,9 @@ use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification,
 use crate::arguments::TrainingArguments;
 use crate::dataset::{EncodedDataset, batch};
 use crate::error::TrainError;
-use crate::evaluate::{Evaluation, evaluate, read};
+use crate::evaluate::{Evaluation, evaluate, evaluate_head, read};
 use crate::event::{EpochRecord, Event, StepRecord};
+use crate::features::Features;
 use crate::optimizer::AdamW;
 use crate::schedule;
 
@@ -59,16 +60,33 @@ pub fn train(
     observer(&Event::Begin { steps, epochs });
 
     let optimizer = AdamW::new(arguments, &model);
-    let mut run = Run { config, train, arguments, device, optimizer, steps, history: History::default() };
+    let (mut train_time, mut eval_time) = (Duration::ZERO, Duration::ZERO);
+    let batch_size = arguments.per_device_eval_batch_size;
+    let began = Instant::now();
+    let features = match arguments.frozen_dropout {
+        true => None,
+        false => {
+            let mut progress = |done| observer(&Event::Extracting { done, total: train.len() });
+            Features::of(&model, config, train, batch_size, device, &mut progress)?
+        }
+    };
+    train_time += began.elapsed();
+    let mut run = Run { config, train, features, arguments, device, optimizer, steps, history: History::default() };
     let mut epoch_records = Vec::with_capacity(epochs);
     let (mut model, mut evaluation) = (model, None);
-    let (mut train_time, mut eval_time) = (Duration::ZERO, Duration::ZERO);
+    let mut test_features = None;
     for epoch in 0..epochs {
         let began = Instant::now();
         model = run.epoch(model, epoch, observer)?;
         let trained = Instant::now();
-        let batch_size = arguments.per_device_eval_batch_size;
-        let result = evaluate(&model, config, test, batch_size, device, observer)?;
+        if test_features.is_none() && epochs > 1 {
+            let mut progress = |done| observer(&Event::Evaluating { done, total: test.len() });
+            test_features = Features::of(&model, config, test, batch_size, device, &mut progress)?;
+        }
+        let result = match &test_features {
+            Some(features) => evaluate_head(&model, features, test, config.num_labels())?,
+            None => evaluate(&model, config, test, batch_size, device, observer)?,
+        };
         train_time += trained - began;
         eval_time += trained.elapsed();
         let record = EpochRecord {
@@ -89,6 +107,8 @@ pub fn train(
 struct Run<'a> {
     config: &'a DistilBertConfig,
     train: &'a EncodedDataset,
+    /// Of the training sentences, where the base is frozen and deterministic.
+    features: Option<Features>,
     arguments: &'a TrainingArguments,
     device: &'a Device,
     optimizer: AdamW,
@@ -126,9 +146,7 @@ impl Run<'_> {
         let learning_rate = schedule::linear(self.arguments.learning_rate, step, self.steps);
         let seed = (self.arguments.seed << 32).wrapping_add(step as u64);
         let rows = &self.balanced(rows);
-        let sentences: Vec<&[u32]> = rows.iter().map(|&row| self.train.sentences()[row].as_slice()).collect();
-        let batch = batch(&sentences, self.config, self.device)?;
-        let logits = model.forward(&batch, Mode::Train { seed });
+        let logits = self.logits(&model, rows, seed)?;
         let labels: Vec<usize> = rows.iter().map(|&row| self.train.labels()[row]).collect();
         let loss = cross_entropy(logits, &labels);
         let (model, grad_norm) = self.optimizer.step(model, loss.backward(), learning_rate);
@@ -141,6 +159,21 @@ impl Run<'_> {
             grad_norm,
         });
         Ok(model)
+    }
+
+    /// The logits of some training sentences, with dropout.
+    fn logits(
+        &self,
+        model: &DistilBertForSequenceClassification,
+        rows: &[usize],
+        seed: u64,
+    ) -> Result<Tensor<2>, TrainError> {
+        let mode = if self.arguments.frozen_dropout { Mode::Train { seed } } else { Mode::TrainTop { seed } };
+        if let Some(features) = &self.features {
+            return Ok(model.classify(features.rows(rows), mode));
+        }
+        let sentences: Vec<&[u32]> = rows.iter().map(|&row| self.train.sentences()[row].as_slice()).collect();
+        Ok(model.forward(&batch(&sentences, self.config, self.device)?, mode))
     }
 
     /// The rows of a batch in an order in which the tokens of the first half weigh as much as those of the second: the

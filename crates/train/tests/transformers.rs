@@ -128,6 +128,48 @@ fn check_weights(trained: &Trained, run: &Run, what: &str) {
     }
 }
 
+/// Features computed once for all epochs train as those computed in every step; only the company in a batch differs.
+#[test]
+fn cached_features_train_alike() {
+    let golden: Golden = fixture("train_golden.json");
+    let data = EncodedDataset::new(golden.rows.clone(), golden.labels.clone(), 2).expect("data");
+    let device = Device::flex();
+    let losses = |base_dropout: f64, frozen_dropout: bool| {
+        let folder = Path::new("../../fixtures/distilbert/base");
+        let mut config = DistilBertConfig::from_folder(folder).expect("config");
+        (config.dropout, config.attention_dropout, config.seq_classif_dropout) = (base_dropout, base_dropout, 0.2);
+        let (model, _) = config.load(&Checkpoint::open(folder).expect("weights"), 0, &device).expect("model");
+        let arguments = TrainingArguments {
+            learning_rate: 2e-3,
+            num_train_epochs: 3,
+            per_device_train_batch_size: 5,
+            frozen_dropout,
+            ..TrainingArguments::default()
+        };
+        let mut extracted = 0;
+        let mut observe = |event: &Event| {
+            if let Event::Extracting { done, .. } = event {
+                extracted = *done;
+            }
+        };
+        let model = Trainable::Head.apply(&model, &config);
+        let trained = train(model, &config, &data, &data, &arguments, &device, &mut observe).expect("trained");
+        let losses: Vec<f64> = trained.steps.iter().map(|step| step.loss).collect();
+        (losses, trained.evaluation.logits, extracted)
+    };
+    let (cached, cached_logits, extracted) = losses(0.1, false);
+    assert_eq!(extracted, data.len());
+    let (computed, computed_logits, extracted) = losses(0.0, true);
+    assert_eq!(extracted, 0);
+    for (step, (cached, computed)) in cached.iter().zip(&computed).enumerate() {
+        close(*cached, *computed, 1e-5 * computed, &format!("step {step}"));
+    }
+    for (cached, computed) in cached_logits.iter().zip(&computed_logits) {
+        close((*cached).into(), (*computed).into(), 1e-5, "logits");
+    }
+    assert_ne!(cached, losses(0.1, true).0, "the base drops out unless told otherwise");
+}
+
 #[test]
 fn trainings_follow_the_reference_step_by_step() {
     let golden: Golden = fixture("train_golden.json");

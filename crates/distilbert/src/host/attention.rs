@@ -27,10 +27,7 @@ pub(crate) fn attention(
     rate: f64,
     mode: Mode,
 ) -> Option<Tensor<2>> {
-    let dropout = match mode {
-        Mode::Train { seed } if rate > 0.0 => Some(Dropout::new(rate, seed)),
-        _ => None,
-    };
+    let dropout = mode.seed().filter(|_| rate > 0.0).map(|seed| Dropout::new(rate, seed));
     let [_, dim] = query.dims();
     let op = Attention { spans: spans.clone(), rows, heads, width: dim / heads, dropout };
     Some(run(op, [Host::of(query)?, Host::of(key)?, Host::of(value)?]))
