@@ -15,6 +15,9 @@ Commands:
   parity PYTHON TRAIN.tsv TEST.tsv MODEL...
                         Lay every MODEL beside transformers, and training on the first of them; PYTHON
                         has torch, transformers and accelerate
+  bench --peer PYTHON --model FOLDER --train TRAIN.tsv --test TEST.tsv [--notebook FILE] [--rounds N]
+                        Time Rekindle and PyTorch in turn, and write the table of docs/performance.md;
+                        PYTHON has torch and transformers, and may have onnx and onnxruntime
   ci                    Run what CI runs: format, lints, tests, docs";
 
 fn main() -> ExitCode {
@@ -25,6 +28,7 @@ fn main() -> ExitCode {
         Some("experiment") => experiment(&rest),
         Some("embedded") => embedded(),
         Some("parity") => parity(&rest),
+        Some("bench") => bench(&rest),
         Some("ci") => ci(),
         Some("--help" | "-h" | "help") => {
             println!("{HELP}");
@@ -95,11 +99,26 @@ fn parity(options: &[OsString]) -> Result<(), u8> {
         compared?;
     }
     println!();
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     let mut check = script("check.py");
-    check.arg(target.join("debug").join(format!("rekindle{}", env::consts::EXE_SUFFIX)));
+    check.arg(target().join("debug").join(format!("rekindle{}", env::consts::EXE_SUFFIX)));
     check.args([first, train, test]);
     run(check)
+}
+
+fn bench(options: &[OsString]) -> Result<(), u8> {
+    let peer = options.iter().position(|option| option == "--peer").and_then(|at| Some((at, options.get(at + 1)?)));
+    let Some((at, python)) = peer else {
+        eprintln!("{HELP}");
+        return Err(2);
+    };
+    run(cargo(&["build", "--quiet", "--workspace", "--bins", "--example", "bench"]))?;
+    let binary = |name: &str| target().join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    let mut compare = Command::new(python);
+    compare.arg(root().join("fixtures/bench/compare.py"));
+    compare.arg("--rekindle").arg(binary("rekindle")).arg("--bench").arg(binary("examples/bench"));
+    compare.arg("--page").arg(root().join("docs/performance.md"));
+    compare.args(&options[..at]).args(&options[at + 2..]);
+    run(compare)
 }
 
 fn ci() -> Result<(), u8> {
@@ -109,6 +128,10 @@ fn ci() -> Result<(), u8> {
     let mut docs = cargo(&["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "--deny warnings");
     run(at_root(docs))
+}
+
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into)
 }
 
 fn cargo(arguments: &[&str]) -> Command {

@@ -160,6 +160,11 @@ impl Checkpoint {
         self.files.get(file).map(|(path, _)| path.clone()).unwrap_or_default()
     }
 
+    /// Gives back the memory that holds pages of the files; whoever reads on finds them in the files.
+    pub fn release(&self) {
+        self.files.iter().for_each(|(_, bytes)| bytes.release());
+    }
+
     /// Reads a tensor as f32, row-major; with `transpose`, the transpose of a matrix.
     ///
     /// # Errors

@@ -65,6 +65,7 @@ impl DistilBertConfig {
             true => Ok(init.draw(slot)),
             false => Ok(checkpoint.read(&slot.name, slot.transposed)?.unwrap_or_default()),
         })?;
+        checkpoint.release();
         let values = slots.0.iter().map(|slot| slot.name.clone()).zip(values).collect();
         Ok((model.map(&mut Fill { path: Path::default(), values, device }), report))
     }

@@ -1,4 +1,4 @@
-//! The bytes of a weights file, mapped into memory. The one module with unsafe code.
+//! The bytes of a weights file, mapped into memory.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -22,6 +22,15 @@ impl Bytes {
         // every value is copied out and checked as plain bytes, so that even then no reference outlives the load.
         let map = unsafe { Mmap::map(&file)? };
         Ok(Self::Mapped(map))
+    }
+
+    /// Gives the memory back; what is touched later is read from the file again.
+    pub(crate) fn release(&self) {
+        #[cfg(unix)]
+        if let Self::Mapped(map) = self {
+            // SAFETY: a read-only map of a file holds the same afterwards. Where the advice is refused, nothing is lost.
+            let _ = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+        }
     }
 }
 

@@ -108,5 +108,6 @@ impl PretrainedModel {
 /// The SHA-256 of all weights files, one after the other, in hexadecimal.
 pub(crate) fn sha256(checkpoint: &Checkpoint) -> String {
     let digest = checkpoint.contents().fold(Sha256::new(), |hash, bytes| hash.chain_update(bytes)).finalize();
+    checkpoint.release();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
