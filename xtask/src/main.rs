@@ -57,7 +57,7 @@ fn experiment(options: &[OsString]) -> Result<(), u8> {
 
 /// The value of `--backend`, when it names a feature; `rekindle` itself answers for any other.
 fn backend(options: &[OsString]) -> Option<&'static str> {
-    let named = |value: &str| ["flex", "ndarray", "wgpu"].into_iter().find(|backend| *backend == value);
+    let named = |value: &str| ["flex", "ndarray", "wgpu", "vulkan"].into_iter().find(|backend| *backend == value);
     let options: Vec<&str> = options.iter().filter_map(|option| option.to_str()).collect();
     options.iter().enumerate().rev().find_map(|(index, option)| match option.strip_prefix("--backend") {
         Some("") => options.get(index + 1).and_then(|value| named(value)),

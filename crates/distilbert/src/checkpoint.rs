@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Bytes;
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use crate::bert;
 use crate::error::DistilBertError;
-use crate::mapping::Bytes;
+use crate::mapping;
 use crate::names;
 
 const WEIGHTS: &str = "model.safetensors";
@@ -17,7 +18,7 @@ const INDEX: &str = "model.safetensors.index.json";
 
 /// An opened checkpoint: the names and shapes of its tensors, whose values are read on demand.
 pub struct Checkpoint {
-    files: Vec<(PathBuf, Bytes)>,
+    files: Vec<(PathBuf, mapping::Bytes)>,
     tensors: BTreeMap<String, Entry>,
 }
 
@@ -76,7 +77,7 @@ impl Checkpoint {
     /// When the bytes are not a whole safetensors file.
     pub fn from_bytes(name: &str, bytes: &'static [u8]) -> Result<Self, DistilBertError> {
         let mut checkpoint = Self::empty();
-        checkpoint.add(name.into(), Bytes::Static(bytes))?;
+        checkpoint.add(name.into(), mapping::Bytes::Static(bytes))?;
         Ok(checkpoint)
     }
 
@@ -88,13 +89,14 @@ impl Checkpoint {
     fn from_files(paths: Vec<PathBuf>) -> Result<Self, DistilBertError> {
         let mut checkpoint = Self::empty();
         for path in paths {
-            let bytes = Bytes::map(&path).map_err(|source| DistilBertError::Io { path: path.clone(), source })?;
+            let bytes =
+                mapping::Bytes::map(&path).map_err(|source| DistilBertError::Io { path: path.clone(), source })?;
             checkpoint.add(path, bytes)?;
         }
         Ok(checkpoint)
     }
 
-    fn add(&mut self, path: PathBuf, bytes: Bytes) -> Result<(), DistilBertError> {
+    fn add(&mut self, path: PathBuf, bytes: mapping::Bytes) -> Result<(), DistilBertError> {
         let refuse = |reason: String| DistilBertError::Safetensors { path: path.clone(), reason };
         let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| refuse(error.to_string()))?;
         let data = size_of::<u64>() + header;
@@ -165,16 +167,36 @@ impl Checkpoint {
         self.files.iter().for_each(|(_, bytes)| bytes.release());
     }
 
-    /// Reads a tensor as f32, row-major; with `transpose`, the transpose of a matrix.
+    /// The memory of a tensor of f32, row-major; with `transpose`, of the transpose of a matrix. What the file holds in
+    /// just that form is shared with it.
     ///
     /// # Errors
     /// When the tensor is stored in a type that holds no weights, or holds a value that is not finite.
-    pub(crate) fn read(&self, name: &str, transpose: bool) -> Result<Option<Vec<f32>>, DistilBertError> {
+    pub(crate) fn read(&self, name: &str, transpose: bool) -> Result<Option<Bytes>, DistilBertError> {
+        let Some(entry) = self.tensors.get(name) else { return Ok(None) };
+        let (_, file) = &self.files[entry.file];
+        let types = if name == bert::POSITIONS { self.values(bert::TOKEN_TYPES, false)? } else { None };
+        let as_is = cfg!(target_endian = "little") && entry.dtype == Dtype::F32 && !transpose && types.is_none();
+        if let Some(shared) = Some(entry.start..entry.end).filter(|_| as_is).and_then(|range| file.share(range)) {
+            let (elements, _) = file[entry.start..entry.end].as_chunks::<4>();
+            self.check_finite(entry, elements.iter().map(|&element| f32::from_le_bytes(element)))?;
+            return Ok(Some(shared));
+        }
+        let Some(mut values) = self.values(name, transpose)? else { return Ok(None) };
+        if let Some(types) = types {
+            let width = entry.shape.last().copied().unwrap_or(1).max(1);
+            values.chunks_mut(width).for_each(|row| row.iter_mut().zip(&types).for_each(|(value, add)| *value += add));
+        }
+        Ok(Some(Bytes::from_elems(values)))
+    }
+
+    /// A copy of a tensor's values.
+    fn values(&self, name: &str, transpose: bool) -> Result<Option<Vec<f32>>, DistilBertError> {
         let Some(entry) = self.tensors.get(name) else { return Ok(None) };
         let (path, bytes) = &self.files[entry.file];
         let bytes = &bytes[entry.start..entry.end];
         let columns = if transpose { entry.shape.last().copied() } else { None };
-        let mut values = match entry.dtype {
+        let values = match entry.dtype {
             Dtype::F32 => decode::<4>(bytes, columns, f32::from_le_bytes),
             Dtype::F16 => decode::<2>(bytes, columns, |b| f16::from_le_bytes(b).to_f32()),
             Dtype::BF16 => decode::<2>(bytes, columns, |b| bf16::from_le_bytes(b).to_f32()),
@@ -184,16 +206,15 @@ impl Checkpoint {
                 return Err(DistilBertError::Dtype { path: path.clone(), tensor, dtype });
             }
         };
-        if name == bert::POSITIONS
-            && let Some(types) = self.read(bert::TOKEN_TYPES, false)?
-        {
-            let width = entry.shape.last().copied().unwrap_or(1).max(1);
-            values.chunks_mut(width).for_each(|row| row.iter_mut().zip(&types).for_each(|(value, add)| *value += add));
-        }
-        if values.iter().fold(true, |finite, value| finite & value.is_finite()) {
-            Ok(Some(values))
-        } else {
-            Err(DistilBertError::NotFinite { path: path.clone(), tensor: entry.name.clone() })
+        self.check_finite(entry, values.iter().copied())?;
+        Ok(Some(values))
+    }
+
+    fn check_finite(&self, entry: &Entry, values: impl Iterator<Item = f32>) -> Result<(), DistilBertError> {
+        let path = || self.files[entry.file].0.clone();
+        match values.fold(true, |finite, value| finite & value.is_finite()) {
+            true => Ok(()),
+            false => Err(DistilBertError::NotFinite { path: path(), tensor: entry.name.clone() }),
         }
     }
 }

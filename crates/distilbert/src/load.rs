@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Bytes, DType, Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
@@ -62,11 +62,12 @@ impl DistilBertConfig {
         };
         let init = Init { config: self, seed };
         let values = parallel(&slots.0, |slot| match drawn(&slot) {
-            true => Ok(init.draw(slot)),
-            false => Ok(checkpoint.read(&slot.name, slot.transposed)?.unwrap_or_default()),
+            true => Ok(Some(Bytes::from_elems(init.draw(slot)))),
+            false => checkpoint.read(&slot.name, slot.transposed),
         })?;
         checkpoint.release();
-        let values = slots.0.iter().map(|slot| slot.name.clone()).zip(values).collect();
+        let names = slots.0.iter().map(|slot| slot.name.clone());
+        let values = names.zip(values).filter_map(|(name, values)| Some((name, values?))).collect();
         Ok((model.map(&mut Fill { path: Path::default(), values, device }), report))
     }
 }
@@ -228,7 +229,7 @@ fn parallel<T: Sync, R: Send, E: Send>(items: &[T], work: impl Fn(&T) -> Result<
 
 struct Fill<'a> {
     path: Path,
-    values: HashMap<String, Vec<f32>>,
+    values: HashMap<String, Bytes>,
     device: &'a Device,
 }
 
@@ -245,7 +246,8 @@ impl ModuleMapper for Fill<'_> {
         let shape = param.lazy_shape();
         match self.values.remove(&self.path.name()) {
             Some(values) => {
-                Param::initialized(param.id, Tensor::from_data(TensorData::new(values, shape), self.device))
+                let data = TensorData::from_bytes(values, shape, DType::F32);
+                Param::initialized(param.id, Tensor::from_data(data, self.device))
             }
             None => param,
         }

@@ -26,6 +26,8 @@ pub enum Command {
     Experiment(ExperimentArgs),
     /// Classify texts with a trained model: a JSON line for each.
     Predict(PredictArgs),
+    /// List the backends that were compiled in, and the devices they find.
+    Devices,
 }
 
 /// The options of `rekindle predict`.

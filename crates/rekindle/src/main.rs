@@ -7,6 +7,7 @@ use clap::Parser;
 
 mod backend;
 mod cli;
+mod devices;
 mod display;
 mod experiment;
 mod model;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         cli::Command::Experiment(args) => experiment::run(args, began),
         cli::Command::Predict(args) => predict::run(args),
+        cli::Command::Devices => devices::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

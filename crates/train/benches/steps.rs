@@ -1,0 +1,39 @@
+//! Training steps and evaluation at base size, on packed sentences of the lengths of SST-2.
+#![allow(missing_docs, clippy::expect_used)]
+
+use std::time::Duration;
+
+use burn::tensor::Device;
+use criterion::{Criterion, criterion_group, criterion_main};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig};
+use rekindle_train::{EncodedDataset, Trainable, TrainingArguments, logits, train};
+
+/// Lengths of eight sentences of SST-2, 184 tokens in all.
+const LENGTHS: [usize; 8] = [9, 31, 14, 24, 40, 11, 27, 28];
+
+fn steps(criterion: &mut Criterion) {
+    let device = Device::default();
+    let config = DistilBertConfig::default();
+    let (model, _) = config.load(&Checkpoint::empty(), 0, &device).expect("a model");
+    let sentences: Vec<Vec<u32>> = LENGTHS.iter().map(|&length| (1000..1000 + length as u32).collect()).collect();
+    let data = EncodedDataset::new(sentences.clone(), vec![0, 1, 0, 1, 0, 1, 0, 1], 2).expect("data");
+    let mut group = criterion.benchmark_group("8 sentences, 184 tokens");
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    for (name, trainable) in [
+        ("step and evaluation, head", Trainable::Head),
+        ("step and evaluation, last layer", Trainable::LastLayers(1)),
+        ("step and evaluation, all", Trainable::All),
+    ] {
+        let model = trainable.apply(&model, &config);
+        let arguments = TrainingArguments::default();
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| train(model.clone(), &config, &data, &data, &arguments, &device, &mut |_| ()).expect(name));
+        });
+    }
+    group.bench_function("evaluation", |bencher| {
+        bencher.iter(|| logits(&model, &config, &sentences, 8, &device, &mut |_| ()).expect("logits"));
+    });
+}
+
+criterion_group!(benches, steps);
+criterion_main!(benches);
