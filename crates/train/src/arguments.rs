@@ -29,7 +29,7 @@ pub struct TrainingArguments {
     pub num_train_epochs: usize,
     /// Sentences a step. Default 8.
     pub per_device_train_batch_size: usize,
-    /// Sentences a batch while evaluating. Default 8.
+    /// Sentences of the longest a batch while evaluating; of shorter ones, as many as have that many tokens. Default 8.
     pub per_device_eval_batch_size: usize,
     /// The global gradient norm above which gradients are scaled down. Default 1.
     pub max_grad_norm: f64,

@@ -35,7 +35,7 @@ impl Evaluation {
     }
 }
 
-/// Evaluates without dropout, in batches of sentences of like length.
+/// Evaluates without dropout, in batches as [`logits`] forms them.
 ///
 /// # Errors
 /// When the data set is empty or does not fit the model.
@@ -76,7 +76,8 @@ fn scored(logits: Vec<f32>, data: &EncodedDataset, classes: usize) -> Result<Eva
 
 /// The logits of tokenized sentences, without dropout: row-major `[sentences, classes]`, in the order given.
 ///
-/// Batches hold sentences of like length, the longest first; `progress` is told how many sentences are done.
+/// Batches hold sentences of like length, the longest first, and at most as many tokens as `batch_size` of the longest
+/// sentences; `progress` is told how many sentences are done.
 ///
 /// # Errors
 /// When a sentence does not fit the model.

@@ -43,6 +43,9 @@ impl Features {
 
 /// What `forward` makes of each sentence, a row each in the order given, from batches of sentences of like length, the
 /// longest first; `None` without sentences. `progress` is told how many are done.
+///
+/// A batch has at most as many tokens as `batch_size` of the longest sentences: the memory that such a batch takes is
+/// the bound, and short sentences fill it in larger numbers.
 pub(crate) fn by_length(
     sentences: &[Vec<u32>],
     config: &DistilBertConfig,
@@ -53,12 +56,15 @@ pub(crate) fn by_length(
 ) -> Result<Option<Tensor<2>>, TrainError> {
     let mut order: Vec<usize> = (0..sentences.len()).collect();
     order.sort_by_key(|&row| std::cmp::Reverse(sentences[row].len()));
+    let most = batch_size.max(1) * order.first().map_or(0, |&row| sentences[row].len());
     let mut done = 0;
     let mut parts: Vec<Tensor<2>> = Vec::new();
-    for rows in order.chunks(batch_size.max(1)) {
-        let rows: Vec<&[u32]> = rows.iter().map(|&row| sentences[row].as_slice()).collect();
+    while done < order.len() {
+        // Of sentences sorted so, none behind the first of a batch is longer than it.
+        let count = (most / sentences[order[done]].len().max(1)).clamp(1, order.len() - done);
+        let rows: Vec<&[u32]> = order[done..done + count].iter().map(|&row| sentences[row].as_slice()).collect();
         parts.push(forward(&batch(&rows, config, device)?));
-        done += rows.len();
+        done += count;
         progress(done);
     }
     if parts.is_empty() {

@@ -4,7 +4,7 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::product::{Then, View, ViewMut, product};
+use super::product::{Then, View, ViewMut, fresh, product};
 use super::{CHUNK, Host, Op, contiguous, each, rows_of, run, tensor, values};
 
 /// `input · weight + bias`, where all three lie in host memory.
@@ -40,17 +40,11 @@ impl Op<3> for Affine {
         let slopes = View::new(values(&gradient), columns);
         let for_input = weight.filter(|_| tracked[0]).map(|weight| {
             let [inner, _] = rows_of(&weight);
-            let mut result = vec![0.0; rows * inner];
-            let weight = View::new(values(&weight), columns).transposed();
-            product(ViewMut::new(&mut result, inner), slopes, weight, 1.0, Then::Replace);
-            tensor(result, [rows, inner])
+            tensor(fresh(slopes, View::new(values(&weight), columns).transposed()), [rows, inner])
         });
         let for_weight = input.filter(|_| tracked[1]).map(|input| {
             let [_, inner] = rows_of(&input);
-            let mut result = vec![0.0; inner * columns];
-            let input = View::new(values(&input), inner).transposed();
-            product(ViewMut::new(&mut result, columns), input, slopes, 1.0, Then::Replace);
-            tensor(result, [inner, columns])
+            tensor(fresh(View::new(values(&input), inner).transposed(), slopes), [inner, columns])
         });
         let for_bias = tracked[2].then(|| tensor(column_sums(values(&gradient), columns), [columns]));
         [for_input, for_weight, for_bias]

@@ -71,25 +71,57 @@ const PARALLEL: usize = 1 << 21;
 
 /// `out = scale · a · b`, or `out += scale · a · b`.
 pub(super) fn product(out: ViewMut<'_>, a: View<'_>, b: View<'_>, scale: f32, then: Then) {
+    assert!(out.rows == a.rows && out.columns == b.columns, "a result that does not fit");
+    assert!(
+        out.rows == 0 || (out.rows - 1) * out.row_stride + out.columns <= out.data.len(),
+        "a result beyond its slice"
+    );
+    // SAFETY: the result was just shown to lie within its slice, which is borrowed alone.
+    #[allow(unsafe_code)]
+    unsafe {
+        write(out.data.as_mut_ptr(), out.row_stride, a, b, scale, then);
+    }
+}
+
+/// `a · b` in memory that nobody cleared before.
+pub(super) fn fresh(a: View<'_>, b: View<'_>) -> Vec<f32> {
+    let count = a.rows * b.columns;
+    if a.columns == 0 {
+        return vec![0.0; count];
+    }
+    let mut out = Vec::with_capacity(count);
+    // SAFETY: the memory holds `count` values, and the product that replaces writes every one of them.
+    #[allow(unsafe_code)]
+    unsafe {
+        write(out.as_mut_ptr(), b.columns, a, b, 1.0, Then::Replace);
+        out.set_len(count);
+    }
+    out
+}
+
+/// Writes a product, rows by `row_stride` apart.
+///
+/// # Safety
+/// `out` must be valid for writes of all rows, and for reads where the product is added.
+#[allow(unsafe_code)]
+unsafe fn write(out: *mut f32, row_stride: usize, a: View<'_>, b: View<'_>, scale: f32, then: Then) {
     let (rows, inner, columns) = (a.rows, a.columns, b.columns);
-    assert!(b.rows == inner && out.rows == rows && out.columns == columns, "matrices that do not fit");
+    assert!(b.rows == inner, "matrices that do not fit");
     if rows * columns * inner == 0 {
         return;
     }
     let last = |matrix: &View| (matrix.rows - 1) * matrix.row_stride + (matrix.columns - 1) * matrix.column_stride;
     assert!(last(&a) < a.data.len() && last(&b) < b.data.len(), "a matrix beyond its slice");
-    assert!((rows - 1) * out.row_stride + columns <= out.data.len(), "a result beyond its slice");
     let threads = if rows * columns * inner >= PARALLEL { Parallelism::Rayon(0) } else { Parallelism::None };
-    // SAFETY: each matrix was just shown to lie within its slice, strides are positive, and `out` is borrowed alone.
-    #[allow(unsafe_code)]
+    // SAFETY: both matrices were just shown to lie within their slices, strides are positive, and `out` is the caller's.
     unsafe {
         gemm::gemm(
             rows,
             columns,
             inner,
-            out.data.as_mut_ptr(),
+            out,
             1,
-            out.row_stride as isize,
+            row_stride as isize,
             then == Then::Add,
             a.data.as_ptr(),
             a.column_stride as isize,
