@@ -18,7 +18,9 @@ Commands:
   bench --peer PYTHON --model FOLDER --train TRAIN.tsv --test TEST.tsv [--notebook FILE] [--rounds N]
                         Time Rekindle and PyTorch in turn, and write the table of docs/performance.md;
                         PYTHON has torch and transformers, and may have onnx and onnxruntime
-  ci                    Run what CI runs: format, lints, tests, docs";
+  ci                    Run what CI runs: format, lints, tests, docs
+  matrix                Lint every crate that holds tensors with each backend alone, and with none
+  golden BACKEND...     Run the golden tests on flex and on these backends";
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
         Some("parity") => parity(&rest),
         Some("bench") => bench(&rest),
         Some("ci") => ci(),
+        Some("matrix") => matrix(),
+        Some("golden") => golden(&rest),
         Some("--help" | "-h" | "help") => {
             println!("{HELP}");
             Ok(())
@@ -128,6 +132,29 @@ fn ci() -> Result<(), u8> {
     let mut docs = cargo(&["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "--deny warnings");
     run(at_root(docs))
+}
+
+/// The crates that hold tensors.
+const TENSORS: [&str; 4] = ["rekindle-distilbert", "rekindle-train", "rekindle-experiment", "rekindle"];
+
+/// One command a backend for all crates, and not one each: what they share is then compiled once.
+fn matrix() -> Result<(), u8> {
+    let clippy = |packages: &[&str], feature: &str| {
+        println!("{} with {}", packages.join(", "), if feature.is_empty() { "no backend" } else { feature });
+        let mut clippy = cargo(&["clippy", "--quiet", "--no-default-features", "--features", feature]);
+        clippy.args(packages.iter().flat_map(|package| ["--package", package])).args(["--", "--deny", "warnings"]);
+        run(at_root(clippy))
+    };
+    TENSORS.iter().try_for_each(|package| clippy(&[package], ""))?;
+    ["flex", "ndarray", "wgpu", "vulkan"].iter().try_for_each(|feature| clippy(&TENSORS, feature))
+}
+
+fn golden(backends: &[OsString]) -> Result<(), u8> {
+    let mut test = cargo(&["test", "--workspace", "--test", "transformers", "--test", "devices"]);
+    for backend in backends {
+        test.arg("--features").arg(format!("rekindle/{}", backend.display()));
+    }
+    run(at_root(test))
 }
 
 fn target() -> PathBuf {

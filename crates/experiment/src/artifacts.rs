@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rekindle_distilbert::Precision;
 use rekindle_tokenizer::Tokenizer;
+use rekindle_train::StepRecord;
 use tempfile::TempDir;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -37,7 +38,7 @@ impl Output {
         if folder.exists() && !folder.is_dir() {
             return Err(refuse("is a file; name a folder".into()));
         }
-        let zip = zip_path(folder);
+        let zip = beside(folder, ZIP);
         if zip.is_dir() {
             return Err(refuse(format!("{} is a folder, a file will be written there", zip.display())));
         }
@@ -66,7 +67,9 @@ impl Output {
         fs::create_dir(&staged).map_err(|source| io_error(&staged, source))?;
         let mut files = Files { root: &staged, names: Vec::new() };
         files.write("tl_results.csv", &summary_csv(&outcome.results))?;
-        files.write("history.csv", &history_csv(&outcome.results))?;
+        let steps = outcome.results.approaches.iter();
+        let steps = steps.flat_map(|record| record.steps.iter().map(|step| (record.approach.as_str(), step)));
+        files.write("history.csv", &history_csv(steps))?;
         if let Some(tokenizer) = models {
             for (model, record) in outcome.models.iter().zip(&outcome.results.approaches) {
                 let name = format!("models/{}", record.approach);
@@ -87,9 +90,24 @@ impl Output {
             fs::create_dir_all(parent).map_err(|source| io_error(parent, source))?;
             fs::rename(staged.join(name), &target).map_err(|source| io_error(&target, source))?;
         }
-        let target = zip_path(&self.folder);
+        let target = beside(&self.folder, ZIP);
         fs::rename(&zip, &target).map_err(|source| io_error(&target, source))?;
+        let _ = fs::remove_file(beside(&self.folder, FAILED));
         Ok((self.folder, target))
+    }
+
+    /// Keeps the steps of a run that failed, each with its approach, as `history.csv` would have had them: in the file
+    /// whose name is the folder's with `.failed.csv` appended. The folder and its zip are left as they are, and the next
+    /// run that succeeds removes the file.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn write_failed(self, steps: &[(String, StepRecord)]) -> Result<PathBuf, ExperimentError> {
+        let path = beside(&self.folder, FAILED);
+        let mut files = Files { root: self.staging.path(), names: Vec::new() };
+        files.write("failed.csv", &history_csv(steps.iter().map(|(approach, step)| (approach.as_str(), step))))?;
+        fs::rename(self.staging.path().join("failed.csv"), &path).map_err(|source| io_error(&path, source))?;
+        Ok(path)
     }
 }
 
@@ -122,10 +140,14 @@ impl Files<'_> {
     }
 }
 
-/// The zip that stands beside an output folder: its name with `.zip` appended.
-fn zip_path(folder: &Path) -> PathBuf {
+/// What is appended to the folder's name for its zip, and for the steps of a run that failed.
+const ZIP: &str = ".zip";
+const FAILED: &str = ".failed.csv";
+
+/// The file beside an output folder whose name is the folder's with `suffix` appended.
+fn beside(folder: &Path, suffix: &str) -> PathBuf {
     let mut name = folder.file_name().unwrap_or_default().to_os_string();
-    name.push(".zip");
+    name.push(suffix);
     folder.with_file_name(name)
 }
 
@@ -163,16 +185,14 @@ fn summary_csv(results: &Results) -> Vec<u8> {
 }
 
 /// A row a step, over all approaches.
-fn history_csv(results: &Results) -> Vec<u8> {
+fn history_csv<'a>(steps: impl Iterator<Item = (&'a str, &'a StepRecord)>) -> Vec<u8> {
     table(
         &["approach", "step", "epoch", "loss", "grad_norm", "learning_rate"],
-        results.approaches.iter().flat_map(|record| {
-            record.steps.iter().map(|step| {
-                let numbers = [step.loss, step.grad_norm, step.learning_rate].map(|number| number.to_string());
-                let mut row = vec![record.approach.clone(), step.step.to_string(), step.epoch.to_string()];
-                row.extend(numbers);
-                row
-            })
+        steps.map(|(approach, step)| {
+            let numbers = [step.loss, step.grad_norm, step.learning_rate].map(|number| number.to_string());
+            let mut row = vec![approach.into(), step.step.to_string(), step.epoch.to_string()];
+            row.extend(numbers);
+            row
         }),
     )
 }

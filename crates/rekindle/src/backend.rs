@@ -1,11 +1,15 @@
 //! The engines that can compute, and those that were compiled in.
 
+use std::error::Error;
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::Device;
 #[cfg(feature = "wgpu")]
 use burn::tensor::{DeviceKind, DeviceType};
+use rekindle_train::TrainError;
 
 /// An engine of Burn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +50,7 @@ impl Backend {
     /// The devices that the backend finds on this machine; none where it was not compiled in.
     pub fn devices(self) -> Vec<Device> {
         match self {
-            #[cfg(feature = "flex")]
-            Self::Flex => vec![Device::flex()],
-            #[cfg(feature = "ndarray")]
-            Self::Ndarray => vec![Device::ndarray()],
+            Self::Flex | Self::Ndarray => self.default_device().into_iter().collect(),
             #[cfg(feature = "wgpu")]
             Self::Wgpu => Device::enumerate(DeviceType::Wgpu).into_vec(),
             #[cfg(feature = "vulkan")]
@@ -59,45 +60,72 @@ impl Backend {
         }
     }
 
+    /// The device that Burn takes where none is named; `None` where the backend was not compiled in.
+    #[allow(deprecated)] // ndarray, which Burn will drop one day
+    fn default_device(self) -> Option<Device> {
+        match self {
+            #[cfg(feature = "flex")]
+            Self::Flex => Some(Device::flex()),
+            #[cfg(feature = "ndarray")]
+            Self::Ndarray => Some(Device::ndarray()),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Some(Device::wgpu(DeviceKind::DefaultDevice)),
+            #[cfg(feature = "vulkan")]
+            Self::Vulkan => Some(Device::vulkan(DeviceKind::DefaultDevice)),
+            #[allow(unreachable_patterns)]
+            _ => None,
+        }
+    }
+
     /// The device to compute on.
     ///
     /// # Errors
     /// When the backend was not compiled in, has no device here, or is known to crash on the one it has; the message
     /// says which feature or driver is missing.
     pub fn device(self) -> Result<Device, String> {
-        let name = self.name();
-        if !self.is_compiled() {
+        if self.is_compiled() && self.devices().is_empty() {
             return Err(format!(
-                "backend {name} was not compiled in; build with `--features {name}`, or run `cargo xtask experiment --backend {name}`"
-            ));
-        }
-        if self.devices().is_empty() {
-            return Err(format!(
-                "backend {name} finds no device: there is no GPU, or its driver for Vulkan, Metal or DirectX 12 is missing \
+                "backend {self} finds no device: there is no GPU, or its driver for Vulkan, Metal or DirectX 12 is missing \
                  (on Debian, the package mesa-vulkan-drivers has one for most GPUs, and one that computes on the CPU)"
             ));
         }
-        match self {
-            #[cfg(feature = "flex")]
-            Self::Flex => Ok(Device::flex()),
-            #[cfg(feature = "ndarray")]
-            Self::Ndarray => Ok(Device::ndarray()),
-            #[cfg(feature = "wgpu")]
-            Self::Wgpu => Ok(Device::wgpu(DeviceKind::DefaultDevice)),
-            #[cfg(feature = "vulkan")]
-            Self::Vulkan => {
-                let device = Device::vulkan(DeviceKind::DefaultDevice);
-                match is_software(&device) {
-                    false => Ok(device),
-                    true => Err(format!(
-                        "backend vulkan: {} is a software driver, which SPIR-V shaders are known to crash; use `--backend wgpu`",
-                        describe(&device)
-                    )),
-                }
-            }
-            #[allow(unreachable_patterns)]
-            missing => Err(format!("backend {} was not compiled in", missing.name())),
+        let device = self.default_device().ok_or_else(|| {
+            format!(
+                "backend {self} was not compiled in; build with `--features {self}`, or run `cargo xtask experiment --backend {self}`"
+            )
+        })?;
+        // With SPIR-V compiled in, wgpu prefers it too.
+        #[cfg(feature = "vulkan")]
+        if matches!(self, Self::Wgpu | Self::Vulkan) && is_software(&device) {
+            return Err(format!(
+                "backend {self}: {} is a software driver, which SPIR-V shaders are known to crash; \
+                 `cargo xtask experiment --backend wgpu` builds without them",
+                describe(&device)
+            ));
         }
+        Ok(device)
+    }
+
+    /// Does `work`, turning a panic of a GPU's driver layer into an error: that is how wgpu says that a device has no
+    /// memory left, refuses a buffer or is gone. On a CPU a panic is a defect of ours, and stays one.
+    pub fn guard<T>(self, work: impl FnOnce() -> Result<T, Box<dyn Error>>) -> Result<T, Box<dyn Error>> {
+        if !matches!(self, Self::Wgpu | Self::Vulkan) {
+            return work();
+        }
+        // The first panic names the cause; those that follow, in threads that waited for it, do not.
+        let first = Arc::new(Mutex::new(None));
+        let seen = Arc::clone(&first);
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let mut first = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| info.payload_as_str().unwrap_or("a panic without words").to_owned());
+        }));
+        let done = panic::catch_unwind(AssertUnwindSafe(work));
+        panic::set_hook(hook);
+        done.unwrap_or_else(|_| {
+            let cause = first.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+            Err(Box::new(TrainError::Device(cause.lines().next().unwrap_or_default().into())))
+        })
     }
 }
 

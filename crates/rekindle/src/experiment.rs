@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use rekindle_data::{Dataset, ReadOptions, twelve_sentences};
-use rekindle_experiment::{Experiment, Output, PretrainedModel, Source};
-use rekindle_train::TrainingArguments;
+use rekindle_experiment::{Experiment, Output, PretrainedModel, Progress, Source};
+use rekindle_train::{Event, StepRecord, TrainingArguments};
 
 use crate::cli::{ExperimentArgs, Switch};
 use crate::display::{Display, Verbosity};
@@ -49,7 +49,22 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
         },
     };
     let backend = (args.backend.name(), &device);
-    let outcome = experiment.run(&model, &train, &test, backend, began, &mut |progress| display.progress(&progress))?;
+    let mut history = History::default();
+    let mut observe = |progress: Progress<'_>| {
+        history.note(&progress);
+        display.progress(&progress);
+    };
+    let outcome = args.backend.guard(|| Ok(experiment.run(&model, &train, &test, backend, began, &mut observe)?));
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) if history.steps.is_empty() => return Err(error),
+        Err(error) => {
+            let kept = output.write_failed(&history.steps)?;
+            return Err(
+                format!("{error}\nthe {} steps before are kept in {}", history.steps.len(), kept.display()).into()
+            );
+        }
+    };
     let (folder, zip) = output.write(&outcome, args.save_models.then_some(&model.tokenizer))?;
 
     display.line("");
@@ -63,6 +78,23 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
         zip.display()
     ));
     Ok(())
+}
+
+/// The steps of all approaches so far, which survive a run that fails.
+#[derive(Default)]
+struct History {
+    approach: String,
+    steps: Vec<(String, StepRecord)>,
+}
+
+impl History {
+    fn note(&mut self, progress: &Progress<'_>) {
+        match progress {
+            Progress::Approach { approach, .. } => self.approach.clone_from(&approach.name),
+            Progress::Training(Event::Step(step)) => self.steps.push((self.approach.clone(), step.clone())),
+            _ => {}
+        }
+    }
 }
 
 /// The training and test sentences that the options name.

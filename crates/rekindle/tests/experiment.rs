@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 
 use common::{Place, text};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::Value;
 
 /// The results but for the times.
@@ -142,4 +143,52 @@ fn each_wrong_input_is_a_clear_error_and_leaves_earlier_results_alone() {
         assert!(!error.contains("panicked"), "{error}");
         assert!(place.files() == before, "{options:?} changed files");
     }
+}
+
+/// A base whose last LayerNorm scales up to where its gradient, and nothing before it, leaves the numbers.
+fn overflowing(place: &Place, name: &str) {
+    place.model(name);
+    let path = place.path(name).join("model.safetensors");
+    let bytes = fs::read(&path).expect("weights");
+    let changed: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = SafeTensors::deserialize(&bytes)
+        .expect("safetensors")
+        .iter()
+        .map(|(name, tensor)| {
+            let value: f32 = match name.trim_start_matches("distilbert.transformer.layer.1.") {
+                "sa_layer_norm.weight" => 1e-6,
+                "ffn.lin2.weight" => 0.0,
+                "output_layer_norm.weight" => 1e37,
+                _ => return (name.into(), tensor.dtype(), tensor.shape().into(), tensor.data().into()),
+            };
+            let count = tensor.shape().iter().product();
+            (name.into(), Dtype::F32, tensor.shape().into(), value.to_le_bytes().repeat(count))
+        })
+        .collect();
+    let views = changed.iter().map(|(name, dtype, shape, data)| {
+        (name.as_str(), TensorView::new(*dtype, shape.clone(), data).expect("a tensor of that size"))
+    });
+    place.write(&format!("{name}/model.safetensors"), safetensors::serialize(views, None).expect("serialized"));
+}
+
+#[test]
+fn a_run_that_fails_keeps_its_steps_and_the_earlier_results() {
+    let place = Place::new();
+    overflowing(&place, "model");
+    place.results(&["--model", "embedded"]);
+    let before = place.files();
+    let output = place.run(&["--model", "model", "--epochs", "2"]);
+    let error = text(&output.stderr);
+    assert!(!output.status.success());
+    for part in ["fine_tune_last_layer", "gradient norm", "4 steps", "out.failed.csv"] {
+        assert!(error.contains(part), "`{part}` in {error}");
+    }
+    let kept = fs::read_to_string(place.path("out.failed.csv")).expect("the steps before");
+    let approaches: Vec<_> = kept.lines().skip(1).filter_map(|row| row.split(',').next()).collect();
+    assert_eq!(approaches, ["feature_extraction_freeze_all"; 4]);
+    fs::remove_file(place.path("out.failed.csv")).expect("removed");
+    assert!(place.files() == before, "earlier results stand");
+
+    place.run(&["--model", "model", "--epochs", "2"]);
+    place.results(&["--model", "embedded"]);
+    assert!(!place.path("out.failed.csv").exists(), "of no use behind a run that succeeded");
 }

@@ -57,7 +57,7 @@ pub enum TrainError {
     /// A score could not be computed.
     #[error(transparent)]
     Metrics(#[from] rekindle_metrics::MetricsError),
-    /// Values could not be read back from the device.
-    #[error("reading back from the device: {0}")]
+    /// The device failed: no memory left, a buffer beyond its limits, or gone. The root of the causes.
+    #[error("the device failed: {0}; if memory ran out, a smaller batch or max length takes less of it")]
     Device(String),
 }

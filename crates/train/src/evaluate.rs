@@ -97,8 +97,14 @@ pub fn logits(
 
 /// A tensor's values on the host.
 pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, TrainError> {
-    let data = tensor.try_into_data().map_err(|error| TrainError::Device(error.to_string()))?;
+    let data = tensor.try_into_data().map_err(|error| TrainError::Device(root_cause(&error.to_string()).into()))?;
     Ok(data.iter::<f32>().collect())
+}
+
+/// The last of a chain of causes. Burn puts each below a line `Caused by:`, and traces of the stack behind them.
+fn root_cause(error: &str) -> &str {
+    let root = error.rsplit("Caused by:").next().unwrap_or(error);
+    root.trim().lines().next().unwrap_or(error)
 }
 
 /// The first of the largest, as NumPy's argmax.
@@ -115,6 +121,13 @@ fn cross_entropy(row: &[f32], label: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_root_of_a_failure() {
+        let error = "An error happened\nCaused by:\n  An IO error\nCaused by:\n  can't allocate 8 bytes\nNo backtrace available";
+        assert_eq!(root_cause(error), "can't allocate 8 bytes");
+        assert_eq!(root_cause("gone"), "gone");
+    }
 
     #[test]
     fn cross_entropy_by_hand() {
