@@ -1,0 +1,275 @@
+//! Forms of English verbs and nouns.
+
+/// The tense of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tense {
+    Present,
+    Past,
+}
+
+/// What a slot asks of the entry drawn for it. Verbs inflect at their first word, nouns at their last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Base,
+    S,
+    Ed,
+    En,
+    Ing,
+    Plural,
+    /// In the document's tense, after "it".
+    It,
+    /// In the document's tense, after "they".
+    They,
+    /// In the document's tense, after "I".
+    I,
+}
+
+impl Form {
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "" => Self::Base,
+            "s" => Self::S,
+            "ed" => Self::Ed,
+            "en" => Self::En,
+            "ing" => Self::Ing,
+            "pl" => Self::Plural,
+            "t" => Self::It,
+            "tp" => Self::They,
+            "i" => Self::I,
+            _ => return None,
+        })
+    }
+}
+
+/// Base, past, participle.
+const IRREGULAR: &[(&str, &str, &str)] = &[
+    ("be", "was", "been"),
+    ("become", "became", "become"),
+    ("begin", "began", "begun"),
+    ("bend", "bent", "bent"),
+    ("break", "broke", "broken"),
+    ("bring", "brought", "brought"),
+    ("build", "built", "built"),
+    ("buy", "bought", "bought"),
+    ("catch", "caught", "caught"),
+    ("choose", "chose", "chosen"),
+    ("come", "came", "come"),
+    ("cost", "cost", "cost"),
+    ("cut", "cut", "cut"),
+    ("do", "did", "done"),
+    ("draw", "drew", "drawn"),
+    ("drink", "drank", "drunk"),
+    ("drive", "drove", "driven"),
+    ("eat", "ate", "eaten"),
+    ("fall", "fell", "fallen"),
+    ("feel", "felt", "felt"),
+    ("find", "found", "found"),
+    ("fit", "fit", "fit"),
+    ("fly", "flew", "flown"),
+    ("forget", "forgot", "forgotten"),
+    ("get", "got", "got"),
+    ("give", "gave", "given"),
+    ("go", "went", "gone"),
+    ("grow", "grew", "grown"),
+    ("have", "had", "had"),
+    ("hear", "heard", "heard"),
+    ("hit", "hit", "hit"),
+    ("hold", "held", "held"),
+    ("hurt", "hurt", "hurt"),
+    ("keep", "kept", "kept"),
+    ("know", "knew", "known"),
+    ("lead", "led", "led"),
+    ("leave", "left", "left"),
+    ("let", "let", "let"),
+    ("lose", "lost", "lost"),
+    ("make", "made", "made"),
+    ("mean", "meant", "meant"),
+    ("meet", "met", "met"),
+    ("overcook", "overcooked", "overcooked"),
+    ("pay", "paid", "paid"),
+    ("put", "put", "put"),
+    ("quit", "quit", "quit"),
+    ("read", "read", "read"),
+    ("ride", "rode", "ridden"),
+    ("rise", "rose", "risen"),
+    ("run", "ran", "run"),
+    ("say", "said", "said"),
+    ("see", "saw", "seen"),
+    ("sell", "sold", "sold"),
+    ("send", "sent", "sent"),
+    ("set", "set", "set"),
+    ("shine", "shone", "shone"),
+    ("show", "showed", "shown"),
+    ("shut", "shut", "shut"),
+    ("sleep", "slept", "slept"),
+    ("smell", "smelled", "smelled"),
+    ("speak", "spoke", "spoken"),
+    ("spend", "spent", "spent"),
+    ("spoil", "spoiled", "spoiled"),
+    ("stand", "stood", "stood"),
+    ("steal", "stole", "stolen"),
+    ("stick", "stuck", "stuck"),
+    ("stink", "stank", "stunk"),
+    ("swear", "swore", "sworn"),
+    ("take", "took", "taken"),
+    ("teach", "taught", "taught"),
+    ("tear", "tore", "torn"),
+    ("tell", "told", "told"),
+    ("think", "thought", "thought"),
+    ("throw", "threw", "thrown"),
+    ("understand", "understood", "understood"),
+    ("wake", "woke", "woken"),
+    ("wear", "wore", "worn"),
+    ("win", "won", "won"),
+    ("write", "wrote", "written"),
+];
+
+/// Verbs of more than one syllable that double their last letter.
+const DOUBLING: &[&str] = &["admit", "regret", "refer", "prefer", "permit", "forget", "begin", "upset"];
+
+/// `words` in a form.
+pub(crate) fn inflect(words: &str, form: Form, tense: Tense) -> String {
+    let form = match (form, tense) {
+        (Form::It, Tense::Present) => Form::S,
+        (Form::It, Tense::Past) => Form::Ed,
+        (Form::They | Form::I, Tense::Past) if !words.starts_with("be") || words.starts_with("bec") => Form::Ed,
+        (Form::They | Form::I, Tense::Present) if words.split(' ').next() != Some("be") => Form::Base,
+        (form, _) => form,
+    };
+    if form == Form::Plural {
+        let (before, noun) = words.rsplit_once(' ').map_or(("", words), |(before, noun)| (before, noun));
+        let space = if before.is_empty() { "" } else { " " };
+        return format!("{before}{space}{}", plural(noun));
+    }
+    let (verb, rest) = words.split_once(' ').unwrap_or((words, ""));
+    let verb = match form {
+        Form::S => third_person(verb),
+        Form::Ed => past(verb),
+        Form::En => participle(verb),
+        Form::Ing => gerund(verb),
+        Form::They => if tense == Tense::Past { "were" } else { "are" }.into(),
+        Form::I => if tense == Tense::Past { "was" } else { "am" }.into(),
+        Form::Base | Form::It | Form::Plural => verb.into(),
+    };
+    if rest.is_empty() { verb } else { format!("{verb} {rest}") }
+}
+
+fn third_person(verb: &str) -> String {
+    match verb {
+        "be" => "is".into(),
+        "have" => "has".into(),
+        "do" | "go" => format!("{verb}es"),
+        _ => with_s(verb),
+    }
+}
+
+fn plural(noun: &str) -> String {
+    match noun {
+        "person" => "people".into(),
+        "child" => "children".into(),
+        "knife" => "knives".into(),
+        "shelf" => "shelves".into(),
+        "potato" | "tomato" => format!("{noun}es"),
+        _ => with_s(noun),
+    }
+}
+
+fn with_s(word: &str) -> String {
+    if let Some(stem) = after_consonant(word, 'y') {
+        format!("{stem}ies")
+    } else if ["s", "x", "z", "ch", "sh"].iter().any(|end| word.ends_with(end)) {
+        format!("{word}es")
+    } else {
+        format!("{word}s")
+    }
+}
+
+fn past(verb: &str) -> String {
+    match IRREGULAR.iter().find(|(base, ..)| *base == verb) {
+        Some((_, past, _)) => (*past).into(),
+        None => with_ed(verb),
+    }
+}
+
+fn participle(verb: &str) -> String {
+    match IRREGULAR.iter().find(|(base, ..)| *base == verb) {
+        Some((.., participle)) => (*participle).into(),
+        None => with_ed(verb),
+    }
+}
+
+fn with_ed(verb: &str) -> String {
+    if verb.ends_with('e') {
+        format!("{verb}d")
+    } else if let Some(stem) = after_consonant(verb, 'y') {
+        format!("{stem}ied")
+    } else {
+        format!("{}ed", doubled(verb))
+    }
+}
+
+fn gerund(verb: &str) -> String {
+    match verb.strip_suffix('e') {
+        Some(stem) if verb != "be" && !verb.ends_with("ee") => format!("{stem}ing"),
+        _ => format!("{}ing", doubled(verb)),
+    }
+}
+
+/// The word without its last letter, where that is `last` after a consonant.
+fn after_consonant(word: &str, last: char) -> Option<&str> {
+    word.strip_suffix(last).filter(|stem| stem.ends_with(|letter| !is_vowel(letter)))
+}
+
+/// The verb, its last letter doubled where English doubles it: one syllable, one vowel, one consonant.
+fn doubled(verb: &str) -> String {
+    let mut backwards = verb.chars().rev();
+    let (last, vowel, before) = (backwards.next(), backwards.next(), backwards.next());
+    let closed = last.is_some_and(|letter| !is_vowel(letter) && !"wxy".contains(letter))
+        && vowel.is_some_and(is_vowel)
+        && before.is_none_or(|letter| !is_vowel(letter));
+    let syllables = verb.chars().filter(|&letter| is_vowel(letter)).count();
+    match last {
+        Some(last) if (closed && syllables == 1) || DOUBLING.contains(&verb) || verb == "quit" => format!("{verb}{last}"),
+        _ => verb.into(),
+    }
+}
+
+fn is_vowel(letter: char) -> bool {
+    "aeiou".contains(letter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Form, Tense, inflect};
+
+    #[test]
+    fn forms() {
+        use Form::{Ed, En, I, Ing, It, Plural, S, They};
+        let cases = [
+            ("keep failing", S, "keeps failing"),
+            ("keep failing", Ed, "kept failing"),
+            ("fall apart", Ing, "falling apart"),
+            ("break", En, "broken"),
+            ("stop working", Ed, "stopped working"),
+            ("regret", Ing, "regretting"),
+            ("crash", S, "crashes"),
+            ("annoy everyone", S, "annoys everyone"),
+            ("carry", Ed, "carried"),
+            ("need", Ing, "needing"),
+            ("waste", Ing, "wasting"),
+            ("be a joy", It, "was a joy"),
+            ("be", They, "were"),
+            ("be", I, "was"),
+            ("become slow", They, "became slow"),
+            ("search engine", Plural, "search engines"),
+            ("battery", Plural, "batteries"),
+        ];
+        for (words, form, expected) in cases {
+            assert_eq!(inflect(words, form, Tense::Past), expected);
+        }
+        assert_eq!(inflect("be", I, Tense::Present), "am");
+        assert_eq!(inflect("be", They, Tense::Present), "are");
+        assert_eq!(inflect("work well", They, Tense::Present), "work well");
+        assert_eq!(inflect("work well", It, Tense::Present), "works well");
+    }
+}
