@@ -82,7 +82,9 @@ mod tests {
     #[test]
     fn whole_sentences_and_runs() {
         let exclusion = Exclusion::new(["Not bad, acceptable.", "I am happy with the output."]);
-        for text in ["NOT BAD ACCEPTABLE", "Well. Not bad - acceptable! Yes.", "And I am happy with the output, mostly."] {
+        for text in
+            ["NOT BAD ACCEPTABLE", "Well. Not bad - acceptable! Yes.", "And I am happy with the output, mostly."]
+        {
             assert!(exclusion.touches(text), "{text}");
         }
         for text in ["Not bad, acceptable on the whole.", "Not bad.", "I am happy with the new output."] {

@@ -6,9 +6,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::exclusion::Exclusion;
-use crate::grammar::{DOMAINS, Grammar, Piece, Polarity, Slot};
+use crate::grammar::{At, DOMAINS, Grammar, Piece, Polarity, Slot};
 use crate::inflect::{Form, Tense, inflect};
-use crate::surface::finish;
+use crate::surface::{finish, stutters};
 
 /// A line of the corpus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,11 +51,17 @@ impl Generator {
         };
         let domain = self.random.random_range(0..DOMAINS.len() as u32) as usize;
         let tense = if self.random.random_range(0..2u32) == 0 { Tense::Present } else { Tense::Past };
-        let mut writer =
-            Writer { grammar: grammar(), random: &mut self.random, domain, tense, drawn: Vec::new(), bound: Vec::new() };
+        let mut writer = Writer {
+            grammar: grammar(),
+            random: &mut self.random,
+            domain,
+            tense,
+            drawn: Vec::new(),
+            bound: Vec::new(),
+        };
         let mut text = String::new();
         let document = writer.grammar.symbol("document").expect("the grammar has documents");
-        let slot = Slot { symbol: document, at: crate::grammar::At::Same, form: Form::Base, bound: false };
+        let slot = Slot { symbol: document, at: At::Same, form: Form::Base, bound: false };
         writer.slot(&slot, polarity, &mut text);
         Document { text: finish(&text), polarity }
     }
@@ -67,7 +73,7 @@ impl Iterator for Generator {
     fn next(&mut self) -> Option<Document> {
         loop {
             let document = self.document();
-            if !self.exclusion.touches(&document.text) {
+            if !stutters(&document.text) && !self.exclusion.touches(&document.text) {
                 return Some(document);
             }
         }

@@ -357,6 +357,9 @@ impl Head {
         };
         let mut fields = head.split_whitespace();
         let symbol = fields.next().ok_or("a head without a symbol")?;
+        if !symbol.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_') {
+            return Err(format!("`{symbol}`: a symbol is named by small letters and `_`"));
+        }
         let marks = fields.next().unwrap_or("*");
         if let Some(mark) = marks.chars().find(|mark| !"+-0*".contains(*mark)) {
             return Err(format!("`{mark}` is no polarity"));
@@ -368,5 +371,67 @@ impl Head {
         let polarities = Polarity::ALL.map(|polarity| marks == "*" || marks.contains(polarity.mark()));
         let domains = DOMAINS.map(|domain| names == "*" || names.split(',').any(|name| name == domain));
         Ok(Self { symbol: intern(symbol), polarities, domains, weight })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{DOMAINS, Grammar, Polarity, slots_of};
+
+    type Place = (usize, Polarity, usize);
+
+    fn visit(grammar: &Grammar, place: Place, visited: &mut HashSet<Place>, reached: &mut HashSet<(usize, u32)>) {
+        if !visited.insert(place) {
+            return;
+        }
+        let (symbol, polarity, domain) = place;
+        for &entry in grammar.usable(symbol, polarity, domain) {
+            reached.insert((symbol, entry));
+            let mut slots = Vec::new();
+            slots_of(grammar.pieces(symbol, entry), &mut slots);
+            for (symbol, at) in slots {
+                visit(grammar, (symbol, at.polarity(polarity), domain), visited, reached);
+            }
+        }
+    }
+
+    #[test]
+    fn every_entry_can_be_reached_from_a_document() {
+        let grammar = Grammar::of_the_corpus().expect("a sound grammar");
+        let document = grammar.symbol("document").expect("documents");
+        let (mut visited, mut reached) = (HashSet::new(), HashSet::new());
+        for polarity in Polarity::ALL {
+            for domain in 0..DOMAINS.len() {
+                assert!(!grammar.usable(document, polarity, domain).is_empty(), "{polarity} {}", DOMAINS[domain]);
+                visit(&grammar, (document, polarity, domain), &mut visited, &mut reached);
+            }
+        }
+        for (name, &symbol) in &grammar.names {
+            for (index, entry) in grammar.symbols[symbol].entries.iter().enumerate() {
+                assert!(reached.contains(&(symbol, index as u32)), "[{name}] {:?} is never drawn", entry.pieces);
+            }
+        }
+    }
+
+    #[test]
+    fn faults_name_file_and_line() {
+        let cases = [
+            ("good", "1: an entry before any [head]"),
+            ("[adj ?]\ngood", "1: `?` is no polarity"),
+            ("[adj + shoes]\ngood", "1: `shoes` is no domain"),
+            ("[adj] often\ngood", "1: a weight is `x` and a number"),
+            ("[adj2]\ngood", "1: `adj2`: a symbol is named by small letters and `_`"),
+            ("[adj]\n<noun", "2: a slot without its `>`"),
+            ("[adj]\n<adj:long>", "2: `long` is no form"),
+            ("[adj]\n{a|b", "2: a choice without its `}`"),
+            ("[adj]\na} b", "2: `} b` has no opening brace"),
+            ("[adj]\n<noun>", "2: `noun` has no entry anywhere"),
+        ];
+        for (text, fault) in cases {
+            let error = Grammar::parse(&[("some.txt", text)]).expect_err(text);
+            assert_eq!(error.to_string(), format!("some.txt, line {fault}"));
+        }
     }
 }

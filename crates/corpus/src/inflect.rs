@@ -51,6 +51,7 @@ const IRREGULAR: &[(&str, &str, &str)] = &[
     ("bring", "brought", "brought"),
     ("build", "built", "built"),
     ("buy", "bought", "bought"),
+    ("cannot", "could not", "could not"),
     ("catch", "caught", "caught"),
     ("choose", "chose", "chosen"),
     ("come", "came", "come"),
@@ -129,34 +130,38 @@ const DOUBLING: &[&str] = &["admit", "regret", "refer", "prefer", "permit", "for
 
 /// `words` in a form.
 pub(crate) fn inflect(words: &str, form: Form, tense: Tense) -> String {
-    let form = match (form, tense) {
-        (Form::It, Tense::Present) => Form::S,
-        (Form::It, Tense::Past) => Form::Ed,
-        (Form::They | Form::I, Tense::Past) if !words.starts_with("be") || words.starts_with("bec") => Form::Ed,
-        (Form::They | Form::I, Tense::Present) if words.split(' ').next() != Some("be") => Form::Base,
-        (form, _) => form,
-    };
     if form == Form::Plural {
-        let (before, noun) = words.rsplit_once(' ').map_or(("", words), |(before, noun)| (before, noun));
-        let space = if before.is_empty() { "" } else { " " };
-        return format!("{before}{space}{}", plural(noun));
+        return match words.rsplit_once(' ') {
+            Some((before, noun)) => format!("{before} {}", plural(noun)),
+            None => plural(words),
+        };
     }
-    let (verb, rest) = words.split_once(' ').unwrap_or((words, ""));
-    let verb = match form {
-        Form::S => third_person(verb),
-        Form::Ed => past(verb),
-        Form::En => participle(verb),
-        Form::Ing => gerund(verb),
-        Form::They => if tense == Tense::Past { "were" } else { "are" }.into(),
-        Form::I => if tense == Tense::Past { "was" } else { "am" }.into(),
-        Form::Base | Form::It | Form::Plural => verb.into(),
+    let (adverb, words) = match words.split_once(' ') {
+        Some((adverb @ ("never" | "just"), words)) => (format!("{adverb} "), words),
+        _ => (String::new(), words),
     };
-    if rest.is_empty() { verb } else { format!("{verb} {rest}") }
+    let (verb, rest) = words.split_once(' ').unwrap_or((words, ""));
+    let space = if rest.is_empty() { "" } else { " " };
+    format!("{adverb}{}{space}{rest}", conjugate(verb, form, tense))
+}
+
+fn conjugate(verb: &str, form: Form, tense: Tense) -> String {
+    match (form, tense) {
+        (Form::I, Tense::Present) if verb == "be" => "am".into(),
+        (Form::They, Tense::Present) if verb == "be" => "are".into(),
+        (Form::They, Tense::Past) if verb == "be" => "were".into(),
+        (Form::Ing, _) => gerund(verb),
+        (Form::En, _) => participle(verb),
+        (Form::S, _) | (Form::It, Tense::Present) => third_person(verb),
+        (Form::Ed, _) | (Form::It | Form::They | Form::I, Tense::Past) => past(verb),
+        (Form::Base | Form::Plural | Form::They | Form::I, _) => verb.into(),
+    }
 }
 
 fn third_person(verb: &str) -> String {
     match verb {
         "be" => "is".into(),
+        "cannot" => verb.into(),
         "have" => "has".into(),
         "do" | "go" => format!("{verb}es"),
         _ => with_s(verb),
@@ -170,6 +175,7 @@ fn plural(noun: &str) -> String {
         "knife" => "knives".into(),
         "shelf" => "shelves".into(),
         "potato" | "tomato" => format!("{noun}es"),
+        "software" | "food" => noun.into(),
         _ => with_s(noun),
     }
 }
@@ -209,6 +215,9 @@ fn with_ed(verb: &str) -> String {
 }
 
 fn gerund(verb: &str) -> String {
+    if let Some(stem) = verb.strip_suffix("ie") {
+        return format!("{stem}ying");
+    }
     match verb.strip_suffix('e') {
         Some(stem) if verb != "be" && !verb.ends_with("ee") => format!("{stem}ing"),
         _ => format!("{}ing", doubled(verb)),
@@ -229,7 +238,9 @@ fn doubled(verb: &str) -> String {
         && before.is_none_or(|letter| !is_vowel(letter));
     let syllables = verb.chars().filter(|&letter| is_vowel(letter)).count();
     match last {
-        Some(last) if (closed && syllables == 1) || DOUBLING.contains(&verb) || verb == "quit" => format!("{verb}{last}"),
+        Some(last) if (closed && syllables == 1) || DOUBLING.contains(&verb) || verb == "quit" => {
+            format!("{verb}{last}")
+        }
         _ => verb.into(),
     }
 }
@@ -257,11 +268,13 @@ mod tests {
             ("carry", Ed, "carried"),
             ("need", Ing, "needing"),
             ("waste", Ing, "wasting"),
+            ("lie to me", Ing, "lying to me"),
             ("be a joy", It, "was a joy"),
             ("be", They, "were"),
             ("be", I, "was"),
             ("become slow", They, "became slow"),
             ("search engine", Plural, "search engines"),
+            ("never let me down", S, "never lets me down"),
             ("battery", Plural, "batteries"),
         ];
         for (words, form, expected) in cases {

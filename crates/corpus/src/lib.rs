@@ -15,6 +15,8 @@
 //! The corpus is no sample of English. docs/corpus.md says what it is good for, and what not.
 #![deny(missing_docs)]
 
+#[cfg(test)]
+mod coverage;
 mod exclusion;
 mod generator;
 pub mod grammar;

@@ -24,9 +24,16 @@ pub(crate) fn finish(text: &str) -> String {
     finished
 }
 
+/// Whether a word follows on itself, "had had" aside.
+pub(crate) fn stutters(text: &str) -> bool {
+    let words: Vec<&str> = text.split(' ').collect();
+    words
+        .windows(2)
+        .any(|pair| pair[0].eq_ignore_ascii_case(pair[1].trim_end_matches(['.', ',', '!', '?'])) && pair[0] != "had")
+}
+
 fn sounds_like_a_vowel(word: &str) -> bool {
-    const CONSONANT: [&str; 11] =
-        ["uniq", "unit", "univ", "unif", "unio", "use", "usu", "uti", "eu", "one", "once"];
+    const CONSONANT: [&str; 11] = ["uniq", "unit", "univ", "unif", "unio", "use", "usu", "uti", "eu", "one", "once"];
     const VOWEL: [&str; 4] = ["hour", "honest", "honour", "heir"];
     let word = word.to_ascii_lowercase();
     let begins = |list: &[&str]| list.iter().any(|start| word.starts_with(start));
@@ -35,11 +42,23 @@ fn sounds_like_a_vowel(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::finish;
+    use super::{finish, stutters};
+
+    #[test]
+    fn doubled_words() {
+        assert!(stutters("It is so so."));
+        assert!(!stutters("I had had it. It is fine."));
+    }
 
     #[test]
     fn spaces_capitals_articles() {
-        assert_eq!(finish("it is  a honest app.  what a useful, a unusual idea! a"), "It is an honest app. What a useful, an unusual idea! A");
-        assert_eq!(finish("a unique tool, a uninspired tool, a one-off"), "A unique tool, an uninspired tool, a one-off");
+        assert_eq!(
+            finish("it is  a honest app.  what a useful, a unusual idea! a"),
+            "It is an honest app. What a useful, an unusual idea! A"
+        );
+        assert_eq!(
+            finish("a unique tool, a uninspired tool, a one-off"),
+            "A unique tool, an uninspired tool, a one-off"
+        );
     }
 }
