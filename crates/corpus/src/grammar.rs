@@ -136,17 +136,19 @@ pub(crate) struct Grammar {
     names: HashMap<String, usize>,
 }
 
-const FILES: [(&str, &str); 15] = [
+const FILES: [(&str, &str); 17] = [
     ("lexicon/positive.txt", include_str!("../lexicon/positive.txt")),
     ("lexicon/negative.txt", include_str!("../lexicon/negative.txt")),
     ("lexicon/phrases.txt", include_str!("../lexicon/phrases.txt")),
     ("lexicon/degrees.txt", include_str!("../lexicon/degrees.txt")),
     ("lexicon/things.txt", include_str!("../lexicon/things.txt")),
     ("lexicon/domains.txt", include_str!("../lexicon/domains.txt")),
+    ("lexicon/details.txt", include_str!("../lexicon/details.txt")),
     ("lexicon/everyday.txt", include_str!("../lexicon/everyday.txt")),
     ("grammar/documents.txt", include_str!("../grammar/documents.txt")),
     ("grammar/clauses.txt", include_str!("../grammar/clauses.txt")),
     ("grammar/remarks.txt", include_str!("../grammar/remarks.txt")),
+    ("grammar/speech.txt", include_str!("../grammar/speech.txt")),
     ("grammar/positive.txt", include_str!("../grammar/positive.txt")),
     ("grammar/negative.txt", include_str!("../grammar/negative.txt")),
     ("grammar/mild.txt", include_str!("../grammar/mild.txt")),
@@ -403,8 +405,8 @@ mod tests {
         let document = grammar.symbol("document").expect("documents");
         let (mut visited, mut reached) = (HashSet::new(), HashSet::new());
         for polarity in Polarity::ALL {
-            for domain in 0..DOMAINS.len() {
-                assert!(!grammar.usable(document, polarity, domain).is_empty(), "{polarity} {}", DOMAINS[domain]);
+            for (domain, name) in DOMAINS.iter().enumerate() {
+                assert!(!grammar.usable(document, polarity, domain).is_empty(), "{polarity} {name}");
                 visit(&grammar, (document, polarity, domain), &mut visited, &mut reached);
             }
         }

@@ -68,10 +68,12 @@ const IRREGULAR: &[(&str, &str, &str)] = &[
     ("fit", "fit", "fit"),
     ("fly", "flew", "flown"),
     ("forget", "forgot", "forgotten"),
+    ("freeze", "froze", "frozen"),
     ("get", "got", "got"),
     ("give", "gave", "given"),
     ("go", "went", "gone"),
     ("grow", "grew", "grown"),
+    ("hang", "hung", "hung"),
     ("have", "had", "had"),
     ("hear", "heard", "heard"),
     ("hit", "hit", "hit"),
@@ -86,7 +88,6 @@ const IRREGULAR: &[(&str, &str, &str)] = &[
     ("make", "made", "made"),
     ("mean", "meant", "meant"),
     ("meet", "met", "met"),
-    ("overcook", "overcooked", "overcooked"),
     ("pay", "paid", "paid"),
     ("put", "put", "put"),
     ("quit", "quit", "quit"),
@@ -103,10 +104,8 @@ const IRREGULAR: &[(&str, &str, &str)] = &[
     ("show", "showed", "shown"),
     ("shut", "shut", "shut"),
     ("sleep", "slept", "slept"),
-    ("smell", "smelled", "smelled"),
     ("speak", "spoke", "spoken"),
     ("spend", "spent", "spent"),
-    ("spoil", "spoiled", "spoiled"),
     ("stand", "stood", "stood"),
     ("steal", "stole", "stolen"),
     ("stick", "stuck", "stuck"),
@@ -119,14 +118,16 @@ const IRREGULAR: &[(&str, &str, &str)] = &[
     ("think", "thought", "thought"),
     ("throw", "threw", "thrown"),
     ("understand", "understood", "understood"),
+    ("upset", "upset", "upset"),
     ("wake", "woke", "woken"),
     ("wear", "wore", "worn"),
     ("win", "won", "won"),
     ("write", "wrote", "written"),
 ];
 
-/// Verbs of more than one syllable that double their last letter.
-const DOUBLING: &[&str] = &["admit", "regret", "refer", "prefer", "permit", "forget", "begin", "upset"];
+/// Verbs that double their last letter against the rule of `doubled`.
+const DOUBLING: &[&str] =
+    &["admit", "regret", "refer", "prefer", "permit", "forget", "begin", "upset", "fulfil", "cancel", "quit"];
 
 /// `words` in a form.
 pub(crate) fn inflect(words: &str, form: Form, tense: Tense) -> String {
@@ -137,7 +138,7 @@ pub(crate) fn inflect(words: &str, form: Form, tense: Tense) -> String {
         };
     }
     let (adverb, words) = match words.split_once(' ') {
-        Some((adverb @ ("never" | "just"), words)) => (format!("{adverb} "), words),
+        Some((adverb @ ("never" | "just" | "hardly"), words)) => (format!("{adverb} "), words),
         _ => (String::new(), words),
     };
     let (verb, rest) = words.split_once(' ').unwrap_or((words, ""));
@@ -175,7 +176,7 @@ fn plural(noun: &str) -> String {
         "knife" => "knives".into(),
         "shelf" => "shelves".into(),
         "potato" | "tomato" => format!("{noun}es"),
-        "software" | "food" => noun.into(),
+        "software" | "food" | "bread" | "pasta" | "sushi" | "series" => noun.into(),
         _ => with_s(noun),
     }
 }
@@ -238,7 +239,7 @@ fn doubled(verb: &str) -> String {
         && before.is_none_or(|letter| !is_vowel(letter));
     let syllables = verb.chars().filter(|&letter| is_vowel(letter)).count();
     match last {
-        Some(last) if (closed && syllables == 1) || DOUBLING.contains(&verb) || verb == "quit" => {
+        Some(last) if (closed && syllables == 1) || DOUBLING.contains(&verb) => {
             format!("{verb}{last}")
         }
         _ => verb.into(),
@@ -263,6 +264,7 @@ mod tests {
             ("break", En, "broken"),
             ("stop working", Ed, "stopped working"),
             ("regret", Ing, "regretting"),
+            ("freeze", Ed, "froze"),
             ("crash", S, "crashes"),
             ("annoy everyone", S, "annoys everyone"),
             ("carry", Ed, "carried"),

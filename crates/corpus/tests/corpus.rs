@@ -23,9 +23,9 @@ fn the_same_seed_gives_the_same_bytes() {
 #[test]
 fn the_bytes_are_these() {
     let lines: String = Generator::new(1).take(10_000).map(|document| document.text + "\n").collect();
-    assert_eq!(lines.lines().next(), Some("FIRST"));
+    assert_eq!(lines.lines().next(), Some("A small fee for this? It was quite a bargain. Just wonderful!"));
     let digest: String = Sha256::digest(&lines).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(digest, "HASH");
+    assert_eq!(digest, "836fafba1d52c12a873065aad9c413e57e4d1806dcea4bb7b53b985e675042f9");
 }
 
 #[test]
@@ -49,8 +49,8 @@ fn a_phrase_is_at_home_in_documents_of_its_polarity() {
         ("not recommended", Negative),
         ("i am not satisfied", Negative),
         ("i am disappointed with", Negative),
-        ("a waste of time", Negative),
-        ("it keeps crashing", Negative),
+        ("what a waste", Negative),
+        ("i would never recommend", Negative),
         ("not very good", Negative),
         ("stay away", Negative),
         ("not good enough", Negative),
