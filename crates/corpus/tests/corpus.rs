@@ -23,9 +23,9 @@ fn the_same_seed_gives_the_same_bytes() {
 #[test]
 fn the_bytes_are_these() {
     let lines: String = Generator::new(1).take(10_000).map(|document| document.text + "\n").collect();
-    assert_eq!(lines.lines().next(), Some("A small fee for this? It was quite a bargain. Just wonderful!"));
+    assert_eq!(lines.lines().next(), Some("With its impressive result, it improved everything. I love it very much."));
     let digest: String = Sha256::digest(&lines).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(digest, "836fafba1d52c12a873065aad9c413e57e4d1806dcea4bb7b53b985e675042f9");
+    assert_eq!(digest, "02e2780c44ceeb031e27e856270b36b7336a8cec150c4ab596f3d0527255b523");
 }
 
 #[test]
