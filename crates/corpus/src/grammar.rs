@@ -136,7 +136,7 @@ pub(crate) struct Grammar {
     names: HashMap<String, usize>,
 }
 
-const FILES: [(&str, &str); 17] = [
+const FILES: [(&str, &str); 18] = [
     ("lexicon/positive.txt", include_str!("../lexicon/positive.txt")),
     ("lexicon/negative.txt", include_str!("../lexicon/negative.txt")),
     ("lexicon/phrases.txt", include_str!("../lexicon/phrases.txt")),
@@ -148,6 +148,7 @@ const FILES: [(&str, &str); 17] = [
     ("grammar/documents.txt", include_str!("../grammar/documents.txt")),
     ("grammar/clauses.txt", include_str!("../grammar/clauses.txt")),
     ("grammar/remarks.txt", include_str!("../grammar/remarks.txt")),
+    ("grammar/registers.txt", include_str!("../grammar/registers.txt")),
     ("grammar/speech.txt", include_str!("../grammar/speech.txt")),
     ("grammar/positive.txt", include_str!("../grammar/positive.txt")),
     ("grammar/negative.txt", include_str!("../grammar/negative.txt")),
