@@ -1,0 +1,140 @@
+//! What the corpus promises, on large samples.
+
+use std::collections::HashSet;
+
+use rekindle_corpus::{Generator, Polarity};
+use sha2::{Digest, Sha256};
+
+/// Small letters and digits, one space between words.
+fn normalise(text: &str) -> String {
+    let keep = |letter: char| if letter.is_alphanumeric() || letter == '\'' { letter } else { ' ' };
+    let text: String = text.to_lowercase().chars().map(keep).collect();
+    text.replace('\'', "").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let twice = [Generator::new(7), Generator::new(7)].map(|corpus| corpus.take(1000).collect::<Vec<_>>());
+    assert_eq!(twice[0], twice[1]);
+    assert_ne!(twice[0], Generator::new(8).take(1000).collect::<Vec<_>>());
+}
+
+/// The hash is that of `corpus --lines 10000 --seed 1 | sha256sum`; it changes whenever a word is added.
+#[test]
+fn the_bytes_are_these() {
+    let lines: String = Generator::new(1).take(10_000).map(|document| document.text + "\n").collect();
+    assert_eq!(lines.lines().next(), Some("With its impressive result, it improved everything. I love it very much."));
+    let digest: String = Sha256::digest(&lines).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(digest, "02e2780c44ceeb031e27e856270b36b7336a8cec150c4ab596f3d0527255b523");
+}
+
+#[test]
+fn polarities_have_their_shares_and_few_lines_repeat() {
+    let corpus: Vec<_> = Generator::new(2).take(100_000).collect();
+    for (polarity, share) in [(Polarity::Negative, 42), (Polarity::Neutral, 15), (Polarity::Positive, 43)] {
+        let percent = corpus.iter().filter(|document| document.polarity == polarity).count() / 1000;
+        assert!(percent.abs_diff(share) <= 1, "{polarity}: {percent} %");
+    }
+    let distinct: HashSet<&str> = corpus.iter().map(|document| document.text.as_str()).collect();
+    assert!(distinct.len() > 98_500, "{} of 100,000 lines are distinct", distinct.len());
+}
+
+/// Phrases whose polarity is beyond doubt, judged by hand.
+#[test]
+fn a_phrase_is_at_home_in_documents_of_its_polarity() {
+    use Polarity::{Negative, Positive};
+    let phrases = [
+        ("i want my money back", Negative),
+        ("i regret it", Negative),
+        ("not recommended", Negative),
+        ("i am not satisfied", Negative),
+        ("i am disappointed with", Negative),
+        ("what a waste", Negative),
+        ("i would never recommend", Negative),
+        ("not very good", Negative),
+        ("stay away", Negative),
+        ("not good enough", Negative),
+        ("never worked", Negative),
+        ("one star", Negative),
+        ("highly recommended", Positive),
+        ("i have no regrets", Positive),
+        ("i am satisfied with", Positive),
+        ("i am happy with", Positive),
+        ("worth every penny", Positive),
+        ("five stars", Positive),
+        ("does the job", Positive),
+        ("but it could be improved", Positive),
+        ("not bad at all", Positive),
+        ("it isnt terrible", Positive),
+        ("never lets me down", Positive),
+        ("i cant wait for", Positive),
+    ];
+    let corpus = Generator::new(3).take(100_000).map(|document| (normalise(&document.text), document.polarity));
+    let corpus: Vec<_> = corpus.collect();
+    for (phrase, polarity) in phrases {
+        let bounded = format!(" {phrase} ");
+        let found = corpus.iter().filter(|(text, _)| format!(" {text} ").contains(&bounded));
+        let (own, other): (Vec<_>, Vec<_>) = found.partition(|(_, found)| *found == polarity);
+        assert!(own.len() >= 10, "`{phrase}` occurs {} times", own.len());
+        assert!(other.len() * 100 <= own.len(), "`{phrase}` is {polarity}, but: {:?}", other.first());
+    }
+}
+
+/// Where a document weighs one side against another, the word after the "but" agrees with it.
+#[test]
+fn the_last_clause_of_a_contrast_decides() {
+    let good = ["great", "excellent", "wonderful", "fantastic", "reliable", "helpful", "impressive"];
+    let bad = ["terrible", "awful", "horrible", "useless", "disappointing", "dreadful", "unreliable"];
+    let mut checked = 0;
+    for document in Generator::new(4).take(100_000) {
+        for sentence in document.text.split(['.', '!', '?']) {
+            let Some((first, last)) = sentence.split_once(", but ") else { continue };
+            let plain = |text: &str| {
+                !normalise(text).split(' ').any(|word| {
+                    [
+                        "not", "never", "nor", "nothing", "hardly", "less", "far", "anything", "isnt", "dont", "didnt",
+                        "even",
+                    ]
+                    .contains(&word)
+                })
+            };
+            let has = |text: &str, words: &[&str]| normalise(text).split(' ').any(|word| words.contains(&word));
+            if !plain(first) || !plain(last) {
+                continue;
+            }
+            if has(last, &good) || has(last, &bad) {
+                let expected = if has(last, &good) { Polarity::Positive } else { Polarity::Negative };
+                assert_eq!(document.polarity, expected, "{}", document.text);
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 500, "{checked} contrasts");
+}
+
+#[test]
+fn lines_are_well_formed() {
+    let vowel = ["hour", "honest"];
+    let consonant = ["uni", "use", "usu", "one", "eu"];
+    let exceptions = ["unim", "unin"];
+    let starts = |word: &str, list: &[&str]| list.iter().any(|start| word.starts_with(start));
+    for text in Generator::new(6).take(100_000).map(|document| document.text) {
+        assert!(
+            !text.contains("  ") && text.trim() == text && !text.contains(['\n', '\t', '<', '>', '{', '}', '|']),
+            "{text}"
+        );
+        assert!(!text.contains(" ,") && !text.contains(" .") && !text.contains(" !") && !text.contains(" ?"), "{text}");
+        assert!(!text.contains(",,") && !text.contains("..") && !text.contains(",.") && !text.contains("!."), "{text}");
+        assert!(text.chars().next().is_some_and(|first| !first.is_lowercase()), "{text}");
+        assert!(!text.ends_with(','), "{text}");
+        let words: Vec<String> = text.split(' ').map(str::to_lowercase).collect();
+        for pair in words.windows(2) {
+            let word = pair[1].as_str();
+            let vowel_sound = starts(word, &vowel)
+                || (word.starts_with(['a', 'e', 'i', 'o', 'u'])
+                    && (!starts(word, &consonant) || starts(word, &exceptions)));
+            assert!(pair[0] != "a" || !vowel_sound, "{text}");
+            assert!(pair[0] != "an" || vowel_sound, "{text}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What the corpus must not contain: the sentences a model is tried on.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use rekindle_corpus::{Generator, RUN};
+use rekindle_data::twelve_sentences;
+
+/// The words of each sentence of a text, in small letters, without punctuation.
+fn sentences(text: &str) -> Vec<String> {
+    let sentences = text.split(['.', '!', '?', ':']).map(|sentence| {
+        let keep = |letter: &char| letter.is_alphanumeric() || *letter == ' ';
+        let sentence: String = sentence.to_lowercase().chars().filter(keep).collect();
+        sentence.split_whitespace().collect::<Vec<_>>().join(" ")
+    });
+    sentences.filter(|sentence| !sentence.is_empty()).collect()
+}
+
+/// Fails at the first document that holds one of the texts as sentences, or shares a run of words with one.
+fn assert_absent(texts: &[String], corpus: impl Iterator<Item = String>) {
+    let whole: Vec<String> = texts.iter().map(|text| sentences(text).join(" . ")).collect();
+    let runs_of = |text: &str| -> Vec<String> {
+        let words: Vec<String> = sentences(text).join(" ").split(' ').map(str::to_string).collect();
+        words.windows(RUN).map(|run| run.join(" ")).collect()
+    };
+    let runs: HashSet<String> = texts.iter().flat_map(|text| runs_of(text)).collect();
+    for document in corpus {
+        let padded = format!(" . {} . ", sentences(&document).join(" . "));
+        for sentence in &whole {
+            assert!(!padded.contains(&format!(" . {sentence} . ")), "`{sentence}` is in: {document}");
+        }
+        assert!(
+            !runs_of(&document).iter().any(|run| runs.contains(run)),
+            "{RUN} words of a sentence are in: {document}"
+        );
+    }
+}
+
+#[test]
+fn none_of_the_twelve_sentences() {
+    let twelve: Vec<String> = twelve_sentences().examples.into_iter().map(|example| example.text).collect();
+    assert_eq!(include_str!("../excluded.txt").lines().collect::<Vec<_>>(), twelve, "excluded.txt lists the twelve");
+    assert_absent(&twelve, Generator::new(11).take(200_000).map(|document| document.text));
+}
+
+#[test]
+fn none_of_the_transfer_sentences() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/transfer/sentences.tsv");
+    let Ok(table) = std::fs::read_to_string(&path) else {
+        eprintln!("skipped: there is no {}", path.display());
+        return;
+    };
+    let texts: Vec<String> = table.lines().filter_map(|line| line.split('\t').next()).map(str::to_string).collect();
+    let corpus = Generator::new(12).excluding(texts.iter().map(String::as_str));
+    assert_absent(&texts, corpus.take(100_000).map(|document| document.text));
+}
+
+#[test]
+fn what_is_excluded_would_otherwise_occur() {
+    let texts = ["Highly recommended.", "I would recommend it to everyone."].map(str::to_string);
+    let count = |corpus: Generator| {
+        let holds = |text: &String| {
+            sentences(text).iter().any(|sentence| texts.iter().any(|text| sentences(text)[0] == *sentence))
+        };
+        corpus.take(20_000).filter(|document| holds(&document.text)).count()
+    };
+    assert!(count(Generator::new(13)) > 50);
+    let corpus = Generator::new(13).excluding(texts.iter().map(String::as_str));
+    assert_eq!(count(corpus.clone()), 0);
+    assert_absent(&texts, corpus.take(20_000).map(|document| document.text));
+}
