@@ -2,12 +2,11 @@
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
-use burn::tensor::activation::{gelu, relu};
 use burn::tensor::{Device, Tensor};
 
 use crate::config::{Activation, DistilBertConfig};
 use crate::dropout::{Mode, dropout};
-use crate::rows::linear;
+use crate::rows::{activate, linear};
 
 /// Two linear maps around a non-linearity.
 #[derive(Module, Debug)]
@@ -35,20 +34,7 @@ impl FeedForward {
     /// - hidden: `[rows, dim]`
     /// - output: `[rows, dim]`
     pub fn forward(&self, hidden: Tensor<2>, mode: Mode) -> Tensor<2> {
-        let inner = linear(&self.lin1, hidden);
-        let inner = match self.activation {
-            Activation::Gelu => exact_gelu(inner),
-            Activation::Relu => relu(inner),
-        };
+        let inner = activate(self.activation, linear(&self.lin1, hidden));
         dropout(linear(&self.lin2, inner), self.dropout, mode)
     }
-}
-
-fn exact_gelu(input: Tensor<2>) -> Tensor<2> {
-    #[cfg(feature = "flex")]
-    if let Some(host) = crate::host::Host::of(&input) {
-        drop(input);
-        return crate::host::gelu(host);
-    }
-    gelu(input)
 }

@@ -1,7 +1,11 @@
 //! What works row by row: on host memory by kernels of our own, elsewhere by Burn's.
 
+use burn::module::Param;
 use burn::nn::{LayerNorm, Linear};
-use burn::tensor::Tensor;
+use burn::tensor::activation::{gelu, relu};
+use burn::tensor::{Int, Tensor, TensorData};
+
+use crate::config::Activation;
 
 /// `input · weight + bias`, `[rows, columns]`.
 pub(crate) fn linear(map: &Linear, input: Tensor<2>) -> Tensor<2> {
@@ -12,6 +16,15 @@ pub(crate) fn linear(map: &Linear, input: Tensor<2>) -> Tensor<2> {
     map.forward(input)
 }
 
+/// `input · tableᵀ + bias`, `[rows, entries]`, for a table of `[entries, dim]`.
+pub(crate) fn tied(table: &Param<Tensor<2>>, bias: &Param<Tensor<1>>, input: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "flex")]
+    if let Some(output) = crate::host::tied(&table.val(), &bias.val(), &input) {
+        return output;
+    }
+    input.matmul(table.val().transpose()) + bias.val().unsqueeze()
+}
+
 /// `LayerNorm(a + b)`, each `[rows, dim]`.
 pub(crate) fn add_norm(norm: &LayerNorm, a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     #[cfg(feature = "flex")]
@@ -19,4 +32,33 @@ pub(crate) fn add_norm(norm: &LayerNorm, a: Tensor<2>, b: Tensor<2>) -> Tensor<2
         return output;
     }
     norm.forward(a + b)
+}
+
+/// The rows at these places, `[places, dim]`.
+pub(crate) fn select(rows: Tensor<2>, places: &[u32]) -> Tensor<2> {
+    #[cfg(feature = "flex")]
+    if let Some(output) = crate::host::embedding(&rows, &places.into()) {
+        return output;
+    }
+    let indices: Vec<i32> = places.iter().map(|&place| place as i32).collect();
+    let indices = TensorData::new(indices, [places.len()]);
+    let indices = Tensor::<1, Int>::from_data(indices, &rows.device().without_autodiff());
+    rows.select(0, indices)
+}
+
+/// The non-linearity of the feed-forward blocks.
+pub(crate) fn activate(activation: Activation, input: Tensor<2>) -> Tensor<2> {
+    match activation {
+        Activation::Gelu => exact_gelu(input),
+        Activation::Relu => relu(input),
+    }
+}
+
+fn exact_gelu(input: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "flex")]
+    if let Some(host) = crate::host::Host::of(&input) {
+        drop(input);
+        return crate::host::gelu(host);
+    }
+    gelu(input)
 }
