@@ -22,6 +22,17 @@ pub enum Verbosity {
     Verbose,
 }
 
+impl Verbosity {
+    /// From the options `--quiet` and `--verbose`.
+    pub fn of(quiet: bool, verbose: bool) -> Self {
+        match (quiet, verbose) {
+            (true, _) => Self::Quiet,
+            (_, true) => Self::Verbose,
+            _ => Self::Normal,
+        }
+    }
+}
+
 /// Where no bar is drawn, at most one line of progress in this time.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -62,7 +73,12 @@ impl Display {
 
     /// The end result, also when quiet.
     pub fn summary(&self, results: &Results) {
-        print(&summary_table(results));
+        self.result(&summary_table(results));
+    }
+
+    /// What came of it, also when quiet.
+    pub fn result(&self, text: &str) {
+        print(text);
     }
 
     /// A file of the hub on its way.
@@ -117,7 +133,8 @@ impl Display {
         }
     }
 
-    fn training(&mut self, event: &Event) {
+    /// Something happened while training.
+    pub fn training(&mut self, event: &Event) {
         match event {
             Event::Begin { steps, .. } => {
                 self.steps = *steps;
@@ -145,6 +162,9 @@ impl Display {
                 "  epoch {}  train loss {:.6}  eval loss {:.6}  accuracy {:.4}  F1 {:.4}",
                 epoch.epoch, epoch.train_loss, epoch.eval_loss, epoch.accuracy, epoch.f1
             )),
+            Event::HeldOut { step, loss } => {
+                self.line(&format!("  step {step}  held-out loss {loss:.4}  perplexity {:.2}", loss.exp()))
+            }
             _ => {}
         }
     }
@@ -162,6 +182,11 @@ impl Display {
             self.line(&format!("  step {}/{}  {numbers}  {left:.0} s left", step.step, self.steps));
             self.last_line = Instant::now();
         }
+    }
+
+    /// Training is over.
+    pub fn end(&mut self) {
+        self.clear();
     }
 
     fn clear(&mut self) {

@@ -40,7 +40,9 @@ pub enum TokenizerError {
     #[error("the corpus holds no word")]
     NoWords,
     /// A vocabulary too small for the characters of its text.
-    #[error("a vocabulary of {size} is too small: the special tokens and the characters of the corpus are {least} entries")]
+    #[error(
+        "a vocabulary of {size} is too small: the special tokens and the characters of the corpus are {least} entries"
+    )]
     Size {
         /// The size asked for.
         size: usize,

@@ -48,7 +48,9 @@ impl Tokenizer {
         let mut failure = None;
         let lines = files.iter().flat_map(|file| lines(file));
         let lines = lines.map_while(|line| line.map_err(|error| failure = Some(error)).ok());
-        trainer.feed(lines, |line| words(line, &alphabet)).map_err(|error| TokenizerError::Encode(error.to_string()))?;
+        trainer
+            .feed(lines, |line| words(line, &alphabet))
+            .map_err(|error| TokenizerError::Encode(error.to_string()))?;
         if let Some(error) = failure {
             return Err(error);
         }

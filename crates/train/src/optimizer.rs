@@ -91,11 +91,7 @@ impl AdamW {
     }
 
     /// Goes on after so many steps, with the moments that `find` has under a parameter's name.
-    pub(crate) fn restore<E>(
-        &mut self,
-        steps: usize,
-        mut find: impl FnMut(&str) -> Result<Pair, E>,
-    ) -> Result<(), E> {
+    pub(crate) fn restore<E>(&mut self, steps: usize, mut find: impl FnMut(&str) -> Result<Pair, E>) -> Result<(), E> {
         self.steps = steps as i32;
         for state in self.state.values_mut() {
             let [first, second] = find(&state.name)?;
