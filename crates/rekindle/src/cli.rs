@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use rekindle_data::TestSize;
 use rekindle_experiment::Approach;
 use rekindle_train::Shuffle;
@@ -79,7 +79,7 @@ pub struct VocabArgs {
 
 /// The options of `rekindle pretrain`.
 #[derive(Args, Debug)]
-#[command(after_long_help = PRETRAIN_EXAMPLES)]
+#[command(after_long_help = PRETRAIN_EXAMPLES, group = ArgGroup::new("start").required(true).args(["model", "vocab"]))]
 pub struct PretrainArgs {
     /// Text files to learn from. Lines that follow each other share a sequence; a blank line ends it.
     #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
@@ -92,13 +92,7 @@ pub struct PretrainArgs {
     pub validation_split_percentage: u8,
 
     /// Go on from this checkpoint: a folder, or a hub id.
-    #[arg(
-        long,
-        value_name = "FOLDER|HUB_ID",
-        required_unless_present = "vocab",
-        conflicts_with = "vocab",
-        help_heading = "Model"
-    )]
+    #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
     pub model: Option<ModelChoice>,
     /// Ask no network: what is not in the cache is not to be had.
     #[arg(long, help_heading = "Model")]

@@ -42,6 +42,8 @@ pub struct Display {
     bar: Option<ProgressBar>,
     live: bool,
     steps: usize,
+    /// Steps that an earlier run took.
+    before: Option<usize>,
     began: Instant,
     last_line: Instant,
 }
@@ -49,7 +51,7 @@ pub struct Display {
 impl Display {
     pub fn new(verbosity: Verbosity) -> Self {
         let live = std::io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
-        Self { verbosity, bar: None, live, steps: 0, began: Instant::now(), last_line: Instant::now() }
+        Self { verbosity, bar: None, live, steps: 0, before: None, began: Instant::now(), last_line: Instant::now() }
     }
 
     /// A line of the report.
@@ -138,6 +140,7 @@ impl Display {
         match event {
             Event::Begin { steps, .. } => {
                 self.steps = *steps;
+                self.before = None;
                 self.began = Instant::now();
                 self.last_line = self.began;
                 if self.live {
@@ -176,20 +179,18 @@ impl Display {
             bar.set_position(step.step as u64);
             bar.set_message(numbers.clone());
         }
+        let before = *self.before.get_or_insert(step.step - 1);
         let due = !self.live && self.last_line.elapsed() >= LINE_EVERY;
         if self.verbosity == Verbosity::Verbose || due {
-            let left = self.began.elapsed().as_secs_f64() / step.step as f64 * (self.steps - step.step) as f64;
+            let left =
+                self.began.elapsed().as_secs_f64() / (step.step - before) as f64 * (self.steps - step.step) as f64;
             self.line(&format!("  step {}/{}  {numbers}  {left:.0} s left", step.step, self.steps));
             self.last_line = Instant::now();
         }
     }
 
-    /// Training is over.
-    pub fn end(&mut self) {
-        self.clear();
-    }
-
-    fn clear(&mut self) {
+    /// Takes the bar away.
+    pub fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

@@ -60,7 +60,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
     if folder.is_dir() {
         fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    display.end();
+    display.clear();
     let perplexity =
         loss.map_or(String::new(), |loss| format!(", held-out loss {loss:.4}, perplexity {:.2}", loss.exp()));
     let (seconds, output) = (began.elapsed().as_secs_f64(), args.output.display());
