@@ -10,7 +10,7 @@ use crate::dropout::Mode;
 use crate::embeddings::LAYER_NORM_EPS;
 use crate::input::TokenBatch;
 use crate::model::DistilBertModel;
-use crate::rows::{activate, linear, select, tied};
+use crate::rows::{activate, linear, tied};
 
 /// DistilBERT with a masked-language-model head, the twin of transformers' class of the same name.
 #[derive(Module, Debug)]
@@ -45,18 +45,15 @@ impl DistilBertForMaskedLM {
         }
     }
 
-    /// The logits of every word at some tokens of the batch, which are named by their places in it.
+    /// The logits of every word at the tokens that [`TokenBatch::picking`] picked, or at all.
     ///
-    /// Nothing of the head is computed for other tokens. The word table learns from both of its uses: their gradients
-    /// add up.
+    /// Nothing of the head, and little of the last layer, is computed for other tokens. The word table learns from both
+    /// of its uses: their gradients add up.
     ///
     /// # Shapes
-    /// - output: `[places, vocab_size]`
-    ///
-    /// # Panics
-    /// When a place is not below [`TokenBatch::tokens`].
-    pub fn forward(&self, batch: &TokenBatch, places: &[u32], mode: Mode) -> Tensor<2> {
-        let hidden = select(self.distilbert.forward(batch, Rows::All, mode.at(0)), places);
+    /// - output: `[picked, vocab_size]`
+    pub fn forward(&self, batch: &TokenBatch, mode: Mode) -> Tensor<2> {
+        let hidden = self.distilbert.forward(batch, Rows::Picked, mode.at(0));
         let hidden = activate(self.activation, linear(&self.vocab_transform, hidden));
         let hidden = self.vocab_layer_norm.forward(hidden);
         tied(&self.distilbert.embeddings.word_embeddings.weight, &self.vocab_projector.bias, hidden)

@@ -2,10 +2,11 @@
 
 use burn::module::Param;
 use burn::nn::{LayerNorm, Linear};
+use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu, relu};
-use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::config::Activation;
+use crate::input::Indices;
 
 /// `input · weight + bias`, `[rows, columns]`.
 pub(crate) fn linear(map: &Linear, input: Tensor<2>) -> Tensor<2> {
@@ -35,15 +36,12 @@ pub(crate) fn add_norm(norm: &LayerNorm, a: Tensor<2>, b: Tensor<2>) -> Tensor<2
 }
 
 /// The rows at these places, `[places, dim]`.
-pub(crate) fn select(rows: Tensor<2>, places: &[u32]) -> Tensor<2> {
+pub(crate) fn select(rows: Tensor<2>, places: &Indices) -> Tensor<2> {
     #[cfg(feature = "flex")]
-    if let Some(output) = crate::host::embedding(&rows, &places.into()) {
+    if let Some(output) = crate::host::embedding(&rows, &places.host) {
         return output;
     }
-    let indices: Vec<i32> = places.iter().map(|&place| place as i32).collect();
-    let indices = TensorData::new(indices, [places.len()]);
-    let indices = Tensor::<1, Int>::from_data(indices, &rows.device().without_autodiff());
-    rows.select(0, indices)
+    rows.select(0, places.tensor.clone())
 }
 
 /// The non-linearity of the feed-forward blocks.

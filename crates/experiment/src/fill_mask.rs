@@ -64,7 +64,7 @@ impl FillMask {
             return Err(refuse("has no [MASK] to fill".into()));
         }
         let batch = TokenBatch::new(&ids, &vec![1; ids.len()], &[0, ids.len()], &self.config, &self.device)?;
-        let logits = self.values(self.model.forward(&batch, &masks, Mode::Eval))?;
+        let logits = self.values(self.model.forward(&batch.picking(&masks)?, Mode::Eval))?;
         let rows = logits.chunks(self.config.vocab_size);
         let guesses =
             masks.iter().zip(rows).map(|(&place, row)| self.guesses(&ids, place as usize, row, top_k, &masks));

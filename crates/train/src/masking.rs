@@ -101,8 +101,8 @@ impl MaskedBatch {
         mode: Mode,
         device: &Device,
     ) -> Result<Tensor<1>, TrainError> {
-        let logits = model.forward(&batch(&self.sentences, config, device)?, &self.places, mode);
-        Ok(cross_entropy(logits, &self.labels))
+        let batch = batch(&self.sentences, config, device)?.picking(&self.places)?;
+        Ok(cross_entropy(model.forward(&batch, mode), &self.labels))
     }
 }
 

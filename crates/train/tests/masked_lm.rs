@@ -124,7 +124,7 @@ fn logits_loss_and_gradients_of_hidden_words() {
         });
         let ids = batch.rows.concat();
         let tokens = TokenBatch::new(&ids, &vec![1; ids.len()], &offsets, &config, &device).expect("a batch");
-        let ours = numbers(model.forward(&tokens, &batch.places, Mode::Eval));
+        let ours = numbers(model.forward(&tokens.picking(&batch.places).expect("places"), Mode::Eval));
         let theirs = logits.concat();
         assert_eq!(ours.len(), theirs.len());
         for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
