@@ -7,8 +7,8 @@ use burn::tensor::{Device, Tensor};
 
 use crate::config::DistilBertConfig;
 use crate::dropout::{Mode, dropout};
-use crate::input::TokenBatch;
-use crate::rows::linear;
+use crate::input::{Ragged, TokenBatch};
+use crate::rows::{linear, select};
 
 /// Which tokens a layer computes its output for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,14 +17,17 @@ pub enum Rows {
     All,
     /// The first token of each sentence alone, `[sentences, dim]`: what a classifier reads of the last layer.
     First,
+    /// The tokens that were picked by [`TokenBatch::picking`], `[picked, dim]`; every token where none were.
+    Picked,
 }
 
 impl Rows {
     /// Takes these rows out of `[tokens, dim]`.
     pub(crate) fn of(self, hidden: Tensor<2>, batch: &TokenBatch) -> Tensor<2> {
-        match self {
-            Rows::All => hidden,
-            Rows::First => hidden.select(0, batch.first.clone()),
+        match (self, &batch.picked) {
+            (Rows::All, _) | (Rows::Picked, None) => hidden,
+            (Rows::First, _) => hidden.select(0, batch.first.clone()),
+            (Rows::Picked, Some(picked)) => select(hidden, &picked.places),
         }
     }
 }
@@ -59,7 +62,7 @@ impl SelfAttention {
 
     /// # Shapes
     /// - hidden: `[tokens, dim]`
-    /// - output: `[tokens, dim]`, or `[sentences, dim]` for [`Rows::First`]
+    /// - output: `[tokens, dim]`, or as many rows as [`Rows`] says
     pub fn forward(&self, hidden: Tensor<2>, batch: &TokenBatch, rows: Rows, mode: Mode) -> Tensor<2> {
         let query = linear(&self.q_lin, rows.of(hidden.clone(), batch));
         let (key, value) = (linear(&self.k_lin, hidden.clone()), linear(&self.v_lin, hidden));
@@ -96,11 +99,14 @@ impl SelfAttention {
         mode: Mode,
     ) -> Tensor<2> {
         let [_, dim] = query.dims();
-        let query = match rows {
-            Rows::All => self.rectangle(query, batch),
-            Rows::First => self.split(query, batch.sentences(), 1),
+        let (sentences, longest) = (batch.sentences(), batch.longest());
+        let (ragged, length) = match (rows, &batch.picked) {
+            (Rows::All, _) | (Rows::Picked, None) => (batch.ragged.as_ref(), longest),
+            (Rows::First, _) => (None, 1),
+            (Rows::Picked, Some(picked)) => (Some(&picked.ragged), picked.most),
         };
-        let (key, value) = (self.rectangle(key, batch), self.rectangle(value, batch));
+        let query = self.rectangle(query, ragged, [sentences, length]);
+        let [key, value] = [key, value].map(|rows| self.rectangle(rows, batch.ragged.as_ref(), [sentences, longest]));
         let scale = ((dim / self.heads) as f64).sqrt().recip();
         let scores = query.mul_scalar(scale).matmul(key.swap_dims(2, 3));
         let scores = match &batch.masked {
@@ -111,35 +117,20 @@ impl SelfAttention {
             None => scores,
         };
         let weights = dropout(softmax(scores, 3), self.dropout, mode);
-        let context = weights.matmul(value).swap_dims(1, 2);
-        match rows {
-            Rows::All => self.rows(context, batch),
-            Rows::First => context.reshape([batch.sentences(), dim]),
-        }
-    }
-
-    /// `[tokens, dim]` to `[sentences, heads, longest, dim / heads]`.
-    fn rectangle(&self, rows: Tensor<2>, batch: &TokenBatch) -> Tensor<4> {
-        let cells = match &batch.ragged {
-            Some(ragged) => rows.select(0, ragged.cells.clone()),
-            None => rows,
-        };
-        self.split(cells, batch.sentences(), batch.longest())
-    }
-
-    /// `[sentences * length, dim]` to `[sentences, heads, length, dim / heads]`.
-    fn split(&self, cells: Tensor<2>, sentences: usize, length: usize) -> Tensor<4> {
-        let [_, dim] = cells.dims();
-        cells.reshape([sentences, length, self.heads, dim / self.heads]).swap_dims(1, 2)
-    }
-
-    /// `[sentences, longest, heads, dim / heads]` to `[tokens, dim]`.
-    fn rows(&self, context: Tensor<4>, batch: &TokenBatch) -> Tensor<2> {
-        let [sentences, longest, heads, width] = context.dims();
-        let cells = context.reshape([sentences * longest, heads * width]);
-        match &batch.ragged {
+        let cells = weights.matmul(value).swap_dims(1, 2).reshape([sentences * length, dim]);
+        match ragged {
             Some(ragged) => cells.select(0, ragged.rows.clone()),
             None => cells,
         }
+    }
+
+    /// Rows of sentences to `[sentences, heads, length, dim / heads]`.
+    fn rectangle(&self, rows: Tensor<2>, ragged: Option<&Ragged>, [sentences, length]: [usize; 2]) -> Tensor<4> {
+        let [_, dim] = rows.dims();
+        let cells = match ragged {
+            Some(ragged) => rows.select(0, ragged.cells.clone()),
+            None => rows,
+        };
+        cells.reshape([sentences, length, self.heads, dim / self.heads]).swap_dims(1, 2)
     }
 }

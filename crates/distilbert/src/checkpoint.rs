@@ -19,6 +19,7 @@ const INDEX: &str = "model.safetensors.index.json";
 /// An opened checkpoint: the names and shapes of its tensors, whose values are read on demand.
 pub struct Checkpoint {
     files: Vec<(PathBuf, mapping::Bytes)>,
+    notes: BTreeMap<String, String>,
     tensors: BTreeMap<String, Entry>,
 }
 
@@ -83,7 +84,7 @@ impl Checkpoint {
 
     /// A checkpoint without tensors: a model loaded from it is fresh from its seed.
     pub fn empty() -> Self {
-        Self { files: Vec::new(), tensors: BTreeMap::new() }
+        Self { files: Vec::new(), notes: BTreeMap::new(), tensors: BTreeMap::new() }
     }
 
     fn from_files(paths: Vec<PathBuf>) -> Result<Self, DistilBertError> {
@@ -122,6 +123,7 @@ impl Checkpoint {
                 return Err(refuse(format!("tensors `{name}` and `{}` are the same parameter", twin.name)));
             }
         }
+        self.notes.extend(metadata.metadata().clone().unwrap_or_default());
         self.files.push((path, bytes));
         Ok(())
     }
@@ -156,6 +158,19 @@ impl Checkpoint {
         self.tensors.get(name).map(|entry| entry.shape.as_slice())
     }
 
+    /// What a file says of itself under a key of its header.
+    pub fn note(&self, key: &str) -> Option<&str> {
+        self.notes.get(key).map(String::as_str)
+    }
+
+    /// The values of a tensor as they are stored, in f32; `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// When the tensor is stored in a type that holds no weights, or holds a value that is not finite.
+    pub fn values(&self, name: &str) -> Result<Option<Vec<f32>>, DistilBertError> {
+        self.decoded(name, false)
+    }
+
     /// The path of the file that holds a tensor, or of the first file.
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
         let file = self.tensors.get(name).map_or(0, |entry| entry.file);
@@ -175,14 +190,14 @@ impl Checkpoint {
     pub(crate) fn read(&self, name: &str, transpose: bool) -> Result<Option<Bytes>, DistilBertError> {
         let Some(entry) = self.tensors.get(name) else { return Ok(None) };
         let (_, file) = &self.files[entry.file];
-        let types = if name == bert::POSITIONS { self.values(bert::TOKEN_TYPES, false)? } else { None };
+        let types = if name == bert::POSITIONS { self.decoded(bert::TOKEN_TYPES, false)? } else { None };
         let as_is = cfg!(target_endian = "little") && entry.dtype == Dtype::F32 && !transpose && types.is_none();
         if let Some(shared) = Some(entry.start..entry.end).filter(|_| as_is).and_then(|range| file.share(range)) {
             let (elements, _) = file[entry.start..entry.end].as_chunks::<4>();
             self.check_finite(entry, elements.iter().map(|&element| f32::from_le_bytes(element)))?;
             return Ok(Some(shared));
         }
-        let Some(mut values) = self.values(name, transpose)? else { return Ok(None) };
+        let Some(mut values) = self.decoded(name, transpose)? else { return Ok(None) };
         if let Some(types) = types {
             let width = entry.shape.last().copied().unwrap_or(1).max(1);
             values.chunks_mut(width).for_each(|row| row.iter_mut().zip(&types).for_each(|(value, add)| *value += add));
@@ -191,7 +206,7 @@ impl Checkpoint {
     }
 
     /// A copy of a tensor's values.
-    fn values(&self, name: &str, transpose: bool) -> Result<Option<Vec<f32>>, DistilBertError> {
+    fn decoded(&self, name: &str, transpose: bool) -> Result<Option<Vec<f32>>, DistilBertError> {
         let Some(entry) = self.tensors.get(name) else { return Ok(None) };
         let (path, bytes) = &self.files[entry.file];
         let bytes = &bytes[entry.start..entry.end];

@@ -201,6 +201,15 @@ impl DistilBertConfig {
 
     /// The text of a `config.json` that `AutoModelForSequenceClassification` opens.
     pub fn to_json(&self) -> String {
+        self.json_for("DistilBertForSequenceClassification")
+    }
+
+    /// The text of a `config.json` that `AutoModelForMaskedLM` opens.
+    pub fn to_masked_lm_json(&self) -> String {
+        self.json_for("DistilBertForMaskedLM")
+    }
+
+    fn json_for(&self, architecture: &str) -> String {
         let label2id: Map<String, Value> =
             self.labels().into_iter().enumerate().map(|(index, label)| (label, Value::from(index))).collect();
         let mut fields = match serde_json::to_value(self) {
@@ -208,7 +217,7 @@ impl DistilBertConfig {
             _ => Map::new(),
         };
         fields.insert("label2id".into(), Value::Object(label2id));
-        fields.insert("architectures".into(), Value::from(vec!["DistilBertForSequenceClassification"]));
+        fields.insert("architectures".into(), Value::from(vec![architecture]));
         fields.insert("model_type".into(), Value::from("distilbert"));
         fields.insert("tie_weights_".into(), Value::from(true));
         format!("{:#}\n", Value::Object(fields))

@@ -104,6 +104,14 @@ pub enum DistilBertError {
         /// The missing tensors.
         tensors: Vec<String>,
     },
+    /// A masked-language model whose projector is not its word table.
+    #[error(
+        "{path}: `vocab_projector.weight` differs from the word embeddings; only a model that ties them can be read"
+    )]
+    Untied {
+        /// The weights file.
+        path: PathBuf,
+    },
     /// A batch of token ids does not fit the model.
     #[error("sentence {sentence} of the batch: {reason}")]
     Input {

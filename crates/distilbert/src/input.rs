@@ -22,6 +22,8 @@ pub struct TokenBatch {
     pub(crate) first: Tensor<1, Int>,
     /// Where attention finds its rectangle; `None` when all sentences are equally long.
     pub(crate) ragged: Option<Ragged>,
+    /// The tokens that a model is asked about, where they are not all.
+    pub(crate) picked: Option<Picked>,
     /// True where attention must not look, `[sentences, 1, 1, longest]`; `None` when it may look everywhere.
     pub(crate) masked: Option<Tensor<4, Bool>>,
     /// Where each sentence lies.
@@ -29,6 +31,7 @@ pub struct TokenBatch {
     pub(crate) spans: Arc<Spans>,
     /// The batch again, in two parts of about as many tokens; on the CPU alone.
     halves: Option<Box<(TokenBatch, TokenBatch)>>,
+    offsets: Vec<usize>,
     sentences: usize,
     longest: usize,
     tokens: usize,
@@ -50,6 +53,35 @@ pub(crate) struct Spans {
     pub(crate) offsets: Vec<usize>,
     /// 0 where attention must not look; `None` when it may look everywhere.
     pub(crate) mask: Option<Vec<u8>>,
+    /// Picked tokens of sentence `i` from `picked[i]` to `picked[i + 1]`; empty where none are picked.
+    pub(crate) picked: Vec<usize>,
+}
+
+/// Tokens picked out of a batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Picked {
+    /// Their rows, ascending.
+    pub(crate) places: Indices,
+    /// The way to a rectangle of `[sentences, most]` and back.
+    pub(crate) ragged: Ragged,
+    /// How many are picked of the sentence with most of them.
+    pub(crate) most: usize,
+}
+
+impl Indices {
+    fn new(host: Arc<[u32]>, device: &Device) -> Self {
+        Self {
+            tensor: ints(host.iter().map(|&index| index as i32), device),
+            #[cfg(feature = "flex")]
+            host,
+        }
+    }
+}
+
+fn ints(values: impl Iterator<Item = i32>, device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i32> = values.collect();
+    let length = values.len();
+    Tensor::from_data(TensorData::new(values, [length]), device)
 }
 
 /// The way from rows to the rectangle and back.
@@ -59,6 +91,27 @@ pub(crate) struct Ragged {
     pub(crate) cells: Tensor<1, Int>,
     /// Cell of each row, `[tokens]`.
     pub(crate) rows: Tensor<1, Int>,
+}
+
+impl Ragged {
+    /// For rows that belong to sentence `i` from `offsets[i]` to `offsets[i + 1]`.
+    fn new(offsets: &[usize], device: &Device) -> Self {
+        let longest = longest(offsets);
+        let last = offsets.last().copied().unwrap_or(0).saturating_sub(1);
+        let (mut cells, mut rows) = (Vec::new(), Vec::new());
+        for (sentence, pair) in offsets.windows(2).enumerate() {
+            let (start, length) = (pair[0], pair[1] - pair[0]);
+            let inside = |position| if position < length { start + position } else { start.min(last) };
+            cells.extend((0..longest).map(|position| inside(position) as i32));
+            rows.extend((0..length).map(|position| (sentence * longest + position) as i32));
+        }
+        Self { cells: ints(cells.into_iter(), device), rows: ints(rows.into_iter(), device) }
+    }
+}
+
+/// The most rows of a sentence.
+fn longest(offsets: &[usize]) -> usize {
+    offsets.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
 }
 
 impl TokenBatch {
@@ -87,46 +140,73 @@ impl TokenBatch {
         Ok(batch)
     }
 
+    /// The same batch, of which a model is asked about some tokens alone ([`Rows::Picked`](crate::Rows::Picked)): their
+    /// places among all, ascending.
+    ///
+    /// # Errors
+    /// When there is none, they do not ascend, or one is not below [`tokens`](Self::tokens).
+    pub fn picking(mut self, places: &[u32]) -> Result<Self, DistilBertError> {
+        let ascending = places.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ascending || places.last().is_none_or(|&last| last as usize >= self.tokens) {
+            let reason = format!("the places {places:?} do not ascend below its {} tokens", self.tokens);
+            return Err(DistilBertError::Input { sentence: 0, reason });
+        }
+        self.pick(places);
+        Ok(self)
+    }
+
+    fn pick(&mut self, places: &[u32]) {
+        let device = self.first.device();
+        let before = |end: usize| places.partition_point(|&place| (place as usize) < end);
+        let ends: Vec<usize> = self.offsets.iter().map(|&end| before(end)).collect();
+        let (ragged, most) = (Ragged::new(&ends, &device), longest(&ends));
+        self.picked = Some(Picked { places: Indices::new(places.into(), &device), ragged, most });
+        #[cfg(feature = "flex")]
+        {
+            let mask = self.spans.mask.clone();
+            self.spans = Arc::new(Spans { offsets: self.offsets.clone(), mask, picked: ends });
+        }
+        self.halves = self.halves.take().and_then(|mut halves| {
+            let (first, second) = &mut *halves;
+            let (left, right) = places.split_at(before(first.tokens));
+            if left.is_empty() || right.is_empty() {
+                return None;
+            }
+            let right: Vec<u32> = right.iter().map(|place| place - first.tokens as u32).collect();
+            first.pick(left);
+            second.pick(&right);
+            Some(halves)
+        });
+    }
+
     fn lay_out(input_ids: &[u32], attention_mask: &[u8], offsets: &[usize], device: &Device) -> Self {
         let sentences = offsets.len() - 1;
         let tokens = input_ids.len();
         let lengths = || offsets.windows(2).map(|pair| pair[1] - pair[0]);
-        let longest = lengths().max().unwrap_or(0);
-
-        let mut cells = Vec::with_capacity(sentences * longest);
-        let mut rows = Vec::with_capacity(tokens);
+        let longest = longest(offsets);
         let mut masked = Vec::with_capacity(sentences * longest);
         for (sentence, length) in lengths().enumerate() {
             let start = offsets[sentence];
             for position in 0..longest {
-                let inside = position < length;
-                cells.push(if inside { start + position } else { start } as i32);
-                masked.push(!inside || attention_mask[start + position] == 0);
+                masked.push(position >= length || attention_mask[start + position] == 0);
             }
-            rows.extend((0..length).map(|position| (sentence * longest + position) as i32));
         }
-        let ints = |values: Vec<i32>| {
-            let length = values.len();
-            Tensor::<1, Int>::from_data(TensorData::new(values, [length]), device)
-        };
-        let indices = |host: Arc<[u32]>| Indices {
-            tensor: ints(host.iter().map(|&index| index as i32).collect()),
-            #[cfg(feature = "flex")]
-            host,
-        };
         let any_masked = masked.contains(&true);
         Self {
-            input_ids: indices(input_ids.into()),
-            positions: indices(lengths().flat_map(|length| 0..length as u32).collect()),
-            first: ints(offsets[..sentences].iter().map(|&start| start as i32).collect()),
-            ragged: (tokens != sentences * longest).then(|| Ragged { cells: ints(cells), rows: ints(rows) }),
+            input_ids: Indices::new(input_ids.into(), device),
+            positions: Indices::new(lengths().flat_map(|length| 0..length as u32).collect(), device),
+            first: ints(offsets[..sentences].iter().map(|&start| start as i32), device),
+            ragged: (tokens != sentences * longest).then(|| Ragged::new(offsets, device)),
+            picked: None,
             masked: any_masked.then(|| Tensor::from_data(TensorData::new(masked, [sentences, 1, 1, longest]), device)),
             #[cfg(feature = "flex")]
             spans: Arc::new(Spans {
                 offsets: offsets.into(),
                 mask: attention_mask.contains(&0).then(|| attention_mask.into()),
+                picked: Vec::new(),
             }),
             halves: None,
+            offsets: offsets.into(),
             sentences,
             longest,
             tokens,

@@ -38,7 +38,7 @@ impl TransformerBlock {
 
     /// # Shapes
     /// - hidden: `[tokens, dim]`
-    /// - output: `[tokens, dim]`, or `[sentences, dim]` for [`Rows::First`]
+    /// - output: `[tokens, dim]`, or as many rows as [`Rows`] says
     pub fn forward(&self, hidden: Tensor<2>, batch: &TokenBatch, rows: Rows, mode: Mode) -> Tensor<2> {
         let attended = self.attention.forward(hidden.clone(), batch, rows, mode.at(0));
         let hidden = add_norm(&self.sa_layer_norm, attended, rows.of(hidden, batch));

@@ -15,6 +15,7 @@ use crate::checkpoint::Checkpoint;
 use crate::classifier::DistilBertForSequenceClassification;
 use crate::config::DistilBertConfig;
 use crate::error::DistilBertError;
+use crate::masked_lm::DistilBertForMaskedLM;
 use crate::names::{self, Path};
 
 /// What a load found beside the tensors that matched.
@@ -53,9 +54,43 @@ impl DistilBertConfig {
         seed: u64,
         device: &Device,
     ) -> Result<(DistilBertForSequenceClassification, LoadReport), DistilBertError> {
-        let model = DistilBertForSequenceClassification::new(self, device);
+        self.fill(DistilBertForSequenceClassification::new(self, device), &[], checkpoint, seed, device)
+    }
+
+    /// Builds the masked-language model of this configuration, as [`load`](Self::load) builds the classifier.
+    ///
+    /// The projector's weight is the word table. A checkpoint may hold it twice; where the two differ, the model is
+    /// another one.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); and when the checkpoint's projector has a weight of its own.
+    pub fn load_masked_lm(
+        &self,
+        checkpoint: &Checkpoint,
+        seed: u64,
+        device: &Device,
+    ) -> Result<(DistilBertForMaskedLM, LoadReport), DistilBertError> {
+        if checkpoint.shape(PROJECTOR).is_some() {
+            let same = checkpoint.shape(PROJECTOR) == checkpoint.shape(WORDS)
+                && checkpoint.read(PROJECTOR, false)? == checkpoint.read(WORDS, false)?;
+            if !same {
+                return Err(DistilBertError::Untied { path: checkpoint.path_of(PROJECTOR) });
+            }
+        }
+        self.fill(DistilBertForMaskedLM::new(self, device), &[PROJECTOR], checkpoint, seed, device)
+    }
+
+    /// Gives a new model its values. `tied` names tensors of a checkpoint that the model holds under another name.
+    fn fill<M: Module>(
+        &self,
+        model: M,
+        tied: &[&str],
+        checkpoint: &Checkpoint,
+        seed: u64,
+        device: &Device,
+    ) -> Result<(M, LoadReport), DistilBertError> {
         let slots = Slots::of(&model);
-        let report = compare(&slots, checkpoint)?;
+        let report = compare(&slots, tied, checkpoint)?;
         let drawn = |slot: &&Slot| {
             report.missing.contains(&slot.name)
                 || report.mismatched.iter().any(|tensor| names::canonical(&tensor.name) == slot.name)
@@ -71,6 +106,10 @@ impl DistilBertConfig {
         Ok((model.map(&mut Fill { path: Path::default(), values, device }), report))
     }
 }
+
+/// The projector's weight, and the table that it is.
+const PROJECTOR: &str = "vocab_projector.weight";
+const WORDS: &str = "distilbert.embeddings.word_embeddings.weight";
 
 /// A parameter that waits for its values.
 struct Slot {
@@ -108,7 +147,7 @@ impl Slots {
     }
 }
 
-fn compare(slots: &Slots, checkpoint: &Checkpoint) -> Result<LoadReport, DistilBertError> {
+fn compare(slots: &Slots, tied: &[&str], checkpoint: &Checkpoint) -> Result<LoadReport, DistilBertError> {
     let mut report = LoadReport::default();
     for slot in &slots.0 {
         match checkpoint.shape(&slot.name) {
@@ -129,7 +168,8 @@ fn compare(slots: &Slots, checkpoint: &Checkpoint) -> Result<LoadReport, DistilB
             }
         }
     }
-    let known = |name: &str| name == bert::TOKEN_TYPES || slots.0.iter().any(|slot| slot.name == name);
+    let known =
+        |name: &str| name == bert::TOKEN_TYPES || tied.contains(&name) || slots.0.iter().any(|slot| slot.name == name);
     report.unexpected = checkpoint
         .names()
         .filter(|name| !known(name))

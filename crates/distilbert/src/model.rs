@@ -34,16 +34,16 @@ impl DistilBertModel {
         Self { embeddings: Embeddings::new(config, device), transformer: Transformer { layer } }
     }
 
-    /// The last hidden state, of every token or of each sentence's first.
+    /// The last hidden state, of every token, of each sentence's first, or of those that were picked.
     ///
-    /// With [`Rows::First`] the last layer computes keys and values for every token and all else for one row a
-    /// sentence: the same numbers, for a fraction of that layer's work.
+    /// The last layer computes keys and values for every token, and all else for these rows alone: the same numbers, for
+    /// a fraction of that layer's work.
     ///
     /// Layers whose weights are untracked run without a graph; the first tracked one begins it. On the CPU the frozen
     /// layers before it take the two halves of a batch side by side.
     ///
     /// # Shapes
-    /// - output: `[tokens, dim]`, or `[sentences, dim]` for [`Rows::First`]
+    /// - output: `[tokens, dim]`, or as many rows as [`Rows`] says
     pub fn forward(&self, batch: &TokenBatch, rows: Rows, mode: Mode) -> Tensor<2> {
         let layers = self.transformer.layer.len();
         let frozen = self.frozen_layers();

@@ -10,6 +10,7 @@ use safetensors::{Dtype, View};
 
 use crate::classifier::DistilBertForSequenceClassification;
 use crate::error::DistilBertError;
+use crate::masked_lm::DistilBertForMaskedLM;
 use crate::model::DistilBertModel;
 use crate::names::Path;
 
@@ -82,6 +83,16 @@ impl DistilBertForSequenceClassification {
     }
 }
 
+impl DistilBertForMaskedLM {
+    /// Writes all tensors, as [`DistilBertForSequenceClassification::save_safetensors`]; the word table once.
+    ///
+    /// # Errors
+    /// When the file cannot be written; an earlier one is then left as it was.
+    pub fn save_safetensors(&self, path: &FilePath, precision: Precision) -> Result<(), DistilBertError> {
+        save(self, path, precision)
+    }
+}
+
 impl DistilBertModel {
     /// Writes the encoder alone, as [`DistilBertForSequenceClassification::save_safetensors`] writes it with a head;
     /// the names then lack the prefix `distilbert.`, as in transformers.
@@ -93,11 +104,44 @@ impl DistilBertModel {
     }
 }
 
-fn save(module: &impl Module, path: &FilePath, precision: Precision) -> Result<(), DistilBertError> {
+/// Writes all tensors of a model in f32, and beside them `others`, flat, and `notes`, which
+/// [`Checkpoint::values`](crate::Checkpoint::values) and [`Checkpoint::note`](crate::Checkpoint::note) give back: what it
+/// takes to go on with a training.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn save_with(
+    model: &impl Module,
+    others: Vec<(String, Vec<f32>)>,
+    notes: HashMap<String, String>,
+    path: &FilePath,
+) -> Result<(), DistilBertError> {
+    let stored = |values: Vec<f32>| Stored {
+        dtype: Dtype::F32,
+        shape: vec![values.len()],
+        bytes: values.into_iter().flat_map(f32::to_le_bytes).collect(),
+    };
+    let others = others.into_iter().map(|(name, values)| (name, stored(values)));
+    write(tensors(model, Precision::F32).into_iter().chain(others), notes, path)
+}
+
+fn save(model: &impl Module, path: &FilePath, precision: Precision) -> Result<(), DistilBertError> {
+    write(tensors(model, precision), HashMap::new(), path)
+}
+
+fn tensors(model: &impl Module, precision: Precision) -> Vec<(String, Stored)> {
     let mut collect = Collect { path: Path::default(), precision, tensors: Vec::new() };
-    module.visit(&mut collect);
-    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    safetensors::serialize_to_file(collect.tensors, Some(metadata), path).map_err(|error| match error {
+    model.visit(&mut collect);
+    collect.tensors
+}
+
+fn write(
+    tensors: impl IntoIterator<Item = (String, Stored)>,
+    mut notes: HashMap<String, String>,
+    path: &FilePath,
+) -> Result<(), DistilBertError> {
+    notes.insert("format".into(), "pt".into());
+    safetensors::serialize_to_file(tensors, Some(notes), path).map_err(|error| match error {
         safetensors::SafeTensorError::IoError(source) => DistilBertError::Io { path: path.into(), source },
         other => DistilBertError::Safetensors { path: path.into(), reason: other.to_string() },
     })

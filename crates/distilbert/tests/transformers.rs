@@ -146,6 +146,32 @@ fn company_and_padding_change_nothing() {
 }
 
 #[test]
+fn picked_rows_are_those_of_all() {
+    each_case(|name, case| {
+        let ids: Vec<&[u32]> = case.golden.rows.iter().map(|row| row.ids.as_slice()).collect();
+        for length in [None, Some(40)] {
+            let batch = case.batch(&ids, length);
+            let all = values(case.model.distilbert.forward(&batch, Rows::All, Mode::Eval));
+            // One, some of the middle and none of the others, some everywhere, and some of the last sentence alone.
+            let count = batch.tokens() as u32;
+            for places in
+                [vec![7], (20..60).step_by(3).collect(), (0..count).step_by(5).collect(), vec![count - 40, count - 1]]
+            {
+                let picked = batch.clone().picking(&places).unwrap();
+                let picked = values(case.model.distilbert.forward(&picked, Rows::Picked, Mode::Eval));
+                assert_eq!(picked.len(), places.len());
+                for (place, found) in places.iter().zip(&picked) {
+                    close(&format!("{name}, place {place}"), found, &all[*place as usize]);
+                }
+            }
+        }
+        for wrong in [&[][..], &[3, 3], &[2, 1], &[9, 100_000]] {
+            assert!(case.batch(&ids, None).picking(wrong).is_err(), "{wrong:?}");
+        }
+    });
+}
+
+#[test]
 fn reports_name_what_transformers_names() {
     let load = |name: &str| {
         let folder = folder(name);

@@ -75,7 +75,8 @@ impl Output {
                 let name = format!("models/{}", record.approach);
                 files.write(&format!("{name}/config.json"), outcome.config.to_json().as_bytes())?;
                 files.write(&format!("{name}/tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
-                files.write(&format!("{name}/tokenizer_config.json"), TOKENIZER_CONFIG.as_bytes())?;
+                let settings = Tokenizer::config_json(outcome.config.max_position_embeddings);
+                files.write(&format!("{name}/tokenizer_config.json"), settings.as_bytes())?;
                 let weights = files.path(&format!("{name}/model.safetensors"))?;
                 model.save_safetensors(&weights, Precision::F32)?;
             }
@@ -110,9 +111,6 @@ impl Output {
         Ok(path)
     }
 }
-
-/// What `AutoTokenizer` needs beside `tokenizer.json`.
-const TOKENIZER_CONFIG: &str = "{\n  \"model_max_length\": 512,\n  \"tokenizer_class\": \"DistilBertTokenizer\"\n}\n";
 
 /// Files below a folder, each on disk before the next.
 struct Files<'a> {

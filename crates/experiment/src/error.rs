@@ -46,6 +46,24 @@ pub enum ExperimentError {
         /// The first tensor that does not match.
         tensor: String,
     },
+    /// A checkpoint that cannot guess words.
+    #[error(
+        "{model}: no masked-language head (`{tensor}` is missing or of another shape); train one with `rekindle pretrain`"
+    )]
+    NoMaskedLm {
+        /// The model.
+        model: String,
+        /// The first tensor that does not match.
+        tensor: String,
+    },
+    /// A text whose words cannot be guessed.
+    #[error("`{text}`: {reason}")]
+    Text {
+        /// The text.
+        text: String,
+        /// Why not.
+        reason: String,
+    },
     /// Reading or writing failed.
     #[error("{path}: {source}")]
     Io {

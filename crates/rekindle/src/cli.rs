@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use rekindle_data::TestSize;
 use rekindle_experiment::Approach;
 use rekindle_train::Shuffle;
@@ -26,6 +26,12 @@ pub enum Command {
     Experiment(ExperimentArgs),
     /// Classify texts with a trained model: a JSON line for each.
     Predict(PredictArgs),
+    /// Learn a lower-case WordPiece vocabulary from plain text.
+    Vocab(VocabArgs),
+    /// Train a masked-language model on plain text: a new one, or on from a checkpoint.
+    Pretrain(PretrainArgs),
+    /// Guess the word behind each [MASK]: a JSON line for each text.
+    FillMask(FillMaskArgs),
     /// List the backends that were compiled in, and the devices they find.
     Devices,
 }
@@ -52,6 +58,122 @@ pub struct PredictArgs {
     /// Texts computed together.
     #[arg(long, default_value_t = 8, value_name = "TEXTS")]
     pub batch_size: usize,
+    /// The engine that computes.
+    #[arg(long, default_value_t = Backend::default(), value_name = "NAME")]
+    pub backend: Backend,
+}
+
+/// The options of `rekindle vocab`.
+#[derive(Args, Debug)]
+pub struct VocabArgs {
+    /// Text files to learn from.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub corpus: Vec<PathBuf>,
+    /// Entries at most; special tokens and single characters are among them.
+    #[arg(long, default_value_t = 8000, value_name = "ENTRIES")]
+    pub size: usize,
+    /// Folder for tokenizer.json, tokenizer_config.json and vocab.txt.
+    #[arg(long, short, value_name = "FOLDER")]
+    pub output: PathBuf,
+}
+
+/// The options of `rekindle pretrain`.
+#[derive(Args, Debug)]
+#[command(after_long_help = PRETRAIN_EXAMPLES, group = ArgGroup::new("start").required(true).args(["model", "vocab"]))]
+pub struct PretrainArgs {
+    /// Text files to learn from. Lines that follow each other share a sequence; a blank line ends it.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
+    pub corpus: Vec<PathBuf>,
+    /// Tokens a sequence at most, `[CLS]` and `[SEP]` among them; a new model has as many positions.
+    #[arg(long, default_value_t = 128, value_name = "TOKENS", help_heading = "Data")]
+    pub max_length: usize,
+    /// Percent of the sequences that are held out, to tell the loss on.
+    #[arg(long, default_value_t = 5, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..100), help_heading = "Data")]
+    pub validation_split_percentage: u8,
+
+    /// Go on from this checkpoint: a folder, or a hub id.
+    #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
+    pub model: Option<ModelChoice>,
+    /// Ask no network: what is not in the cache is not to be had.
+    #[arg(long, help_heading = "Model")]
+    pub offline: bool,
+    /// Begin with a new model for the tokenizer in this folder.
+    #[arg(long, value_name = "FOLDER", help_heading = "Model")]
+    pub vocab: Option<PathBuf>,
+    /// Transformer layers of a new model.
+    #[arg(long, default_value_t = 4, conflicts_with = "model", help_heading = "Model")]
+    pub layers: usize,
+    /// Width of its hidden states.
+    #[arg(long, default_value_t = 256, conflicts_with = "model", help_heading = "Model")]
+    pub dim: usize,
+    /// Its attention heads; they divide the width.
+    #[arg(long, default_value_t = 4, conflicts_with = "model", help_heading = "Model")]
+    pub heads: usize,
+    /// Width of its feed-forward blocks [default: four times --dim].
+    #[arg(long, conflicts_with = "model", value_name = "WIDTH", help_heading = "Model")]
+    pub hidden_dim: Option<usize>,
+
+    /// Passes over the text.
+    #[arg(long, default_value_t = 3, help_heading = "Training")]
+    pub epochs: usize,
+    /// Steps in all, whatever the epochs.
+    #[arg(long, conflicts_with = "epochs", help_heading = "Training")]
+    pub steps: Option<usize>,
+    /// Sequences a step.
+    #[arg(long, default_value_t = 32, value_name = "SEQUENCES", help_heading = "Training")]
+    pub batch_size: usize,
+    /// The highest rate; it falls linearly to 0.
+    #[arg(long, default_value_t = 5e-4, value_name = "RATE", help_heading = "Training")]
+    pub learning_rate: f64,
+    /// Steps over which the rate rises from 0.
+    #[arg(long, default_value_t = 0, value_name = "STEPS", help_heading = "Training")]
+    pub warmup_steps: usize,
+    /// Decoupled decay of all but biases and LayerNorms.
+    #[arg(long, default_value_t = 0.01, value_name = "DECAY", help_heading = "Training")]
+    pub weight_decay: f64,
+    /// Share of the words that are to be guessed.
+    #[arg(long, default_value_t = 0.15, value_name = "SHARE", help_heading = "Training")]
+    pub mlm_probability: f64,
+    /// Seed of the new weights, of order, hidden words and dropout.
+    #[arg(long, default_value_t = 42, help_heading = "Training")]
+    pub seed: u32,
+    /// The engine that computes.
+    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Training")]
+    pub backend: Backend,
+
+    /// Folder for the model; while training, its folder `checkpoint` holds what --resume needs.
+    #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
+    pub output: PathBuf,
+    /// Write a checkpoint, and evaluate, after every so many steps [default: not before the end].
+    #[arg(long, value_name = "STEPS", help_heading = "Output")]
+    pub save_every: Option<std::num::NonZero<usize>>,
+    /// Go on from the checkpoint in the output folder; all other options as before.
+    #[arg(long, help_heading = "Output")]
+    pub resume: bool,
+    /// Print warnings and the end result alone.
+    #[arg(long, short, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+    /// Print every step.
+    #[arg(long, short, help_heading = "Output")]
+    pub verbose: bool,
+}
+
+/// The options of `rekindle fill-mask`.
+#[derive(Args, Debug)]
+#[command(after_long_help = FILL_MASK_EXAMPLES)]
+pub struct FillMaskArgs {
+    /// A masked-language model: a folder such as `rekindle pretrain` leaves, or a hub id.
+    #[arg(long, value_name = "FOLDER|HUB_ID")]
+    pub model: ModelChoice,
+    /// Ask no network: what is not in the cache is not to be had.
+    #[arg(long)]
+    pub offline: bool,
+    /// Texts with [MASK] in them.
+    #[arg(required = true)]
+    pub text: Vec<String>,
+    /// Guesses for each [MASK].
+    #[arg(long, default_value_t = 5, value_name = "GUESSES")]
+    pub top_k: usize,
     /// The engine that computes.
     #[arg(long, default_value_t = Backend::default(), value_name = "NAME")]
     pub backend: Backend,
@@ -164,6 +286,16 @@ const PREDICT_EXAMPLES: &str = "\
 Examples:
   rekindle predict --model out/models/fine_tune_last_layer 'a joy to use'
   rekindle predict --model ./model --input reviews.txt > labels.jsonl";
+
+const PRETRAIN_EXAMPLES: &str = "\
+Examples:
+  rekindle vocab --corpus reviews.txt --size 8000 --output vocab
+  rekindle pretrain --corpus reviews.txt --vocab vocab --output model --epochs 10 --warmup-steps 500 --save-every 1000
+  rekindle pretrain --corpus reviews.txt --model distilbert-base-uncased --output adapted --learning-rate 5e-5";
+
+const FILL_MASK_EXAMPLES: &str = "\
+Examples:
+  rekindle fill-mask --model model 'a [MASK] to use'";
 
 const EXAMPLES: &str = "\
 Examples:

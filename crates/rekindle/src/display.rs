@@ -22,6 +22,17 @@ pub enum Verbosity {
     Verbose,
 }
 
+impl Verbosity {
+    /// From the options `--quiet` and `--verbose`.
+    pub fn of(quiet: bool, verbose: bool) -> Self {
+        match (quiet, verbose) {
+            (true, _) => Self::Quiet,
+            (_, true) => Self::Verbose,
+            _ => Self::Normal,
+        }
+    }
+}
+
 /// Where no bar is drawn, at most one line of progress in this time.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -31,6 +42,8 @@ pub struct Display {
     bar: Option<ProgressBar>,
     live: bool,
     steps: usize,
+    /// Steps that an earlier run took.
+    before: Option<usize>,
     began: Instant,
     last_line: Instant,
 }
@@ -38,7 +51,7 @@ pub struct Display {
 impl Display {
     pub fn new(verbosity: Verbosity) -> Self {
         let live = std::io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
-        Self { verbosity, bar: None, live, steps: 0, began: Instant::now(), last_line: Instant::now() }
+        Self { verbosity, bar: None, live, steps: 0, before: None, began: Instant::now(), last_line: Instant::now() }
     }
 
     /// A line of the report.
@@ -62,7 +75,12 @@ impl Display {
 
     /// The end result, also when quiet.
     pub fn summary(&self, results: &Results) {
-        print(&summary_table(results));
+        self.result(&summary_table(results));
+    }
+
+    /// What came of it, also when quiet.
+    pub fn result(&self, text: &str) {
+        print(text);
     }
 
     /// A file of the hub on its way.
@@ -117,10 +135,12 @@ impl Display {
         }
     }
 
-    fn training(&mut self, event: &Event) {
+    /// Something happened while training.
+    pub fn training(&mut self, event: &Event) {
         match event {
             Event::Begin { steps, .. } => {
                 self.steps = *steps;
+                self.before = None;
                 self.began = Instant::now();
                 self.last_line = self.began;
                 if self.live {
@@ -145,6 +165,9 @@ impl Display {
                 "  epoch {}  train loss {:.6}  eval loss {:.6}  accuracy {:.4}  F1 {:.4}",
                 epoch.epoch, epoch.train_loss, epoch.eval_loss, epoch.accuracy, epoch.f1
             )),
+            Event::HeldOut { step, loss } => {
+                self.line(&format!("  step {step}  held-out loss {loss:.4}  perplexity {:.2}", loss.exp()))
+            }
             _ => {}
         }
     }
@@ -156,15 +179,18 @@ impl Display {
             bar.set_position(step.step as u64);
             bar.set_message(numbers.clone());
         }
+        let before = *self.before.get_or_insert(step.step - 1);
         let due = !self.live && self.last_line.elapsed() >= LINE_EVERY;
         if self.verbosity == Verbosity::Verbose || due {
-            let left = self.began.elapsed().as_secs_f64() / step.step as f64 * (self.steps - step.step) as f64;
+            let left =
+                self.began.elapsed().as_secs_f64() / (step.step - before) as f64 * (self.steps - step.step) as f64;
             self.line(&format!("  step {}/{}  {numbers}  {left:.0} s left", step.step, self.steps));
             self.last_line = Instant::now();
         }
     }
 
-    fn clear(&mut self) {
+    /// Takes the bar away.
+    pub fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

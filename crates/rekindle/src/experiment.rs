@@ -15,12 +15,7 @@ use crate::model::{self, Found};
 /// # Errors
 /// Anything that stops it, as a sentence for the user; nothing of an earlier output is then changed.
 pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
-    let verbosity = match (args.quiet, args.verbose) {
-        (true, _) => Verbosity::Quiet,
-        (_, true) => Verbosity::Verbose,
-        _ => Verbosity::Normal,
-    };
-    let mut display = Display::new(verbosity);
+    let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let device = args.backend.device()?;
     let output = Output::prepare(&args.output)?;
     let (train, test) = data(args)?;

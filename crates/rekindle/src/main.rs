@@ -10,9 +10,13 @@ mod cli;
 mod devices;
 mod display;
 mod experiment;
+mod files;
+mod fill_mask;
 mod model;
 mod predict;
+mod pretrain;
 mod text;
+mod vocab;
 
 #[global_allocator]
 static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocator;
@@ -24,6 +28,9 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         cli::Command::Experiment(args) => experiment::run(args, began),
         cli::Command::Predict(args) => predict::run(args),
+        cli::Command::Vocab(args) => vocab::run(args),
+        cli::Command::Pretrain(args) => pretrain::run(args, began),
+        cli::Command::FillMask(args) => fill_mask::run(args),
         cli::Command::Devices => devices::run(),
     };
     match result {

@@ -36,6 +36,19 @@ pub enum TokenizerError {
         /// The token.
         token: &'static str,
     },
+    /// Text to learn a vocabulary from that holds no word.
+    #[error("the corpus holds no word")]
+    NoWords,
+    /// A vocabulary too small for the characters of its text.
+    #[error(
+        "a vocabulary of {size} is too small: the special tokens and the characters of the corpus are {least} entries"
+    )]
+    Size {
+        /// The size asked for.
+        size: usize,
+        /// The entries that it cannot do without.
+        least: usize,
+    },
     /// A length in which no word fits between the special tokens.
     #[error("max length {max_length} leaves no room beside the {special} special tokens")]
     MaxLength {

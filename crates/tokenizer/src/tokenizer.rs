@@ -113,6 +113,58 @@ impl Tokenizer {
             .collect()
     }
 
+    /// The word pieces of many texts, in their order, on all cores: nothing cut off, no special tokens added.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses a text.
+    pub fn pieces_all<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Vec<u32>>, TokenizerError> {
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+        let encodings = self.inner.encode_batch_fast(texts, false).map_err(refused)?;
+        Ok(encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect())
+    }
+
+    /// The id of an entry, such as `[MASK]`.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// The entry of an id.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// All entries, in the order of their ids.
+    pub fn vocabulary(&self) -> Vec<String> {
+        let mut entries: Vec<(String, u32)> = self.inner.get_vocab(true).into_iter().collect();
+        entries.sort_by_key(|(_, id)| *id);
+        entries.into_iter().map(|(token, _)| token).collect()
+    }
+
+    /// The ids that stand for no text: `[PAD]`, `[UNK]`, `[CLS]`, `[SEP]`, `[MASK]` and the like, sorted.
+    pub fn special_ids(&self) -> Vec<u32> {
+        let added = self.inner.get_added_tokens_decoder();
+        let added = added.into_iter().filter(|(_, token)| token.special).map(|(id, _)| id);
+        let named = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].into_iter().filter_map(|token| self.id(token));
+        let mut ids: Vec<u32> = added.chain(named).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Ids back to text; with `skip_special`, without special tokens.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses.
+    pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String, TokenizerError> {
+        self.inner.decode(ids, skip_special).map_err(refused)
+    }
+
+    /// The text of a `tokenizer_config.json` that `AutoTokenizer` wants beside `tokenizer.json`, for a model with so
+    /// many positions.
+    pub fn config_json(positions: usize) -> String {
+        format!("{{\n  \"model_max_length\": {positions},\n  \"tokenizer_class\": \"DistilBertTokenizer\"\n}}\n")
+    }
+
     /// The text of a `tokenizer.json` for this tokenizer.
     ///
     /// # Errors

@@ -55,11 +55,15 @@ impl EncodedDataset {
     /// `Trainer` seeds its sampler with the seed plus the epoch, so that an epoch can be taken up again without having
     /// drawn those before it.
     pub fn order(&self, seed: u64, epoch: usize, shuffle: Shuffle) -> Vec<usize> {
-        if shuffle == Shuffle::None {
-            return (0..self.len()).collect();
-        }
-        let seed = seed.wrapping_add(epoch as u64) as u32;
-        Mt19937::new(seed).torch_permutation(self.len())
+        order(self.len(), seed, epoch, shuffle)
+    }
+}
+
+/// So many rows in the order of an epoch.
+pub(crate) fn order(rows: usize, seed: u64, epoch: usize, shuffle: Shuffle) -> Vec<usize> {
+    match shuffle {
+        Shuffle::Reference => Mt19937::new(seed.wrapping_add(epoch as u64) as u32).torch_permutation(rows),
+        Shuffle::None => (0..rows).collect(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The errors of this crate.
 
+use std::path::PathBuf;
+
 use rekindle_distilbert::DistilBertError;
+use rekindle_tokenizer::TokenizerError;
 use thiserror::Error;
 
 /// What can stop a run.
@@ -51,6 +54,44 @@ pub enum TrainError {
         /// NaN or an infinity.
         value: f64,
     },
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A line of text cannot be read.
+    #[error("{path}, line {line}: {source}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// There is no text to learn from.
+    #[error("{files}: no text to learn from (no line with a known word, or all held out)")]
+    NoText {
+        /// The files.
+        files: String,
+    },
+    /// A tokenizer that cannot hide words.
+    #[error("the tokenizer has no [MASK]")]
+    NoMask,
+    /// A checkpoint that cannot be taken up.
+    #[error("{path}: {reason}")]
+    Resume {
+        /// The folder of the checkpoint.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The tokenizer refused.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// The model refused.
     #[error(transparent)]
     Model(#[from] DistilBertError),

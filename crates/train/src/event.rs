@@ -63,4 +63,11 @@ pub enum Event {
     },
     /// An epoch is over and evaluated.
     Epoch(EpochRecord),
+    /// A masked-language model was evaluated on held-out text.
+    HeldOut {
+        /// After so many steps.
+        step: usize,
+        /// Mean cross-entropy of the hidden words, in nats; its exponential is the perplexity.
+        loss: f64,
+    },
 }

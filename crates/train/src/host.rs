@@ -16,8 +16,8 @@ const LANES: usize = 16;
 
 /// The first and second moments of a tensor's gradient.
 pub(crate) struct Moments {
-    first: Vec<f32>,
-    second: Vec<f32>,
+    pub(crate) first: Vec<f32>,
+    pub(crate) second: Vec<f32>,
 }
 
 /// The sum of squares of a gradient in host memory; the same for any number of threads.

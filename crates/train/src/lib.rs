@@ -3,26 +3,37 @@
 //! [`Trainable`] says which part of a model is trained, [`TrainingArguments`] how, under the names of transformers.
 //! [`train`] runs the loop over an [`EncodedDataset`] and speaks in [`Event`]s: it prints nothing and writes nothing.
 //! [`evaluate`] turns a model and a data set into loss and scores, [`logits`] sentences into logits.
+//!
+//! What a model is to be transferred from comes of [`Pretraining`]: a [`Corpus`] of plain text, words of which a
+//! [`Masking`] hides.
 #![deny(missing_docs)]
 
 mod arguments;
+mod corpus;
 mod dataset;
 mod error;
 mod evaluate;
 mod event;
 mod features;
+mod history;
 #[cfg(feature = "flex")]
 mod host;
+mod masking;
 mod optimizer;
 mod plan;
+mod pretrain;
+mod resume;
 pub mod schedule;
 mod trainer;
 
 pub use arguments::{Shuffle, TrainingArguments};
+pub use corpus::Corpus;
 pub use dataset::EncodedDataset;
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate, logits};
 pub use event::{EpochRecord, Event, StepRecord};
+pub use masking::{MaskedBatch, Masking};
 pub use optimizer::AdamW;
 pub use plan::Trainable;
+pub use pretrain::{Pretraining, PretrainingArguments};
 pub use trainer::{Trained, train};

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Gradients, Tensor};
-use rekindle_distilbert::DistilBertForSequenceClassification;
+use rekindle_distilbert::parameters;
 
 use crate::arguments::TrainingArguments;
+use crate::error::TrainError;
+use crate::evaluate::read;
 #[cfg(feature = "flex")]
 use crate::host;
 
@@ -23,6 +25,8 @@ pub struct AdamW {
 }
 
 struct State {
+    /// The parameter's name in a checkpoint.
+    name: String,
     decays: bool,
     /// First and second moment on the device, flat; `None` before the first step.
     moments: Option<(Tensor<1>, Tensor<1>)>,
@@ -49,10 +53,11 @@ impl AdamW {
     /// An optimizer for the trainable parameters of `model`.
     ///
     /// Weight decay spares biases and LayerNorms, by the names that `Trainer.get_decay_parameter_names` spares.
-    pub fn new(arguments: &TrainingArguments, model: &DistilBertForSequenceClassification) -> Self {
-        let state = model.parameters().into_iter().filter(|parameter| parameter.trainable).map(|parameter| {
+    pub fn new(arguments: &TrainingArguments, model: &impl Module) -> Self {
+        let state = parameters(model).into_iter().filter(|parameter| parameter.trainable).map(|parameter| {
             let spared = parameter.name.ends_with(".bias") || parameter.name.to_lowercase().contains("norm");
             let state = State {
+                name: parameter.name,
                 decays: !spared,
                 moments: None,
                 #[cfg(feature = "flex")]
@@ -60,17 +65,12 @@ impl AdamW {
             };
             (parameter.id, state)
         });
-        let device = model.classifier.weight.val().device().without_autodiff();
+        let device = model.devices().into_iter().next().unwrap_or_default().without_autodiff();
         Self { arguments: arguments.clone(), device, steps: 0, state: state.collect() }
     }
 
     /// Updates the model by the gradients of one batch, and returns the gradient norm before clipping, `[1]`.
-    pub fn step(
-        &mut self,
-        model: DistilBertForSequenceClassification,
-        gradients: Gradients,
-        learning_rate: f64,
-    ) -> (DistilBertForSequenceClassification, Tensor<1>) {
+    pub fn step<M: Module>(&mut self, model: M, gradients: Gradients, learning_rate: f64) -> (M, Tensor<1>) {
         let mut flat =
             Flatten { gradients, flat: HashMap::with_capacity(self.state.len()), squares: Squares::default() };
         model.visit(&mut flat);
@@ -78,6 +78,26 @@ impl AdamW {
         let (norm, clip) = self.clip(flat.squares);
         let mut update = Update { optimizer: self, gradients: flat.flat, clip, learning_rate };
         (model.map(&mut update), norm)
+    }
+
+    /// First and second moment of every parameter that had a gradient, flat, by the parameter's name.
+    pub(crate) fn moments(&self) -> Result<Vec<(String, Pair)>, TrainError> {
+        let mut all = Vec::with_capacity(self.state.len());
+        for state in self.state.values() {
+            all.extend(state.moments()?.map(|moments| (state.name.clone(), moments)));
+        }
+        all.sort_by(|(left, _), (right, _)| left.cmp(right));
+        Ok(all)
+    }
+
+    /// Goes on after so many steps, with the moments that `find` has under a parameter's name.
+    pub(crate) fn restore<E>(&mut self, steps: usize, mut find: impl FnMut(&str) -> Result<Pair, E>) -> Result<(), E> {
+        self.steps = steps as i32;
+        for state in self.state.values_mut() {
+            let [first, second] = find(&state.name)?;
+            state.restore([first, second], &self.device);
+        }
+        Ok(())
     }
 
     /// The norm, `[1]`, and the factor that brings it to `max_grad_norm` at most.
@@ -125,6 +145,30 @@ impl AdamW {
             None => gradient,
         };
         r.step(value, gradient, &mut state.moments)
+    }
+}
+
+/// First and second moment of a tensor's gradient, flat.
+pub(crate) type Pair = [Vec<f32>; 2];
+
+impl State {
+    fn moments(&self) -> Result<Option<Pair>, TrainError> {
+        #[cfg(feature = "flex")]
+        if let Some(host) = &self.host {
+            return Ok(Some([host.first.clone(), host.second.clone()]));
+        }
+        let Some((first, second)) = &self.moments else { return Ok(None) };
+        Ok(Some([read(first.clone())?, read(second.clone())?]))
+    }
+
+    fn restore(&mut self, [first, second]: Pair, device: &Device) {
+        #[cfg(feature = "flex")]
+        if host::of(&Tensor::zeros([1], device)).is_some() {
+            self.host = Some(host::Moments { first, second });
+            return;
+        }
+        let tensor = |values: Vec<f32>| Tensor::from_floats(values.as_slice(), device);
+        self.moments = Some((tensor(first), tensor(second)));
     }
 }
 

@@ -1,9 +1,13 @@
 //! The learning rate of each step.
 
-/// transformers' `get_linear_schedule_with_warmup` without warm-up: from `learning_rate` at the first step (0) in a
-/// straight line to 0 after the last of `steps`.
-pub fn linear(learning_rate: f64, step: usize, steps: usize) -> f64 {
-    learning_rate * steps.saturating_sub(step) as f64 / steps.max(1) as f64
+/// transformers' `get_linear_schedule_with_warmup`: in a straight line from 0 at the first step (0) to `learning_rate`
+/// after `warmup` steps, and from there to 0 after the last of `steps`.
+pub fn linear(learning_rate: f64, warmup: usize, step: usize, steps: usize) -> f64 {
+    let share = match step < warmup {
+        true => step as f64 / warmup as f64,
+        false => steps.saturating_sub(step) as f64 / steps.saturating_sub(warmup).max(1) as f64,
+    };
+    learning_rate * share
 }
 
 #[cfg(test)]
@@ -12,7 +16,7 @@ mod tests {
 
     #[test]
     fn two_steps_use_the_whole_rate_and_half_of_it() {
-        assert_eq!([linear(2e-3, 0, 2), linear(2e-3, 1, 2)], [2e-3, 1e-3]);
-        assert_eq!(linear(2e-3, 2, 2), 0.0);
+        assert_eq!([linear(2e-3, 0, 0, 2), linear(2e-3, 0, 1, 2)], [2e-3, 1e-3]);
+        assert_eq!(linear(2e-3, 0, 2, 2), 0.0);
     }
 }

@@ -9,14 +9,12 @@ use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification,
 use crate::arguments::TrainingArguments;
 use crate::dataset::{EncodedDataset, batch};
 use crate::error::TrainError;
-use crate::evaluate::{Evaluation, evaluate, evaluate_head, read};
+use crate::evaluate::{Evaluation, evaluate, evaluate_head};
 use crate::event::{EpochRecord, Event, StepRecord};
 use crate::features::Features;
+use crate::history::{History, Pending};
 use crate::optimizer::AdamW;
 use crate::schedule;
-
-/// How long steps may wait before their losses are read back and shown.
-const READ_BACK: Duration = Duration::from_millis(100);
 
 /// What a run leaves.
 pub struct Trained {
@@ -71,7 +69,7 @@ pub fn train(
         }
     };
     train_time += began.elapsed();
-    let mut run = Run { config, train, features, arguments, device, optimizer, steps, history: History::default() };
+    let mut run = Run { config, train, features, arguments, device, optimizer, steps, history: History::new() };
     let mut epoch_records = Vec::with_capacity(epochs);
     let (mut model, mut evaluation) = (model, None);
     let mut test_features = None;
@@ -124,13 +122,8 @@ impl Run<'_> {
         observer: &mut dyn FnMut(&Event),
     ) -> Result<DistilBertForSequenceClassification, TrainError> {
         let order = self.train.order(self.arguments.seed, epoch, self.arguments.shuffle);
-        let mut shown = Instant::now();
         for rows in order.chunks(self.arguments.per_device_train_batch_size) {
-            model = self.step(model, rows, epoch)?;
-            if shown.elapsed() >= READ_BACK {
-                self.history.read_back(observer)?;
-                shown = Instant::now();
-            }
+            model = self.step(model, rows, epoch, observer)?;
         }
         self.history.read_back(observer)?;
         Ok(model)
@@ -141,23 +134,25 @@ impl Run<'_> {
         model: DistilBertForSequenceClassification,
         rows: &[usize],
         epoch: usize,
+        observer: &mut dyn FnMut(&Event),
     ) -> Result<DistilBertForSequenceClassification, TrainError> {
         let step = self.history.len();
-        let learning_rate = schedule::linear(self.arguments.learning_rate, step, self.steps);
+        let learning_rate = schedule::linear(self.arguments.learning_rate, 0, step, self.steps);
         let seed = (self.arguments.seed << 32).wrapping_add(step as u64);
         let rows = &self.balanced(rows);
         let logits = self.logits(&model, rows, seed)?;
         let labels: Vec<usize> = rows.iter().map(|&row| self.train.labels()[row]).collect();
         let loss = cross_entropy(logits, &labels);
         let (model, grad_norm) = self.optimizer.step(model, loss.backward(), learning_rate);
-        self.history.pending.push(Pending {
+        let done = Pending {
             step: step + 1,
             epoch: epoch + 1,
             sentences: rows.len(),
             learning_rate,
             loss: loss.without_autodiff(),
             grad_norm,
-        });
+        };
+        self.history.push(done, observer)?;
         Ok(model)
     }
 
@@ -199,54 +194,4 @@ pub(crate) fn cross_entropy(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
     let indices: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
     let indices = Tensor::<2, Int>::from_data(TensorData::new(indices, [labels.len(), 1]), &device);
     log_softmax(logits, 1).gather(1, indices).mean().neg()
-}
-
-/// The steps, those whose numbers still lie on the device among them.
-#[derive(Default)]
-struct History {
-    records: Vec<StepRecord>,
-    sentences: Vec<usize>,
-    pending: Vec<Pending>,
-}
-
-struct Pending {
-    step: usize,
-    epoch: usize,
-    sentences: usize,
-    learning_rate: f64,
-    loss: Tensor<1>,
-    grad_norm: Tensor<1>,
-}
-
-impl History {
-    fn len(&self) -> usize {
-        self.records.len() + self.pending.len()
-    }
-
-    fn read_back(&mut self, observer: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let pairs = self.pending.iter().flat_map(|step| [step.loss.clone(), step.grad_norm.clone()]).collect();
-        let values = read(Tensor::cat(pairs, 0))?;
-        for (pending, pair) in self.pending.drain(..).zip(values.chunks(2)) {
-            let (loss, grad_norm) = (f64::from(pair[0]), f64::from(pair[1]));
-            let Pending { step, epoch, sentences, learning_rate, .. } = pending;
-            for (what, value) in [("loss", loss), ("gradient norm", grad_norm)] {
-                if !value.is_finite() {
-                    return Err(TrainError::NotFinite { step, epoch, what, value });
-                }
-            }
-            let record = StepRecord { step, epoch, loss, grad_norm, learning_rate };
-            observer(&Event::Step(record.clone()));
-            self.records.push(record);
-            self.sentences.push(sentences);
-        }
-        Ok(())
-    }
-
-    fn mean_loss(&self, epoch: usize, sentences: usize) -> f64 {
-        let steps = self.records.iter().zip(&self.sentences).filter(|(record, _)| record.epoch == epoch);
-        steps.map(|(record, &count)| record.loss * count as f64).sum::<f64>() / sentences as f64
-    }
 }

@@ -17,7 +17,7 @@ use crate::input::Spans;
 /// `softmax(q kᵀ / sqrt(width)) v` in every sentence and head, with dropout on the weights, where all lie in host memory.
 ///
 /// # Shapes
-/// - query: `[tokens, dim]`, or `[sentences, dim]` for [`Rows::First`]; so is the output
+/// - query: `[tokens, dim]`, or as many rows as [`Rows`] says; so is the output
 /// - key, value: `[tokens, dim]`
 pub(crate) fn attention(
     [query, key, value]: [&Tensor<2>; 3],
@@ -71,7 +71,11 @@ impl Attention {
         let mut weights = 0;
         let span = |(index, pair): (usize, &[usize])| {
             let tokens = pair[0]..pair[1];
-            let queries = if self.rows == Rows::All { tokens.clone() } else { index..index + 1 };
+            let queries = match (self.rows, self.spans.picked.get(index..index + 2)) {
+                (Rows::All, _) | (Rows::Picked, None) => tokens.clone(),
+                (Rows::First, _) => index..index + 1,
+                (Rows::Picked, Some(picked)) => picked[0]..picked[1],
+            };
             let span = Span { queries, tokens, weights };
             weights += self.heads * span.area();
             span

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use burn::module::Param;
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use super::{Host, Op, contiguous, rows_of, run, tensor, values};
 
 /// The rows of a table, `[rows, dim]`, that `indices` name, where the table lies in host memory.
-pub(crate) fn embedding(table: &Param<Tensor<2>>, indices: &Arc<[u32]>) -> Option<Tensor<2>> {
-    Some(run(Gather(indices.clone()), [Host::of(&table.val())?]))
+pub(crate) fn embedding(table: &Tensor<2>, indices: &Arc<[u32]>) -> Option<Tensor<2>> {
+    Some(run(Gather(indices.clone()), [Host::of(table)?]))
 }
 
 #[derive(Debug)]

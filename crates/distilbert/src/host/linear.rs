@@ -1,4 +1,4 @@
-//! A linear map.
+//! Linear maps.
 
 use burn::nn::Linear;
 use burn::tensor::Tensor;
@@ -48,6 +48,46 @@ impl Op<3> for Affine {
         });
         let for_bias = tracked[2].then(|| tensor(column_sums(values(&gradient), columns), [columns]));
         [for_input, for_weight, for_bias]
+    }
+}
+
+/// `input · tableᵀ + bias`, where all three lie in host memory.
+pub(crate) fn tied(table: &Tensor<2>, bias: &Tensor<1>, input: &Tensor<2>) -> Option<Tensor<2>> {
+    Some(run(Tied, [Host::of(input)?, Host::of(table)?, Host::of(bias)?]))
+}
+
+/// Inputs: `[rows, dim]`, `[entries, dim]`, `[entries]`. The table is read as it lies, in both passes.
+#[derive(Debug)]
+struct Tied;
+
+impl Op<3> for Tied {
+    /// The input, where the table is tracked, and the table, where the input is.
+    type Saved = [Option<FlexTensor>; 2];
+
+    fn forward(&self, inputs: [FlexTensor; 3], tracked: [bool; 3]) -> (FlexTensor, Self::Saved) {
+        let [input, table, bias] = inputs.map(contiguous);
+        let ([rows, dim], [entries, _]) = (rows_of(&input), rows_of(&table));
+        let mut output = values(&bias).repeat(rows);
+        let (a, b) = (View::new(values(&input), dim), View::new(values(&table), dim).transposed());
+        product(ViewMut::new(&mut output, entries), a, b, 1.0, Then::Add);
+        let saved = [tracked[1].then_some(input), tracked[0].then_some(table)];
+        (tensor(output, [rows, entries]), saved)
+    }
+
+    fn backward(&self, saved: Self::Saved, gradient: FlexTensor, tracked: [bool; 3]) -> [Option<FlexTensor>; 3] {
+        let [input, table] = saved;
+        let [rows, entries] = rows_of(&gradient);
+        let slopes = View::new(values(&gradient), entries);
+        let for_input = table.filter(|_| tracked[0]).map(|table| {
+            let [_, dim] = rows_of(&table);
+            tensor(fresh(slopes, View::new(values(&table), dim)), [rows, dim])
+        });
+        let for_table = input.filter(|_| tracked[1]).map(|input| {
+            let [_, dim] = rows_of(&input);
+            tensor(fresh(slopes.transposed(), View::new(values(&input), dim)), [entries, dim])
+        });
+        let for_bias = tracked[2].then(|| tensor(column_sums(values(&gradient), entries), [entries]));
+        [for_input, for_table, for_bias]
     }
 }
 

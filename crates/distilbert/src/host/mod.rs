@@ -30,7 +30,7 @@ use rayon::prelude::*;
 pub(crate) use attention::attention;
 pub(crate) use elementwise::{dropout, gelu};
 pub(crate) use embedding::embedding;
-pub(crate) use linear::linear;
+pub(crate) use linear::{linear, tied};
 pub(crate) use norm::add_norm;
 pub(crate) use pair::both;
 

@@ -68,6 +68,16 @@ fn linear() {
 }
 
 #[test]
+fn tied() {
+    for [rows, dim, entries] in [[7, 24, 40], [1, 3, 2], [130, 192, 500]] {
+        let (input, table, bias) = (random([rows, dim]), random([entries, dim]), random([entries]));
+        let fast = super::tied(&table, &bias, &input).expect("host memory");
+        let plain = input.clone().matmul(table.clone().transpose()) + bias.clone().unsqueeze();
+        compare(fast, plain, &[&input, &table], &[&bias]);
+    }
+}
+
+#[test]
 fn only_what_is_tracked_gets_a_gradient() {
     let map = LinearConfig::new(8, 4).init(&device().without_autodiff());
     let input = random([3, 8]);
@@ -103,7 +113,7 @@ fn embedding() {
     let weight = table.weight.val();
     let indices: Arc<[u32]> = [3, 0, 8, 3, 3].into();
     let host = Tensor::<2, burn::tensor::Int>::from_data([[3, 0, 8, 3, 3]], &device());
-    let fast = super::embedding(&table.weight, &indices).expect("host memory");
+    let fast = super::embedding(&table.weight.val(), &indices).expect("host memory");
     compare(fast, table.forward(host).squeeze_dim(0), &[&weight], &[]);
 }
 

@@ -39,10 +39,17 @@ impl Place {
         }
     }
 
-    /// A command of the binary.
+    /// A command of the binary that may ask for a model.
     pub fn command(&self, name: &str) -> Command {
+        let mut command = self.plain(name);
+        command.arg("--offline");
+        command
+    }
+
+    /// A command of the binary.
+    pub fn plain(&self, name: &str) -> Command {
         let mut command = Command::cargo_bin("rekindle").expect("the binary");
-        command.current_dir(self.0.path()).env_clear().env("HF_HOME", self.path("cache")).args([name, "--offline"]);
+        command.current_dir(self.0.path()).env_clear().env("HF_HOME", self.path("cache")).arg(name);
         command
     }
 

@@ -1,0 +1,193 @@
+//! `rekindle pretrain`.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Precision};
+use rekindle_tokenizer::Tokenizer;
+use rekindle_train::{Corpus, Event, Masking, Pretraining, PretrainingArguments, TrainingArguments};
+
+use crate::cli::PretrainArgs;
+use crate::display::{Display, Verbosity};
+use crate::files;
+use crate::model;
+use crate::text::{report_table, thousands};
+
+/// Runs the command.
+///
+/// # Errors
+/// Anything that stops it, as a sentence for the user; the last checkpoint is then there to be taken up again.
+pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
+    let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
+    let device = args.backend.device()?;
+    let folder = args.output.join("checkpoint");
+    check_checkpoint(&folder, args.resume)?;
+    let (config, tokenizer, checkpoint) = start(args, &mut display)?;
+    if args.max_length > config.max_position_embeddings {
+        let positions = config.max_position_embeddings;
+        return Err(
+            format!("--max-length {} is more than the {positions} positions of the model", args.max_length).into()
+        );
+    }
+    let masking = Masking::new(&tokenizer, args.mlm_probability)?;
+    let corpus = Corpus::read(&args.corpus, &tokenizer, args.max_length, args.validation_split_percentage.into())?;
+    let (model, report) = config.load_masked_lm(&checkpoint, args.seed.into(), &device)?;
+    describe(&display, args, &config, &corpus, &model);
+    if args.model.is_some() {
+        report_table(&report).iter().for_each(|line| display.line(line));
+    }
+
+    let mut run = Pretraining::new(&model, &config, masking, &corpus.train, &arguments(args), &device)?;
+    drop(model);
+    if args.resume {
+        run = run.resume(&folder)?;
+        display.line(&format!("resumed  after step {} of {}", run.step(), run.steps()));
+    }
+    files::prepare(&args.output)?;
+    display.training(&Event::Begin { steps: run.steps(), epochs: run.epochs() });
+    let mut loss = None;
+    while run.step() < run.steps() {
+        let until = args.save_every.map_or(run.steps(), |every| (run.step() / every + 1) * every.get());
+        run = run.advance(until, &mut |event| display.training(event))?;
+        loss = held_out(&run, &corpus, &mut display)?;
+        if run.step() < run.steps() {
+            write_settings(&folder, &config, &tokenizer)?;
+            run.save(&folder)?;
+        }
+    }
+    write(&args.output, &run, &config, &tokenizer)?;
+    if folder.is_dir() {
+        fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    display.clear();
+    let perplexity =
+        loss.map_or(String::new(), |loss| format!(", held-out loss {loss:.4}, perplexity {:.2}", loss.exp()));
+    let (seconds, output) = (began.elapsed().as_secs_f64(), args.output.display());
+    display.result(&format!("{} steps{perplexity}, {seconds:.2} s\nmodel in {output}", run.step()));
+    Ok(())
+}
+
+/// A checkpoint is taken up or left alone, and never overwritten unasked.
+fn check_checkpoint(folder: &Path, resume: bool) -> Result<(), String> {
+    match (folder.join("model.safetensors").is_file(), resume) {
+        (true, false) => Err(format!(
+            "{} holds a run that was broken off; go on with --resume, or remove the folder to begin anew",
+            folder.display()
+        )),
+        (false, true) => Err(format!("{} holds no checkpoint; begin without --resume", folder.display())),
+        _ => Ok(()),
+    }
+}
+
+/// What is to be trained: a checkpoint, or a new model for a tokenizer.
+fn start(
+    args: &PretrainArgs,
+    display: &mut Display,
+) -> Result<(DistilBertConfig, Tokenizer, std::sync::Arc<Checkpoint>), Box<dyn std::error::Error>> {
+    if let Some(choice) = &args.model {
+        let found = model::find(choice, args.offline, &mut |download| display.download(&download))?;
+        if let Some(reason) = found.substituted {
+            return Err(reason.into());
+        }
+        return Ok((found.model.config, found.model.tokenizer, found.model.checkpoint));
+    }
+    let tokenizer = Tokenizer::from_folder(args.vocab.as_deref().unwrap_or(Path::new(".")))?;
+    let config = DistilBertConfig {
+        vocab_size: tokenizer.vocab_size(),
+        max_position_embeddings: args.max_length,
+        n_layers: args.layers,
+        n_heads: args.heads,
+        dim: args.dim,
+        hidden_dim: args.hidden_dim.unwrap_or(4 * args.dim),
+        pad_token_id: tokenizer.pad_id(),
+        ..DistilBertConfig::default()
+    };
+    let config = DistilBertConfig::from_json(config.to_masked_lm_json().as_bytes(), Path::new("new model"))?;
+    Ok((config, tokenizer, Checkpoint::empty().into()))
+}
+
+fn arguments(args: &PretrainArgs) -> PretrainingArguments {
+    let training = TrainingArguments {
+        learning_rate: args.learning_rate,
+        weight_decay: args.weight_decay,
+        num_train_epochs: args.epochs,
+        per_device_train_batch_size: args.batch_size,
+        per_device_eval_batch_size: args.batch_size,
+        seed: args.seed.into(),
+        ..TrainingArguments::default()
+    };
+    PretrainingArguments {
+        training,
+        max_steps: args.steps,
+        warmup_steps: args.warmup_steps,
+        mlm_probability: args.mlm_probability,
+    }
+}
+
+fn describe(
+    display: &Display,
+    args: &PretrainArgs,
+    config: &DistilBertConfig,
+    corpus: &Corpus,
+    model: &DistilBertForMaskedLM,
+) {
+    let sizes = rekindle_distilbert::parameters(model).iter().map(|parameter| parameter.size).sum();
+    let DistilBertConfig { n_layers, dim, n_heads, vocab_size, .. } = config;
+    display.line(&format!(
+        "model    {} parameters: {n_layers} layers of {dim}, {n_heads} heads, {} words",
+        thousands(sizes),
+        thousands(*vocab_size)
+    ));
+    display.line(&format!(
+        "corpus   {} lines, {} sequences of {} tokens, {} held out",
+        thousands(corpus.lines),
+        thousands(corpus.train.len()),
+        thousands(corpus.tokens()),
+        thousands(corpus.held_out.len())
+    ));
+    display.line(&format!("backend  {}, seed {}", args.backend, args.seed));
+}
+
+/// The loss on held-out text, where there is any.
+fn held_out(
+    run: &Pretraining<'_>,
+    corpus: &Corpus,
+    display: &mut Display,
+) -> Result<Option<f64>, rekindle_train::TrainError> {
+    match corpus.held_out.is_empty() {
+        true => Ok(None),
+        false => run.evaluate(&corpus.held_out, &mut |event| display.training(event)).map(Some),
+    }
+}
+
+/// Writes the model; the weights come last.
+fn write(
+    folder: &Path,
+    run: &Pretraining<'_>,
+    config: &DistilBertConfig,
+    tokenizer: &Tokenizer,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let (new, weights) = (folder.join("model.safetensors.new"), folder.join("model.safetensors"));
+    run.model().save_safetensors(&new, Precision::F32)?;
+    write_settings(folder, config, tokenizer)?;
+    fs::rename(&new, &weights).map_err(|error| format!("{}: {error}", weights.display()))?;
+    Ok(())
+}
+
+/// What stands beside the weights.
+fn write_settings(
+    folder: &Path,
+    config: &DistilBertConfig,
+    tokenizer: &Tokenizer,
+) -> Result<(), Box<dyn std::error::Error>> {
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for (name, content) in [
+        ("config.json", config.to_masked_lm_json()),
+        ("tokenizer.json", tokenizer.to_json()?),
+        ("tokenizer_config.json", Tokenizer::config_json(config.max_position_embeddings)),
+    ] {
+        files::write(&folder.join(name), &content)?;
+    }
+    Ok(())
+}

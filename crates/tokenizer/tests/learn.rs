@@ -1,0 +1,45 @@
+//! Vocabularies learned from text.
+
+use std::path::PathBuf;
+
+use rekindle_tokenizer::{Tokenizer, TokenizerError};
+use tempfile::TempDir;
+
+fn learn(text: &str, size: usize) -> Result<Tokenizer, TokenizerError> {
+    let folder: TempDir = tempfile::tempdir().expect("a folder");
+    let path: PathBuf = folder.path().join("text.txt");
+    std::fs::write(&path, text).expect("written");
+    Tokenizer::learn(&[path], size)
+}
+
+/// By hand: `ab` is seen five times and is merged first, then `abc` three times; `dd` is seen once and is not.
+#[test]
+fn pieces_that_meet_often_become_one() {
+    let tokenizer = learn("ab ABC, abc abc\nab dd", 100).expect("a vocabulary");
+    let expected =
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ",", "a", "b", "c", "d", "##b", "##c", "##d", "ab", "abc"];
+    assert_eq!(tokenizer.vocabulary(), expected);
+    assert_eq!(tokenizer.special_ids(), [0, 1, 2, 3, 4]);
+    assert_eq!(tokenizer.encode("abcd dd", 16).expect("ids"), [2, 14, 12, 9, 12, 3]);
+}
+
+/// Ties are everywhere here; a hash table in another order in each run must not decide them.
+#[test]
+fn the_same_text_gives_the_same_vocabulary() {
+    let word = |seed: usize| (0..3 + seed % 5).map(move |i| char::from(b'a' + (seed * 31 + i * i * 7) as u8 % 26));
+    let text: String = (0..4000).flat_map(|seed| word(seed % 700).chain([' '])).collect();
+    let first = learn(&text, 400).expect("a vocabulary").vocabulary();
+    assert_eq!(first.len(), 400);
+    for _ in 0..5 {
+        assert_eq!(learn(&text, 400).expect("a vocabulary").vocabulary(), first);
+    }
+}
+
+#[test]
+fn a_text_without_words_or_with_too_many_characters_is_refused() {
+    assert!(matches!(learn(" \n", 100), Err(TokenizerError::NoWords)));
+    assert!(matches!(learn("abc", 9), Err(TokenizerError::Size { size: 9, least: 10 })));
+    assert_eq!(learn("abc", 10).expect("just enough").vocab_size(), 10);
+    let missing = Tokenizer::learn(&["/none/text.txt".into()], 100).expect_err("no file").to_string();
+    assert!(missing.contains("/none/text.txt"), "{missing}");
+}

@@ -1,0 +1,152 @@
+//! Plain text as sequences to learn from.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use rekindle_tokenizer::Tokenizer;
+
+use crate::error::TrainError;
+
+/// Lines that are tokenized together.
+const CHUNK: usize = 4096;
+
+/// Text as sequences of token ids, each `[CLS]`, words, `[SEP]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Corpus {
+    /// What is learned from.
+    pub train: Vec<Vec<u32>>,
+    /// What is held out to test on.
+    pub held_out: Vec<Vec<u32>>,
+    /// Lines read.
+    pub lines: usize,
+}
+
+impl Corpus {
+    /// Reads text files line by line.
+    ///
+    /// Lines that follow each other share a sequence of at most `max_length` tokens, as many as fit; a blank line and the
+    /// end of a file end it, and a line that is longer goes over several. Of the sequences, `held_out` percent are
+    /// held out, evenly spread.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is not UTF-8, `max_length` has no room for a word, or no sequence is left to learn
+    /// from.
+    pub fn read(
+        files: &[PathBuf],
+        tokenizer: &Tokenizer,
+        max_length: usize,
+        held_out: usize,
+    ) -> Result<Self, TrainError> {
+        let mut packer = Packer::new(tokenizer, max_length)?;
+        let mut corpus = Self::default();
+        for path in files {
+            let mut lines = Vec::with_capacity(CHUNK);
+            let io = |source| TrainError::Io { path: path.clone(), source };
+            for (index, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
+                let named = |error| TrainError::Line { path: path.clone(), line: index + 1, source: error };
+                lines.push(line.map_err(named)?);
+                corpus.lines += 1;
+                if lines.len() == CHUNK {
+                    packer.add(&lines)?;
+                    lines.clear();
+                }
+            }
+            packer.add(&lines)?;
+            packer.end();
+        }
+        for (index, sequence) in packer.sequences.into_iter().enumerate() {
+            let held = (index + 1) * held_out / 100 > index * held_out / 100;
+            if held { corpus.held_out.push(sequence) } else { corpus.train.push(sequence) }
+        }
+        if corpus.train.is_empty() {
+            let named: Vec<String> = files.iter().map(|path: &PathBuf| Path::display(path).to_string()).collect();
+            return Err(TrainError::NoText { files: named.join(", ") });
+        }
+        Ok(corpus)
+    }
+
+    /// Tokens to learn from.
+    pub fn tokens(&self) -> usize {
+        self.train.iter().map(Vec::len).sum()
+    }
+}
+
+/// Fills sequences with lines.
+struct Packer<'a> {
+    tokenizer: &'a Tokenizer,
+    special: Vec<u32>,
+    ends: [u32; 2],
+    /// Words that a sequence has room for.
+    room: usize,
+    words: Vec<u32>,
+    sequences: Vec<Vec<u32>>,
+}
+
+impl<'a> Packer<'a> {
+    fn new(tokenizer: &'a Tokenizer, max_length: usize) -> Result<Self, TrainError> {
+        let id = |token| tokenizer.id(token).ok_or(rekindle_tokenizer::TokenizerError::SpecialToken { token });
+        let ends = [id("[CLS]")?, id("[SEP]")?];
+        if max_length < 3 {
+            let special = ends.len();
+            return Err(rekindle_tokenizer::TokenizerError::MaxLength { max_length, special }.into());
+        }
+        let (words, sequences) = (Vec::new(), Vec::new());
+        Ok(Self { tokenizer, special: tokenizer.special_ids(), ends, room: max_length - 2, words, sequences })
+    }
+
+    fn add(&mut self, lines: &[String]) -> Result<(), TrainError> {
+        for line in self.tokenizer.pieces_all(lines)? {
+            if line.is_empty() || self.words.len() + line.len() > self.room {
+                self.end();
+            }
+            for part in line.chunks(self.room) {
+                if self.words.len() == self.room {
+                    self.end();
+                }
+                self.words.extend_from_slice(part);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a sequence. One that holds nothing but unknown words teaches nothing.
+    fn end(&mut self) {
+        let words = std::mem::take(&mut self.words);
+        if words.iter().any(|id| self.special.binary_search(id).is_err()) {
+            let [first, last] = self.ends;
+            self.sequences.push([first].into_iter().chain(words).chain([last]).collect());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, max_length: usize, held_out: usize) -> Corpus {
+        let vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c", "d", "e", "f"].map(String::from);
+        let tokenizer = Tokenizer::wordpiece(vocabulary.to_vec(), true).expect("a tokenizer");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("text.txt");
+        std::fs::write(&path, text).expect("written");
+        Corpus::read(&[path], &tokenizer, max_length, held_out).expect("a corpus")
+    }
+
+    #[test]
+    fn lines_share_a_sequence_while_they_fit() {
+        let corpus = read("a b\nc\nd e\n\nf\nz\n\nz\na b c d e f a b\nc\n", 6, 0);
+        let expected: [&[u32]; 5] =
+            [&[2, 5, 6, 7, 3], &[2, 8, 9, 3], &[2, 10, 1, 3], &[2, 5, 6, 7, 8, 3], &[2, 9, 10, 5, 6, 3]];
+        // `z` alone is unknown and dropped; the long line goes over two sequences, and what follows into a third.
+        assert_eq!(corpus.train[..5], expected);
+        assert_eq!((corpus.train.len(), corpus.train[5].as_slice(), corpus.lines), (6, &[2, 7, 3][..], 10));
+    }
+
+    #[test]
+    fn held_out_sequences_are_spread() {
+        let corpus = read(&"a\n\nb\n\nc\n\nd\n\ne\n\n".repeat(4), 6, 20);
+        assert_eq!(corpus.train.len(), 16);
+        assert_eq!(corpus.held_out, vec![vec![2, 9, 3]; 4]);
+    }
+}

@@ -1,0 +1,73 @@
+//! The steps of a run, and when their numbers are read back.
+
+use std::time::{Duration, Instant};
+
+use burn::tensor::Tensor;
+
+use crate::error::TrainError;
+use crate::evaluate::read;
+use crate::event::{Event, StepRecord};
+
+/// How long steps may wait before their losses are read back and shown.
+const READ_BACK: Duration = Duration::from_millis(100);
+
+/// The steps, those whose numbers still lie on the device among them.
+pub(crate) struct History {
+    pub(crate) records: Vec<StepRecord>,
+    sentences: Vec<usize>,
+    pending: Vec<Pending>,
+    shown: Instant,
+}
+
+pub(crate) struct Pending {
+    pub(crate) step: usize,
+    pub(crate) epoch: usize,
+    pub(crate) sentences: usize,
+    pub(crate) learning_rate: f64,
+    pub(crate) loss: Tensor<1>,
+    pub(crate) grad_norm: Tensor<1>,
+}
+
+impl History {
+    pub(crate) fn new() -> Self {
+        Self { records: Vec::new(), sentences: Vec::new(), pending: Vec::new(), shown: Instant::now() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.records.len() + self.pending.len()
+    }
+
+    /// Adds a step, and reads back all that wait where the last time is a while ago.
+    pub(crate) fn push(&mut self, step: Pending, observer: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+        self.pending.push(step);
+        if self.shown.elapsed() >= READ_BACK { self.read_back(observer) } else { Ok(()) }
+    }
+
+    pub(crate) fn read_back(&mut self, observer: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+        self.shown = Instant::now();
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let pairs = self.pending.iter().flat_map(|step| [step.loss.clone(), step.grad_norm.clone()]).collect();
+        let values = read(Tensor::cat(pairs, 0))?;
+        for (pending, pair) in self.pending.drain(..).zip(values.chunks(2)) {
+            let (loss, grad_norm) = (f64::from(pair[0]), f64::from(pair[1]));
+            let Pending { step, epoch, sentences, learning_rate, .. } = pending;
+            for (what, value) in [("loss", loss), ("gradient norm", grad_norm)] {
+                if !value.is_finite() {
+                    return Err(TrainError::NotFinite { step, epoch, what, value });
+                }
+            }
+            let record = StepRecord { step, epoch, loss, grad_norm, learning_rate };
+            observer(&Event::Step(record.clone()));
+            self.records.push(record);
+            self.sentences.push(sentences);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn mean_loss(&self, epoch: usize, sentences: usize) -> f64 {
+        let steps = self.records.iter().zip(&self.sentences).filter(|(record, _)| record.epoch == epoch);
+        steps.map(|(record, &count)| record.loss * count as f64).sum::<f64>() / sentences as f64
+    }
+}

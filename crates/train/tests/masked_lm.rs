@@ -1,0 +1,282 @@
+//! Masked-language modelling against PyTorch and transformers, and runs that are broken off and taken up again.
+//!
+//! The golden numbers are PyTorch's: `fixtures/distilbert/make_masked_lm.py`.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+use rekindle_distilbert::{
+    Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Mode, Precision, TokenBatch, parameters, trainable,
+};
+use rekindle_tokenizer::Tokenizer;
+use rekindle_train::{AdamW, MaskedBatch, Masking, Pretraining, PretrainingArguments, TrainingArguments, schedule};
+use safetensors::SafeTensors;
+use serde::Deserialize;
+
+/// Relative: f32 on both sides, sums in different orders, drifting apart over ten steps.
+const STEP: f64 = 1e-4;
+/// Logits of some units, through two layers of sums of up to 64 terms.
+const LOGIT: f64 = 2e-5;
+
+#[derive(Deserialize)]
+struct Golden {
+    forward: Forward,
+    training: Training,
+    schedules: Vec<Schedule>,
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    rows: Vec<Vec<u32>>,
+    places: Vec<u32>,
+    labels: Vec<usize>,
+}
+
+#[derive(Deserialize)]
+struct Forward {
+    batch: Batch,
+    loss: f64,
+    logits: Vec<Vec<f64>>,
+    gradient_norms: HashMap<String, f64>,
+}
+
+#[derive(Deserialize)]
+struct Training {
+    learning_rate: f64,
+    weight_decay: f64,
+    warmup_steps: usize,
+    batches: Vec<Batch>,
+    steps: Vec<Step>,
+    r#final: HashMap<String, Weights>,
+}
+
+#[derive(Deserialize)]
+struct Step {
+    loss: f64,
+    grad_norm: f64,
+    learning_rate: f64,
+}
+
+#[derive(Deserialize)]
+struct Weights {
+    first: Vec<f64>,
+    sum_sq: f64,
+    /// How far PyTorch's f32 run ended from its own f64 run; large where a gradient is zero but for rounding.
+    f64_gap: f64,
+}
+
+#[derive(Deserialize)]
+struct Schedule {
+    learning_rate: f64,
+    warmup_steps: usize,
+    steps: usize,
+    rates: Vec<f64>,
+}
+
+impl Batch {
+    fn masked(&self) -> MaskedBatch {
+        MaskedBatch { sentences: self.rows.clone(), places: self.places.clone(), labels: self.labels.clone() }
+    }
+}
+
+fn golden() -> Golden {
+    let bytes = std::fs::read("../../fixtures/distilbert/masked_lm_golden.json").expect("fixture");
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+fn devices() -> Vec<(&'static str, Device)> {
+    vec![
+        ("flex", Device::flex()),
+        #[cfg(feature = "ndarray")]
+        ("ndarray", Device::ndarray()),
+        #[cfg(feature = "wgpu")]
+        ("wgpu", Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+    ]
+}
+
+/// The checkpoint without dropout, all of it trained.
+fn model(device: &Device) -> (DistilBertConfig, DistilBertForMaskedLM) {
+    let folder = Path::new("../../fixtures/distilbert/masked_lm");
+    let mut config = DistilBertConfig::from_folder(folder).expect("config");
+    (config.dropout, config.attention_dropout) = (0.0, 0.0);
+    let (model, report) = config.load_masked_lm(&Checkpoint::open(folder).expect("weights"), 0, device).expect("model");
+    assert_eq!(report, Default::default(), "every tensor matched");
+    (config, trainable(&model, |_| true))
+}
+
+fn close(ours: f64, theirs: f64, tolerance: f64, what: &str) {
+    assert!((ours - theirs).abs() <= tolerance, "{what}: {ours} here, {theirs} there, tolerance {tolerance:e}");
+}
+
+fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().iter::<f32>().map(f64::from).collect()
+}
+
+#[test]
+fn logits_loss_and_gradients_of_hidden_words() {
+    let Forward { batch, loss, logits, gradient_norms } = golden().forward;
+    for (backend, device) in devices() {
+        let (config, model) = model(&device);
+        let offsets: Vec<usize> = batch.rows.iter().fold(vec![0], |mut ends, row| {
+            ends.push(ends[ends.len() - 1] + row.len());
+            ends
+        });
+        let ids = batch.rows.concat();
+        let tokens = TokenBatch::new(&ids, &vec![1; ids.len()], &offsets, &config, &device).expect("a batch");
+        let ours = numbers(model.forward(&tokens.picking(&batch.places).expect("places"), Mode::Eval));
+        let theirs = logits.concat();
+        assert_eq!(ours.len(), theirs.len());
+        for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            close(*ours, *theirs, LOGIT * theirs.abs().max(1.0), &format!("{backend}, logit {index}"));
+        }
+        let ours = batch.masked().loss(&model, &config, Mode::Eval, &device).expect("a loss");
+        close(numbers(ours.clone())[0], loss, 1e-5 * loss, "loss");
+
+        struct Norms(Vec<f64>, burn::tensor::Gradients);
+        impl burn::module::ModuleVisitor for Norms {
+            fn visit_float<const D: usize>(&mut self, param: &burn::module::Param<Tensor<D>>) {
+                let gradient = param.val().grad(&self.1).expect("a gradient");
+                self.0.push(numbers(gradient).iter().map(|value| value * value).sum::<f64>().sqrt());
+            }
+        }
+        let mut norms = Norms(Vec::new(), ours.backward());
+        burn::module::Module::visit(&model, &mut norms);
+        let parameters = parameters(&model);
+        assert_eq!((parameters.len(), norms.0.len()), (gradient_norms.len(), gradient_norms.len()));
+        let largest = gradient_norms.values().copied().fold(0.0, f64::max);
+        for (parameter, ours) in parameters.iter().zip(norms.0) {
+            // Some gradients are zero but for rounding: those of the key biases.
+            let theirs = gradient_norms[&parameter.name];
+            close(ours, theirs, 1e-4 * theirs + 1e-6 * largest, &format!("{backend}, gradient of {}", parameter.name));
+        }
+    }
+}
+
+#[test]
+fn ten_steps_follow_the_reference() {
+    let Training { learning_rate, weight_decay, warmup_steps, batches, steps, r#final } = golden().training;
+    for (backend, device) in devices() {
+        let (config, mut model) = model(&device);
+        let arguments = TrainingArguments { learning_rate, weight_decay, ..TrainingArguments::default() };
+        let mut optimizer = AdamW::new(&arguments, &model);
+        for (index, (batch, theirs)) in batches.iter().zip(&steps).enumerate() {
+            let what = format!("{backend}, step {index}");
+            let rate = schedule::linear(learning_rate, warmup_steps, index, steps.len());
+            close(rate, theirs.learning_rate, 1e-12, &format!("{what}, rate"));
+            let loss = batch.masked().loss(&model, &config, Mode::Train { seed: 0 }, &device).expect("a loss");
+            let (updated, norm) = optimizer.step(model, loss.backward(), rate);
+            model = updated;
+            close(numbers(loss)[0], theirs.loss, STEP * theirs.loss, &format!("{what}, loss"));
+            close(numbers(norm)[0], theirs.grad_norm, STEP * theirs.grad_norm, &format!("{what}, norm"));
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("model.safetensors");
+        model.save_safetensors(&path, Precision::F32).expect("saved");
+        let bytes = std::fs::read(path).expect("read");
+        let tensors = SafeTensors::deserialize(&bytes).expect("safetensors");
+        assert_eq!(tensors.names().len(), r#final.len(), "the projector's weight is the word table, stored once");
+        for (name, theirs) in &r#final {
+            let data = tensors.tensor(name).expect("a tensor of that name").data();
+            let ours: Vec<f64> =
+                data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).into()).collect();
+            let tolerance = 1e-5f64.max(2.0 * theirs.f64_gap);
+            for (index, (ours, theirs)) in ours.iter().zip(&theirs.first).enumerate() {
+                close(*ours, *theirs, tolerance, &format!("{backend}, {name}[{index}]"));
+            }
+            let sum_sq: f64 = ours.iter().map(|value| value * value).sum();
+            close(sum_sq, theirs.sum_sq, 2.0 * tolerance * theirs.sum_sq.sqrt(), &format!("{backend}, {name}"));
+        }
+    }
+}
+
+#[test]
+fn warm_up_is_that_of_transformers() {
+    for Schedule { learning_rate, warmup_steps, steps, rates } in golden().schedules {
+        assert_eq!(rates.len(), steps + 1);
+        for (step, theirs) in rates.into_iter().enumerate() {
+            let ours = schedule::linear(learning_rate, warmup_steps, step, steps);
+            close(ours, theirs, 1e-15, &format!("{warmup_steps} of {steps} to warm up, step {step}"));
+        }
+    }
+}
+
+/// A tiny model with dropout, its words, and sequences of these.
+fn tiny() -> (DistilBertConfig, DistilBertForMaskedLM, Masking, Vec<Vec<u32>>) {
+    let words = (0..45).map(|word| format!("w{word}"));
+    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from);
+    let tokenizer = Tokenizer::wordpiece(special.into_iter().chain(words).collect(), true).expect("a tokenizer");
+    let config = DistilBertConfig {
+        vocab_size: 50,
+        max_position_embeddings: 16,
+        dim: 16,
+        hidden_dim: 32,
+        n_heads: 2,
+        n_layers: 2,
+        ..DistilBertConfig::default()
+    };
+    let (model, _) = config.load_masked_lm(&Checkpoint::empty(), 1, &Device::flex()).expect("a model");
+    let row = |index: u32| {
+        let inner = (0..3 + index % 11).map(|place| 5 + (index * 7 + place * place) % 45);
+        [2].into_iter().chain(inner).chain([3]).collect()
+    };
+    (config, model, Masking::new(&tokenizer, 0.3).expect("a masking"), (0..21).map(row).collect())
+}
+
+fn arguments() -> PretrainingArguments {
+    let training = TrainingArguments {
+        learning_rate: 1e-2,
+        weight_decay: 0.01,
+        per_device_train_batch_size: 4,
+        num_train_epochs: 3,
+        ..TrainingArguments::default()
+    };
+    PretrainingArguments { training, warmup_steps: 4, ..PretrainingArguments::default() }
+}
+
+#[test]
+fn a_run_that_was_broken_off_takes_the_steps_of_an_unbroken_one() {
+    let (config, model, masking, sequences) = tiny();
+    let device = Device::flex();
+    let begin = || {
+        Pretraining::new(&model, &config, masking.clone(), &sequences, &arguments(), &device).expect("a pretraining")
+    };
+    let unbroken = begin().advance(usize::MAX, &mut |_| {}).expect("trained");
+    assert_eq!((unbroken.step(), unbroken.steps(), unbroken.epochs()), (18, 18, 3));
+    let losses: Vec<f64> = unbroken.records().iter().map(|record| record.loss).collect();
+    assert!(losses.windows(2).all(|pair| pair[0] != pair[1]), "every step differs: {losses:?}");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = begin().advance(8, &mut |_| {}).expect("trained");
+    first.save(folder.path()).expect("saved");
+    let resumed = begin().resume(folder.path()).expect("resumed");
+    assert_eq!(resumed.step(), 8);
+    let resumed = resumed.advance(usize::MAX, &mut |_| {}).expect("trained");
+    let steps = [first.records(), resumed.records()].concat();
+    assert_eq!(steps, unbroken.records(), "every loss, norm and rate, bit for bit");
+    let held_out = |run: &Pretraining| run.evaluate(&sequences[..5], &mut |_| {}).expect("a loss").to_bits();
+    assert_eq!(held_out(&resumed), held_out(&unbroken));
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_refused() {
+    let (config, model, masking, sequences) = tiny();
+    let device = Device::flex();
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &PretrainingArguments, sequences| {
+        let run = Pretraining::new(&model, &config, masking.clone(), sequences, arguments, &device);
+        run.expect("a pretraining").resume(folder.path()).map(|_| ()).expect_err("a refusal").to_string()
+    };
+    assert!(run(&arguments(), &sequences).contains("model.safetensors"), "there is none");
+    let begun = Pretraining::new(&model, &config, masking.clone(), &sequences, &arguments(), &device);
+    begun.expect("a pretraining").advance(2, &mut |_| {}).expect("trained").save(folder.path()).expect("saved");
+    let mut other = arguments();
+    other.training.learning_rate = 1e-3;
+    let refusal = run(&other, &sequences);
+    assert!(refusal.contains("learning_rate 0.01, not 0.001"), "{refusal}");
+    let refusal = run(&arguments(), &sequences[1..]);
+    assert!(refusal.contains("another corpus"), "{refusal}");
+    model.save_safetensors(&folder.path().join("model.safetensors"), Precision::F32).expect("saved");
+    let refusal = run(&arguments(), &sequences);
+    assert!(refusal.contains("no checkpoint of a pretraining"), "{refusal}");
+}
