@@ -18,9 +18,9 @@ Commands:
   bench --peer PYTHON --model FOLDER --train TRAIN.tsv --test TEST.tsv [--notebook FILE] [--rounds N]
                         Time Rekindle and PyTorch in turn, and write the table of docs/performance.md;
                         PYTHON has torch and transformers, and may have onnx and onnxruntime
-  transfer --peer PYTHON [--model FOLDER] [--data DATA.tsv]... [--train TRAIN.tsv --test TEST.tsv]
-           [--splits N] Lay the model beside random weights and TF-IDF on a few labelled sentences, and
-                        write the tables of docs/transfer.md; PYTHON has scikit-learn
+  transfer --peer PYTHON [--model FOLDER] [--data DATA.tsv]... [--train TRAIN.tsv --test TEST.tsv] [--splits N]
+                        Lay a model beside random weights and TF-IDF on a few labelled sentences, and write
+                        the tables of docs/transfer.md; PYTHON has scikit-learn
   ci                    Run what CI runs: format, lints, tests, docs";
 
 fn main() -> ExitCode {

@@ -22,8 +22,10 @@ static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocato
 
 /// Training sentences.
 const SIZES: [usize; 3] = [8, 32, 128];
-const EPOCHS: usize = 30;
 const BATCH: usize = 8;
+const LEAST_EPOCHS: usize = 30;
+/// Few sentences are visited more often, so that a fresh head fits them too.
+const LEAST_STEPS: usize = 240;
 const MAX_LENGTH: usize = 64;
 
 struct Method {
@@ -36,28 +38,28 @@ struct Method {
 
 const METHODS: [Method; 4] = [
     Method {
-        name: "frozen, pretrained",
+        name: "frozen pretrained",
         pretrained: true,
         trainable: Trainable::Head,
         learning_rate: 2e-3,
         weight_decay: 0.0,
     },
     Method {
-        name: "frozen, random weights",
+        name: "frozen random",
         pretrained: false,
         trainable: Trainable::Head,
         learning_rate: 2e-3,
         weight_decay: 0.0,
     },
     Method {
-        name: "last layer, pretrained",
+        name: "last layer trained",
         pretrained: true,
         trainable: Trainable::LastLayers(1),
         learning_rate: 5e-4,
         weight_decay: 0.01,
     },
     Method {
-        name: "all layers, pretrained",
+        name: "all layers trained",
         pretrained: true,
         trainable: Trainable::All,
         learning_rate: 2e-4,
@@ -103,6 +105,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+fn epochs(size: usize) -> usize {
+    (LEAST_STEPS * BATCH / size).max(LEAST_EPOCHS)
+}
+
 /// The last part of a path.
 fn name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
@@ -118,7 +124,7 @@ fn about(id: &str, task: &Task, model: &DistilBertForSequenceClassification) -> 
         "parameters": model.num_params(),
         "sentences": task.pool,
         "sizes": SIZES,
-        "epochs": EPOCHS,
+        "epochs": SIZES.map(epochs),
         "batch": BATCH,
         "methods": methods.collect::<Vec<Value>>(),
     })
@@ -209,7 +215,7 @@ impl Base {
         let arguments = TrainingArguments {
             learning_rate: method.learning_rate,
             weight_decay: method.weight_decay,
-            num_train_epochs: EPOCHS,
+            num_train_epochs: epochs(rows.train.len()),
             per_device_train_batch_size: BATCH,
             seed: seed.into(),
             frozen_dropout: false,
