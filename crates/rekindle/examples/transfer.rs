@@ -7,6 +7,7 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use burn::tensor::{Device, Int, Tensor};
 use rekindle::data::{DataError, Dataset, ReadOptions, Split, TestSize, train_test_split};
@@ -67,8 +68,18 @@ const METHODS: [Method; 4] = [
     },
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     rekindle::allocator::keep_pages();
+    match compare() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("transfer: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare() -> Result<(), Box<dyn Error>> {
     let usage = "usage: transfer MODEL SPLITS DATA.tsv [TEST.tsv]";
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [folder, splits, data, test @ ..] = arguments.as_slice() else { return Err(usage.into()) };
@@ -140,11 +151,14 @@ struct Task {
 }
 
 impl Task {
-    fn read(tokenizer: &Tokenizer, data: &Path, test: Option<&Path>) -> Result<Self, Box<dyn Error>> {
+    fn read(tokenizer: &Tokenizer, path: &Path, test: Option<&Path>) -> Result<Self, Box<dyn Error>> {
         let options = ReadOptions { header: false, ..ReadOptions::default() };
-        let data = Dataset::read(data, &options)?;
+        let data = Dataset::read(path, &options)?;
         let mut examples = data.examples;
         let pool = examples.len();
+        if SIZES.iter().any(|size| pool <= *size) {
+            return Err(format!("{}: {pool} sentences are too few to draw {SIZES:?} from", path.display()).into());
+        }
         if let Some(test) = test {
             examples.extend(Dataset::read_with_classes(test, &options, &data.classes)?.examples);
         }
