@@ -18,6 +18,9 @@ Commands:
   bench --peer PYTHON --model FOLDER --train TRAIN.tsv --test TEST.tsv [--notebook FILE] [--rounds N]
                         Time Rekindle and PyTorch in turn, and write the table of docs/performance.md;
                         PYTHON has torch and transformers, and may have onnx and onnxruntime
+  transfer --peer PYTHON [--model FOLDER] [--data DATA.tsv]... [--train TRAIN.tsv --test TEST.tsv] [--splits N]
+                        Lay a model beside random weights and TF-IDF on a few labelled sentences, and write
+                        the tables of docs/transfer.md; PYTHON has scikit-learn
   ci                    Run what CI runs: format, lints, tests, docs
   matrix                Lint every crate that holds tensors with each backend alone, and with none
   golden BACKEND...     Run the golden tests on flex and on these backends";
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         Some("embedded") => embedded(),
         Some("parity") => parity(&rest),
         Some("bench") => bench(&rest),
+        Some("transfer") => transfer(&rest),
         Some("ci") => ci(),
         Some("matrix") => matrix(),
         Some("golden") => golden(&rest),
@@ -110,19 +114,32 @@ fn parity(options: &[OsString]) -> Result<(), u8> {
 }
 
 fn bench(options: &[OsString]) -> Result<(), u8> {
+    let binaries = [("--rekindle", "rekindle"), ("--bench", "examples/bench")];
+    beside("fixtures/bench/compare.py", &binaries, "docs/performance.md", options)
+}
+
+fn transfer(options: &[OsString]) -> Result<(), u8> {
+    let binaries = [("--transfer", "examples/transfer")];
+    beside("fixtures/transfer/baseline.py", &binaries, "docs/transfer.md", options)
+}
+
+/// Runs a script that lays our binaries beside a peer and writes a page; `--peer` names its Python, and the other
+/// options are the script's.
+fn beside(script: &str, binaries: &[(&str, &str)], page: &str, options: &[OsString]) -> Result<(), u8> {
     let peer = options.iter().position(|option| option == "--peer").and_then(|at| Some((at, options.get(at + 1)?)));
     let Some((at, python)) = peer else {
         eprintln!("{HELP}");
         return Err(2);
     };
-    run(cargo(&["build", "--quiet", "--workspace", "--bins", "--example", "bench"]))?;
-    let binary = |name: &str| target().join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX));
-    let mut compare = Command::new(python);
-    compare.arg(root().join("fixtures/bench/compare.py"));
-    compare.arg("--rekindle").arg(binary("rekindle")).arg("--bench").arg(binary("examples/bench"));
-    compare.arg("--page").arg(root().join("docs/performance.md"));
-    compare.args(&options[..at]).args(&options[at + 2..]);
-    run(compare)
+    run(cargo(&["build", "--quiet", "--workspace", "--bins", "--examples"]))?;
+    let mut command = Command::new(python);
+    command.arg(root().join(script));
+    for (option, name) in binaries {
+        let binary = target().join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX));
+        command.arg(option).arg(binary);
+    }
+    command.arg("--page").arg(root().join(page)).args(&options[..at]).args(&options[at + 2..]);
+    run(command)
 }
 
 fn ci() -> Result<(), u8> {
