@@ -1,5 +1,7 @@
 //! `cargo xtask`: the automation of this workspace, in Rust and without dependencies.
 
+mod embedded;
+
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
 Commands:
   experiment [OPTIONS]  Build rekindle with the backend's features and run `rekindle experiment`
                         (see `cargo xtask experiment --help`)
-  embedded              Make the embedded model anew, byte for byte
+  embedded              Pretrain the embedded model anew, byte for byte; takes a quarter of an hour
   parity PYTHON TRAIN.tsv TEST.tsv MODEL...
                         Lay every MODEL beside transformers, and training on the first of them; PYTHON
                         has torch, transformers and accelerate
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
     let rest: Vec<OsString> = arguments.collect();
     let result = match command.to_str() {
         Some("experiment") => experiment(&rest),
-        Some("embedded") => embedded(),
+        Some("embedded") => embedded::make(),
         Some("parity") => parity(&rest),
         Some("bench") => bench(&rest),
         Some("transfer") => transfer(&rest),
@@ -74,12 +76,6 @@ fn backend(options: &[OsString]) -> Option<&'static str> {
     })
 }
 
-fn embedded() -> Result<(), u8> {
-    let mut cargo = cargo(&["run", "--quiet", "--package", "rekindle", "--example", "embedded", "--"]);
-    cargo.args(["fixtures/embedded/words.txt", "crates/rekindle/embedded"]);
-    run(at_root(cargo))
-}
-
 fn parity(options: &[OsString]) -> Result<(), u8> {
     let [python, train, test, first, ..] = options else {
         eprintln!("{HELP}");
@@ -108,7 +104,7 @@ fn parity(options: &[OsString]) -> Result<(), u8> {
     }
     println!();
     let mut check = script("check.py");
-    check.arg(target().join("debug").join(format!("rekindle{}", env::consts::EXE_SUFFIX)));
+    check.arg(binary("rekindle"));
     check.args([first, train, test]);
     run(check)
 }
@@ -135,8 +131,7 @@ fn beside(script: &str, binaries: &[(&str, &str)], page: &str, options: &[OsStri
     let mut command = Command::new(python);
     command.arg(root().join(script));
     for (option, name) in binaries {
-        let binary = target().join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX));
-        command.arg(option).arg(binary);
+        command.arg(option).arg(binary(name));
     }
     command.arg("--page").arg(root().join(page)).args(&options[..at]).args(&options[at + 2..]);
     run(command)
@@ -176,6 +171,11 @@ fn golden(backends: &[OsString]) -> Result<(), u8> {
 
 fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into)
+}
+
+/// A program of the workspace, once it was built.
+fn binary(name: &str) -> PathBuf {
+    target().join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }
 
 fn cargo(arguments: &[&str]) -> Command {

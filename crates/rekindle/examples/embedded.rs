@@ -1,44 +1,60 @@
-//! Makes the model that is compiled into `rekindle`: a small DistilBERT without a head, random from its seed, with a
-//! WordPiece vocabulary of characters and common words.
+//! Makes the model that is compiled into `rekindle` from one that `rekindle pretrain` left.
 //!
-//! `cargo xtask embedded` runs it: `embedded WORDS FOLDER` reads a word a line (continuations begin with `##`) and
-//! writes `config.json`, `model.safetensors` (f16) and `tokenizer.json`. The same words give the same bytes.
+//! `cargo xtask embedded` runs it: `embedded MODEL LABELLED.tsv FOLDER`. A masked-language model learns words from what
+//! surrounds them, and nothing asks it to say in `[CLS]` what a sentence is about, which is where a classifier looks. So
+//! all layers are trained once over generated lines with their polarity (intermediate-task training: Phang et al., 2018,
+//! "Sentence Encoders on STILTs"), and the head is thrown away. Writes `config.json`, `model.safetensors` (f16) and
+//! `tokenizer.json`. The same input gives the same bytes.
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 
 use burn::tensor::Device;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, Precision};
-use rekindle_tokenizer::Tokenizer;
+use rekindle::data::{Dataset, ReadOptions, TestSize};
+use rekindle::distilbert::Precision;
+use rekindle::experiment::{PretrainedModel, Source};
+use rekindle::train::{EncodedDataset, Event, Trainable, TrainingArguments, train};
+
+#[global_allocator]
+static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocator;
 
 const SEED: u64 = 42;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    rekindle::allocator::keep_pages();
     let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [words, folder] = paths.as_slice() else { return Err("usage: embedded WORDS FOLDER".into()) };
-    let vocabulary = vocabulary(&std::fs::read_to_string(words)?);
-    let config = DistilBertConfig {
-        vocab_size: vocabulary.len(),
-        n_layers: 2,
-        n_heads: 4,
-        dim: 64,
-        hidden_dim: 256,
-        ..DistilBertConfig::default()
+    let [model, labelled, folder] = paths.as_slice() else {
+        return Err("usage: embedded MODEL LABELLED.tsv FOLDER".into());
     };
-    let (model, _) = config.load(&Checkpoint::empty(), SEED, &Device::default())?;
-    std::fs::create_dir_all(folder)?;
-    model.distilbert.save_safetensors(&folder.join("model.safetensors"), Precision::F16)?;
-    std::fs::write(folder.join("config.json"), config.to_json())?;
-    std::fs::write(folder.join("tokenizer.json"), Tokenizer::wordpiece(vocabulary, true)?.to_json()?)?;
-    Ok(())
-}
+    let device = Device::default();
+    let pretrained = PretrainedModel::from_folder(model, "pretrained", Source::Folder)?;
+    let lines = Dataset::read(labelled, &ReadOptions { header: false, ..ReadOptions::default() })?;
+    let (lines, held_out) = lines.train_test_split(TestSize::Fraction(0.02), SEED as u32, true)?;
+    let (config, model, _) = pretrained.load(lines.classes.names(), SEED, &device)?;
+    let encode = |data: &Dataset| -> Result<_, Box<dyn Error>> {
+        let texts: Vec<&str> = data.examples.iter().map(|example| example.text.as_str()).collect();
+        let sentences = pretrained.tokenizer.encode_all(&texts, config.max_position_embeddings)?;
+        Ok(EncodedDataset::new(sentences, data.labels(), data.classes.len())?)
+    };
+    let arguments = TrainingArguments {
+        learning_rate: 2e-4,
+        weight_decay: 0.01,
+        per_device_train_batch_size: 32,
+        per_device_eval_batch_size: 32,
+        seed: SEED,
+        ..TrainingArguments::default()
+    };
+    let mut observe = |event: &Event| match event {
+        Event::Step(step) if step.step % 500 == 0 => println!("step {}  loss {:.4}", step.step, step.loss),
+        Event::Epoch(epoch) => println!("held out: accuracy {:.4}, loss {:.4}", epoch.accuracy, epoch.eval_loss),
+        _ => {}
+    };
+    let model = Trainable::All.apply(&model, &config);
+    let trained = train(model, &config, &encode(&lines)?, &encode(&held_out)?, &arguments, &device, &mut observe)?;
 
-fn vocabulary(words: &str) -> Vec<String> {
-    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from);
-    let characters: Vec<char> = ('!'..='~').filter(|character| !character.is_ascii_uppercase()).collect();
-    let continued = characters.iter().map(|character| format!("##{character}"));
-    let singles: BTreeSet<String> = characters.iter().map(char::to_string).chain(continued).collect();
-    let words = words.lines().map(String::from).filter(|word| !singles.contains(word));
-    special.into_iter().chain(singles.iter().cloned()).chain(words).collect()
+    std::fs::create_dir_all(folder)?;
+    trained.model.distilbert.save_safetensors(&folder.join("model.safetensors"), Precision::F16)?;
+    std::fs::write(folder.join("config.json"), pretrained.config.to_json())?;
+    std::fs::write(folder.join("tokenizer.json"), pretrained.tokenizer.to_json()?)?;
+    Ok(())
 }

@@ -2,10 +2,11 @@
 
 use rekindle_experiment::EmbeddedModel;
 
-/// A small DistilBERT with seeded random weights and a WordPiece vocabulary of its own, which stands in where
-/// distilbert-base-uncased is out of reach. Made by `cargo xtask embedded`.
+/// A small DistilBERT (4 layers of 192, 5,000 WordPiece entries, lower case), which stands in where
+/// distilbert-base-uncased is out of reach. Pretrained on generated English opinions alone, by `cargo xtask embedded`;
+/// docs/transfer.md says what it is worth.
 pub const EMBEDDED: EmbeddedModel = EmbeddedModel {
-    id: "rekindle-embedded-random",
+    id: "rekindle-mini",
     config: include_bytes!("../embedded/config.json"),
     weights: include_bytes!("../embedded/model.safetensors"),
     tokenizer: include_bytes!("../embedded/tokenizer.json"),

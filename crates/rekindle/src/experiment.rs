@@ -23,8 +23,8 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
         model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     if let Some(reason) = &substituted {
         display.warn(&format!(
-            "{reason}\n         The small embedded model `{}` stands in for distilbert-base-uncased. Its weights are random:\n         \
-             the run shows that everything works, not what transfer learning can do.",
+            "{reason}\n         The small embedded model `{}` stands in for distilbert-base-uncased. It knows generated\n         \
+             English opinions and little else: expect far less of it.",
             model.id
         ));
     }
@@ -116,7 +116,7 @@ fn describe(display: &Display, model: &PretrainedModel, train: &Dataset, test: &
     let source = match model.source {
         Source::Hub => "Hugging Face hub",
         Source::Folder => "folder",
-        Source::Embedded => "embedded in the program, random weights",
+        Source::Embedded => "embedded in the program, pretrained on generated English",
     };
     display.line(&format!("model    {} ({source})", model.id));
     display.line(&format!("data     {} training and {} test sentences", train.len(), test.len()));

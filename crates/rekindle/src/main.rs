@@ -27,10 +27,10 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let result = match &cli.command {
         cli::Command::Experiment(args) => experiment::run(args, began),
-        cli::Command::Predict(args) => predict::run(args),
+        cli::Command::Predict(args) => args.backend.guard(|| predict::run(args)),
         cli::Command::Vocab(args) => vocab::run(args),
-        cli::Command::Pretrain(args) => pretrain::run(args, began),
-        cli::Command::FillMask(args) => fill_mask::run(args),
+        cli::Command::Pretrain(args) => args.backend.guard(|| pretrain::run(args, began)),
+        cli::Command::FillMask(args) => args.backend.guard(|| fill_mask::run(args)),
         cli::Command::Devices => devices::run(),
     };
     match result {

@@ -70,8 +70,7 @@ impl<W: Write> Answer<'_, W> {
     /// A JSON line a text, in the order given.
     fn chunk(&mut self, texts: &[String]) -> Result<(), Box<dyn std::error::Error>> {
         let max_length = self.args.max_length.unwrap_or(self.classifier.max_length());
-        let predictions =
-            self.args.backend.guard(|| Ok(self.classifier.classify(texts, max_length, self.args.batch_size)?))?;
+        let predictions = self.classifier.classify(texts, max_length, self.args.batch_size)?;
         for (text, prediction) in texts.iter().zip(&predictions) {
             serde_json::to_writer(&mut self.out, &Line { text, prediction })?;
             self.out.write_all(b"\n")?;

@@ -54,7 +54,7 @@ fn what_cannot_be_classified_is_an_error() {
         (&["--model", "./none", "x"], "none"),
         (&["--model", "model", "--input", "none.txt"], "none.txt"),
         (&["--model", "model", "--input", "bytes.txt"], "bytes.txt, line 2"),
-        (&["--model", "model", "--max-length", "513", "x"], "512 positions"),
+        (&["--model", "model", "--max-length", "129", "x"], "128 positions"),
         (&["--model", "model", "--max-length", "2", "x"], "no room"),
     ];
     for (options, expected) in cases {

@@ -146,7 +146,7 @@ fn each_wrong_input_is_a_clear_error_and_writes_nothing() {
         ("pretrain", &["--corpus", "corpus.txt", "--vocab", "none"], &["none", "tokenizer.json"]),
         ("pretrain", &["--corpus", "corpus.txt", "--vocab", "vocab", "--heads", "3"], &["n_heads", "3 heads"]),
         ("pretrain", &["--corpus", "corpus.txt", "--vocab", "vocab", "--max-length", "2"], &["max length 2"]),
-        ("pretrain", &["--corpus", "corpus.txt", "--model", "classifier", "--max-length", "600"], &["600", "512"]),
+        ("pretrain", &["--corpus", "corpus.txt", "--model", "classifier", "--max-length", "600"], &["600", "128"]),
         ("pretrain", &["--corpus", "corpus.txt", "--vocab", "vocab", "--mlm-probability", "2"], &["mlm_probability"]),
         ("pretrain", &["--corpus", "corpus.txt", "--vocab", "vocab", "--resume"], &["no checkpoint"]),
         ("pretrain", &["--corpus", "corpus.txt", "--vocab", "vocab", "--steps", "0"], &["max_steps"]),
