@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 fn experiment(options: &[OsString]) -> Result<(), u8> {
     let mut cargo = cargo(&["run", "--quiet", "--package", "rekindle"]);
     if let Some(backend) = backend(options) {
-        cargo.args(["--no-default-features", "--features", &format!("hub,{backend}")]);
+        cargo.args(["--no-default-features", "--features", &format!("hub,parquet,{backend}")]);
     }
     cargo.args(["--", "experiment"]).args(options);
     run(cargo)

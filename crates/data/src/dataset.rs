@@ -1,11 +1,13 @@
 //! Sentences with classes.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use crate::classes::Classes;
 use crate::error::DataError;
-use crate::read::{self, ReadOptions, Row};
-use crate::split::{TestSize, train_test_split};
+use crate::folds::repeated_stratified_k_fold;
+use crate::read::{ReadOptions, Row, Rows};
+use crate::split::{Split, TestSize, train_test_split};
 
 /// A sentence and its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +34,26 @@ impl Dataset {
     /// When the file cannot be read, a column is not there, a row is broken (named by line), or fewer than two classes
     /// occur.
     pub fn read(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
-        let rows = read::rows(path, options)?;
-        let classes = Classes::from_labels(rows.iter().map(|row| row.label.as_str()));
-        match classes.names() {
-            [] => Err(DataError::Empty { path: path.into() }),
-            [only] => Err(DataError::OneClass { path: path.into(), class: only.clone() }),
-            _ => Self::label(path, rows, classes),
+        let mut found: HashMap<String, usize> = HashMap::new();
+        let mut examples = Vec::new();
+        for row in Rows::open(path, options)? {
+            let Row { text, label, .. } = row?;
+            let next = found.len();
+            examples.push(Example { text, label: *found.entry(label).or_insert(next) });
         }
+        let classes = Classes::from_labels(found.keys().map(String::as_str));
+        match classes.names() {
+            [] => return Err(DataError::Empty { path: path.into() }),
+            [only] => return Err(DataError::OneClass { path: path.into(), class: only.clone() }),
+            _ => {}
+        }
+        // From the order in which they occur to the sorted one.
+        let mut sorted = vec![0; found.len()];
+        for (name, occurred) in &found {
+            sorted[*occurred] = classes.index(name).unwrap_or_default();
+        }
+        examples.iter_mut().for_each(|example| example.label = sorted[example.label]);
+        Ok(Self { examples, classes })
     }
 
     /// Reads a file whose labels must be among `classes`, those of the training data.
@@ -46,22 +61,23 @@ impl Dataset {
     /// # Errors
     /// As [`read`](Self::read), and when a label is not one of the classes; that only one class occurs is no error.
     pub fn read_with_classes(path: &Path, options: &ReadOptions, classes: &Classes) -> Result<Self, DataError> {
-        let rows = read::rows(path, options)?;
-        if rows.is_empty() {
+        let rows = Rows::open(path, options)?;
+        let unit = rows.format().unit();
+        let example = |row: Result<Row, DataError>| {
+            let Row { text, label, line } = row?;
+            classes.index(&label).map(|label| Example { text, label }).ok_or_else(|| DataError::UnknownLabel {
+                path: path.into(),
+                unit,
+                line,
+                label,
+                classes: classes.names().join(", "),
+            })
+        };
+        let examples: Vec<Example> = rows.map(example).collect::<Result<_, _>>()?;
+        if examples.is_empty() {
             return Err(DataError::Empty { path: path.into() });
         }
-        Self::label(path, rows, classes.clone())
-    }
-
-    fn label(path: &Path, rows: Vec<Row>, classes: Classes) -> Result<Self, DataError> {
-        let example = |Row { text, label, line }| match classes.index(&label) {
-            Some(label) => Ok(Example { text, label }),
-            None => {
-                Err(DataError::UnknownLabel { path: path.into(), line, label, classes: classes.names().join(", ") })
-            }
-        };
-        let examples = rows.into_iter().map(example).collect::<Result<_, _>>()?;
-        Ok(Self { examples, classes })
+        Ok(Self { examples, classes: classes.clone() })
     }
 
     /// The number of sentences.
@@ -96,13 +112,27 @@ impl Dataset {
         stratify: bool,
     ) -> Result<(Self, Self), DataError> {
         let split = train_test_split(&self.labels(), test_size, random_state, stratify);
-        let split = split.map_err(|error| match error {
-            DataError::SmallClass { class, members } => {
-                let name = class.parse().ok().and_then(|index: usize| self.classes.names().get(index).cloned());
-                DataError::SmallClass { class: name.unwrap_or(class), members }
-            }
-            other => other,
-        })?;
+        let split = split.map_err(|error| self.name_class(error))?;
         Ok((self.select(&split.train), self.select(&split.test)))
+    }
+
+    /// The rows of repeated folds, as [`repeated_stratified_k_fold`] draws them; [`select`](Self::select) hands out
+    /// their sentences.
+    ///
+    /// # Errors
+    /// As [`repeated_stratified_k_fold`], with classes by name.
+    pub fn folds(&self, folds: usize, repeats: usize, random_state: u32) -> Result<Vec<Split>, DataError> {
+        let splits = repeated_stratified_k_fold(&self.labels(), folds, repeats, random_state);
+        splits.map_err(|error| self.name_class(error))
+    }
+
+    /// An error about a class by index as one about a class by name.
+    fn name_class(&self, mut error: DataError) -> DataError {
+        if let DataError::SmallClass { class, .. } | DataError::FoldClass { class, .. } = &mut error
+            && let Some(name) = class.parse().ok().and_then(|index: usize| self.classes.names().get(index))
+        {
+            class.clone_from(name);
+        }
+        error
     }
 }

@@ -17,7 +17,10 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// The file's name ends in nothing that says how to read it.
-    #[error("{path}: its name does not say what it is; files end in .csv, .tsv or .jsonl")]
+    #[error(
+        "{path}: its name does not say what it is; files end in .csv, .tsv, .jsonl (each also with .gz behind it) or \
+         .parquet"
+    )]
     UnknownFormat {
         /// The file.
         path: PathBuf,
@@ -40,6 +43,36 @@ pub enum DataError {
         /// The names that are there.
         available: String,
     },
+    /// A column holds something else than it must.
+    #[error("{path}: the {role} column `{column}` holds {found}; it must hold {wanted}")]
+    ColumnType {
+        /// The file.
+        path: PathBuf,
+        /// `text` or `label`.
+        role: &'static str,
+        /// The column's name.
+        column: String,
+        /// What it holds.
+        found: String,
+        /// What can be read there.
+        wanted: &'static str,
+    },
+    /// A Parquet file that cannot be opened.
+    #[error("{path}: not a Parquet file, or a damaged one: {reason}")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A Parquet file, and a program without a reader for it.
+    #[error(
+        "{path}: this build cannot read Parquet; build with `--features parquet`, or name a CSV, TSV or JSONL file"
+    )]
+    NoParquet {
+        /// The file.
+        path: PathBuf,
+    },
     /// Each row holds two texts.
     #[error(
         "{path}: `{first}` and `{second}` are a pair of texts, and pairs cannot be classified here; name one of them as \
@@ -54,20 +87,24 @@ pub enum DataError {
         second: String,
     },
     /// A row is broken.
-    #[error("{path}, line {line}: {reason}")]
+    #[error("{path}, {unit} {line}: {reason}")]
     Row {
         /// The file.
         path: PathBuf,
+        /// What is counted: `line`, or `row` where a file has no lines.
+        unit: &'static str,
         /// From 1.
         line: u64,
         /// What is wrong.
         reason: String,
     },
     /// A label is not a class of the training data.
-    #[error("{path}, line {line}: label `{label}` is not a class of the training data; these are {classes}")]
+    #[error("{path}, {unit} {line}: label `{label}` is not a class of the training data; these are {classes}")]
     UnknownLabel {
         /// The file.
         path: PathBuf,
+        /// What is counted: `line`, or `row` where a file has no lines.
+        unit: &'static str,
         /// From 1.
         line: u64,
         /// The label.
@@ -98,6 +135,30 @@ pub enum DataError {
         class: String,
         /// Its rows.
         members: usize,
+    },
+    /// Fewer than two folds, no repeat, or no row.
+    #[error("{folds} folds, {repeats} times, over {rows} rows: there must be at least two folds, one time and one row")]
+    Folds {
+        /// As given.
+        folds: usize,
+        /// As given.
+        repeats: usize,
+        /// The rows to share out.
+        rows: usize,
+    },
+    /// A class that cannot stand in every fold.
+    #[error(
+        "class {class} has {members} row{}, fewer than the {folds} folds; {}",
+        if *members == 1 { "" } else { "s" },
+        if *members < 2 { "give it more rows, or leave it out".into() } else { format!("{members} folds would go") }
+    )]
+    FoldClass {
+        /// The smallest class: its name where it is known, its index otherwise.
+        class: String,
+        /// Its rows.
+        members: usize,
+        /// As given.
+        folds: usize,
     },
     /// A side of a stratified split is smaller than the number of classes.
     #[error("the {side} side of the split would have {rows} rows, fewer than the {classes} classes")]

@@ -1,8 +1,9 @@
 //! Labelled text: files in, sentences with classes out, and scikit-learn's splits row by row.
 //!
-//! [`Dataset::read`] reads CSV, TSV and JSONL into [`Example`]s whose labels are indices into sorted [`Classes`].
-//! [`train_test_split`] draws the rows that scikit-learn draws for a `random_state`; [`Dataset::train_test_split`] hands
-//! out the sentences themselves.
+//! [`Rows`] reads CSV, TSV, JSONL and Parquet row by row; [`Dataset::read`] makes of them [`Example`]s whose labels are
+//! indices into sorted [`Classes`]. A [`Profile`] says what is in a file of any size, before it is trained on.
+//! [`train_test_split`] and [`repeated_stratified_k_fold`] draw the rows that scikit-learn draws for a `random_state`;
+//! [`Dataset::train_test_split`] hands out the sentences themselves, [`Dataset::folds`] their rows.
 //!
 //! ```
 //! use rekindle_data::{TestSize, twelve_sentences};
@@ -18,7 +19,10 @@
 mod classes;
 mod dataset;
 mod error;
+mod folds;
+mod lengths;
 mod mt19937;
+mod profile;
 mod read;
 mod split;
 mod twelve;
@@ -26,7 +30,10 @@ mod twelve;
 pub use classes::Classes;
 pub use dataset::{Dataset, Example};
 pub use error::DataError;
+pub use folds::repeated_stratified_k_fold;
+pub use lengths::Lengths;
 pub use mt19937::Mt19937;
-pub use read::{Format, ReadOptions};
+pub use profile::{Conflict, Leaks, Profile};
+pub use read::{Columns, Format, ReadOptions, Row, Rows};
 pub use split::{Split, TestSize, train_test_split};
 pub use twelve::twelve_sentences;

@@ -18,14 +18,25 @@ const PAIRS: [(&str, &str); 6] = [
     ("text_a", "text_b"),
 ];
 
-/// The columns of text and label among `available`.
-pub(super) fn find(path: &Path, available: &[&str], options: &ReadOptions) -> Result<(usize, usize), DataError> {
-    let position = |name: &str| available.iter().position(|column| *column == name);
+/// The columns of a file, and which of them are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns {
+    /// Their names, in the file's order. Empty where no header names them.
+    pub names: Vec<String>,
+    /// The index of the text's column.
+    pub text: usize,
+    /// The index of the label's column.
+    pub label: usize,
+}
+
+/// The columns of text and label among `names`.
+pub(super) fn find(path: &Path, names: Vec<String>, options: &ReadOptions) -> Result<Columns, DataError> {
+    let position = |name: &str| names.iter().position(|column| column == name);
     let missing = |role, column: &str| DataError::MissingColumn {
         path: path.into(),
         role,
         column: column.into(),
-        available: available.join(", "),
+        available: names.join(", "),
     };
     let text = match &options.text_column {
         Some(name) => position(name).ok_or_else(|| missing("text", name))?,
@@ -42,5 +53,5 @@ pub(super) fn find(path: &Path, available: &[&str], options: &ReadOptions) -> Re
     };
     let name = options.label_column.as_deref().unwrap_or(LABEL);
     let label = position(name).ok_or_else(|| missing("label", name))?;
-    Ok((text, label))
+    Ok(Columns { names, text, label })
 }

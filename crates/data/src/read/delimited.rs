@@ -1,59 +1,93 @@
 //! CSV and TSV.
 
-use std::fs::File;
+use std::io::BufRead;
 use std::path::Path;
 
-use csv::{ErrorKind, ReaderBuilder, StringRecord};
+use csv::{ByteRecord, ErrorKind, ReaderBuilder};
 
-use super::{ReadOptions, Row, columns, label};
+use super::source::Lines;
+use super::{Columns, Fault, ReadOptions, Reader, Row, columns, label};
 use crate::error::DataError;
 
-pub(super) fn read(
+struct Delimited {
+    reader: csv::Reader<Lines>,
+    record: ByteRecord,
+    text: usize,
+    label: usize,
+    /// Fields of every row: as many as the first has.
+    width: Option<usize>,
+}
+
+pub(super) fn open(
     path: &Path,
-    file: File,
+    text: Box<dyn BufRead>,
     delimiter: u8,
     quoting: bool,
     options: &ReadOptions,
-) -> Result<Vec<Row>, DataError> {
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .quoting(quoting)
-        .has_headers(options.header)
-        .buffer_capacity(1 << 16)
-        .from_reader(file);
-    let (text_column, label_column) = match options.header {
-        true => {
-            let header = reader.headers().map_err(|error| broken(path, error))?;
-            let names: Vec<&str> = header.iter().map(str::trim).collect();
-            if names.is_empty() {
-                return Err(DataError::Empty { path: path.into() });
-            }
-            columns::find(path, &names, options)?
-        }
-        false => (0, 1),
-    };
-    let mut rows = Vec::new();
-    let mut record = StringRecord::new();
-    while reader.read_record(&mut record).map_err(|error| broken(path, error))? {
-        let line = record.position().map_or(0, csv::Position::line);
-        let (Some(text), Some(name)) = (record.get(text_column), record.get(label_column)) else {
-            let reason = format!("{} column, but text and label need two", record.len());
-            return Err(DataError::Row { path: path.into(), line, reason });
-        };
-        rows.push(Row { text: text.into(), label: label(path, line, name)?, line });
+) -> Result<(Columns, Reader), DataError> {
+    let mut builder = ReaderBuilder::new();
+    // The width is held below, where the line is known: the library takes a row to begin where the one before ended,
+    // though blank lines may follow that.
+    builder.delimiter(delimiter).quoting(quoting).has_headers(false).flexible(true).buffer_capacity(1 << 16);
+    let reader = builder.from_reader(Lines::new(text));
+    let mut rows = Delimited { reader, record: ByteRecord::new(), text: 0, label: 1, width: None };
+    let mut columns = Columns { names: Vec::new(), text: 0, label: 1 };
+    if options.header {
+        let format = options.format.unwrap_or(if quoting { super::Format::Csv } else { super::Format::Tsv });
+        let header = rows.header().map_err(|fault| fault.named(path, format))?;
+        let names = header.ok_or_else(|| DataError::Empty { path: path.into() })?;
+        columns = columns::find(path, names, options)?;
+        (rows.text, rows.label) = (columns.text, columns.label);
     }
-    Ok(rows)
+    Ok((columns, Box::new(rows)))
 }
 
-fn broken(path: &Path, error: csv::Error) -> DataError {
-    let line = error.position().map_or(1, csv::Position::line);
-    let reason = match error.into_kind() {
-        ErrorKind::Io(source) => return DataError::Io { path: path.into(), source },
-        ErrorKind::Utf8 { err, .. } => format!("not UTF-8 ({err})"),
-        ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} columns where the lines before have {expected_len}")
+impl Delimited {
+    /// The names in the first row.
+    fn header(&mut self) -> Result<Option<Vec<String>>, Fault> {
+        let Some(line) = self.read()? else { return Ok(None) };
+        let names = self.record.iter().map(|name| Ok(utf8(line, name)?.trim().to_string()));
+        names.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Reads a record, and says on which line it begins.
+    fn read(&mut self) -> Result<Option<u64>, Fault> {
+        let read = self.reader.read_byte_record(&mut self.record);
+        let read = read.map_err(|error| match error.into_kind() {
+            ErrorKind::Io(source) => Fault::Io(source),
+            other => Fault::Row { line: self.reader.get_ref().line(), reason: format!("{other:?}") },
+        })?;
+        if !read {
+            return Ok(None);
         }
-        other => format!("{other:?}"),
-    };
-    DataError::Row { path: path.into(), line, reason }
+        let breaks = self.record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
+        let line = self.reader.get_ref().line() - breaks;
+        let (width, fields) = (*self.width.get_or_insert(self.record.len()), self.record.len());
+        if fields != width {
+            let reason = format!("{fields} columns where the lines before have {width}");
+            return Err(Fault::Row { line, reason });
+        }
+        Ok(Some(line))
+    }
+
+    fn row(&mut self) -> Result<Option<Row>, Fault> {
+        let Some(line) = self.read()? else { return Ok(None) };
+        let (Some(text), Some(name)) = (self.record.get(self.text), self.record.get(self.label)) else {
+            let reason = format!("{} column, but text and label need two", self.record.len());
+            return Err(Fault::Row { line, reason });
+        };
+        Ok(Some(Row { text: utf8(line, text)?.into(), label: label(line, utf8(line, name)?)?, line }))
+    }
+}
+
+impl Iterator for Delimited {
+    type Item = Result<Row, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.row().transpose()
+    }
+}
+
+fn utf8(line: u64, field: &[u8]) -> Result<&str, Fault> {
+    std::str::from_utf8(field).map_err(|error| Fault::Row { line, reason: format!("not UTF-8 ({error})") })
 }

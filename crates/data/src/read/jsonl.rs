@@ -1,50 +1,69 @@
 //! JSON, one object a line.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
+use std::iter;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::{ReadOptions, Row, columns, label};
+use super::{Columns, Fault, Format, ReadOptions, Reader, Row, columns, label};
 use crate::error::DataError;
 
-pub(super) fn read(path: &Path, file: File, options: &ReadOptions) -> Result<Vec<Row>, DataError> {
-    let mut reader = BufReader::with_capacity(1 << 16, file);
-    let mut rows = Vec::new();
-    let mut bytes = Vec::new();
-    let mut keys: Option<(String, String)> = None;
-    for line in 1.. {
-        bytes.clear();
-        let read = reader.read_until(b'\n', &mut bytes);
-        if read.map_err(|source| DataError::Io { path: path.into(), source })? == 0 {
-            break;
-        }
-        let json = bytes.strip_prefix(b"\xef\xbb\xbf").filter(|_| line == 1).unwrap_or(&bytes).trim_ascii();
-        if json.is_empty() {
-            continue;
-        }
-        let broken = |reason: String| DataError::Row { path: path.into(), line, reason };
-        let object: Map<String, Value> =
-            serde_json::from_slice(json).map_err(|error| broken(format!("not a JSON object: {error}")))?;
-        let (text, name) = match &keys {
-            Some(keys) => keys,
-            None => {
-                let names: Vec<&str> = object.keys().map(String::as_str).collect();
-                let (text, label) = columns::find(path, &names, options)?;
-                keys.insert((names[text].into(), names[label].into()))
+/// The objects of a file, each with its line; lines of nothing but space are passed over.
+struct Objects {
+    text: Box<dyn BufRead>,
+    bytes: Vec<u8>,
+    line: u64,
+}
+
+pub(super) fn open(path: &Path, text: Box<dyn BufRead>, options: &ReadOptions) -> Result<(Columns, Reader), DataError> {
+    let mut objects = Objects { text, bytes: Vec::new(), line: 0 };
+    let first = objects.next().ok_or_else(|| DataError::Empty { path: path.into() })?;
+    let first = first.map_err(|fault| fault.named(path, Format::Jsonl))?;
+    let columns = columns::find(path, first.1.keys().cloned().collect(), options)?;
+    let (text, label) = (columns.names[columns.text].clone(), columns.names[columns.label].clone());
+    let objects = iter::once(Ok(first)).chain(objects);
+    Ok((
+        columns,
+        Box::new(objects.map(move |object| object.and_then(|(line, object)| row(line, object, &text, &label)))),
+    ))
+}
+
+impl Objects {
+    fn read(&mut self) -> Result<Option<(u64, Map<String, Value>)>, Fault> {
+        loop {
+            self.bytes.clear();
+            if self.text.read_until(b'\n', &mut self.bytes).map_err(Fault::Io)? == 0 {
+                return Ok(None);
             }
-        };
-        let Some(Value::String(sentence)) = object.get(text) else {
-            return Err(broken(format!("`{text}` is not a string")));
-        };
-        let class = match object.get(name) {
-            Some(Value::String(class)) => class.clone(),
-            Some(Value::Number(number)) if !number.is_f64() => number.to_string(),
-            Some(Value::Bool(value)) => value.to_string(),
-            _ => return Err(broken(format!("`{name}` is not a class: a string, a whole number, true or false"))),
-        };
-        rows.push(Row { text: sentence.clone(), label: label(path, line, &class)?, line });
+            self.line += 1;
+            let json = self.bytes.trim_ascii();
+            if !json.is_empty() {
+                let broken = |error| Fault::Row { line: self.line, reason: format!("not a JSON object: {error}") };
+                return Ok(Some((self.line, serde_json::from_slice(json).map_err(broken)?)));
+            }
+        }
     }
-    Ok(rows)
+}
+
+impl Iterator for Objects {
+    type Item = Result<(u64, Map<String, Value>), Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+fn row(line: u64, mut object: Map<String, Value>, text: &str, name: &str) -> Result<Row, Fault> {
+    let broken = |reason: String| Fault::Row { line, reason };
+    let class = match object.get(name) {
+        Some(Value::String(class)) => class.clone(),
+        Some(Value::Number(number)) if !number.is_f64() => number.to_string(),
+        Some(Value::Bool(value)) => value.to_string(),
+        _ => return Err(broken(format!("`{name}` is not a class: a string, a whole number, true or false"))),
+    };
+    let Some(Value::String(text)) = object.get_mut(text).map(Value::take) else {
+        return Err(broken(format!("`{text}` is not a string")));
+    };
+    Ok(Row { text, label: label(line, &class)?, line })
 }

@@ -1,0 +1,103 @@
+//! Parquet: two of its columns, row by row.
+
+use std::fs::File;
+use std::path::Path;
+
+use parquet::basic::{ConvertedType, Repetition, Type as Physical};
+use parquet::file::reader::FileReader;
+use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::record::reader::RowIter;
+use parquet::record::{Field, Row as Record};
+use parquet::schema::types::Type;
+
+use super::{Columns, Fault, ReadOptions, Reader, Row, columns, label};
+use crate::error::DataError;
+
+pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Columns, Reader), DataError> {
+    let broken = |reason: String| DataError::Parquet { path: path.into(), reason };
+    let reader = SerializedFileReader::new(file).map_err(|error| broken(error.to_string()))?;
+    let schema = reader.metadata().file_metadata().schema().clone();
+    let names = schema.get_fields().iter().map(|field| field.name().to_string()).collect();
+    let columns = columns::find(path, names, options)?;
+    let holds = |role, index: usize, fits: fn(&Type) -> bool, wanted| match &schema.get_fields()[index] {
+        field if fits(field) => Ok(field.clone()),
+        field => Err(DataError::ColumnType {
+            path: path.into(),
+            role,
+            column: field.name().into(),
+            found: describe(field),
+            wanted,
+        }),
+    };
+    let text = holds("text", columns.text, is_text, "UTF-8 strings")?;
+    let name = holds("label", columns.label, is_class, "strings, whole numbers or booleans")?;
+    let mut fields = vec![text.clone(), name.clone()];
+    fields.dedup();
+    let projection = Type::group_type_builder(schema.name()).with_fields(fields).build();
+    let projection = projection.map_err(|error| broken(error.to_string()))?;
+    let records = RowIter::from_file_into(Box::new(reader)).project(Some(projection));
+    let records = records.map_err(|error| broken(error.to_string()))?;
+    let rows = (1..).zip(records).map(move |(line, record)| match record {
+        Ok(record) => row(line, &record, text.name(), name.name()),
+        Err(error) => Err(Fault::Row { line, reason: error.to_string() }),
+    });
+    Ok((columns, Box::new(rows)))
+}
+
+fn row(line: u64, record: &Record, text: &str, name: &str) -> Result<Row, Fault> {
+    let field = |column: &str| record.get_column_iter().find(|(name, _)| *name == column).map(|(_, field)| field);
+    let broken = |reason: String| Fault::Row { line, reason };
+    let class = match field(name) {
+        Some(Field::Str(class)) => class.clone(),
+        Some(Field::Bool(value)) => value.to_string(),
+        Some(Field::Byte(number)) => number.to_string(),
+        Some(Field::Short(number)) => number.to_string(),
+        Some(Field::Int(number)) => number.to_string(),
+        Some(Field::Long(number)) => number.to_string(),
+        Some(Field::UByte(number)) => number.to_string(),
+        Some(Field::UShort(number)) => number.to_string(),
+        Some(Field::UInt(number)) => number.to_string(),
+        Some(Field::ULong(number)) => number.to_string(),
+        _ => return Err(broken(format!("`{name}` is null"))),
+    };
+    let Some(Field::Str(text)) = field(text) else {
+        return Err(broken(format!("`{text}` is null")));
+    };
+    Ok(Row { text: text.clone(), label: label(line, &class)?, line })
+}
+
+/// Whether a column holds strings. (Its converted type is what the rows go by; the library derives it from the logical
+/// type, where a file has that alone.)
+fn is_text(field: &Type) -> bool {
+    field.is_primitive() && field.get_basic_info().converted_type() == ConvertedType::UTF8 && !is_repeated(field)
+}
+
+fn is_class(field: &Type) -> bool {
+    use ConvertedType::{INT_8, INT_16, INT_32, INT_64, NONE, UINT_8, UINT_16, UINT_32, UINT_64};
+    if !field.is_primitive() || is_repeated(field) {
+        return false;
+    }
+    match field.get_physical_type() {
+        Physical::BOOLEAN => true,
+        Physical::INT32 | Physical::INT64 => matches!(
+            field.get_basic_info().converted_type(),
+            NONE | INT_8 | INT_16 | INT_32 | INT_64 | UINT_8 | UINT_16 | UINT_32 | UINT_64
+        ),
+        _ => is_text(field),
+    }
+}
+
+fn is_repeated(field: &Type) -> bool {
+    field.get_basic_info().repetition() == Repetition::REPEATED
+}
+
+/// What a column holds, in the words of the format.
+fn describe(field: &Type) -> String {
+    if !field.is_primitive() || is_repeated(field) {
+        return "nested values".into();
+    }
+    match field.get_basic_info().converted_type() {
+        ConvertedType::NONE => field.get_physical_type().to_string(),
+        converted => format!("{} ({converted})", field.get_physical_type()),
+    }
+}

@@ -1,0 +1,82 @@
+//! The bytes of a text file: unpacked, without a byte order mark, and with their lines counted.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+const BUFFER: usize = 1 << 16;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Whether a file's name says that gzip packed it.
+pub(super) fn is_gzip(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
+}
+
+/// The text of a file, from behind its byte order mark.
+pub(super) fn open(file: File, gzip: bool) -> io::Result<Box<dyn BufRead>> {
+    let packed = BufReader::with_capacity(BUFFER, file);
+    match gzip {
+        true => behind_mark(BufReader::with_capacity(BUFFER, Unpacked(MultiGzDecoder::new(packed)))),
+        false => behind_mark(packed),
+    }
+}
+
+fn behind_mark(mut text: impl BufRead + 'static) -> io::Result<Box<dyn BufRead>> {
+    let mut head = Vec::new();
+    text.by_ref().take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut head)?;
+    if head == BYTE_ORDER_MARK {
+        head.clear();
+    }
+    Ok(Box::new(Cursor::new(head).chain(text)))
+}
+
+/// All members of a gzip file; what is wrong with them is said in words.
+struct Unpacked<R>(MultiGzDecoder<R>);
+
+impl<R: BufRead> Read for Unpacked<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "the gzip data is cut short"),
+            ErrorKind::InvalidInput | ErrorKind::InvalidData => {
+                io::Error::new(ErrorKind::InvalidData, format!("not gzip data, or damaged: {error}"))
+            }
+            _ => error,
+        })
+    }
+}
+
+/// Hands out no more than one line at a time, so that whoever asks only for what it needs can be told where it is.
+pub(super) struct Lines {
+    text: Box<dyn BufRead>,
+    line: u64,
+    /// Whether the next byte begins a line.
+    ended: bool,
+}
+
+impl Lines {
+    pub(super) fn new(text: Box<dyn BufRead>) -> Self {
+        Self { text, line: 0, ended: true }
+    }
+
+    /// The line of the last byte handed out, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+}
+
+impl Read for Lines {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let available = self.text.fill_buf()?;
+        let available = &available[..available.len().min(out.len())];
+        let count = available.iter().position(|&byte| byte == b'\n').map_or(available.len(), |end| end + 1);
+        out[..count].copy_from_slice(&available[..count]);
+        self.text.consume(count);
+        if count > 0 {
+            self.line += u64::from(self.ended);
+            self.ended = out[count - 1] == b'\n';
+        }
+        Ok(count)
+    }
+}
