@@ -22,6 +22,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Look at labelled sentences before training on them: classes, lengths, repeats, contradictions, leaks.
+    Data(DataArgs),
     /// Train with the base frozen and with the last layer free, compare both, and pack the results.
     Experiment(ExperimentArgs),
     /// Classify texts with a trained model: a JSON line for each.
@@ -34,6 +36,42 @@ pub enum Command {
     FillMask(FillMaskArgs),
     /// List the backends that were compiled in, and the devices they find.
     Devices,
+}
+
+/// The options of `rekindle data`.
+#[derive(Args, Debug)]
+#[command(after_long_help = DATA_EXAMPLES)]
+pub struct DataArgs {
+    /// Labelled sentences (CSV, TSV or JSONL, each also as .gz, or Parquet), of any size: they are read once, and not
+    /// kept.
+    #[arg(value_name = "FILE", help_heading = "Data")]
+    pub file: PathBuf,
+    /// Labelled sentences to test on: whether they leak from the first file, and have labels that it lacks.
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub test: Option<PathBuf>,
+    /// The column that holds the text [default: text, or sentence].
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub text_column: Option<String>,
+    /// The column that holds the label [default: label].
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub label_column: Option<String>,
+    /// The files have no header: column 1 is the text, column 2 the label.
+    #[arg(long, conflicts_with_all = ["text_column", "label_column"], help_heading = "Data")]
+    pub no_header: bool,
+
+    /// The checkpoint whose tokenizer counts: `auto`, `embedded`, a folder, or a hub id; as with `experiment`.
+    #[arg(long, default_value = "auto", value_name = "auto|embedded|FOLDER|HUB_ID", help_heading = "Tokens")]
+    pub model: ModelChoice,
+    /// Ask no network: what is not in the cache is not to be had.
+    #[arg(long, help_heading = "Tokens")]
+    pub offline: bool,
+    /// Tokens a sentence at most, `[CLS]` and `[SEP]` among them: how many would be cut off.
+    #[arg(long, default_value_t = 64, value_name = "TOKENS", help_heading = "Tokens")]
+    pub max_length: usize,
+
+    /// Print one JSON object, shares between 0 and 1.
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
 }
 
 /// The options of `rekindle predict`.
@@ -193,7 +231,8 @@ pub struct ExperimentArgs {
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
 
-    /// Labelled sentences to train on (CSV, TSV or JSONL). Without any file: the notebook's twelve sentences.
+    /// Labelled sentences to train on (CSV, TSV or JSONL, each also as .gz, or Parquet). Without any file: the notebook's
+    /// twelve sentences.
     #[arg(long, value_name = "FILE", requires = "test", conflicts_with = "data", help_heading = "Data")]
     pub train: Option<PathBuf>,
     /// Labelled sentences to test on.
@@ -281,6 +320,12 @@ impl Approaches {
         Approach::parse_list(list).map(Self).map_err(|error| error.to_string())
     }
 }
+
+const DATA_EXAMPLES: &str = "\
+Examples:
+  rekindle data reviews.csv
+  rekindle data train.tsv --test dev.tsv --no-header --max-length 128
+  rekindle data tickets.parquet --text-column body --label-column queue --json | jq .data.classes";
 
 const PREDICT_EXAMPLES: &str = "\
 Examples:

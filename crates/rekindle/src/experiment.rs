@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use rekindle_data::{Dataset, ReadOptions, twelve_sentences};
-use rekindle_experiment::{Experiment, Output, PretrainedModel, Progress, Source};
+use rekindle_experiment::{Experiment, Output, PretrainedModel, Progress};
 use rekindle_train::{Event, StepRecord, TrainingArguments};
 
 use crate::cli::{ExperimentArgs, Switch};
@@ -113,12 +113,7 @@ fn data(args: &ExperimentArgs) -> Result<(Dataset, Dataset), rekindle_data::Data
 }
 
 fn describe(display: &Display, model: &PretrainedModel, train: &Dataset, test: &Dataset, args: &ExperimentArgs) {
-    let source = match model.source {
-        Source::Hub => "Hugging Face hub",
-        Source::Folder => "folder",
-        Source::Embedded => "embedded in the program, pretrained on generated English",
-    };
-    display.line(&format!("model    {} ({source})", model.id));
+    display.line(&format!("model    {}", model::describe(model)));
     display.line(&format!("data     {} training and {} test sentences", train.len(), test.len()));
     display.line(&format!("classes  {}", train.classes.names().join(", ")));
     display.line(&format!("backend  {}, seed {}", args.backend, args.seed));

@@ -7,6 +7,7 @@ use clap::Parser;
 
 mod backend;
 mod cli;
+mod data;
 mod devices;
 mod display;
 mod experiment;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     rekindle::allocator::keep_pages();
     let cli = cli::Cli::parse();
     let result = match &cli.command {
+        cli::Command::Data(args) => data::run(args),
         cli::Command::Experiment(args) => experiment::run(args, began),
         cli::Command::Predict(args) => args.backend.guard(|| predict::run(args)),
         cli::Command::Vocab(args) => vocab::run(args),

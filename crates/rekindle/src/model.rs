@@ -63,6 +63,16 @@ pub struct Found {
     pub substituted: Option<String>,
 }
 
+/// A model's name, and where it is from.
+pub fn describe(model: &PretrainedModel) -> String {
+    let source = match model.source {
+        Source::Hub => "Hugging Face hub",
+        Source::Folder => "folder",
+        Source::Embedded => "embedded in the program, pretrained on generated English",
+    };
+    format!("{} ({source})", model.id)
+}
+
 /// Opens the model, downloading it where need be.
 ///
 /// # Errors

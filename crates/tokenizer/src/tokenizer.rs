@@ -123,6 +123,17 @@ impl Tokenizer {
         Ok(encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect())
     }
 
+    /// How many tokens each of many texts has, in their order, on all cores: nothing cut off, special tokens counted, so
+    /// that a text of at most `max_length` is one that [`encode`](Self::encode) leaves whole.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses a text.
+    pub fn lengths_all<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<usize>, TokenizerError> {
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+        let encodings = self.inner.encode_batch_fast(texts, false).map_err(refused)?;
+        Ok(encodings.iter().map(|encoding| encoding.len() + self.special()).collect())
+    }
+
     /// The id of an entry, such as `[MASK]`.
     pub fn id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
@@ -175,11 +186,16 @@ impl Tokenizer {
 
     /// How many word pieces fit beside the special tokens.
     fn room(&self, max_length: usize) -> Result<usize, TokenizerError> {
-        let special = self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+        let special = self.special();
         match max_length.checked_sub(special) {
             None | Some(0) => Err(TokenizerError::MaxLength { max_length, special }),
             Some(room) => Ok(room),
         }
+    }
+
+    /// The tokens that every text gets.
+    fn special(&self) -> usize {
+        self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false))
     }
 
     fn finish(&self, mut encoding: Encoding, room: usize) -> Result<Vec<u32>, TokenizerError> {

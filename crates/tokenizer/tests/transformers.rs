@@ -123,6 +123,17 @@ fn the_length_is_ours_and_not_the_files() {
 }
 
 #[test]
+fn lengths_are_those_of_ids_that_nothing_cuts_off() {
+    for tokenizer in [with_settings(&golden().cases[0].settings)] {
+        let golden = golden();
+        let ids = tokenizer.encode_all(&golden.texts, usize::MAX).expect("ids");
+        let lengths: Vec<usize> = ids.iter().map(Vec::len).collect();
+        assert_eq!(tokenizer.lengths_all(&golden.texts).expect("lengths"), lengths);
+        assert_eq!(tokenizer.lengths_all(&[""]).expect("lengths"), [2], "[CLS] and [SEP]");
+    }
+}
+
+#[test]
 fn a_tokenizer_survives_its_own_json() {
     let golden = golden();
     for case in golden.cases.iter().filter(|case| case.max_length == 64) {

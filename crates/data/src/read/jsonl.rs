@@ -9,7 +9,10 @@ use serde_json::{Map, Value};
 use super::{Columns, Fault, Format, ReadOptions, Reader, Row, columns, label};
 use crate::error::DataError;
 
-/// The objects of a file, each with its line; lines of nothing but space are passed over.
+/// An object and its line.
+type Object = (u64, Map<String, Value>);
+
+/// The objects of a file; lines of nothing but space are passed over.
 struct Objects {
     text: Box<dyn BufRead>,
     bytes: Vec<u8>,
@@ -23,14 +26,11 @@ pub(super) fn open(path: &Path, text: Box<dyn BufRead>, options: &ReadOptions) -
     let columns = columns::find(path, first.1.keys().cloned().collect(), options)?;
     let (text, label) = (columns.names[columns.text].clone(), columns.names[columns.label].clone());
     let objects = iter::once(Ok(first)).chain(objects);
-    Ok((
-        columns,
-        Box::new(objects.map(move |object| object.and_then(|(line, object)| row(line, object, &text, &label)))),
-    ))
+    Ok((columns, Box::new(objects.map(move |object| object.and_then(|object| row(object, &text, &label))))))
 }
 
 impl Objects {
-    fn read(&mut self) -> Result<Option<(u64, Map<String, Value>)>, Fault> {
+    fn read(&mut self) -> Result<Option<Object>, Fault> {
         loop {
             self.bytes.clear();
             if self.text.read_until(b'\n', &mut self.bytes).map_err(Fault::Io)? == 0 {
@@ -47,14 +47,14 @@ impl Objects {
 }
 
 impl Iterator for Objects {
-    type Item = Result<(u64, Map<String, Value>), Fault>;
+    type Item = Result<Object, Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.read().transpose()
     }
 }
 
-fn row(line: u64, mut object: Map<String, Value>, text: &str, name: &str) -> Result<Row, Fault> {
+fn row((line, mut object): Object, text: &str, name: &str) -> Result<Row, Fault> {
     let broken = |reason: String| Fault::Row { line, reason };
     let class = match object.get(name) {
         Some(Value::String(class)) => class.clone(),

@@ -1,9 +1,11 @@
 //! Parquet: two of its columns, row by row.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use parquet::basic::{ConvertedType, Repetition, Type as Physical};
+use parquet::errors::ParquetError;
 use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::reader::RowIter;
@@ -15,7 +17,7 @@ use crate::error::DataError;
 
 pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Columns, Reader), DataError> {
     let broken = |reason: String| DataError::Parquet { path: path.into(), reason };
-    let reader = SerializedFileReader::new(file).map_err(|error| broken(error.to_string()))?;
+    let reader = guarded(|| SerializedFileReader::new(file)).map_err(broken)?;
     let schema = reader.metadata().file_metadata().schema().clone();
     let names = schema.get_fields().iter().map(|field| field.name().to_string()).collect();
     let columns = columns::find(path, names, options)?;
@@ -33,15 +35,22 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
     let name = holds("label", columns.label, is_class, "strings, whole numbers or booleans")?;
     let mut fields = vec![text.clone(), name.clone()];
     fields.dedup();
-    let projection = Type::group_type_builder(schema.name()).with_fields(fields).build();
-    let projection = projection.map_err(|error| broken(error.to_string()))?;
-    let records = RowIter::from_file_into(Box::new(reader)).project(Some(projection));
-    let records = records.map_err(|error| broken(error.to_string()))?;
-    let rows = (1..).zip(records).map(move |(line, record)| match record {
-        Ok(record) => row(line, &record, text.name(), name.name()),
-        Err(error) => Err(Fault::Row { line, reason: error.to_string() }),
+    let mut records = guarded(|| {
+        let projection = Type::group_type_builder(schema.name()).with_fields(fields).build()?;
+        RowIter::from_file_into(Box::new(reader)).project(Some(projection))
+    })
+    .map_err(broken)?;
+    let rows = (1..).map_while(move |line| match guarded(|| records.next().transpose()) {
+        Ok(record) => Some(row(line, &record?, text.name(), name.name())),
+        Err(reason) => Some(Err(Fault::Row { line, reason })),
     });
     Ok((columns, Box::new(rows)))
+}
+
+/// Asks the library, which panics at some damaged files.
+fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.map_or_else(|_| Err("the file is damaged".into()), |result| result.map_err(|error| error.to_string()))
 }
 
 fn row(line: u64, record: &Record, text: &str, name: &str) -> Result<Row, Fault> {
@@ -66,8 +75,7 @@ fn row(line: u64, record: &Record, text: &str, name: &str) -> Result<Row, Fault>
     Ok(Row { text: text.clone(), label: label(line, &class)?, line })
 }
 
-/// Whether a column holds strings. (Its converted type is what the rows go by; the library derives it from the logical
-/// type, where a file has that alone.)
+/// Whether a column holds strings. (The library derives the converted type where a file has the logical one alone.)
 fn is_text(field: &Type) -> bool {
     field.is_primitive() && field.get_basic_info().converted_type() == ConvertedType::UTF8 && !is_repeated(field)
 }

@@ -1,0 +1,303 @@
+//! `rekindle data`.
+
+use std::path::{Path, PathBuf};
+
+use rekindle_data::{Columns, DataError, Format, Leaks, Profile, ReadOptions, Row, Rows};
+use rekindle_tokenizer::{Tokenizer, TokenizerError};
+use serde_json::{Value, json};
+
+use crate::cli::DataArgs;
+use crate::display::{Display, Verbosity};
+use crate::model::{self, Found};
+use crate::text::thousands;
+
+/// Texts that are tokenized together: enough for all cores, and little memory.
+const CHUNK: usize = 4096;
+/// Or fewer, of so many bytes together.
+const CHUNK_BYTES: usize = 1 << 20;
+/// Classes that are named on the terminal.
+const NAMED: usize = 20;
+/// The class with the fewest rows is called small where it has less than this part of its even share.
+const SMALL: f64 = 0.5;
+
+/// Runs the command.
+///
+/// # Errors
+/// When a file or the tokenizer cannot be read, or a row is broken; nothing is printed to standard output then.
+pub fn run(args: &DataArgs) -> Result<(), Box<dyn std::error::Error>> {
+    let mut display = Display::new(if args.json { Verbosity::Quiet } else { Verbosity::Normal });
+    let Found { model, substituted } =
+        model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
+    if let Some(reason) = &substituted {
+        display.warn(&format!(
+            "{reason}\n         The tokenizer of the small embedded model `{}` stands in for that of\n         \
+             distilbert-base-uncased: lengths will differ somewhat.",
+            model.id
+        ));
+    }
+    let options = ReadOptions {
+        text_column: args.text_column.clone(),
+        label_column: args.label_column.clone(),
+        header: !args.no_header,
+        ..ReadOptions::default()
+    };
+    let data = Part::read(&args.file, &options, &model.tokenizer, &mut |_| {})?;
+    let mut leaks = Leaks::default();
+    let test = args
+        .test
+        .as_deref()
+        .map(|path| Part::read(path, &options, &model.tokenizer, &mut |row| leaks.add(&data.profile, row)));
+    let test = test.transpose()?;
+    if args.json {
+        let test_json = test.as_ref().map(|test| {
+            let mut json = test.json(args.max_length);
+            json["unknown_labels"] = json!(test.unknown(&data));
+            json["leaks"] = leaks_json(&leaks);
+            json
+        });
+        let tokenizer = json!({ "model": model.id, "source": model.source });
+        let max_length = args.max_length;
+        display.result(
+            &json!({ "tokenizer": tokenizer, "max_length": max_length, "data": data.json(max_length), "test": test_json })
+                .to_string(),
+        );
+        return Ok(());
+    }
+    display.line(&format!("tokenizer       {}", model::describe(&model)));
+    data.print(&display, args.max_length);
+    if let Some(test) = &test {
+        test.print(&display, args.max_length);
+        print_against(&display, test, &data, &leaks);
+    }
+    Ok(())
+}
+
+/// A file and what is in it.
+struct Part {
+    path: PathBuf,
+    format: Format,
+    columns: Columns,
+    profile: Profile,
+}
+
+impl Part {
+    /// Reads a file once; `observe` sees each row.
+    fn read(
+        path: &Path,
+        options: &ReadOptions,
+        tokenizer: &Tokenizer,
+        observe: &mut dyn FnMut(&Row),
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut rows = Rows::open(path, options)?;
+        let mut profile = Profile::default();
+        let mut chunk = Chunk::default();
+        for row in &mut rows {
+            let row = row?;
+            profile.add(&row);
+            observe(&row);
+            if chunk.push(row.text) {
+                chunk.count(tokenizer, &mut profile)?;
+            }
+        }
+        chunk.count(tokenizer, &mut profile)?;
+        if profile.rows() == 0 {
+            return Err(DataError::Empty { path: path.into() }.into());
+        }
+        Ok(Self { path: path.into(), format: rows.format(), columns: rows.columns().clone(), profile })
+    }
+
+    /// Labels that the training file lacks.
+    fn unknown(&self, train: &Self) -> Vec<String> {
+        let known = train.profile.classes();
+        let labels = self.profile.classes().into_iter().map(|(name, _)| name);
+        labels.filter(|label| !known.iter().any(|(name, _)| name == label)).collect()
+    }
+
+    fn json(&self, max_length: usize) -> Value {
+        let (profile, lengths) = (&self.profile, self.profile.lengths());
+        let classes = profile.classes();
+        let class =
+            |(name, rows): &(String, u64)| json!({ "name": name, "rows": rows, "share": share(*rows, profile.rows()) });
+        let conflict = |conflict: &rekindle_data::Conflict| {
+            json!({
+                "first_line": conflict.first_line,
+                "first_label": conflict.first_label,
+                "line": conflict.line,
+                "label": conflict.label,
+            })
+        };
+        let truncated = lengths.longer_than(max_length);
+        let column = |index: usize| self.columns.names.get(index);
+        json!({
+            "file": self.path.display().to_string(),
+            "format": self.format.to_string().to_lowercase(),
+            "columns": self.columns.names,
+            "text_column": column(self.columns.text),
+            "label_column": column(self.columns.label),
+            "rows": profile.rows(),
+            "classes": classes.iter().map(class).collect::<Vec<_>>(),
+            "largest_to_smallest": ratio(&classes),
+            "tokens": {
+                "min": lengths.min(),
+                "median": lengths.percentile(50),
+                "p90": lengths.percentile(90),
+                "p95": lengths.percentile(95),
+                "p99": lengths.percentile(99),
+                "max": lengths.max(),
+                "truncated": truncated,
+                "truncated_share": share(truncated, profile.rows()),
+            },
+            "empty": profile.empty(),
+            "duplicates": profile.duplicates(),
+            "contradictions": profile.contradictions(),
+            "conflicts": profile.conflicts().iter().map(conflict).collect::<Vec<_>>(),
+        })
+    }
+
+    fn print(&self, display: &Display, max_length: usize) {
+        let (profile, lengths, rows) = (&self.profile, self.profile.lengths(), self.profile.rows());
+        display.line(&format!("\nfile            {} ({})", self.path.display(), self.format));
+        display.line(&format!("columns         {}", describe(&self.columns)));
+        display.line(&format!("rows            {}", thousands(rows as usize)));
+        let classes = profile.classes();
+        for (index, (name, count)) in classes.iter().take(NAMED).enumerate() {
+            let head = if index == 0 { "classes" } else { "" };
+            display.line(&format!("{head:15} {name}: {}", of(*count, rows)));
+        }
+        if classes.len() > NAMED {
+            display.line(&format!("                and {} more", thousands(classes.len() - NAMED)));
+        }
+        display.line(&format!("balance         {}", balance(&classes, rows)));
+        if let (Some(min), Some(max)) = (lengths.min(), lengths.max()) {
+            let at = |percent| lengths.percentile(percent).unwrap_or(max);
+            display.line(&format!(
+                "tokens          {min} to {max}, median {}; 90 % have at most {}, 95 % {}, 99 % {}",
+                at(50),
+                at(90),
+                at(95),
+                at(99)
+            ));
+        }
+        display.line(&format!(
+            "cut off         {}, at --max-length {max_length}",
+            of(lengths.longer_than(max_length), rows)
+        ));
+        display.line(&format!("empty           {}", of(profile.empty(), rows)));
+        display.line(&format!(
+            "repeated        {}: the same text before, but for white space and case",
+            of(profile.duplicates(), rows)
+        ));
+        display.line(&format!(
+            "contradictory   {}: the same text before, with another label",
+            of(profile.contradictions(), rows)
+        ));
+        let unit = self.format.unit();
+        for conflict in profile.conflicts() {
+            display.line(&format!(
+                "                {unit} {} has `{}`, {unit} {} has `{}`",
+                conflict.first_line, conflict.first_label, conflict.line, conflict.label
+            ));
+        }
+    }
+}
+
+/// Texts that wait to be tokenized.
+#[derive(Default)]
+struct Chunk {
+    texts: Vec<String>,
+    bytes: usize,
+}
+
+impl Chunk {
+    /// Takes a text, and says whether there are enough.
+    fn push(&mut self, text: String) -> bool {
+        self.bytes += text.len();
+        self.texts.push(text);
+        self.texts.len() == CHUNK || self.bytes >= CHUNK_BYTES
+    }
+
+    /// Counts their tokens, and lets them go.
+    fn count(&mut self, tokenizer: &Tokenizer, profile: &mut Profile) -> Result<(), TokenizerError> {
+        tokenizer.lengths_all(&self.texts)?.into_iter().for_each(|tokens| profile.add_length(tokens));
+        self.texts.clear();
+        self.bytes = 0;
+        Ok(())
+    }
+}
+
+/// What the test file has to do with the training file.
+fn print_against(display: &Display, test: &Part, train: &Part, leaks: &Leaks) {
+    let unknown = test.unknown(train);
+    let named: Vec<&str> = unknown.iter().take(NAMED).map(String::as_str).collect();
+    match unknown.len() {
+        0 => display.line("unknown labels  none: the training file has all of them"),
+        count if count > NAMED => {
+            display.line(&format!("unknown labels  {} and {} more", named.join(", "), thousands(count - NAMED)));
+        }
+        _ => display.line(&format!("unknown labels  {}: the training file has none of them", named.join(", "))),
+    }
+    display.line(&format!(
+        "leaks           {}: the same text in {}",
+        of(leaks.rows(), test.profile.rows()),
+        train.path.display()
+    ));
+    for (train_line, test_line) in leaks.examples() {
+        display.line(&format!(
+            "                {} {train_line} there, {} {test_line} here",
+            train.format.unit(),
+            test.format.unit()
+        ));
+    }
+}
+
+fn leaks_json(leaks: &Leaks) -> Value {
+    let example = |(train, test): &(u64, u64)| json!({ "data_line": train, "test_line": test });
+    json!({ "rows": leaks.rows(), "examples": leaks.examples().iter().map(example).collect::<Vec<_>>() })
+}
+
+/// The columns by name, with what is read of them.
+fn describe(columns: &Columns) -> String {
+    let name = |(index, name): (usize, &String)| match index {
+        _ if index == columns.text && index == columns.label => format!("{name} (text and label)"),
+        _ if index == columns.text => format!("{name} (text)"),
+        _ if index == columns.label => format!("{name} (label)"),
+        _ => name.clone(),
+    };
+    match columns.names.is_empty() {
+        true => "no header: column 1 is the text, column 2 the label".into(),
+        false => columns.names.iter().enumerate().map(name).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// How far the classes are from even.
+fn balance(classes: &[(String, u64)], rows: u64) -> String {
+    let largest = classes.iter().max_by_key(|(_, count)| *count);
+    let smallest = classes.iter().min_by_key(|(_, count)| *count);
+    let (Some((large, _)), Some((small, least)), Some(ratio)) = (largest, smallest, ratio(classes)) else {
+        return "none".into();
+    };
+    if classes.len() == 1 {
+        return format!("every label is `{large}`; a classifier needs at least two classes");
+    }
+    let even = rows as f64 / classes.len() as f64;
+    let verdict = match (*least as f64) < SMALL * even {
+        true => "imbalanced: look at F1 more than at accuracy",
+        false => "even enough",
+    };
+    format!("`{large}` has {ratio:.1} times the rows of `{small}`; {verdict}")
+}
+
+/// The rows of the largest class over those of the smallest.
+fn ratio(classes: &[(String, u64)]) -> Option<f64> {
+    let counts = || classes.iter().map(|(_, count)| *count);
+    Some(counts().max()? as f64 / counts().min()? as f64)
+}
+
+/// `12 (3.45 %)`.
+fn of(count: u64, rows: u64) -> String {
+    format!("{} ({:.2} %)", thousands(count as usize), 100.0 * share(count, rows))
+}
+
+fn share(count: u64, rows: u64) -> f64 {
+    count as f64 / rows as f64
+}

@@ -1,0 +1,122 @@
+//! `rekindle data` as a user runs it.
+
+mod common;
+
+use common::{Place, text};
+use serde_json::{Value, json};
+
+/// What it printed; it must succeed.
+fn said(place: &Place, options: &[&str]) -> String {
+    let output = place.command("data").args(["--model", "embedded"]).args(options).output().expect("it ran");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn profile(place: &Place, options: &[&str]) -> Value {
+    serde_json::from_str(&said(place, &[options, &["--json"]].concat())).expect("one JSON object")
+}
+
+const TRAIN: &str =
+    "id,text,label\n1,Good film,pos\n2,bad,neg\n3,\"good\n film\",neg\n4,  ,pos\n5,a fine day it is,pos\n";
+const TEST: &str = "text,label\nGOOD FILM,pos\nnew,odd\n";
+
+#[test]
+fn everything_is_counted_and_named() {
+    let place = Place::new();
+    place.write("train.csv", TRAIN);
+    place.write("test.csv", TEST);
+    let found = profile(&place, &["train.csv", "--test", "test.csv", "--max-length", "5"]);
+    assert_eq!(found["tokenizer"], json!({"model": "rekindle-mini", "source": "embedded"}));
+    let data = &found["data"];
+    assert_eq!((&data["format"], &data["columns"]), (&json!("csv"), &json!(["id", "text", "label"])));
+    assert_eq!(
+        (&data["text_column"], &data["label_column"], &data["rows"]),
+        (&json!("text"), &json!("label"), &json!(5))
+    );
+    let classes = json!([{"name": "neg", "rows": 2, "share": 0.4}, {"name": "pos", "rows": 3, "share": 0.6}]);
+    assert_eq!((&data["classes"], &data["largest_to_smallest"]), (&classes, &json!(1.5)));
+    // The embedded tokenizer has each of these words; [CLS] and [SEP] are counted.
+    let tokens = &data["tokens"];
+    assert_eq!(
+        (&tokens["min"], &tokens["median"], &tokens["p90"], &tokens["max"]),
+        (&json!(2), &json!(4), &json!(7), &json!(7))
+    );
+    assert_eq!((&tokens["truncated"], &tokens["truncated_share"]), (&json!(1), &json!(0.2)));
+    assert_eq!((&data["empty"], &data["duplicates"], &data["contradictions"]), (&json!(1), &json!(1), &json!(1)));
+    assert_eq!(data["conflicts"], json!([{"first_line": 2, "first_label": "pos", "line": 4, "label": "neg"}]));
+    let test = &found["test"];
+    assert_eq!(test["unknown_labels"], json!(["odd"]));
+    assert_eq!(test["leaks"], json!({"rows": 1, "examples": [{"data_line": 2, "test_line": 2}]}));
+
+    let said = said(&place, &["train.csv", "--test", "test.csv", "--max-length", "5"]);
+    for part in [
+        "train.csv (CSV)",
+        "id, text (text), label (label)",
+        "neg: 2 (40.00 %)",
+        "pos: 3 (60.00 %)",
+        "`pos` has 1.5 times the rows of `neg`; even enough",
+        "2 to 7, median 4",
+        "1 (20.00 %), at --max-length 5",
+        "line 2 has `pos`, line 4 has `neg`",
+        "unknown labels  odd",
+        "line 2 there, line 2 here",
+        "rekindle-mini",
+    ] {
+        assert!(said.contains(part), "`{part}` in {said}");
+    }
+}
+
+#[test]
+fn many_chunks_are_one_profile() {
+    let place = Place::new();
+    // More rows than a chunk has, the last chunk being part of one; then few, of more bytes than a chunk has.
+    let rows: String =
+        (0..10_000).map(|row| format!("good day {}\t{}\n", row % 9_000, u8::from(row % 10 == 0))).collect();
+    place.write("many.tsv", rows);
+    let found = profile(&place, &["many.tsv", "--no-header"]);
+    let data = &found["data"];
+    assert_eq!((&data["rows"], &data["columns"], &data["text_column"]), (&json!(10_000), &json!([]), &Value::Null));
+    assert_eq!((&data["duplicates"], &data["contradictions"]), (&json!(1_000), &json!(0)));
+    assert_eq!((&data["tokens"]["min"], &data["tokens"]["truncated"]), (&json!(5), &json!(0)));
+    assert!(said(&place, &["many.tsv", "--no-header"]).contains("imbalanced"));
+
+    let long = "good ".repeat(100_000);
+    place.write("long.tsv", (0..5).map(|row| format!("{row} {long}\t{row}\n")).collect::<String>());
+    let found = profile(&place, &["long.tsv", "--no-header"]);
+    assert_eq!((&found["data"]["tokens"]["min"], &found["data"]["tokens"]["truncated"]), (&json!(100_003), &json!(5)));
+}
+
+#[test]
+fn the_default_tokenizer_is_that_of_the_experiment_and_a_stand_in_is_said() {
+    let place = Place::new();
+    place.write("a.jsonl", "{\"text\":\"a\",\"label\":0}\n{\"text\":\"b\",\"label\":1}\n");
+    let output = place.command("data").arg("a.jsonl").output().expect("it ran");
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success() && out.contains("rekindle-mini"), "{out}{err}");
+    assert!(err.contains("warning") && err.contains("distilbert-base-uncased"), "{err}");
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_and_prints_nothing() {
+    let place = Place::new();
+    place.write("bad.csv", "text,label\na,0\nb,\n");
+    place.write("empty.csv", "text,label\n");
+    place.write("a.csv.gz", "text,label\na,0\n");
+    place.write("good.csv", "text,label\na,0\nb,1\n");
+    place.write("a.parquet", "PAR1");
+    let cases: [(&[&str], &str); 7] = [
+        (&["bad.csv"], "bad.csv, line 3: the label is empty"),
+        (&["empty.csv"], "empty.csv: no sentences"),
+        (&["a.csv.gz"], "a.csv.gz: not gzip data"),
+        (&["none.csv"], "none.csv"),
+        (&["good.csv", "--test", "bad.csv"], "bad.csv, line 3"),
+        (&["good.csv", "--label-column", "stars"], "no label column `stars`; the columns are text, label"),
+        (&["a.parquet"], "a.parquet"),
+    ];
+    for (options, expected) in cases {
+        let output = place.command("data").args(["--model", "embedded"]).args(options).output().expect("it ran");
+        let error = text(&output.stderr);
+        assert!(output.status.code() == Some(1) && error.contains(expected), "{options:?}: {error}");
+        assert!(output.stdout.is_empty());
+    }
+}
