@@ -38,9 +38,45 @@ pub enum MetricsError {
         value: f64,
     },
     /// A ranking needs rows of both kinds.
-    #[error("ROC AUC is not defined where only one class occurs (class {class})")]
+    #[error("a ROC curve is not defined where only one class occurs (class {class})")]
     OneClass {
         /// The class that stands against all others.
         class: usize,
+    },
+    /// Two classifiers to compare were not seen on the same rows or resamples.
+    #[error("{a} values of one classifier but {b} of the other; a comparison needs pairs")]
+    Unpaired {
+        /// Values of the first.
+        a: usize,
+        /// Values of the second.
+        b: usize,
+    },
+    /// There are too few values for what is asked.
+    #[error("{found} {what}, but {needed} are needed")]
+    TooFew {
+        /// What there is too little of.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many it takes.
+        needed: usize,
+    },
+    /// A level of confidence is not between 0 and 1.
+    #[error("the level {level} is not between 0 and 1; say 0.95 for 95 %")]
+    Level {
+        /// The level.
+        level: f64,
+    },
+    /// The ratio of test rows to training rows is negative, NaN or infinite.
+    #[error("{ratio} is not a ratio of test rows to training rows; say 0.25 for a test on a fifth of the rows")]
+    Ratio {
+        /// The ratio.
+        ratio: f64,
+    },
+    /// A statistic is NaN or infinite for some rows.
+    #[error("the statistic is {value} on some resample; it must be defined for any choice of rows")]
+    Statistic {
+        /// The value.
+        value: f64,
     },
 }

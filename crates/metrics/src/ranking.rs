@@ -8,17 +8,8 @@ use crate::error::MetricsError;
 /// # Errors
 /// When the lengths differ, a score is not finite, or only one kind of row occurs.
 pub fn roc_auc(truth: &[bool], scores: &[f64]) -> Result<f64, MetricsError> {
-    if truth.len() != scores.len() {
-        return Err(MetricsError::Length { truth: truth.len(), other: scores.len(), what: "scores" });
-    }
-    if let Some((row, &value)) = scores.iter().enumerate().find(|(_, score)| !score.is_finite()) {
-        return Err(MetricsError::Score { row, value });
-    }
-    let positives = truth.iter().filter(|&&positive| positive).count();
+    let positives = count_positives(truth, scores)?;
     let negatives = truth.len() - positives;
-    if positives == 0 || negatives == 0 {
-        return Err(MetricsError::OneClass { class: usize::from(negatives == 0) });
-    }
     let mut order: Vec<usize> = (0..truth.len()).collect();
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
     let (mut below, mut area) = (0.0, 0.0);
@@ -29,6 +20,21 @@ pub fn roc_auc(truth: &[bool], scores: &[f64]) -> Result<f64, MetricsError> {
         below += negative;
     }
     Ok(area / (positives as f64 * negatives as f64))
+}
+
+/// The number of positive rows, of scores that can be ranked.
+pub(crate) fn count_positives(truth: &[bool], scores: &[f64]) -> Result<usize, MetricsError> {
+    if truth.len() != scores.len() {
+        return Err(MetricsError::Length { truth: truth.len(), other: scores.len(), what: "scores" });
+    }
+    if let Some((row, &value)) = scores.iter().enumerate().find(|(_, score)| !score.is_finite()) {
+        return Err(MetricsError::Score { row, value });
+    }
+    let positives = truth.iter().filter(|&&positive| positive).count();
+    if positives == 0 || positives == truth.len() {
+        return Err(MetricsError::OneClass { class: usize::from(positives > 0) });
+    }
+    Ok(positives)
 }
 
 /// The plain mean over classes of each class's area against all others (`roc_auc_score(multi_class="ovr")`).

@@ -1,7 +1,10 @@
 //! Every score against scikit-learn's, over random and awkward predictions (`fixtures/metrics/make.py`).
 #![allow(clippy::unwrap_used)]
 
-use rekindle_metrics::{Average, ConfusionMatrix, log_loss, roc_auc, roc_auc_ovr};
+use rekindle_metrics::{
+    Average, ConfusionMatrix, brier_score, expected_calibration_error, log_loss, reliability_bins, roc_auc,
+    roc_auc_ovr, roc_curve,
+};
 use serde_json::Value;
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -58,4 +61,48 @@ fn every_score_is_scikit_learns() {
             }
         }
     }
+}
+
+/// Whether the numbers found are those expected, up to rounding.
+fn same(what: &str, found: impl IntoIterator<Item = f64>, expected: &Value) {
+    let (found, expected): (Vec<f64>, _) = (found.into_iter().collect(), numbers(expected));
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (found, expected) in found.into_iter().zip(expected) {
+        assert!((found - expected).abs() <= 1e-12, "{what}: {found} is not {expected}");
+    }
+}
+
+#[test]
+fn curves_and_calibration_are_scikit_learns() {
+    let golden: Value = serde_json::from_str(include_str!("../../../fixtures/metrics/golden.json")).unwrap();
+    let (mut curves, mut calibrated) = (0, 0);
+    for (index, case) in golden["cases"].as_array().unwrap().iter().enumerate() {
+        let Some(probabilities) = case.get("probabilities") else { continue };
+        let (truth, probabilities) = (classes(&case["truth"]), numbers(probabilities));
+        let count = case["classes"].as_u64().unwrap() as usize;
+        let brier = brier_score(&truth, &probabilities, count).unwrap();
+        same(&format!("case {index}, Brier"), [brier], &Value::from(vec![case["brier"].clone()]));
+        if let Some(expected) = case.get("roc_curve") {
+            let positive: Vec<bool> = truth.iter().map(|&label| label == 1).collect();
+            let scores: Vec<f64> = probabilities.chunks(2).map(|row| row[1]).collect();
+            let curve = roc_curve(&positive, &scores).unwrap();
+            assert_eq!(curve[0].threshold, f64::INFINITY);
+            same("false positives", curve.iter().map(|point| point.false_positive_rate), &expected["fpr"]);
+            same("true positives", curve.iter().map(|point| point.true_positive_rate), &expected["tpr"]);
+            same("thresholds", curve[1..].iter().map(|point| point.threshold), &expected["finite_thresholds"]);
+            curves += 1;
+        }
+        for (bins, expected) in case["calibration"].as_object().unwrap() {
+            let bins = bins.parse().unwrap();
+            let found = reliability_bins(&truth, &probabilities, count, bins).unwrap();
+            let what = format!("case {index}, {bins} bins");
+            same(&what, found.iter().map(|bin| bin.accuracy), &expected["accuracy"]);
+            same(&what, found.iter().map(|bin| bin.confidence), &expected["confidence"]);
+            same(&what, found.iter().map(|bin| bin.count as f64), &expected["count"]);
+            let error = expected_calibration_error(&truth, &probabilities, count, bins).unwrap();
+            same(&what, [error], &Value::from(vec![expected["error"].clone()]));
+            calibrated += 1;
+        }
+    }
+    assert!(curves >= 15 && calibrated >= 200, "{curves} curves, {calibrated} calibrations");
 }

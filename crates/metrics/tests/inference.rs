@@ -1,0 +1,110 @@
+//! Intervals and tests against scipy's and statsmodels' (`fixtures/metrics/make_inference.py`).
+#![allow(clippy::unwrap_used)]
+
+use rekindle_metrics::{Interval, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact};
+use serde_json::Value;
+
+fn golden() -> Value {
+    serde_json::from_str(include_str!("../../../fixtures/metrics/inference.json")).unwrap()
+}
+
+fn cases<'a>(golden: &'a Value, name: &str) -> &'a [Value] {
+    golden[name].as_array().unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(number).collect()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap()
+}
+
+/// Within a relative 1e-9, and 1e-12 near 0: two implementations of the incomplete beta function lie between the numbers.
+fn close(what: &str, found: f64, expected: f64) {
+    let tolerance = 1e-9 * expected.abs().max(1e-3);
+    assert!((found - expected).abs() <= tolerance, "{what}: {found} is not {expected}");
+}
+
+fn ends(what: &str, (estimate, low, high): (f64, f64, f64), expected: &Value) {
+    for (found, expected) in [estimate, low, high].into_iter().zip(numbers(expected)) {
+        close(what, found, expected);
+    }
+}
+
+#[test]
+fn corrected_t_is_scipys() {
+    let golden = golden();
+    for (index, case) in cases(&golden, "scores").iter().enumerate() {
+        let what = format!("case {index}");
+        let (a, b) = (numbers(&case["a"]), numbers(&case["b"]));
+        let (ratio, level) = (number(&case["test_to_train"]), number(&case["level"]));
+        let Interval { estimate, low, high, n, .. } = corrected_t_interval(&a, ratio, level).unwrap();
+        assert_eq!(n, a.len());
+        ends(&what, (estimate, low, high), &case["mean"]);
+        let test = corrected_paired_t(&a, &b, ratio, level).unwrap();
+        ends(&what, (test.difference, test.low, test.high), &case["paired"]);
+        close(&what, test.t, number(&case["t"]));
+        close(&what, test.p_value, number(&case["p"]));
+    }
+}
+
+#[test]
+fn mcnemars_test_is_statsmodels() {
+    let golden = golden();
+    for case in cases(&golden, "pairs") {
+        let what = format!("{}", case["table"]);
+        let table: Vec<usize> = numbers(&case["table"]).into_iter().map(|count| count as usize).collect();
+        let rows = [(true, true), (true, false), (false, true), (false, false)];
+        let pairs = rows.into_iter().zip(&table).flat_map(|(pair, &count)| std::iter::repeat_n(pair, count));
+        let (a, b): (Vec<bool>, Vec<bool>) = pairs.unzip();
+        let test = mcnemar_exact(&a, &b, number(&case["level"])).unwrap();
+        assert_eq!((test.only_a, test.only_b, test.difference.n), (table[1], table[2], a.len()));
+        close(&what, test.p_value, number(&case["p"]));
+        let Interval { estimate, low, high, .. } = test.difference;
+        ends(&what, (estimate, low, high), &case["difference"]);
+    }
+}
+
+#[test]
+fn holms_adjustment_is_statsmodels() {
+    let golden = golden();
+    for case in cases(&golden, "holm") {
+        let adjusted = holm(&numbers(&case["p"])).unwrap();
+        for (found, expected) in adjusted.into_iter().zip(numbers(&case["adjusted"])) {
+            close("holm", found, expected);
+        }
+    }
+}
+
+#[test]
+fn the_bootstraps_quantiles_are_numpys() {
+    let golden = golden();
+    for case in cases(&golden, "quantiles") {
+        let values = numbers(&case["values"]);
+        let mut given = [0.5].into_iter().chain(values.iter().copied());
+        let interval = bootstrap(9, values.len(), number(&case["level"]), 0, |_| given.next().unwrap()).unwrap();
+        let ends = numbers(&case["ends"]);
+        assert_eq!(interval.estimate, 0.5);
+        close("low", interval.low, ends[0]);
+        close("high", interval.high, ends[1]);
+    }
+}
+
+#[test]
+fn the_bootstrap_of_a_mean_is_near_normal_theory() {
+    let golden = golden();
+    let case = &golden["normal"];
+    let rows = numbers(&case["rows"]);
+    let mean = |chosen: &[usize]| chosen.iter().map(|&row| rows[row]).sum::<f64>() / chosen.len() as f64;
+    let of = |seed| bootstrap(rows.len(), 10_000, number(&case["level"]), seed, mean).unwrap();
+    let interval = of(7);
+    close("mean", interval.estimate, number(&case["mean"]));
+    // A 2.5 % quantile of 10,000 draws scatters by sqrt(0.025 * 0.975 / 10,000) / φ(1.96) = 0.027 standard errors;
+    // three times that, and some skewness.
+    let tolerance = 0.1 * number(&case["error"]);
+    let ends = numbers(&case["ends"]);
+    assert!((interval.low - ends[0]).abs() < tolerance && (interval.high - ends[1]).abs() < tolerance, "{interval:?}");
+    assert_eq!(interval, of(7), "the same seed");
+    assert_ne!(interval, of(8), "another seed");
+}
