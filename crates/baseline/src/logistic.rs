@@ -235,4 +235,15 @@ mod tests {
             assert!(matches!(Weights::fit(&rows, 2, &[0, 1], 2, &nothing), Err(BaselineError::Regularization { .. })));
         }
     }
+
+    #[test]
+    fn a_loss_that_overflows_ends_the_search() {
+        let mut rows = SparseRows::default();
+        rows.push([(0, 1.0)]);
+        rows.push([(1, 1.0)]);
+        rows.push([(1, 1.0)]);
+        let options = LogisticOptions { c: 1e-307, ..Default::default() };
+        let error = Weights::fit(&rows, 2, &[0, 1, 1], 2, &options).expect_err("no minimum in reach");
+        assert!(matches!(error, BaselineError::NotConverged { .. }), "{error}");
+    }
 }
