@@ -1,0 +1,85 @@
+//! TF-IDF with logistic regression: what words alone give.
+
+use crate::Baseline;
+use crate::error::BaselineError;
+use crate::logistic::{LogisticOptions, Weights};
+use crate::majority::count;
+use crate::tfidf::Tfidf;
+
+/// `make_pipeline(TfidfVectorizer(), LogisticRegression())`: single words weighed by TF-IDF, and on them a logistic
+/// regression with L2 regularization and a free intercept, multinomial for more than two classes.
+///
+/// It is the minimum that scikit-learn's lbfgs approaches, found a hundred times closer. The same texts give the same
+/// weights, bit for bit on one machine.
+#[derive(Clone, Debug)]
+pub struct TfidfLogisticRegression {
+    classes: usize,
+    /// The classes that occurred in training, rising: those that the weights know.
+    occurring: Vec<usize>,
+    pub(crate) tfidf: Tfidf,
+    pub(crate) weights: Weights,
+}
+
+impl TfidfLogisticRegression {
+    /// Learns from texts with their labels, all below `classes`. A class that does not occur gets the probability 0.
+    ///
+    /// # Errors
+    /// When there are no texts, their number is not that of the labels, a label is not below `classes`, or the options
+    /// are out of range. [`BaselineError::OneClass`] and [`BaselineError::NoWords`] say that there is nothing to learn
+    /// beyond the [`Majority`](crate::Majority), where scikit-learn refuses too; [`BaselineError::NotConverged`] that
+    /// `max_iterations` were too few, where it warns.
+    pub fn fit(
+        texts: &[&str],
+        labels: &[usize],
+        classes: usize,
+        options: &LogisticOptions,
+    ) -> Result<Self, BaselineError> {
+        if texts.len() != labels.len() {
+            return Err(BaselineError::Length { texts: texts.len(), labels: labels.len() });
+        }
+        let counts = count(labels, classes)?;
+        let occurring: Vec<usize> = (0..classes).filter(|&class| counts[class] > 0).collect();
+        if let [class] = occurring[..] {
+            return Err(BaselineError::OneClass { class });
+        }
+        let tfidf = Tfidf::fit(texts)?;
+        let place: Vec<usize> = (0..classes).map(|class| occurring.partition_point(|&other| other < class)).collect();
+        let targets: Vec<usize> = labels.iter().map(|&label| place[label]).collect();
+        let weights = Weights::fit(&tfidf.transform(texts), tfidf.len(), &targets, occurring.len(), options)?;
+        Ok(Self { classes, occurring, tfidf, weights })
+    }
+}
+
+impl Baseline for TfidfLogisticRegression {
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Words that training did not have count for nothing; a text of no others gets what the intercepts say.
+    fn probabilities(&self, texts: &[&str]) -> Vec<f64> {
+        let known = self.weights.probabilities(&self.tfidf.transform(texts));
+        let mut all = vec![0.0; texts.len() * self.classes];
+        for (row, known) in all.chunks_mut(self.classes).zip(known.chunks(self.occurring.len())) {
+            self.occurring.iter().zip(known).for_each(|(&class, &probability)| row[class] = probability);
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(texts: &[&str], labels: &[usize]) -> BaselineError {
+        TfidfLogisticRegression::fit(texts, labels, 2, &LogisticOptions::default()).expect_err("nothing to learn")
+    }
+
+    #[test]
+    fn where_there_is_nothing_to_learn_it_says_so() {
+        assert_eq!(error(&[], &[]), BaselineError::Empty);
+        assert_eq!(error(&["a text"], &[]), BaselineError::Length { texts: 1, labels: 0 });
+        assert_eq!(error(&["good", "bad"], &[0, 2]), BaselineError::Label { row: 1, label: 2, classes: 2 });
+        assert_eq!(error(&["good", "bad"], &[1, 1]), BaselineError::OneClass { class: 1 });
+        assert_eq!(error(&["a", "?!"], &[0, 1]), BaselineError::NoWords);
+    }
+}
