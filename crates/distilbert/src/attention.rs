@@ -1,14 +1,14 @@
 //! Multi-head self-attention.
 
 use burn::module::Module;
-use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 
 use crate::config::DistilBertConfig;
 use crate::dropout::{Mode, dropout};
 use crate::input::{Ragged, TokenBatch};
-use crate::rows::{linear, select};
+use crate::linear::Linear;
+use crate::rows::select;
 
 /// Which tokens a layer computes its output for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct SelfAttention {
 
 impl SelfAttention {
     pub(crate) fn new(config: &DistilBertConfig, device: &Device) -> Self {
-        let linear = || LinearConfig::new(config.dim, config.dim).init(device);
+        let linear = || Linear::new(config.dim, config.dim, device);
         Self {
             q_lin: linear(),
             k_lin: linear(),
@@ -64,9 +64,9 @@ impl SelfAttention {
     /// - hidden: `[tokens, dim]`
     /// - output: `[tokens, dim]`, or as many rows as [`Rows`] says
     pub fn forward(&self, hidden: Tensor<2>, batch: &TokenBatch, rows: Rows, mode: Mode) -> Tensor<2> {
-        let query = linear(&self.q_lin, rows.of(hidden.clone(), batch));
-        let (key, value) = (linear(&self.k_lin, hidden.clone()), linear(&self.v_lin, hidden));
-        linear(&self.out_lin, self.context(query, key, value, batch, rows, mode))
+        let query = self.q_lin.forward(rows.of(hidden.clone(), batch));
+        let (key, value) = (self.k_lin.forward(hidden.clone()), self.v_lin.forward(hidden));
+        self.out_lin.forward(self.context(query, key, value, batch, rows, mode))
     }
 
     /// `softmax(q kᵀ / sqrt(width)) v` within each sentence and head.

@@ -20,6 +20,24 @@ pub enum Activation {
     Relu,
 }
 
+/// What the classifier reads of a sentence, under the names of ModernBERT's `classifier_pooling`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Pooling {
+    /// The last hidden state of the first token, `[CLS]`, as in transformers' DistilBERT.
+    #[default]
+    Cls,
+    /// The mean of the last hidden states of all tokens that attention may look at.
+    Mean,
+}
+
+impl Pooling {
+    fn is_cls(&self) -> bool {
+        *self == Self::Cls
+    }
+}
+
 /// The shape of a DistilBERT and the rates of its dropouts.
 ///
 /// Field names and defaults are those of transformers' `DistilBertConfig`; the defaults are distilbert-base-uncased.
@@ -54,6 +72,9 @@ pub struct DistilBertConfig {
     pub qa_dropout: f64,
     /// The id of `[PAD]`. Default 0.
     pub pad_token_id: u32,
+    /// What the classifier reads. transformers' DistilBERT knows the default alone, and ignores the field. Default cls.
+    #[serde(skip_serializing_if = "Pooling::is_cls")]
+    pub classifier_pooling: Pooling,
     /// Class names by their index, as strings of numbers. Default `LABEL_0`, `LABEL_1`.
     pub id2label: BTreeMap<String, String>,
 }
@@ -75,6 +96,7 @@ impl Default for DistilBertConfig {
             seq_classif_dropout: 0.2,
             qa_dropout: 0.1,
             pad_token_id: 0,
+            classifier_pooling: Pooling::Cls,
             id2label: label_names(["LABEL_0", "LABEL_1"]),
         }
     }
@@ -112,7 +134,7 @@ impl DistilBertConfig {
             Some("distilbert") => {}
             Some("bert") => {
                 let mut ours = bert::config(&fields).map_err(|(field, reason)| refuse(field, reason))?;
-                let shared = ["problem_type", "num_labels", "id2label"];
+                let shared = ["problem_type", "num_labels", "id2label", "classifier_pooling"];
                 ours.extend(shared.into_iter().filter_map(|field| Some((field.into(), fields.get(field)?.clone()))));
                 fields = ours;
             }

@@ -42,6 +42,14 @@ pub enum DistilBertError {
         /// What is wrong and what is possible.
         reason: String,
     },
+    /// Adapters that adapt nothing.
+    #[error("lora: `{field}`: {reason}")]
+    Lora {
+        /// The field, as peft names it.
+        field: &'static str,
+        /// What is wrong and what is possible.
+        reason: String,
+    },
     /// A weights file is not whole, or not safetensors at all.
     #[error("{path}: not a whole safetensors file: {reason}")]
     Safetensors {

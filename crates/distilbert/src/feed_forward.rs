@@ -1,12 +1,12 @@
 //! The position-wise feed-forward block.
 
 use burn::module::Module;
-use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 
 use crate::config::{Activation, DistilBertConfig};
 use crate::dropout::{Mode, dropout};
-use crate::rows::{activate, linear};
+use crate::linear::Linear;
+use crate::rows::activate;
 
 /// Two linear maps around a non-linearity.
 #[derive(Module, Debug)]
@@ -23,8 +23,8 @@ pub struct FeedForward {
 impl FeedForward {
     pub(crate) fn new(config: &DistilBertConfig, device: &Device) -> Self {
         Self {
-            lin1: LinearConfig::new(config.dim, config.hidden_dim).init(device),
-            lin2: LinearConfig::new(config.hidden_dim, config.dim).init(device),
+            lin1: Linear::new(config.dim, config.hidden_dim, device),
+            lin2: Linear::new(config.hidden_dim, config.dim, device),
             activation: config.activation,
             dropout: config.dropout,
         }
@@ -34,7 +34,7 @@ impl FeedForward {
     /// - hidden: `[rows, dim]`
     /// - output: `[rows, dim]`
     pub fn forward(&self, hidden: Tensor<2>, mode: Mode) -> Tensor<2> {
-        let inner = activate(self.activation, linear(&self.lin1, hidden));
-        dropout(linear(&self.lin2, inner), self.dropout, mode)
+        let inner = activate(self.activation, self.lin1.forward(hidden));
+        dropout(self.lin2.forward(inner), self.dropout, mode)
     }
 }

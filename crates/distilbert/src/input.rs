@@ -26,6 +26,8 @@ pub struct TokenBatch {
     pub(crate) picked: Option<Picked>,
     /// True where attention must not look, `[sentences, 1, 1, longest]`; `None` when it may look everywhere.
     pub(crate) masked: Option<Tensor<4, Bool>>,
+    /// 0 where attention must not look; `None` when it may look everywhere.
+    mask: Option<Arc<[u8]>>,
     /// Where each sentence lies.
     #[cfg(feature = "flex")]
     pub(crate) spans: Arc<Spans>,
@@ -52,7 +54,7 @@ pub(crate) struct Spans {
     /// Sentence `i` from `offsets[i]` to `offsets[i + 1]`.
     pub(crate) offsets: Vec<usize>,
     /// 0 where attention must not look; `None` when it may look everywhere.
-    pub(crate) mask: Option<Vec<u8>>,
+    pub(crate) mask: Option<Arc<[u8]>>,
     /// Picked tokens of sentence `i` from `picked[i]` to `picked[i + 1]`; empty where none are picked.
     pub(crate) picked: Vec<usize>,
 }
@@ -192,6 +194,7 @@ impl TokenBatch {
             }
         }
         let any_masked = masked.contains(&true);
+        let mask: Option<Arc<[u8]>> = attention_mask.contains(&0).then(|| attention_mask.into());
         Self {
             input_ids: Indices::new(input_ids.into(), device),
             positions: Indices::new(lengths().flat_map(|length| 0..length as u32).collect(), device),
@@ -202,9 +205,10 @@ impl TokenBatch {
             #[cfg(feature = "flex")]
             spans: Arc::new(Spans {
                 offsets: offsets.into(),
-                mask: attention_mask.contains(&0).then(|| attention_mask.into()),
+                mask: mask.clone(),
                 picked: Vec::new(),
             }),
+            mask,
             halves: None,
             offsets: offsets.into(),
             sentences,
@@ -216,6 +220,18 @@ impl TokenBatch {
     /// The two halves of the batch, where running them side by side is worth it.
     pub(crate) fn halves(&self) -> Option<(&TokenBatch, &TokenBatch)> {
         self.halves.as_deref().map(|(first, second)| (first, second))
+    }
+
+    /// The matrix `[sentences, tokens]` that takes the mean of each sentence's tokens, but for those that attention must
+    /// not look at.
+    pub(crate) fn means(&self, device: &Device) -> Tensor<2> {
+        let mut weights = vec![0f32; self.sentences * self.tokens];
+        let seen = |token: &usize| self.mask.as_ref().is_none_or(|mask| mask[*token] != 0);
+        for (row, span) in weights.chunks_mut(self.tokens.max(1)).zip(self.offsets.windows(2)) {
+            let count = (span[0]..span[1]).filter(seen).count();
+            (span[0]..span[1]).filter(seen).for_each(|token| row[token] = 1.0 / count as f32);
+        }
+        Tensor::from_data(TensorData::new(weights, [self.sentences, self.tokens]), device)
     }
 
     /// The number of sentences.

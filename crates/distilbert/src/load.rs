@@ -29,6 +29,14 @@ pub struct LoadReport {
     pub mismatched: Vec<Mismatch>,
 }
 
+impl LoadReport {
+    /// Whether a tensor was drawn from the seed.
+    fn is_fresh(&self, name: &str) -> bool {
+        let differs = || self.mismatched.iter().any(|tensor| names::canonical(&tensor.name) == name);
+        self.missing.iter().any(|missing| missing == name) || differs()
+    }
+}
+
 /// A tensor of the head whose shape differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
@@ -80,6 +88,21 @@ impl DistilBertConfig {
         self.fill(DistilBertForMaskedLM::new(self, device), &[PROJECTOR], checkpoint, seed, device)
     }
 
+    /// The classifier with the tensors that a load did not find drawn anew from another seed, as if it had been loaded
+    /// with that one; all others are shared.
+    pub fn redraw(
+        &self,
+        model: &DistilBertForSequenceClassification,
+        report: &LoadReport,
+        seed: u64,
+    ) -> DistilBertForSequenceClassification {
+        let init = Init { config: self, seed };
+        let slots = Slots::of(model).0.into_iter().filter(|slot| report.is_fresh(&slot.name));
+        let values = slots.map(|slot| (slot.name.clone(), Bytes::from_elems(init.draw(&slot)))).collect();
+        let device = model.classifier.weight.lazy_device().without_autodiff();
+        model.clone().map(&mut Fill { path: Path::default(), values, device: &device })
+    }
+
     /// Gives a new model its values. `tied` names tensors of a checkpoint that the model holds under another name.
     fn fill<M: Module>(
         &self,
@@ -91,12 +114,8 @@ impl DistilBertConfig {
     ) -> Result<(M, LoadReport), DistilBertError> {
         let slots = Slots::of(&model);
         let report = compare(&slots, tied, checkpoint)?;
-        let drawn = |slot: &&Slot| {
-            report.missing.contains(&slot.name)
-                || report.mismatched.iter().any(|tensor| names::canonical(&tensor.name) == slot.name)
-        };
         let init = Init { config: self, seed };
-        let values = parallel(&slots.0, |slot| match drawn(&slot) {
+        let values = parallel(&slots.0, |slot| match report.is_fresh(&slot.name) {
             true => Ok(Some(Bytes::from_elems(init.draw(slot)))),
             false => checkpoint.read(&slot.name, slot.transposed),
         })?;
@@ -237,7 +256,7 @@ impl Init<'_> {
 }
 
 /// The 64-bit FNV-1a hash, which no release of a library changes.
-fn fnv1a(text: &str) -> u64 {
+pub(crate) fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 

@@ -1,7 +1,7 @@
 //! The head that guesses hidden words.
 
 use burn::module::{Module, Param};
-use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::nn::{Initializer, LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
 
 use crate::attention::Rows;
@@ -9,8 +9,9 @@ use crate::config::{Activation, DistilBertConfig};
 use crate::dropout::Mode;
 use crate::embeddings::LAYER_NORM_EPS;
 use crate::input::TokenBatch;
+use crate::linear::Linear;
 use crate::model::DistilBertModel;
-use crate::rows::{activate, linear, tied};
+use crate::rows::{activate, tied};
 
 /// DistilBERT with a masked-language-model head, the twin of transformers' class of the same name.
 #[derive(Module, Debug)]
@@ -38,7 +39,7 @@ impl DistilBertForMaskedLM {
     pub(crate) fn new(config: &DistilBertConfig, device: &Device) -> Self {
         Self {
             distilbert: DistilBertModel::new(config, device),
-            vocab_transform: LinearConfig::new(config.dim, config.dim).init(device),
+            vocab_transform: Linear::new(config.dim, config.dim, device),
             vocab_layer_norm: LayerNormConfig::new(config.dim).with_epsilon(LAYER_NORM_EPS).init(device),
             vocab_projector: VocabProjector { bias: Initializer::Zeros.init([config.vocab_size], device) },
             activation: config.activation,
@@ -54,7 +55,7 @@ impl DistilBertForMaskedLM {
     /// - output: `[picked, vocab_size]`
     pub fn forward(&self, batch: &TokenBatch, mode: Mode) -> Tensor<2> {
         let hidden = self.distilbert.forward(batch, Rows::Picked, mode.at(0));
-        let hidden = activate(self.activation, linear(&self.vocab_transform, hidden));
+        let hidden = activate(self.activation, self.vocab_transform.forward(hidden));
         let hidden = self.vocab_layer_norm.forward(hidden);
         tied(&self.distilbert.embeddings.word_embeddings.weight, &self.vocab_projector.bias, hidden)
     }

@@ -3,21 +3,12 @@
 use std::f64::consts::FRAC_1_SQRT_2;
 
 use burn::module::Param;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::LayerNorm;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
 use crate::config::Activation;
 use crate::input::Indices;
-
-/// `input · weight + bias`, `[rows, columns]`.
-pub(crate) fn linear(map: &Linear, input: Tensor<2>) -> Tensor<2> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = crate::host::linear(map, &input) {
-        return output;
-    }
-    map.forward(input)
-}
 
 /// `input · tableᵀ + bias`, `[rows, entries]`, for a table of `[entries, dim]`.
 pub(crate) fn tied(table: &Param<Tensor<2>>, bias: &Param<Tensor<1>>, input: Tensor<2>) -> Tensor<2> {

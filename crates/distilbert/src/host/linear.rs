@@ -1,16 +1,22 @@
 //! Linear maps.
 
-use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use super::product::{Then, View, ViewMut, fresh, product};
 use super::{CHUNK, Host, Op, contiguous, each, rows_of, run, tensor, values};
+use crate::linear::Linear;
 
-/// `input · weight + bias`, where all three lie in host memory.
+/// `input · weight + bias`, and what an adapter adds, where all lie in host memory.
 pub(crate) fn linear(map: &Linear, input: &Tensor<2>) -> Option<Tensor<2>> {
-    let bias = map.bias.as_ref()?.val();
-    Some(run(Affine, [Host::of(input)?, Host::of(&map.weight.val())?, Host::of(&bias)?]))
+    let (input, weight, bias) = (Host::of(input)?, Host::of(&map.weight.val())?, Host::of(&map.bias.val())?);
+    Some(match &map.lora {
+        None => run(Affine, [input, weight, bias]),
+        Some(lora) => {
+            let (a, b) = (Host::of(&lora.a.val())?, Host::of(&lora.b.val())?);
+            run(Adapted { scale: lora.scale as f32 }, [input, weight, bias, a, b])
+        }
+    })
 }
 
 /// Inputs: `[rows, inner]`, `[inner, columns]`, `[columns]`.
@@ -49,6 +55,56 @@ impl Op<3> for Affine {
         let for_bias = tracked[2].then(|| tensor(column_sums(values(&gradient), columns), [columns]));
         [for_input, for_weight, for_bias]
     }
+}
+
+/// A linear map with an adapter. Inputs: as [`Affine`]'s, and the adapter's `[inner, rank]` and `[rank, columns]`.
+#[derive(Debug)]
+struct Adapted {
+    scale: f32,
+}
+
+impl Op<5> for Adapted {
+    /// As [`Affine`]'s; where anything is tracked, also input, `input · a`, `a` and `b`.
+    type Saved = (<Affine as Op<3>>::Saved, Option<[FlexTensor; 4]>);
+
+    fn forward(&self, inputs: [FlexTensor; 5], tracked: [bool; 5]) -> (FlexTensor, Self::Saved) {
+        let [input, weight, bias, a, b] = inputs.map(contiguous);
+        let ([rows, _], [_, rank]) = (rows_of(&input), rows_of(&a));
+        let (output, saved) = Affine.forward([input.clone(), weight, bias], [tracked[0], tracked[1], tracked[2]]);
+        let [_, columns] = rows_of(&output);
+        let low = fresh(matrix(&input), matrix(&a));
+        let mut output = output;
+        let sums = ViewMut::new(output.storage_mut::<f32>(), columns);
+        product(sums, View::new(&low, rank), matrix(&b), self.scale, Then::Add);
+        let low = tensor(low, [rows, rank]);
+        (output, (saved, tracked.contains(&true).then_some([input, low, a, b])))
+    }
+
+    fn backward(&self, saved: Self::Saved, gradient: FlexTensor, tracked: [bool; 5]) -> [Option<FlexTensor>; 5] {
+        let (saved, Some([input, low, a, b])) = saved else { return [const { None }; 5] };
+        let slopes = matrix(&gradient);
+        let scaled = |mut values: Vec<f32>| {
+            values.iter_mut().for_each(|value| *value *= self.scale);
+            values
+        };
+        let [_, rank] = rows_of(&low);
+        let for_low = scaled(fresh(slopes, matrix(&b).transposed()));
+        let for_low = View::new(&for_low, rank);
+        let for_a = tracked[3].then(|| tensor(fresh(matrix(&input).transposed(), for_low), rows_of(&a)));
+        let for_b = tracked[4].then(|| tensor(scaled(fresh(matrix(&low).transposed(), slopes)), rows_of(&b)));
+        let [for_input, for_weight, for_bias] = Affine.backward(saved, gradient.clone(), [tracked[0], tracked[1], tracked[2]]);
+        let for_input = for_input.map(|mut sums| {
+            let [_, inner] = rows_of(&sums);
+            product(ViewMut::new(sums.storage_mut::<f32>(), inner), for_low, matrix(&a).transposed(), 1.0, Then::Add);
+            sums
+        });
+        [for_input, for_weight, for_bias, for_a, for_b]
+    }
+}
+
+/// A contiguous tensor as a matrix.
+fn matrix(tensor: &FlexTensor) -> View<'_> {
+    View::new(values(tensor), rows_of(tensor)[1])
 }
 
 /// `input · tableᵀ + bias`, where all three lie in host memory.

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use burn::module::Param;
-use burn::nn::{EmbeddingConfig, LayerNormConfig, LinearConfig};
+use burn::nn::{EmbeddingConfig, LayerNormConfig};
 use burn::tensor::{Device, Distribution, Tensor, activation};
 
 use crate::attention::{Rows, SelfAttention};
 use crate::config::DistilBertConfig;
 use crate::dropout::Mode;
 use crate::input::TokenBatch;
+use crate::linear::Linear;
+use crate::lora::Lora;
 
 fn device() -> Device {
     let device = Device::flex();
@@ -52,18 +54,44 @@ fn compare(fast: Tensor<2>, plain: Tensor<2>, inputs: &[&Tensor<2>], vectors: &[
     }
 }
 
+fn map(inner: usize, columns: usize) -> Linear {
+    let (weight, bias) = (Param::from_tensor(random([inner, columns])), Param::from_tensor(random([columns])));
+    Linear { weight, bias, lora: None }
+}
+
+/// A linear map by Burn's own operations.
+fn by_burn(map: &Linear, input: Tensor<2>) -> Tensor<2> {
+    let output = input.clone().matmul(map.weight.val()) + map.bias.val().unsqueeze();
+    match &map.lora {
+        Some(lora) => output + lora.forward(input),
+        None => output,
+    }
+}
+
 #[test]
 fn linear() {
     for [rows, inner, columns] in [[7, 24, 40], [1, 3, 2], [130, 256, 192]] {
-        let map = LinearConfig::new(inner, columns).init(&device());
-        let (weight, bias) = (map.weight.val(), map.bias.as_ref().expect("a bias").val());
+        let map = map(inner, columns);
+        let (weight, bias) = (map.weight.val(), map.bias.val());
         let input = random([rows, inner]);
         let fast = super::linear(&map, &input).expect("host memory");
-        compare(fast, map.forward(input.clone()), &[&input, &weight], &[&bias]);
+        compare(fast, by_burn(&map, input.clone()), &[&input, &weight], &[&bias]);
         // A column-major input.
         let turned = random([inner, rows]);
         let fast = super::linear(&map, &turned.clone().transpose()).expect("host memory");
-        compare(fast, map.forward(turned.clone().transpose()), &[&turned, &weight], &[&bias]);
+        compare(fast, by_burn(&map, turned.clone().transpose()), &[&turned, &weight], &[&bias]);
+    }
+}
+
+#[test]
+fn linear_with_an_adapter() {
+    for [rows, inner, columns, rank] in [[7, 24, 40, 4], [1, 3, 2, 1], [130, 256, 192, 8]] {
+        let mut map = map(inner, columns);
+        let (weight, bias) = (map.weight.val(), map.bias.val());
+        let (a, b, input) = (random([inner, rank]), random([rank, columns]), random([rows, inner]));
+        map.lora = Some(Lora { a: Param::from_tensor(a.clone()), b: Param::from_tensor(b.clone()), scale: 0.5 });
+        let fast = super::linear(&map, &input).expect("host memory");
+        compare(fast, by_burn(&map, input.clone()), &[&input, &weight, &a, &b], &[&bias]);
     }
 }
 
@@ -79,7 +107,8 @@ fn tied() {
 
 #[test]
 fn only_what_is_tracked_gets_a_gradient() {
-    let map = LinearConfig::new(8, 4).init(&device().without_autodiff());
+    let mut map = map(8, 4);
+    map.weight = Param::from_tensor(map.weight.val().without_autodiff());
     let input = random([3, 8]);
     let gradients = super::linear(&map, &input).expect("host memory").sum().backward();
     assert!(input.grad(&gradients).is_some() && map.weight.val().grad(&gradients).is_none());
