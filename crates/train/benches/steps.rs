@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use burn::tensor::Device;
 use criterion::{Criterion, criterion_group, criterion_main};
-use rekindle_distilbert::{Checkpoint, DistilBertConfig};
-use rekindle_train::{EncodedDataset, Trainable, TrainingArguments, logits, train};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, LoraConfig};
+use rekindle_train::{EncodedDataset, Plan, Training, TrainingArguments, logits};
 
 /// Lengths of eight sentences of SST-2, 184 tokens in all.
 const LENGTHS: [usize; 8] = [9, 31, 14, 24, 40, 11, 27, 28];
@@ -19,15 +19,24 @@ fn steps(criterion: &mut Criterion) {
     let data = EncodedDataset::new(sentences.clone(), vec![0, 1, 0, 1, 0, 1, 0, 1], 2).expect("data");
     let mut group = criterion.benchmark_group("8 sentences, 184 tokens");
     group.sample_size(10).measurement_time(Duration::from_secs(5));
-    for (name, trainable) in [
-        ("step and evaluation, head", Trainable::Head),
-        ("step and evaluation, last layer", Trainable::LastLayers(1)),
-        ("step and evaluation, all", Trainable::All),
+    for (name, plan) in [
+        ("step and evaluation, head", Plan::head()),
+        ("step and evaluation, last layer", Plan::last_layers(1, &config).expect("a layer")),
+        ("step and evaluation, all", Plan::full(&config)),
+        ("step and evaluation, LoRA", Plan::lora(LoraConfig::default())),
     ] {
-        let model = trainable.apply(&model, &config);
-        let arguments = TrainingArguments::default();
+        let model = plan.prepare(&model, 42).expect("a plan");
+        let training = Training {
+            config: &config,
+            plan: &plan,
+            train: &data,
+            evaluation: Some(&data),
+            arguments: &TrainingArguments::default(),
+            features: None,
+            device: &device,
+        };
         group.bench_function(name, |bencher| {
-            bencher.iter(|| train(model.clone(), &config, &data, &data, &arguments, &device, &mut |_| ()).expect(name));
+            bencher.iter(|| training.run(model.clone(), &mut |_| ()).expect(name));
         });
     }
     group.bench_function("evaluation", |bencher| {

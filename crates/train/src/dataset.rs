@@ -1,5 +1,7 @@
 //! Tokenized sentences with their classes, and the order in which they are visited.
 
+use std::sync::Arc;
+
 use burn::tensor::Device;
 use rekindle_data::Mt19937;
 use rekindle_distilbert::{DistilBertConfig, TokenBatch};
@@ -8,10 +10,11 @@ use rekindle_tokenizer::Batch;
 use crate::arguments::Shuffle;
 use crate::error::TrainError;
 
-/// Sentences as token ids, each with its class.
+/// Sentences as token ids, each with its class. A selection of rows shares the sentences of the whole.
 #[derive(Clone, Debug)]
 pub struct EncodedDataset {
-    sentences: Vec<Vec<u32>>,
+    all: Arc<Vec<Vec<u32>>>,
+    rows: Vec<usize>,
     labels: Vec<usize>,
 }
 
@@ -27,17 +30,27 @@ impl EncodedDataset {
         if let Some((sentence, &label)) = labels.iter().enumerate().find(|(_, label)| **label >= classes) {
             return Err(TrainError::Label { sentence, label, classes });
         }
-        Ok(Self { sentences, labels })
+        Ok(Self { rows: (0..sentences.len()).collect(), all: Arc::new(sentences), labels })
+    }
+
+    /// The given rows, in the order given; rows that do not exist are left out.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let rows = || rows.iter().filter(|&&row| row < self.len());
+        Self {
+            all: Arc::clone(&self.all),
+            rows: rows().map(|&row| self.rows[row]).collect(),
+            labels: rows().map(|&row| self.labels[row]).collect(),
+        }
     }
 
     /// The number of sentences.
     pub fn len(&self) -> usize {
-        self.sentences.len()
+        self.rows.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.sentences.is_empty()
+        self.rows.is_empty()
     }
 
     /// The class of each sentence.
@@ -45,9 +58,17 @@ impl EncodedDataset {
         &self.labels
     }
 
+    /// The token ids of a sentence.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn sentence(&self, row: usize) -> &[u32] {
+        &self.all[self.rows[row]]
+    }
+
     /// The token ids of each sentence.
-    pub fn sentences(&self) -> &[Vec<u32>] {
-        &self.sentences
+    pub fn sentences(&self) -> Vec<&[u32]> {
+        self.rows.iter().map(|&row| self.all[row].as_slice()).collect()
     }
 
     /// All rows in the order of `epoch`, from 0.
@@ -56,6 +77,16 @@ impl EncodedDataset {
     /// drawn those before it.
     pub fn order(&self, seed: u64, epoch: usize, shuffle: Shuffle) -> Vec<usize> {
         order(self.len(), seed, epoch, shuffle)
+    }
+
+    /// The sentences of the whole that this is a selection of.
+    pub(crate) fn whole(&self) -> &Arc<Vec<Vec<u32>>> {
+        &self.all
+    }
+
+    /// Where each row stands in the whole.
+    pub(crate) fn places(&self) -> &[usize] {
+        &self.rows
     }
 }
 

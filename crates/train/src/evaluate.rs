@@ -33,9 +33,22 @@ impl Evaluation {
         let average = if self.confusion.classes() == 2 { Average::Binary { positive: 1 } } else { Average::Macro };
         self.confusion.f1(average)
     }
+
+    /// The probability of each class by softmax, row-major `[sentences, classes]`.
+    pub fn probabilities(&self) -> Vec<f64> {
+        self.logits.chunks(self.confusion.classes()).flat_map(softmax).collect()
+    }
 }
 
-/// Evaluates without dropout, in batches as [`logits`] forms them.
+fn softmax(row: &[f32]) -> Vec<f64> {
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f64> = row.iter().map(|value| f64::from(value - largest).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|power| power / sum).collect()
+}
+
+/// Evaluates without dropout, in batches as [`logits`] forms them; the head alone where there are `features` of the
+/// sentences, which must be of this model's base.
 ///
 /// # Errors
 /// When the data set is empty or does not fit the model.
@@ -43,6 +56,7 @@ pub fn evaluate(
     model: &DistilBertForSequenceClassification,
     config: &DistilBertConfig,
     data: &EncodedDataset,
+    features: Option<&Features>,
     batch_size: usize,
     device: &Device,
     observer: &mut dyn FnMut(&Event),
@@ -52,18 +66,11 @@ pub fn evaluate(
     }
     let total = data.len();
     let mut progress = |done| observer(&Event::Evaluating { done, total });
-    let logits = logits(model, config, data.sentences(), batch_size, device, &mut progress)?;
+    let logits = match features.filter(|features| features.cover(data)) {
+        Some(features) => read(model.trainable(|_| false).classify(features.rows(data, 0..total), Mode::Eval))?,
+        None => logits(model, config, &data.sentences(), batch_size, device, &mut progress)?,
+    };
     scored(logits, data, config.num_labels())
-}
-
-/// Evaluates the head alone, on the features of the data set.
-pub(crate) fn evaluate_head(
-    model: &DistilBertForSequenceClassification,
-    features: &Features,
-    data: &EncodedDataset,
-    classes: usize,
-) -> Result<Evaluation, TrainError> {
-    scored(read(model.trainable(|_| false).classify(features.all(), Mode::Eval))?, data, classes)
 }
 
 /// Scores logits, row-major `[sentences, classes]`.
@@ -81,10 +88,10 @@ fn scored(logits: Vec<f32>, data: &EncodedDataset, classes: usize) -> Result<Eva
 ///
 /// # Errors
 /// When a sentence does not fit the model.
-pub fn logits(
+pub fn logits<R: AsRef<[u32]>>(
     model: &DistilBertForSequenceClassification,
     config: &DistilBertConfig,
-    sentences: &[Vec<u32>],
+    sentences: &[R],
     batch_size: usize,
     device: &Device,
     progress: &mut dyn FnMut(usize),

@@ -1,7 +1,9 @@
 //! What a frozen base makes of each sentence, computed once.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, Rows, TokenBatch};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, TokenBatch};
 
 use crate::dataset::{EncodedDataset, batch};
 use crate::error::TrainError;
@@ -9,12 +11,20 @@ use crate::error::TrainError;
 /// Features take this many bytes at most; those of a larger data set are computed anew each time.
 const MOST_BYTES: usize = 1 << 30;
 
-/// The last hidden state of each sentence's first token, `[sentences, dim]`, without dropout.
-pub(crate) struct Features(Tensor<2>);
+/// What the head reads of each sentence when nothing drops out, `[sentences, dim]`: of a data set and of every selection
+/// from it.
+pub struct Features {
+    values: Tensor<2>,
+    all: Arc<Vec<Vec<u32>>>,
+}
 
 impl Features {
-    /// The features of all sentences; `None` where the base is trained, or they would take more than a gibibyte.
-    pub(crate) fn of(
+    /// The features of the whole that `data` was selected from; `None` where the base is trained, they would take more
+    /// than a gibibyte, or there is no sentence. `progress` is told how many sentences are done.
+    ///
+    /// # Errors
+    /// When a sentence does not fit the model.
+    pub fn of(
         model: &DistilBertForSequenceClassification,
         config: &DistilBertConfig,
         data: &EncodedDataset,
@@ -22,22 +32,25 @@ impl Features {
         device: &Device,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Option<Self>, TrainError> {
-        if !model.distilbert.is_frozen() || data.len().saturating_mul(config.dim * size_of::<f32>()) > MOST_BYTES {
+        let all = data.whole();
+        if !model.distilbert.is_frozen() || all.len().saturating_mul(config.dim * size_of::<f32>()) > MOST_BYTES {
             return Ok(None);
         }
         let model = model.trainable(|_| false);
-        let forward = |batch: &TokenBatch| model.distilbert.forward(batch, Rows::First, Mode::Eval);
-        Ok(by_length(data.sentences(), config, batch_size, device, progress, forward)?.map(Self))
+        let forward = |batch: &TokenBatch| model.pool(batch, Mode::Eval);
+        let values = by_length(all, config, batch_size, device, progress, forward)?;
+        Ok(values.map(|values| Self { values, all: Arc::clone(all) }))
     }
 
-    /// The features of some sentences, `[rows, dim]`.
-    pub(crate) fn rows(&self, rows: &[usize]) -> Tensor<2> {
-        self.0.clone().select(0, indices(rows, &self.0.device()))
+    /// Whether these are the features of `data`'s sentences.
+    pub(crate) fn cover(&self, data: &EncodedDataset) -> bool {
+        Arc::ptr_eq(&self.all, data.whole())
     }
 
-    /// The features of all sentences.
-    pub(crate) fn all(&self) -> Tensor<2> {
-        self.0.clone()
+    /// The features of some rows of a data set that is covered, `[rows, dim]`.
+    pub(crate) fn rows(&self, data: &EncodedDataset, rows: impl IntoIterator<Item = usize>) -> Tensor<2> {
+        let places: Vec<usize> = rows.into_iter().map(|row| data.places()[row]).collect();
+        self.values.clone().select(0, indices(&places, &self.values.device()))
     }
 }
 
@@ -46,23 +59,24 @@ impl Features {
 ///
 /// A batch has at most as many tokens as `batch_size` of the longest sentences: the memory that such a batch takes is
 /// the bound, and short sentences fill it in larger numbers.
-pub(crate) fn by_length(
-    sentences: &[Vec<u32>],
+pub(crate) fn by_length<R: AsRef<[u32]>>(
+    sentences: &[R],
     config: &DistilBertConfig,
     batch_size: usize,
     device: &Device,
     progress: &mut dyn FnMut(usize),
     forward: impl Fn(&TokenBatch) -> Tensor<2>,
 ) -> Result<Option<Tensor<2>>, TrainError> {
+    let length = |row: usize| sentences[row].as_ref().len();
     let mut order: Vec<usize> = (0..sentences.len()).collect();
-    order.sort_by_key(|&row| std::cmp::Reverse(sentences[row].len()));
-    let most = batch_size.max(1) * order.first().map_or(0, |&row| sentences[row].len());
+    order.sort_by_key(|&row| std::cmp::Reverse(length(row)));
+    let most = batch_size.max(1) * order.first().map_or(0, |&row| length(row));
     let mut done = 0;
     let mut parts: Vec<Tensor<2>> = Vec::new();
     while done < order.len() {
         // Of sentences sorted so, none behind the first of a batch is longer than it.
-        let count = (most / sentences[order[done]].len().max(1)).clamp(1, order.len() - done);
-        let rows: Vec<&[u32]> = order[done..done + count].iter().map(|&row| sentences[row].as_slice()).collect();
+        let count = (most / length(order[done]).max(1)).clamp(1, order.len() - done);
+        let rows: Vec<&[u32]> = order[done..done + count].iter().map(|&row| sentences[row].as_ref()).collect();
         parts.push(forward(&batch(&rows, config, device)?));
         done += count;
         progress(done);

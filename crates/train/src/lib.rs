@@ -1,7 +1,7 @@
 //! Transfer learning in Burn: which parameters learn, how, and what came of it.
 //!
-//! [`Trainable`] says which part of a model is trained, [`TrainingArguments`] how, under the names of transformers.
-//! [`train`] runs the loop over an [`EncodedDataset`] and speaks in [`Event`]s: it prints nothing and writes nothing.
+//! A [`Plan`] says which parts of a model are trained, [`TrainingArguments`] how, under the names of transformers.
+//! [`Training`] runs the loop over an [`EncodedDataset`] and speaks in [`Event`]s: it prints nothing and writes nothing.
 //! [`evaluate`] turns a model and a data set into loss and scores, [`logits`] sentences into logits.
 //!
 //! What a model is to be transferred from comes of [`Pretraining`]: a [`Corpus`] of plain text, words of which a
@@ -23,17 +23,19 @@ mod optimizer;
 mod plan;
 mod pretrain;
 mod resume;
-pub mod schedule;
+mod schedule;
 mod trainer;
 
-pub use arguments::{Shuffle, TrainingArguments};
+pub use arguments::{Metric, Shuffle, TrainingArguments};
 pub use corpus::Corpus;
 pub use dataset::EncodedDataset;
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate, logits};
 pub use event::{EpochRecord, Event, StepRecord};
+pub use features::Features;
 pub use masking::{MaskedBatch, Masking};
 pub use optimizer::AdamW;
-pub use plan::Trainable;
+pub use plan::{Group, Part, Plan};
 pub use pretrain::{Pretraining, PretrainingArguments};
-pub use trainer::{Trained, train};
+pub use schedule::{Schedule, SchedulerType};
+pub use trainer::{Trained, Training};

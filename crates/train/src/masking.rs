@@ -102,7 +102,7 @@ impl MaskedBatch {
         device: &Device,
     ) -> Result<Tensor<1>, TrainError> {
         let batch = batch(&self.sentences, config, device)?.picking(&self.places)?;
-        Ok(cross_entropy(model.forward(&batch, mode), &self.labels))
+        Ok(cross_entropy(model.forward(&batch, mode), &self.labels, None))
     }
 }
 

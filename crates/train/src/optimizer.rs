@@ -20,14 +20,19 @@ use crate::host;
 pub struct AdamW {
     arguments: TrainingArguments,
     device: Device,
-    steps: i32,
     state: HashMap<ParamId, State>,
+    /// Sums of gradients that wait for a step, flat.
+    accumulated: HashMap<ParamId, Tensor<1>>,
 }
 
 struct State {
     /// The parameter's name in a checkpoint.
     name: String,
     decays: bool,
+    /// The share of the learning rate at which it learns.
+    rate: f64,
+    /// Steps since it began to learn.
+    steps: i32,
     /// First and second moment on the device, flat; `None` before the first step.
     moments: Option<(Tensor<1>, Tensor<1>)>,
     #[cfg(feature = "flex")]
@@ -54,28 +59,53 @@ impl AdamW {
     ///
     /// Weight decay spares biases and LayerNorms, by the names that `Trainer.get_decay_parameter_names` spares.
     pub fn new(arguments: &TrainingArguments, model: &impl Module) -> Self {
-        let state = parameters(model).into_iter().filter(|parameter| parameter.trainable).map(|parameter| {
+        let device = model.devices().into_iter().next().unwrap_or_default().without_autodiff();
+        let mut optimizer = Self::empty(arguments, &device);
+        optimizer.admit(model, |_| 1.0);
+        optimizer
+    }
+
+    /// An optimizer that knows no parameter yet.
+    pub(crate) fn empty(arguments: &TrainingArguments, device: &Device) -> Self {
+        let (state, accumulated) = (HashMap::new(), HashMap::new());
+        Self { arguments: arguments.clone(), device: device.clone().without_autodiff(), state, accumulated }
+    }
+
+    /// Takes in the trainable parameters of `model` that are not known yet, each at its share of the learning rate.
+    pub(crate) fn admit(&mut self, model: &impl Module, rate: impl Fn(&str) -> f64) {
+        for parameter in parameters(model).into_iter().filter(|parameter| parameter.trainable) {
             let spared = parameter.name.ends_with(".bias") || parameter.name.to_lowercase().contains("norm");
-            let state = State {
+            self.state.entry(parameter.id).or_insert_with(|| State {
+                rate: rate(&parameter.name),
                 name: parameter.name,
                 decays: !spared,
+                steps: 0,
                 moments: None,
                 #[cfg(feature = "flex")]
                 host: None,
-            };
-            (parameter.id, state)
-        });
-        let device = model.devices().into_iter().next().unwrap_or_default().without_autodiff();
-        Self { arguments: arguments.clone(), device, steps: 0, state: state.collect() }
+            });
+        }
+    }
+
+    /// Adds the gradients of one batch to those that wait for the next step.
+    pub(crate) fn accumulate(&mut self, model: &impl Module, gradients: Gradients) {
+        self.accumulated = self.flatten(model, gradients).flat;
+    }
+
+    /// The gradients of one batch and those that waited.
+    fn flatten(&mut self, model: &impl Module, gradients: Gradients) -> Flatten {
+        let waiting = std::mem::take(&mut self.accumulated);
+        let mut flatten = Flatten { gradients, waiting, flat: HashMap::with_capacity(self.state.len()) };
+        model.visit(&mut flatten);
+        flatten
     }
 
     /// Updates the model by the gradients of one batch, and returns the gradient norm before clipping, `[1]`.
     pub fn step<M: Module>(&mut self, model: M, gradients: Gradients, learning_rate: f64) -> (M, Tensor<1>) {
-        let mut flat =
-            Flatten { gradients, flat: HashMap::with_capacity(self.state.len()), squares: Squares::default() };
-        model.visit(&mut flat);
-        self.steps += 1;
-        let (norm, clip) = self.clip(flat.squares);
+        let flat = self.flatten(&model, gradients);
+        let mut squares = Sum { flat: &flat.flat, squares: Squares::default() };
+        model.visit(&mut squares);
+        let (norm, clip) = self.clip(squares.squares);
         let mut update = Update { optimizer: self, gradients: flat.flat, clip, learning_rate };
         (model.map(&mut update), norm)
     }
@@ -92,8 +122,8 @@ impl AdamW {
 
     /// Goes on after so many steps, with the moments that `find` has under a parameter's name.
     pub(crate) fn restore<E>(&mut self, steps: usize, mut find: impl FnMut(&str) -> Result<Pair, E>) -> Result<(), E> {
-        self.steps = steps as i32;
         for state in self.state.values_mut() {
+            state.steps = steps as i32;
             let [first, second] = find(&state.name)?;
             state.restore([first, second], &self.device);
         }
@@ -117,24 +147,24 @@ impl AdamW {
         }
     }
 
-    fn rates(&self, decays: bool, clip: f32, rate: f64) -> Rates {
-        let a = &self.arguments;
+    /// What the step does to a tensor that has taken so many steps, this one included.
+    fn rates(a: &TrainingArguments, decays: bool, steps: i32, clip: f32, rate: f64) -> Rates {
         Rates {
             keep: if decays { 1.0 - rate * a.weight_decay } else { 1.0 } as f32,
             clip,
             beta1: a.adam_beta1 as f32,
             beta2: a.adam_beta2 as f32,
             epsilon: a.adam_epsilon as f32,
-            correction: (1.0 - a.adam_beta2.powi(self.steps)).sqrt().recip() as f32,
-            size: (rate / (1.0 - a.adam_beta1.powi(self.steps))) as f32,
+            correction: (1.0 - a.adam_beta2.powi(steps)).sqrt().recip() as f32,
+            size: (rate / (1.0 - a.adam_beta1.powi(steps))) as f32,
         }
     }
 
     /// One tensor, flat, by its gradient.
     fn update(&mut self, id: ParamId, value: Tensor<1>, gradient: Tensor<1>, clip: &Clip, rate: f64) -> Tensor<1> {
-        let Some(decays) = self.state.get(&id).map(|state| state.decays) else { return value };
-        let r = self.rates(decays, clip.host, rate);
         let Some(state) = self.state.get_mut(&id) else { return value };
+        state.steps += 1;
+        let r = Self::rates(&self.arguments, state.decays, state.steps, clip.host, rate * state.rate);
         #[cfg(feature = "flex")]
         if let (Some(held), Some(gradient)) = (host::of(&value), host::of(&gradient)) {
             drop(value);
@@ -203,23 +233,40 @@ struct Clip {
     device: Option<Tensor<1>>,
 }
 
-/// Takes the gradients out, flat, and sums their squares in the order of the parameters.
+/// Takes the gradients out, flat, and adds each to what waits for it.
 struct Flatten {
     gradients: Gradients,
+    waiting: HashMap<ParamId, Tensor<1>>,
     flat: HashMap<ParamId, Tensor<1>>,
-    squares: Squares,
 }
 
 impl ModuleVisitor for Flatten {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(gradient) = param.val().grad_remove(&mut self.gradients) else { return };
         let flat = gradient.flatten::<1>(0, D - 1);
-        self.add(&flat);
+        let flat = match self.waiting.remove(&param.id) {
+            Some(waiting) => waiting + flat,
+            None => flat,
+        };
         self.flat.insert(param.id, flat);
     }
 }
 
-impl Flatten {
+/// Sums the squares of flat gradients in the order of the parameters.
+struct Sum<'a> {
+    flat: &'a HashMap<ParamId, Tensor<1>>,
+    squares: Squares,
+}
+
+impl ModuleVisitor for Sum<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.flat.get(&param.id) {
+            self.add(gradient);
+        }
+    }
+}
+
+impl Sum<'_> {
     fn add(&mut self, gradient: &Tensor<1>) {
         #[cfg(feature = "flex")]
         if let Some(squares) = host::sum_of_squares(gradient) {

@@ -12,8 +12,7 @@ use crate::event::{Event, StepRecord};
 use crate::history::{History, Pending};
 use crate::masking::Masking;
 use crate::optimizer::AdamW;
-use crate::plan;
-use crate::schedule;
+use crate::plan::Plan;
 
 /// How to pretrain, under the names of transformers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,15 +23,13 @@ pub struct PretrainingArguments {
     pub training: TrainingArguments,
     /// Steps in all; without, as many as the epochs have. Default none.
     pub max_steps: Option<usize>,
-    /// Steps over which the rate rises from 0. Default 0.
-    pub warmup_steps: usize,
     /// The share of the tokens that are to be guessed. Default 0.15.
     pub mlm_probability: f64,
 }
 
 impl Default for PretrainingArguments {
     fn default() -> Self {
-        Self { training: TrainingArguments::default(), max_steps: None, warmup_steps: 0, mlm_probability: 0.15 }
+        Self { training: TrainingArguments::default(), max_steps: None, mlm_probability: 0.15 }
     }
 }
 
@@ -83,7 +80,8 @@ impl<'a> Pretraining<'a> {
         if sequences.is_empty() {
             return Err(TrainError::Empty { purpose: "train on" });
         }
-        let model = trainable(model, |name| plan::Trainable::All.includes(name, config));
+        let plan = Plan::full(config);
+        let model = trainable(model, |name| plan.trains(name));
         let optimizer = AdamW::new(&arguments.training, &model);
         let run = Run {
             config: config.clone(),
@@ -181,9 +179,9 @@ impl<'a> Run<'a> {
     ) -> Result<DistilBertForMaskedLM, TrainError> {
         let epoch = self.step / self.steps_per_epoch();
         let rows = self.rows(epoch);
-        let PretrainingArguments { training, warmup_steps, .. } = &self.arguments;
+        let training = &self.arguments.training;
         let batch = self.masking.hide(&rows, training.seed, self.step as u64);
-        let learning_rate = schedule::linear(training.learning_rate, *warmup_steps, self.step, self.steps());
+        let learning_rate = training.learning_rate * training.schedule(self.steps()).share(self.step);
         let mode = Mode::Train { seed: (training.seed << 32).wrapping_add(self.step as u64) };
         let loss = batch.loss(&model, &self.config, mode, &self.device)?;
         let (model, grad_norm) = self.optimizer.step(model, loss.backward(), learning_rate);

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::error::TrainError;
 use crate::optimizer::AdamW;
-use crate::plan::Trainable;
+use crate::plan::Plan;
 use crate::pretrain::{Pretraining, Run};
 
 /// The file of a checkpoint.
@@ -61,7 +61,8 @@ impl<'a> Pretraining<'a> {
         if let Some(tensor) = report.missing.first() {
             return Err(refuse(format!("lacks the tensor {tensor}")));
         }
-        let model = trainable(&model, |name| Trainable::All.includes(name, &run.config));
+        let plan = Plan::full(&run.config);
+        let model = trainable(&model, |name| plan.trains(name));
         run.optimizer = AdamW::new(&run.arguments.training, &model);
         run.optimizer.restore(step, |name| {
             let find = |kind| {

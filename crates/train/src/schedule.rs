@@ -1,22 +1,73 @@
 //! The learning rate of each step.
 
-/// transformers' `get_linear_schedule_with_warmup`: in a straight line from 0 at the first step (0) to `learning_rate`
-/// after `warmup` steps, and from there to 0 after the last of `steps`.
-pub fn linear(learning_rate: f64, warmup: usize, step: usize, steps: usize) -> f64 {
-    let share = match step < warmup {
-        true => step as f64 / warmup as f64,
-        false => steps.saturating_sub(step) as f64 / steps.saturating_sub(warmup).max(1) as f64,
-    };
-    learning_rate * share
+use std::f64::consts::PI;
+
+use serde::{Deserialize, Serialize};
+
+/// How the rate goes after its warm-up, under the names of transformers' `lr_scheduler_type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SchedulerType {
+    /// In a straight line to 0 after the last step.
+    #[default]
+    Linear,
+    /// Along half a wave of the cosine to 0 after the last step.
+    Cosine,
+    /// It stays.
+    Constant,
+}
+
+impl SchedulerType {
+    /// transformers' name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Cosine => "cosine",
+            Self::Constant => "constant",
+        }
+    }
+}
+
+/// The rates of a run: transformers' `get_linear_schedule_with_warmup`, `get_cosine_schedule_with_warmup` and
+/// `get_constant_schedule_with_warmup`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// What comes after the warm-up.
+    pub kind: SchedulerType,
+    /// Steps over which the rate rises from 0 in a straight line.
+    pub warmup: usize,
+    /// Steps in all.
+    pub steps: usize,
+}
+
+impl Schedule {
+    /// The share of the learning rate that a step, from 0, uses.
+    pub fn share(&self, step: usize) -> f64 {
+        let Self { kind, warmup, steps } = *self;
+        if step < warmup {
+            return step as f64 / warmup as f64;
+        }
+        let rest = steps.saturating_sub(warmup).max(1) as f64;
+        match kind {
+            SchedulerType::Linear => steps.saturating_sub(step) as f64 / rest,
+            SchedulerType::Cosine => (0.5 * (1.0 + (PI * (step - warmup) as f64 / rest).cos())).max(0.0),
+            SchedulerType::Constant => 1.0,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::linear;
+    use super::*;
 
     #[test]
     fn two_steps_use_the_whole_rate_and_half_of_it() {
-        assert_eq!([linear(2e-3, 0, 0, 2), linear(2e-3, 0, 1, 2)], [2e-3, 1e-3]);
-        assert_eq!(linear(2e-3, 0, 2, 2), 0.0);
+        for (kind, half) in [(SchedulerType::Linear, 0.5), (SchedulerType::Cosine, 0.5), (SchedulerType::Constant, 1.0)] {
+            let schedule = Schedule { kind, warmup: 0, steps: 2 };
+            assert_eq!(schedule.share(0), 1.0);
+            assert!((schedule.share(1) - half).abs() < 1e-15);
+            assert_eq!(Schedule { warmup: 4, ..schedule }.share(1), 0.25);
+        }
     }
 }

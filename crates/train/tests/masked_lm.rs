@@ -10,7 +10,7 @@ use rekindle_distilbert::{
     Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Mode, Precision, TokenBatch, parameters, trainable,
 };
 use rekindle_tokenizer::Tokenizer;
-use rekindle_train::{AdamW, MaskedBatch, Masking, Pretraining, PretrainingArguments, TrainingArguments, schedule};
+use rekindle_train::{AdamW, MaskedBatch, Masking, Pretraining, PretrainingArguments, SchedulerType, TrainingArguments};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 
@@ -162,7 +162,7 @@ fn ten_steps_follow_the_reference() {
         let mut optimizer = AdamW::new(&arguments, &model);
         for (index, (batch, theirs)) in batches.iter().zip(&steps).enumerate() {
             let what = format!("{backend}, step {index}");
-            let rate = schedule::linear(learning_rate, warmup_steps, index, steps.len());
+            let rate = learning_rate * schedule(warmup_steps, steps.len()).share(index);
             close(rate, theirs.learning_rate, 1e-12, &format!("{what}, rate"));
             let loss = batch.masked().loss(&model, &config, Mode::Train { seed: 0 }, &device).expect("a loss");
             let (updated, norm) = optimizer.step(model, loss.backward(), rate);
@@ -190,12 +190,16 @@ fn ten_steps_follow_the_reference() {
     }
 }
 
+fn schedule(warmup: usize, steps: usize) -> rekindle_train::Schedule {
+    rekindle_train::Schedule { kind: SchedulerType::Linear, warmup, steps }
+}
+
 #[test]
 fn warm_up_is_that_of_transformers() {
     for Schedule { learning_rate, warmup_steps, steps, rates } in golden().schedules {
         assert_eq!(rates.len(), steps + 1);
         for (step, theirs) in rates.into_iter().enumerate() {
-            let ours = schedule::linear(learning_rate, warmup_steps, step, steps);
+            let ours = learning_rate * schedule(warmup_steps, steps).share(step);
             close(ours, theirs, 1e-15, &format!("{warmup_steps} of {steps} to warm up, step {step}"));
         }
     }
@@ -229,9 +233,10 @@ fn arguments() -> PretrainingArguments {
         weight_decay: 0.01,
         per_device_train_batch_size: 4,
         num_train_epochs: 3,
+        warmup_steps: 4.0,
         ..TrainingArguments::default()
     };
-    PretrainingArguments { training, warmup_steps: 4, ..PretrainingArguments::default() }
+    PretrainingArguments { training, ..PretrainingArguments::default() }
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use burn::tensor::Device;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, Precision};
-use rekindle_train::{EncodedDataset, Event, Shuffle, Trainable, Trained, TrainingArguments, train};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Precision};
+use rekindle_train::{EncodedDataset, Event, Plan, Shuffle, Trained, Training, TrainingArguments};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -89,9 +89,9 @@ fn run(golden: &Golden, run: &Run, device: &Device) -> Trained {
     assert!(report.missing.is_empty(), "the head is in the checkpoint");
     let data = EncodedDataset::new(golden.rows.clone(), golden.labels.clone(), 2).expect("data");
     let plan = match run.plan.as_str() {
-        "frozen" => Trainable::Head,
-        "last_layer" => Trainable::LastLayers(1),
-        _ => Trainable::All,
+        "frozen" => Plan::head(),
+        "last_layer" => Plan::last_layers(1, &config).expect("a layer"),
+        _ => Plan::full(&config),
     };
     let arguments = TrainingArguments {
         learning_rate: run.lr,
@@ -102,10 +102,23 @@ fn run(golden: &Golden, run: &Run, device: &Device) -> Trained {
     };
     let mut seen = 0;
     let mut count = |event: &Event| seen += usize::from(matches!(event, Event::Step(_)));
-    let model = plan.apply(&model, &config);
-    let trained = train(model, &config, &data, &data, &arguments, device, &mut count).expect("trained");
+    let trained = learn(model, &config, &plan, &data, &arguments, device, &mut count);
     assert_eq!(seen, run.steps.len(), "an event a step");
     trained
+}
+
+/// Trains and evaluates on the same sentences.
+fn learn(
+    model: DistilBertForSequenceClassification,
+    config: &DistilBertConfig,
+    plan: &Plan,
+    data: &EncodedDataset,
+    arguments: &TrainingArguments,
+    device: &Device,
+    observer: &mut dyn FnMut(&Event),
+) -> Trained {
+    let training = Training { config, plan, train: data, evaluation: Some(data), arguments, features: None, device };
+    training.run(model, observer).expect("trained")
 }
 
 fn check_weights(trained: &Trained, run: &Run, what: &str) {
@@ -154,10 +167,9 @@ fn cached_features_train_alike() {
                 extracted = *done;
             }
         };
-        let model = Trainable::Head.apply(&model, &config);
-        let trained = train(model, &config, &data, &data, &arguments, &device, &mut observe).expect("trained");
+        let trained = learn(model, &config, &Plan::head(), &data, &arguments, &device, &mut observe);
         let losses: Vec<f64> = trained.steps.iter().map(|step| step.loss).collect();
-        (losses, trained.evaluation.logits, extracted)
+        (losses, trained.evaluation.expect("evaluated").logits, extracted)
     };
     let (cached, cached_logits, extracted) = losses(0.1, false);
     assert_eq!(extracted, data.len());
@@ -188,7 +200,8 @@ fn trainings_follow_the_reference_step_by_step() {
                 clipped += usize::from(ours.grad_norm > 1.0);
             }
             check_weights(&trained, case, &what);
-            for (ours, theirs) in trained.evaluation.logits.iter().zip(case.final_logits.iter().flatten()) {
+            let logits = trained.evaluation.as_ref().expect("evaluated").logits.iter();
+            for (ours, theirs) in logits.zip(case.final_logits.iter().flatten()) {
                 close(f64::from(*ours), f64::from(*theirs), 1e-3, &format!("{what}, logits"));
             }
         }
