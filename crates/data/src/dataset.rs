@@ -126,8 +126,8 @@ impl Dataset {
         splits.map_err(|error| self.name_class(error))
     }
 
-    /// An error about a class by index as one about a class by name.
-    fn name_class(&self, mut error: DataError) -> DataError {
+    /// An error about a class by index, such as [`train_test_split`] gives, as one about a class by name.
+    pub fn name_class(&self, mut error: DataError) -> DataError {
         if let DataError::SmallClass { class, .. } | DataError::FoldClass { class, .. } = &mut error
             && let Some(name) = class.parse().ok().and_then(|index: usize| self.classes.names().get(index))
         {

@@ -1,42 +1,69 @@
-//! The approaches that an experiment compares.
+//! The approaches that an experiment compares, and the grammar that names them.
 
-use rekindle_train::{Trainable, TrainingArguments};
+use std::fmt;
+use std::str::FromStr;
+
+use rekindle_distilbert::{DistilBertConfig, LoraConfig, Pooling};
+use rekindle_train::{Plan, TrainingArguments};
 
 use crate::error::ExperimentError;
 
-/// A way to transfer: which part is trained, and how fast.
+/// What learns.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Method {
+    /// The head, on a frozen base.
+    FeatureExtraction,
+    /// The head and the last so many transformer layers.
+    LastLayers(usize),
+    /// Everything.
+    Full,
+    /// Everything, one layer after the other from the top (Howard and Ruder, 2018).
+    Gradual {
+        /// Epochs between one layer and the next.
+        every: usize,
+    },
+    /// The head and low-rank adapters in a frozen base (Hu et al., 2021).
+    Lora(LoraConfig),
+    /// The head and all biases (Ben Zaken et al., 2022).
+    BitFit,
+}
+
+/// A way to transfer: what is trained, and how fast.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Approach {
     /// The name in every artifact.
     pub name: String,
-    /// The part that is trained.
-    pub trainable: Trainable,
-    /// The rate of the first step.
+    /// The approach as the grammar names it, such as `lora:r=16:lr=1e-3`.
+    pub spec: String,
+    /// What learns.
+    pub method: Method,
+    /// The highest rate.
     pub learning_rate: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// The rate of each part over that of the part above it: discriminative rates (Howard and Ruder, 2018).
+    pub layer_decay: f64,
+    /// What the head reads; as the checkpoint says, where it is absent.
+    pub pooling: Option<Pooling>,
+    /// Epochs of masked-language modelling on the training sentences that come first: adaptive pretraining (Gururangan
+    /// et al., 2020).
+    pub pretrain_epochs: usize,
 }
+
+/// The grammar, for help and for errors.
+const NAMES: &str = "feature-extraction, last-layer, last-N, full, gradual, lora and bitfit";
 
 impl Approach {
     /// The base frozen, the head trained: rate 2e-3, no decay. As the notebook's `feature_extraction_freeze_all`.
     pub fn feature_extraction() -> Self {
-        Self {
-            name: "feature_extraction_freeze_all".into(),
-            trainable: Trainable::Head,
-            learning_rate: 2e-3,
-            weight_decay: 0.0,
-        }
+        Self::new("feature-extraction", "feature_extraction_freeze_all", Method::FeatureExtraction, 2e-3, 0.0)
     }
 
     /// The last transformer layer and the head trained: rate 2e-5, decay 0.01. As the notebook's
     /// `fine_tune_last_layer`.
     pub fn last_layer() -> Self {
-        Self {
-            name: "fine_tune_last_layer".into(),
-            trainable: Trainable::LastLayers(1),
-            learning_rate: 2e-5,
-            weight_decay: 0.01,
-        }
+        Self::new("last-layer", "fine_tune_last_layer", Method::LastLayers(1), 2e-5, 0.01)
     }
 
     /// Both of the notebook's approaches, in its order.
@@ -44,28 +71,186 @@ impl Approach {
         vec![Self::feature_extraction(), Self::last_layer()]
     }
 
-    /// The approaches named in a list such as `feature-extraction,last-layer`.
+    fn new(spec: &str, name: &str, method: Method, learning_rate: f64, weight_decay: f64) -> Self {
+        let (name, spec) = (name.into(), spec.into());
+        let (layer_decay, pooling, pretrain_epochs) = (1.0, None, 0);
+        Self { name, spec, method, learning_rate, weight_decay, layer_decay, pooling, pretrain_epochs }
+    }
+
+    /// An approach by its name, with the rates that are usual for it.
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "feature-extraction" => Self::feature_extraction(),
+            "last-layer" | "last-1" => Self::last_layer(),
+            "full" => Self::new(name, "fine_tune_all", Method::Full, 2e-5, 0.01),
+            "gradual" => Self::new(name, "gradual_unfreezing", Method::Gradual { every: 1 }, 2e-5, 0.01),
+            "lora" => Self::new(name, "lora", Method::Lora(LoraConfig::default()), 5e-4, 0.01),
+            "bitfit" => Self::new(name, "bitfit", Method::BitFit, 5e-4, 0.01),
+            _ => {
+                let count = name.strip_prefix("last-")?.parse().ok().filter(|&count| count > 0)?;
+                Self::new(name, &format!("fine_tune_last_{count}_layers"), Method::LastLayers(count), 2e-5, 0.01)
+            }
+        })
+    }
+
+    /// The approaches named in a list such as `feature-extraction,last-2,lora:r=16`.
     ///
     /// # Errors
-    /// When the list is empty, or a name is unknown or given twice.
+    /// When the list is empty, or an approach is unknown or given twice.
     pub fn parse_list(list: &str) -> Result<Vec<Self>, ExperimentError> {
         let mut approaches: Vec<Self> = Vec::new();
-        for name in list.split(',').map(str::trim) {
-            let approach = match name {
-                "feature-extraction" => Self::feature_extraction(),
-                "last-layer" => Self::last_layer(),
-                unknown => return Err(ExperimentError::UnknownApproach { name: unknown.into() }),
-            };
-            if approaches.contains(&approach) {
-                return Err(ExperimentError::RepeatedApproach { name: name.into() });
+        for spec in list.split(',').map(str::trim) {
+            let approach: Self = spec.parse()?;
+            if approaches.iter().any(|earlier| earlier.name == approach.name) {
+                return Err(ExperimentError::RepeatedApproach { name: spec.into() });
             }
             approaches.push(approach);
         }
         Ok(approaches)
     }
 
+    /// Takes one of the options behind a name.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        match (key, &mut self.method) {
+            ("lr", _) => self.learning_rate = number(value)?,
+            ("wd", _) => self.weight_decay = number(value)?,
+            ("pooling", _) => {
+                self.pooling = Some(match value {
+                    "cls" => Pooling::Cls,
+                    "mean" => Pooling::Mean,
+                    _ => return Err("there are pooling=cls and pooling=mean".into()),
+                });
+            }
+            ("pretrain", _) => self.pretrain_epochs = count(value)?,
+            ("layer-decay", Method::LastLayers(_) | Method::Full | Method::Gradual { .. }) => {
+                self.layer_decay = number(value)?;
+            }
+            ("every", Method::Gradual { every }) => *every = count(value)?,
+            ("r", Method::Lora(lora)) => lora.r = count(value)?,
+            ("alpha", Method::Lora(lora)) => lora.lora_alpha = number(value)?,
+            ("targets", Method::Lora(lora)) => lora.target_modules = value.split('+').map(String::from).collect(),
+            _ => return Err(format!("`{key}` is no option of it; these are {}", self.options())),
+        }
+        Ok(())
+    }
+
+    fn options(&self) -> &'static str {
+        match self.method {
+            Method::FeatureExtraction | Method::BitFit => "lr, wd, pooling and pretrain",
+            Method::LastLayers(_) | Method::Full => "layer-decay, lr, wd, pooling and pretrain",
+            Method::Gradual { .. } => "every, layer-decay, lr, wd, pooling and pretrain",
+            Method::Lora(_) => "r, alpha, targets, lr, wd, pooling and pretrain",
+        }
+    }
+
+    /// Which parameters of a model learn.
+    ///
+    /// # Errors
+    /// When the model has fewer layers than are to be trained.
+    pub fn plan(&self, config: &DistilBertConfig) -> Result<Plan, rekindle_train::TrainError> {
+        let plan = match &self.method {
+            Method::FeatureExtraction => Plan::head(),
+            Method::LastLayers(count) => Plan::last_layers(*count, config)?,
+            Method::Full => Plan::full(config),
+            Method::Gradual { every } => Plan::full(config).gradually(*every),
+            Method::Lora(lora) => Plan::lora(lora.clone()),
+            Method::BitFit => Plan::bias_only(),
+        };
+        Ok(if self.layer_decay == 1.0 { plan } else { plan.with_layer_decay(self.layer_decay) })
+    }
+
     /// Training arguments with this approach's rates.
-    pub(crate) fn arguments(&self, shared: &TrainingArguments) -> TrainingArguments {
-        TrainingArguments { learning_rate: self.learning_rate, weight_decay: self.weight_decay, ..shared.clone() }
+    pub(crate) fn arguments(&self, shared: &TrainingArguments, seed: u64) -> TrainingArguments {
+        let (learning_rate, weight_decay) = (self.learning_rate, self.weight_decay);
+        TrainingArguments { learning_rate, weight_decay, seed, ..shared.clone() }
+    }
+}
+
+impl FromStr for Approach {
+    type Err = ExperimentError;
+
+    /// `NAME[:OPTION=VALUE]…`, such as `full:layer-decay=0.9` or `lora:r=16:targets=q_lin+v_lin:lr=1e-3`.
+    fn from_str(spec: &str) -> Result<Self, ExperimentError> {
+        let refuse = |reason: String| ExperimentError::Approach { spec: spec.into(), reason };
+        let mut parts = spec.split(':');
+        let name = parts.next().unwrap_or_default();
+        let mut approach = Self::named(name).ok_or_else(|| refuse(format!("unknown; there are {NAMES}")))?;
+        let mut seen = Vec::new();
+        for part in parts {
+            let (key, value) = part.split_once('=').ok_or_else(|| refuse(format!("`{part}` is not OPTION=VALUE")))?;
+            if seen.contains(&key) {
+                return Err(refuse(format!("`{key}` is given twice")));
+            }
+            seen.push(key);
+            approach.set(key, value).map_err(|reason| refuse(format!("`{part}`: {reason}")))?;
+            // A name that a file system takes as it is.
+            let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "_");
+            let joint = if value.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "_" };
+            approach.name.push_str(&format!("_{}{joint}{}", plain(key), plain(value)));
+        }
+        if let Method::Lora(lora) = &approach.method {
+            lora.validate().map_err(|error| refuse(error.to_string()))?;
+        }
+        approach.spec = spec.into();
+        Ok(approach)
+    }
+}
+
+impl fmt::Display for Approach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.spec)
+    }
+}
+
+/// A positive number; 0 is one for rates and decays, where it freezes or spares.
+fn number(value: &str) -> Result<f64, String> {
+    let number = value.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
+    number.ok_or_else(|| "is not a number from 0 up".into())
+}
+
+fn count(value: &str) -> Result<usize, String> {
+    value.parse().ok().filter(|&count| count > 0).ok_or_else(|| "is not a whole number from 1 up".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_options() {
+        let list = "feature-extraction,last-2,full:layer-decay=0.9,lora:r=16:targets=q_lin+lin1,full:pooling=mean:lr=1e-3";
+        let approaches = Approach::parse_list(list).expect("valid");
+        let names: Vec<&str> = approaches.iter().map(|approach| approach.name.as_str()).collect();
+        let expected = [
+            "feature_extraction_freeze_all",
+            "fine_tune_last_2_layers",
+            "fine_tune_all_layer_decay0.9",
+            "lora_r16_targets_q_lin_lin1",
+            "fine_tune_all_pooling_mean_lr1e_3",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!((approaches[2].layer_decay, approaches[4].learning_rate), (0.9, 1e-3));
+        let lora = LoraConfig { r: 16, lora_alpha: 8.0, target_modules: vec!["q_lin".into(), "lin1".into()] };
+        assert_eq!(approaches[3].method, Method::Lora(lora));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (list, part) in [
+            ("last-layr", "last-layer"),
+            ("last-0", "unknown"),
+            ("", "unknown"),
+            ("lora:r=0", "`r=0`"),
+            ("lora:targets=q_lin+w", "`w`"),
+            ("lora:alpha=0", "lora_alpha"),
+            ("full:r=8", "`r` is no option"),
+            ("full:lr", "OPTION=VALUE"),
+            ("full:lr=1:lr=2", "twice"),
+            ("full:lr=nan", "from 0 up"),
+            ("last-layer,last-1", "twice"),
+        ] {
+            let error = Approach::parse_list(list).expect_err(list).to_string();
+            assert!(error.contains(part), "`{part}` in {error}");
+        }
     }
 }

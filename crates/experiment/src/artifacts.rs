@@ -12,8 +12,8 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::error::ExperimentError;
-use crate::results::{ApproachRecord, Results};
-use crate::run::Outcome;
+use crate::results::{ApproachRecord, Estimate, Results, Scores};
+use crate::run::{Outcome, RunKey};
 
 /// An output folder that has been seen to be writable before any work is done.
 ///
@@ -55,7 +55,7 @@ impl Output {
         Ok(Self { folder: folder.into(), staging })
     }
 
-    /// Writes `tl_results.csv`, `history.csv`, `results.json` and the zip; with `models`, also a folder a model under
+    /// Writes `tl_results.csv`, `scores.csv`, `history.csv`, `results.json` and the zip; with `models`, also a folder a model under
     /// `models/`, each one a checkpoint that transformers opens.
     ///
     /// Returns the folder and the zip.
@@ -67,15 +67,14 @@ impl Output {
         fs::create_dir(&staged).map_err(|source| io_error(&staged, source))?;
         let mut files = Files { root: &staged, names: Vec::new() };
         files.write("tl_results.csv", &summary_csv(&outcome.results))?;
-        let steps = outcome.results.approaches.iter();
-        let steps = steps.flat_map(|record| record.steps.iter().map(|step| (record.approach.as_str(), step)));
-        files.write("history.csv", &history_csv(steps))?;
+        files.write("scores.csv", &scores_csv(&outcome.results))?;
+        files.write("history.csv", &history_csv(history(&outcome.results)))?;
         if let Some(tokenizer) = models {
-            for (model, record) in outcome.models.iter().zip(&outcome.results.approaches) {
+            for ((config, model), record) in outcome.models.iter().zip(&outcome.results.approaches) {
                 let name = format!("models/{}", record.approach);
-                files.write(&format!("{name}/config.json"), outcome.config.to_json().as_bytes())?;
+                files.write(&format!("{name}/config.json"), config.to_json().as_bytes())?;
                 files.write(&format!("{name}/tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
-                let settings = Tokenizer::config_json(outcome.config.max_position_embeddings);
+                let settings = Tokenizer::config_json(config.max_position_embeddings);
                 files.write(&format!("{name}/tokenizer_config.json"), settings.as_bytes())?;
                 let weights = files.path(&format!("{name}/model.safetensors"))?;
                 model.save_safetensors(&weights, Precision::F32)?;
@@ -103,13 +102,24 @@ impl Output {
     ///
     /// # Errors
     /// When writing fails.
-    pub fn write_failed(self, steps: &[(String, StepRecord)]) -> Result<PathBuf, ExperimentError> {
+    pub fn write_failed(self, steps: &[StepRow]) -> Result<PathBuf, ExperimentError> {
         let path = beside(&self.folder, FAILED);
         let mut files = Files { root: self.staging.path(), names: Vec::new() };
-        files.write("failed.csv", &history_csv(steps.iter().map(|(approach, step)| (approach.as_str(), step))))?;
+        files.write("failed.csv", &history_csv(steps.iter().cloned()))?;
         fs::rename(self.staging.path().join("failed.csv"), &path).map_err(|source| io_error(&path, source))?;
         Ok(path)
     }
+}
+
+/// A step, and the run that it belongs to.
+#[derive(Clone, Debug)]
+pub struct StepRow {
+    /// The approach's name.
+    pub approach: String,
+    /// The run of it.
+    pub run: RunKey,
+    /// The step.
+    pub step: StepRecord,
 }
 
 /// Files below a folder, each on disk before the next.
@@ -182,17 +192,47 @@ fn summary_csv(results: &Results) -> Vec<u8> {
     )
 }
 
-/// A row a step, over all approaches.
-fn history_csv<'a>(steps: impl Iterator<Item = (&'a str, &'a StepRecord)>) -> Vec<u8> {
+/// Every step of every run.
+fn history(results: &Results) -> impl Iterator<Item = StepRow> {
+    results.approaches.iter().flat_map(|record| {
+        record.runs.iter().flat_map(|run| {
+            let key = RunKey { seed: run.seed, repeat: run.repeat, fold: run.fold, size: run.size };
+            let row = move |step: &StepRecord| StepRow { approach: record.approach.clone(), run: key, step: step.clone() };
+            run.steps.iter().map(row)
+        })
+    })
+}
+
+/// A row a step.
+fn history_csv(steps: impl Iterator<Item = StepRow>) -> Vec<u8> {
     table(
-        &["approach", "step", "epoch", "loss", "grad_norm", "learning_rate"],
-        steps.map(|(approach, step)| {
-            let numbers = [step.loss, step.grad_norm, step.learning_rate].map(|number| number.to_string());
-            let mut row = vec![approach.into(), step.step.to_string(), step.epoch.to_string()];
-            row.extend(numbers);
+        &["approach", "step", "epoch", "loss", "grad_norm", "learning_rate", "seed", "repeat", "fold", "size"],
+        steps.map(|StepRow { approach, run, step }| {
+            let mut row = vec![approach, step.step.to_string(), step.epoch.to_string()];
+            row.extend([step.loss, step.grad_norm, step.learning_rate].map(|number| number.to_string()));
+            row.extend([run.seed.to_string(), run.repeat.to_string(), run.fold.to_string(), run.size.to_string()]);
             row
         }),
     )
+}
+
+/// A row a score: of every approach and every baseline, at every training size, with its interval.
+fn scores_csv(results: &Results) -> Vec<u8> {
+    let approaches = results.approaches.iter().map(|record| ("approach", &record.approach, &record.curve));
+    let baselines = results.baselines.iter().map(|record| ("baseline", &record.baseline, &record.curve));
+    let rows = approaches.chain(baselines).flat_map(|(kind, name, curve)| {
+        curve.iter().flat_map(move |point| {
+            let Scores { accuracy, f1, loss } = &point.scores;
+            [("accuracy", accuracy), ("f1", f1), ("loss", loss)].map(|(metric, Estimate { mean, interval, n, method, .. })| {
+                let end = |end: Option<f64>| end.map_or(String::new(), |end| end.to_string());
+                let (low, high) = (interval.map(|(low, _)| low), interval.map(|(_, high)| high));
+                let mut row = vec![kind.into(), name.clone(), point.size.to_string(), metric.into(), mean.to_string()];
+                row.extend([end(low), end(high), n.to_string(), method.clone()]);
+                row
+            })
+        })
+    });
+    table(&["kind", "name", "size", "metric", "mean", "low", "high", "n", "method"], rows)
 }
 
 fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {

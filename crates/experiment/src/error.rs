@@ -8,11 +8,21 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ExperimentError {
-    /// An approach that is not known.
-    #[error("unknown approach `{name}`; there are feature-extraction and last-layer")]
-    UnknownApproach {
-        /// The name given.
-        name: String,
+    /// An approach that the grammar does not know.
+    #[error("approach `{spec}`: {reason}")]
+    Approach {
+        /// The approach as it was given.
+        spec: String,
+        /// What is wrong and what is possible.
+        reason: String,
+    },
+    /// A point of the learning curve beyond the training sentences.
+    #[error("size {size} is more than the {largest} sentences there are to train on")]
+    Size {
+        /// The size asked for.
+        size: usize,
+        /// Training sentences of the smallest sample.
+        largest: usize,
     },
     /// An approach given twice.
     #[error("approach `{name}` is given twice")]
@@ -83,6 +93,12 @@ pub enum ExperimentError {
     /// The data set.
     #[error(transparent)]
     Data(#[from] rekindle_data::DataError),
+    /// A score or a test that cannot be computed.
+    #[error(transparent)]
+    Metrics(#[from] rekindle_metrics::MetricsError),
+    /// A baseline that cannot be fitted.
+    #[error("baseline: {0}")]
+    Baseline(#[from] rekindle_baseline::BaselineError),
     /// The tokenizer.
     #[error(transparent)]
     Tokenizer(#[from] rekindle_tokenizer::TokenizerError),

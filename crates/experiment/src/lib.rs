@@ -1,25 +1,39 @@
 //! Approaches to transfer learning, compared on one data set.
 //!
-//! A [`PretrainedModel`] is opened from a folder or from the program itself. An [`Experiment`] trains every
-//! [`Approach`] from the same weights on the same sentences, and says what happens as [`Progress`]. Its [`Outcome`]
-//! holds [`Results`], which an [`Output`] writes as `tl_results.csv`, `history.csv`, `results.json` and a zip of them.
+//! A [`PretrainedModel`] is opened from a folder or from the program itself. A [`Sampling`] says which sentences are
+//! trained and tested on. An [`Experiment`] tries every [`Approach`] from the same weights on every sample, and says what
+//! happens as [`Progress`]. Its [`Outcome`] holds [`Results`], which an [`Output`] writes as `tl_results.csv`,
+//! `history.csv`, `results.json`, `report.html` and a zip of them.
 //! A [`Classifier`] puts a trained model to work, [`FillMask`] one that was pretrained.
 #![deny(missing_docs)]
 
+mod adapt;
 mod approach;
 mod artifacts;
+mod baselines;
 mod classify;
+mod comparison;
+mod contender;
 mod error;
 mod fill_mask;
+mod misread;
 mod model;
+mod quality;
 mod results;
 mod run;
+mod sampling;
+mod trial;
 
-pub use approach::Approach;
-pub use artifacts::Output;
+pub use approach::{Approach, Method};
+pub use artifacts::{Output, StepRow};
 pub use classify::{Classifier, Prediction};
 pub use error::ExperimentError;
 pub use fill_mask::{FillMask, Guess};
 pub use model::{EmbeddedModel, PretrainedModel, Source};
-pub use results::{ApproachRecord, ArgumentsRecord, DataRecord, ModelRecord, Results};
-pub use run::{Experiment, Outcome, Progress};
+pub use results::{
+    ApproachRecord, ArgumentsRecord, BaselineRecord, CalibrationBin, ComparisonRecord, CurvePoint, DataRecord,
+    DesignRecord, Estimate, MisreadRecord, MisreadSentence, ModelRecord, Provenance, Quality, Reading, Results,
+    RocRecord, RunRecord, Scores,
+};
+pub use run::{ClassWeights, Experiment, Outcome, Progress, RunKey};
+pub use sampling::{Sample, Sampling};

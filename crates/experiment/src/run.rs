@@ -1,17 +1,26 @@
-//! The experiment: every approach from the same start, on the same data.
+//! The experiment: every approach from the same start, on the same samples.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use rekindle_data::Dataset;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoadReport};
-use rekindle_train::{EncodedDataset, Event, TrainingArguments, train};
+use rekindle_train::{Event, Metric, Plan, TrainingArguments};
 
 use crate::approach::Approach;
+use crate::baselines::baselines;
+use crate::comparison::{comparisons, findings};
+use crate::contender::{Contender, Tested};
 use crate::error::ExperimentError;
+use crate::misread::misread;
 use crate::model::{PretrainedModel, sha256};
-use crate::results::{ApproachRecord, ArgumentsRecord, DataRecord, ModelRecord, Results};
+use crate::quality::quality;
+use crate::results::{
+    ApproachRecord, ArgumentsRecord, BaselineRecord, CurvePoint, DataRecord, DesignRecord, ModelRecord, Provenance,
+    Results, RunRecord,
+};
+use crate::sampling::{Sample, Sampling};
+use crate::trial::{Bench, Draw, Trial};
 
 /// What to compare, and how.
 #[derive(Clone, Debug)]
@@ -20,8 +29,30 @@ pub struct Experiment {
     pub approaches: Vec<Approach>,
     /// Tokens a sentence at most, `[CLS]` and `[SEP]` among them.
     pub max_length: usize,
-    /// What all approaches share; their own rates stand in [`Approach`].
+    /// What all approaches share; their own rates stand in [`Approach`], and seeds in `seeds`.
     pub arguments: TrainingArguments,
+    /// Seeds of head, shuffling and dropout: every approach is tried with each on every sample. Empty, the arguments'
+    /// own.
+    pub seeds: Vec<u64>,
+    /// Training sizes to try, `None` for all sentences there are; empty, all alone.
+    pub sizes: Vec<Option<usize>>,
+    /// What each class weighs in the training loss.
+    pub class_weights: ClassWeights,
+    /// Whether trained models are kept: of the first seed at the largest size. With folds they are trained once more, on
+    /// all sentences.
+    pub keep_models: bool,
+}
+
+/// What each class weighs in the training loss.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum ClassWeights {
+    /// All the same.
+    #[default]
+    Alike,
+    /// In inverse proportion to how often it occurs among the training sentences, as scikit-learn's `balanced`.
+    Balanced,
+    /// A weight for each class, in their order.
+    Given(Vec<f64>),
 }
 
 /// Something that happened, for whoever shows it.
@@ -40,25 +71,93 @@ pub enum Progress<'a> {
         trainable: usize,
         /// All parameters.
         total: usize,
+        /// Runs that it takes.
+        runs: usize,
     },
-    /// Something happened within the current approach.
+    /// A run begins.
+    Run {
+        /// Seed, repeat and fold.
+        key: RunKey,
+    },
+    /// The base of the current run reads the training sentences.
+    Pretraining(&'a Event),
+    /// Something happened within the current run.
     Training(&'a Event),
+    /// A run is tested.
+    Tested(&'a RunRecord),
+    /// With folds: the model to be kept is trained, on all sentences.
+    Final,
     /// An approach is done.
     Done(&'a ApproachRecord),
+    /// A baseline is done.
+    Baseline(&'a BaselineRecord),
+}
+
+/// Which run of an approach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunKey {
+    /// Seed of head, shuffling and dropout.
+    pub seed: u64,
+    /// From 1: which dealing into folds.
+    pub repeat: usize,
+    /// From 1: which fold is tested on.
+    pub fold: usize,
+    /// Training sentences.
+    pub size: usize,
 }
 
 /// A finished experiment: its numbers and its trained models.
 pub struct Outcome {
     /// The numbers.
     pub results: Results,
-    /// The configuration of every model, with the classes of the data.
-    pub config: DistilBertConfig,
-    /// The models, in the order of the approaches; their frozen weights are shared.
-    pub models: Vec<DistilBertForSequenceClassification>,
+    /// The trained models, in the order of the approaches, where they were to be kept; frozen weights are shared.
+    pub models: Vec<(DistilBertConfig, DistilBertForSequenceClassification)>,
 }
 
 impl Experiment {
-    /// Trains and evaluates every approach from the same weights, head included.
+    /// Both of the notebook's approaches under its settings: 64 tokens, one seed, all sentences.
+    pub fn notebook() -> Self {
+        Self {
+            approaches: Approach::notebook(),
+            max_length: 64,
+            arguments: TrainingArguments::default(),
+            seeds: Vec::new(),
+            sizes: Vec::new(),
+            class_weights: ClassWeights::Alike,
+            keep_models: false,
+        }
+    }
+
+    /// The first seed.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seeds.first().copied().unwrap_or(self.arguments.seed)
+    }
+
+    fn seeds(&self) -> Vec<u64> {
+        if self.seeds.is_empty() { vec![self.arguments.seed] } else { self.seeds.clone() }
+    }
+
+    /// The training sizes, ascending.
+    fn sizes(&self, sampling: &Sampling) -> Result<Vec<usize>, ExperimentError> {
+        let largest = sampling.largest();
+        let all = [None];
+        let asked = if self.sizes.is_empty() { &all[..] } else { &self.sizes };
+        let mut sizes: Vec<usize> = asked.iter().map(|size| size.unwrap_or(largest)).collect();
+        if let Some(&size) = sizes.iter().find(|&&size| size > largest) {
+            return Err(ExperimentError::Size { size, largest });
+        }
+        sizes.sort_unstable();
+        sizes.dedup();
+        Ok(sizes)
+    }
+
+    /// Runs that each approach takes.
+    pub(crate) fn runs(&self, sampling: &Sampling) -> usize {
+        sampling.samples.len() * self.seeds().len() * self.sizes.len().max(1)
+    }
+
+    /// Tries every approach from the same weights on every sample, at every size, with every seed, and the baselines
+    /// beside them.
     ///
     /// `backend` is recorded as it is given; `began` is the start of the time that is reported.
     ///
@@ -67,8 +166,7 @@ impl Experiment {
     pub fn run(
         &self,
         pretrained: &PretrainedModel,
-        train_data: &Dataset,
-        test_data: &Dataset,
+        sampling: &Sampling,
         (backend, device): (&str, &Device),
         began: Instant,
         observer: &mut dyn FnMut(Progress<'_>),
@@ -77,100 +175,182 @@ impl Experiment {
         if self.max_length > positions {
             return Err(ExperimentError::MaxLength { max_length: self.max_length, positions });
         }
+        let sizes = self.sizes(sampling)?;
         // The checksum reads the whole file: beside the work, not before it.
         let checkpoint = Arc::clone(&pretrained.checkpoint);
         let checksum = std::thread::spawn(move || sha256(&checkpoint));
 
-        let classes = train_data.classes.names();
-        let [train_set, test_set] = [train_data, test_data].map(|data| self.encode(pretrained, data));
-        let (train_set, test_set) = (train_set?, test_set?);
-        let seed = self.arguments.seed;
-        let (config, model, report) = pretrained.load(classes, seed, device)?;
-        observer(Progress::Loaded { report: &report });
-
-        let mut bench = Bench { experiment: self, config: &config, model: &model, train_set, test_set, device };
-        let mut approaches = Vec::new();
-        let mut models = Vec::new();
+        let mut bench = Bench::new(self, pretrained, sampling, device)?;
+        observer(Progress::Loaded { report: &bench.report });
+        let (mut records, mut models, mut contenders) = (Vec::new(), Vec::new(), Vec::new());
         for approach in &self.approaches {
-            let (record, model) = bench.approach(approach, observer)?;
+            let (record, contender, model) = self.approach(&mut bench, approach, &sizes, observer)?;
             observer(Progress::Done(&record));
-            approaches.push(record);
-            models.push(model);
+            records.push(record);
+            contenders.push(contender);
+            models.extend(model.map(|model| (bench.config(approach), model.merged())));
         }
+        let (baseline_records, floor): (Vec<_>, Vec<_>) = baselines(self, sampling, &sizes)?.into_iter().unzip();
+        baseline_records.iter().for_each(|record| observer(Progress::Baseline(record)));
+        let largest = sizes.last().copied().unwrap_or(0);
+        let comparisons = comparisons(&contenders, &floor, sampling, largest)?;
         let sha256 = checksum.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let results = Results {
             model: ModelRecord { id: pretrained.id.clone(), source: pretrained.source, sha256 },
             backend: backend.into(),
-            seed,
-            data: DataRecord { train: train_data.len(), test: test_data.len(), classes: classes.to_vec() },
-            arguments: ArgumentsRecord {
-                max_length: self.max_length,
-                batch_size: self.arguments.per_device_train_batch_size,
-                epochs: self.arguments.num_train_epochs,
-                frozen_dropout: self.arguments.frozen_dropout,
-            },
-            approaches,
+            seed: self.seed(),
+            data: data_record(sampling),
+            arguments: self.arguments_record(&bench),
+            design: self.design_record(sampling, &sizes),
+            provenance: Provenance::default(),
+            findings: findings(&comparisons, &contenders, sampling),
+            approaches: records,
+            baselines: baseline_records,
+            comparisons,
+            misread: misread(&contenders, sampling),
             seconds: began.elapsed().as_secs_f64(),
+            peak_memory: None,
         };
-        Ok(Outcome { results, config, models })
+        Ok(Outcome { results, models })
     }
 
-    fn encode(&self, pretrained: &PretrainedModel, data: &Dataset) -> Result<EncodedDataset, ExperimentError> {
-        let texts: Vec<&str> = data.examples.iter().map(|example| example.text.as_str()).collect();
-        let sentences = pretrained.tokenizer.encode_all(&texts, self.max_length)?;
-        EncodedDataset::new(sentences, data.labels(), data.classes.len())
-            .map_err(|source| ExperimentError::Train { approach: "data".into(), source })
-    }
-}
-
-/// What every approach is tried on.
-struct Bench<'a> {
-    experiment: &'a Experiment,
-    config: &'a DistilBertConfig,
-    model: &'a DistilBertForSequenceClassification,
-    train_set: EncodedDataset,
-    test_set: EncodedDataset,
-    device: &'a Device,
-}
-
-impl Bench<'_> {
+    /// All runs of one approach: its record, its tests at the largest size, and the model to keep.
     fn approach(
-        &mut self,
+        &self,
+        bench: &mut Bench<'_>,
         approach: &Approach,
+        sizes: &[usize],
         observer: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<(ApproachRecord, DistilBertForSequenceClassification), ExperimentError> {
-        let model = approach.trainable.apply(self.model, self.config);
-        let (mut trainable, mut total) = (0, 0);
-        for parameter in model.parameters() {
-            total += parameter.size;
-            trainable += if parameter.trainable { parameter.size } else { 0 };
+    ) -> Result<(ApproachRecord, Contender, Option<DistilBertForSequenceClassification>), ExperimentError> {
+        let sampling = bench.sampling;
+        let (plan, trainable, total) = bench.plan(approach)?;
+        observer(Progress::Approach { approach, trainable, total, runs: self.runs(sampling) });
+        let (mut runs, mut curve, mut kept) = (Vec::new(), Vec::new(), None);
+        let mut contender = Contender { name: approach.name.clone(), tests: Vec::new() };
+        let mut first = 0;
+        for &size in sizes {
+            first = runs.len();
+            let mut tests = Vec::new();
+            for (index, sample) in sampling.samples.iter().enumerate() {
+                let train = sampling.draw(sample, size, self.seed() as u32)?;
+                for seed in self.seeds() {
+                    let draw = Draw { sample, train: &train, seed };
+                    observer(Progress::Run { key: draw.key() });
+                    let Trial { record, evaluation, model } = bench.trial(approach, &plan, draw, observer)?;
+                    observer(Progress::Tested(&record));
+                    tests.push(Tested {
+                        sample: index,
+                        probabilities: evaluation.probabilities(),
+                        predictions: evaluation.predictions.clone(),
+                        accuracy: record.accuracy,
+                        f1: record.f1,
+                        f1_undefined: evaluation.f1().zero_division,
+                        loss: record.loss,
+                    });
+                    let keeps = self.keep_models && sampling.folds.is_none() && seed == self.seed();
+                    kept = if keeps { Some(model) } else { kept };
+                    runs.push(record);
+                }
+            }
+            contender = Contender { name: approach.name.clone(), tests };
+            curve.push(CurvePoint { size, scores: contender.scores(sampling, size, self.seed())? });
         }
-        observer(Progress::Approach { approach, trainable, total });
-        let trained = train(
-            model,
-            self.config,
-            &self.train_set,
-            &self.test_set,
-            &approach.arguments(&self.experiment.arguments),
-            self.device,
-            &mut |event| observer(Progress::Training(event)),
-        )
-        .map_err(|source| ExperimentError::Train { approach: approach.name.clone(), source })?;
-        let f1 = trained.evaluation.f1();
+        if self.keep_models && sampling.folds.is_some() {
+            observer(Progress::Final);
+            kept = Some(self.last_run(bench, approach, &plan, observer)?);
+        }
+        let scores = match curve.last() {
+            Some(point) => point.scores.clone(),
+            None => contender.scores(sampling, sampling.largest(), self.seed())?,
+        };
         let record = ApproachRecord {
             approach: approach.name.clone(),
+            spec: approach.spec.clone(),
             trainable,
             total,
-            accuracy: trained.evaluation.accuracy(),
-            f1: f1.value,
-            f1_undefined: f1.zero_division,
-            loss: trained.evaluation.loss,
-            steps: trained.steps,
-            epochs: trained.epochs,
-            predictions: trained.evaluation.predictions,
-            train_seconds: trained.train_time.as_secs_f64(),
-            eval_seconds: trained.eval_time.as_secs_f64(),
+            accuracy: scores.accuracy.mean,
+            f1: scores.f1.mean,
+            f1_undefined: contender.tests.iter().any(|test| test.f1_undefined),
+            loss: scores.loss.mean,
+            scores,
+            steps: runs.get(first).map(|run| run.steps.clone()).unwrap_or_default(),
+            epochs: runs.get(first).map(|run| run.epochs.clone()).unwrap_or_default(),
+            predictions: predictions(&contender, sampling, self.seeds().len()),
+            curve,
+            quality: quality(&contender, sampling)?,
+            train_seconds: runs.iter().map(|run| run.train_seconds).sum(),
+            eval_seconds: runs.iter().map(|run| run.eval_seconds).sum(),
+            runs,
         };
-        Ok((record, trained.model))
+        Ok((record, contender, kept))
     }
+
+    /// The model that folds lead to: trained on all sentences but those it is chosen by.
+    fn last_run(
+        &self,
+        bench: &mut Bench<'_>,
+        approach: &Approach,
+        plan: &Plan,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<DistilBertForSequenceClassification, ExperimentError> {
+        let validation = bench.sampling.samples[0].validation.clone();
+        let train = (0..bench.sampling.all.len()).filter(|row| !validation.contains(row)).collect();
+        let sample = Sample { train, validation, ..Sample::default() };
+        let draw = Draw { sample: &sample, train: &sample.train, seed: self.seed() };
+        bench.train(approach, plan, draw, observer).map(|trained| trained.model)
+    }
+
+    fn arguments_record(&self, bench: &Bench<'_>) -> ArgumentsRecord {
+        let arguments = &self.arguments;
+        ArgumentsRecord {
+            max_length: self.max_length,
+            batch_size: arguments.per_device_train_batch_size,
+            gradient_accumulation_steps: arguments.gradient_accumulation_steps,
+            epochs: arguments.num_train_epochs,
+            lr_scheduler_type: arguments.lr_scheduler_type.name().into(),
+            warmup_steps: arguments.warmup_steps,
+            class_weights: bench.class_weights(&bench.sampling.samples[0].train),
+            early_stopping_patience: arguments.early_stopping_patience,
+            frozen_dropout: arguments.frozen_dropout,
+        }
+    }
+
+    fn design_record(&self, sampling: &Sampling, sizes: &[usize]) -> DesignRecord {
+        let validation = sampling.samples[0].validation.len();
+        let metric = match self.arguments.metric_for_best_model {
+            Metric::Accuracy => "accuracy",
+            Metric::F1 => "f1",
+            _ => "loss",
+        };
+        DesignRecord {
+            folds: sampling.folds.map(|(folds, _)| folds),
+            repeats: sampling.folds.map_or(1, |(_, repeats)| repeats),
+            seeds: self.seeds(),
+            sizes: sizes.to_vec(),
+            validation,
+            metric_for_best_model: (validation > 0).then(|| metric.into()),
+        }
+    }
+}
+
+fn data_record(sampling: &Sampling) -> DataRecord {
+    let mut class_counts = vec![0; sampling.all.classes.len()];
+    sampling.all.examples.iter().for_each(|example| class_counts[example.label] += 1);
+    DataRecord {
+        train: sampling.samples[0].train.len(),
+        test: sampling.samples[0].test.len(),
+        classes: sampling.all.classes.names().to_vec(),
+        files: Vec::new(),
+        class_counts,
+    }
+}
+
+/// Of every test sentence, by the first seed; with folds, of every sentence, by the first repeat.
+fn predictions(contender: &Contender, sampling: &Sampling, seeds: usize) -> Vec<usize> {
+    let first = contender.tests.iter().step_by(seeds).filter(|test| sampling.samples[test.sample].repeat == 1);
+    let mut by_row: Vec<(usize, usize)> = first
+        .flat_map(|test| sampling.samples[test.sample].test.iter().copied().zip(test.predictions.iter().copied()))
+        .collect();
+    by_row.sort_unstable();
+    by_row.into_iter().map(|(_, prediction)| prediction).collect()
 }

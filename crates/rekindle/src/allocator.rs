@@ -19,3 +19,15 @@ pub fn keep_pages() {
         libmimalloc_sys::mi_option_set(PURGE_DELAY, 1000);
     }
 }
+
+/// The most memory that the process held so far, in bytes; `None` where the system does not say.
+pub fn peak_memory() -> Option<u64> {
+    let mut peak = 0;
+    let none = std::ptr::null_mut;
+    // SAFETY: every place is null, which skips it, or that of a number of ours.
+    #[allow(unsafe_code)]
+    unsafe {
+        libmimalloc_sys::mi_process_info(none(), none(), none(), none(), &mut peak, none(), none(), none());
+    }
+    (peak > 0).then_some(peak as u64)
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anstream::eprintln;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rekindle::hub::Download;
-use rekindle_experiment::{Progress, Results};
+use rekindle_experiment::{Progress, Results, RunRecord};
 use rekindle_train::{Event, StepRecord};
 
 use crate::text::{report_table, summary_table, thousands};
@@ -41,6 +41,8 @@ pub struct Display {
     verbosity: Verbosity,
     bar: Option<ProgressBar>,
     live: bool,
+    /// Of the current approach.
+    runs: usize,
     steps: usize,
     /// Steps that an earlier run took.
     before: Option<usize>,
@@ -51,7 +53,7 @@ pub struct Display {
 impl Display {
     pub fn new(verbosity: Verbosity) -> Self {
         let live = std::io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
-        Self { verbosity, bar: None, live, steps: 0, before: None, began: Instant::now(), last_line: Instant::now() }
+        Self { verbosity, bar: None, live, runs: 1, steps: 0, before: None, began: Instant::now(), last_line: Instant::now() }
     }
 
     /// A line of the report.
@@ -109,15 +111,19 @@ impl Display {
     pub fn progress(&mut self, progress: &Progress<'_>) {
         match progress {
             Progress::Loaded { report } => report_table(report).iter().for_each(|line| self.line(line)),
-            Progress::Approach { approach, trainable, total } => {
+            Progress::Approach { approach, trainable, total, runs } => {
                 let share = 100.0 * *trainable as f64 / *total as f64;
                 let (trainable, total) = (thousands(*trainable), thousands(*total));
+                self.runs = *runs;
+                let runs = if *runs > 1 { format!(", {runs} runs") } else { String::new() };
                 self.line(&format!(
-                    "\n{}\n  trainable parameters {trainable} of {total} ({share:.2} %)",
+                    "\n{}\n  trainable parameters {trainable} of {total} ({share:.2} %){runs}",
                     approach.name
                 ));
             }
-            Progress::Training(event) => self.training(event),
+            Progress::Pretraining(event) | Progress::Training(event) => self.training(event),
+            Progress::Tested(run) if self.runs > 1 => self.tested(run),
+            Progress::Final => self.line("  the model to keep, on all sentences"),
             Progress::Done(record) => {
                 self.clear();
                 self.line(&format!(
@@ -133,6 +139,15 @@ impl Display {
             }
             _ => {}
         }
+    }
+
+    /// One of many runs is tested.
+    fn tested(&mut self, run: &RunRecord) {
+        self.clear();
+        let RunRecord { seed, repeat, fold, size, accuracy, f1, loss, .. } = run;
+        self.line(&format!(
+            "  repeat {repeat}  fold {fold}  seed {seed}  size {size}  accuracy {accuracy:.4}  F1 {f1:.4}  loss {loss:.6}"
+        ));
     }
 
     /// Something happened while training.
@@ -161,6 +176,8 @@ impl Display {
                     bar.set_message(format!("evaluating {done}/{total}"));
                 }
             }
+            // Of many runs, each is told in one line.
+            Event::Epoch(_) if self.runs > 1 && self.verbosity < Verbosity::Verbose => {}
             Event::Epoch(epoch) => self.line(&format!(
                 "  epoch {}  train loss {:.6}  eval loss {:.6}  accuracy {:.4}  F1 {:.4}",
                 epoch.epoch, epoch.train_loss, epoch.eval_loss, epoch.accuracy, epoch.f1

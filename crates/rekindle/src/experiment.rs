@@ -18,7 +18,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let device = args.backend.device()?;
     let output = Output::prepare(&args.output)?;
-    let (train, test) = data(args)?;
+    let sampling = sampling(args)?;
     let Found { model, substituted } =
         model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     if let Some(reason) = &substituted {
@@ -28,29 +28,17 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
             model.id
         ));
     }
-    describe(&display, &model, &train, &test, args);
+    describe(&display, &model, &sampling, args);
 
-    let experiment = Experiment {
-        approaches: args.approaches.0.clone(),
-        max_length: args.max_length,
-        arguments: TrainingArguments {
-            num_train_epochs: args.epochs,
-            per_device_train_batch_size: args.batch_size,
-            per_device_eval_batch_size: args.batch_size,
-            seed: args.seed.into(),
-            shuffle: args.shuffle,
-            frozen_dropout: args.frozen_dropout == Switch::On,
-            ..TrainingArguments::default()
-        },
-    };
+    let experiment = experiment(args);
     let backend = (args.backend.name(), &device);
     let mut history = History::default();
     let mut observe = |progress: Progress<'_>| {
         history.note(&progress);
         display.progress(&progress);
     };
-    let outcome = args.backend.guard(|| Ok(experiment.run(&model, &train, &test, backend, began, &mut observe)?));
-    let outcome = match outcome {
+    let outcome = args.backend.guard(|| Ok(experiment.run(&model, &sampling, backend, began, &mut observe)?));
+    let mut outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) if history.steps.is_empty() => return Err(error),
         Err(error) => {
@@ -60,13 +48,16 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
             );
         }
     };
+    outcome.results.data.files = files(args);
+    outcome.results.provenance = provenance();
+    outcome.results.peak_memory = rekindle::allocator::peak_memory();
     let (folder, zip) = output.write(&outcome, args.save_models.then_some(&model.tokenizer))?;
 
     display.line("");
     display.summary(&outcome.results);
     display.line(&format!(
-        "\n{} test sentences, model {}, {:.2} s\nresults in {} and {}",
-        outcome.results.data.test,
+        "\n{}, model {}, {:.2} s\nresults in {} and {}",
+        tested(&outcome.results),
         outcome.results.model.id,
         outcome.results.seconds,
         folder.display(),
@@ -75,46 +66,135 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
     Ok(())
 }
 
+/// What to compare, from the options.
+fn experiment(args: &ExperimentArgs) -> Experiment {
+    Experiment {
+        approaches: args.approaches.0.clone(),
+        max_length: args.max_length,
+        arguments: TrainingArguments {
+            num_train_epochs: args.epochs,
+            per_device_train_batch_size: args.batch_size,
+            per_device_eval_batch_size: args.batch_size,
+            gradient_accumulation_steps: args.gradient_accumulation_steps,
+            lr_scheduler_type: args.lr_scheduler_type,
+            warmup_steps: args.warmup_steps,
+            metric_for_best_model: args.metric_for_best_model,
+            early_stopping_patience: args.early_stopping_patience,
+            seed: args.seed.into(),
+            shuffle: args.shuffle,
+            frozen_dropout: args.frozen_dropout == Switch::On,
+            ..TrainingArguments::default()
+        },
+        seeds: args.seeds.iter().copied().map(u64::from).collect(),
+        sizes: args.sizes.iter().map(|size| size.0).collect(),
+        class_weights: args.class_weights.0.clone(),
+        keep_models: args.save_models,
+    }
+}
+
+/// What was tested on, in words.
+fn tested(results: &Results) -> String {
+    match (results.design.folds, results.design.repeats) {
+        (None, _) => format!("{} test sentences", results.data.test),
+        (Some(folds), 1) => format!("{folds} folds"),
+        (Some(folds), repeats) => format!("{folds} folds, {repeats} times"),
+    }
+}
+
+fn files(args: &ExperimentArgs) -> Vec<String> {
+    let named = [&args.data, &args.train, &args.validation, &args.test];
+    named.into_iter().flatten().map(|path| path.display().to_string()).collect()
+}
+
+fn provenance() -> Provenance {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Provenance {
+        command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+        versions: vec![
+            ("rekindle".into(), env!("CARGO_PKG_VERSION").into()),
+            ("platform".into(), format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
+        ],
+        finished: now.map_or(0, |time| time.as_secs()),
+    }
+}
+
 /// The steps of all approaches so far, which survive a run that fails.
 #[derive(Default)]
 struct History {
     approach: String,
-    steps: Vec<(String, StepRecord)>,
+    run: RunKey,
+    steps: Vec<StepRow>,
 }
 
 impl History {
     fn note(&mut self, progress: &Progress<'_>) {
         match progress {
             Progress::Approach { approach, .. } => self.approach.clone_from(&approach.name),
-            Progress::Training(Event::Step(step)) => self.steps.push((self.approach.clone(), step.clone())),
+            Progress::Run { key } => self.run = *key,
+            Progress::Training(Event::Step(step)) => {
+                self.steps.push(StepRow { approach: self.approach.clone(), run: self.run, step: step.clone() });
+            }
             _ => {}
         }
     }
 }
 
-/// The training and test sentences that the options name.
-fn data(args: &ExperimentArgs) -> Result<(Dataset, Dataset), rekindle_data::DataError> {
+/// The sentences that the options name, and what is trained and tested on.
+fn sampling(args: &ExperimentArgs) -> Result<Sampling, Box<dyn std::error::Error>> {
+    if args.early_stopping_patience.is_some() && args.validation.is_none() && args.validation_size.is_none() {
+        return Err("--early-stopping-patience: there are no sentences to stop by, and the test sentences must not \
+                    decide; give --validation-size or --validation"
+            .into());
+    }
     let options = ReadOptions {
         text_column: args.text_column.clone(),
         label_column: args.label_column.clone(),
         header: !args.no_header,
         ..ReadOptions::default()
     };
-    if let (Some(train), Some(test)) = (&args.train, &args.test) {
+    let sampling = if let (Some(train), Some(test)) = (&args.train, &args.test) {
         let train = Dataset::read(train, &options)?;
-        let test = Dataset::read_with_classes(test, &options, &train.classes)?;
-        return Ok((train, test));
-    }
-    let all = match &args.data {
-        Some(path) => Dataset::read(path, &options)?,
-        None => twelve_sentences(),
+        let more = |path: &PathBuf| Dataset::read_with_classes(path, &options, &train.classes);
+        let (validation, test) = (args.validation.as_ref().map(more).transpose()?, more(test)?);
+        Sampling::fixed(train, validation, test)
+    } else {
+        let all = match &args.data {
+            Some(path) => Dataset::read(path, &options)?,
+            None => twelve_sentences(),
+        };
+        match args.folds {
+            Some(folds) => Sampling::folds(all, folds, args.repeats, args.seed)?,
+            None => {
+                let (train, test) = all.train_test_split(args.test_size, args.seed, true)?;
+                Sampling::fixed(train, None, test)
+            }
+        }
     };
-    all.train_test_split(args.test_size, args.seed, true)
+    Ok(match args.validation_size {
+        Some(size) => sampling.hold_out(size, args.seed)?,
+        None => sampling,
+    })
 }
 
-fn describe(display: &Display, model: &PretrainedModel, train: &Dataset, test: &Dataset, args: &ExperimentArgs) {
-    display.line(&format!("model    {}", model::describe(model)));
-    display.line(&format!("data     {} training and {} test sentences", train.len(), test.len()));
-    display.line(&format!("classes  {}", train.classes.names().join(", ")));
-    display.line(&format!("backend  {}, seed {}", args.backend, args.seed));
+fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, args: &ExperimentArgs) {
+    let source = match model.source {
+        Source::Hub => "Hugging Face hub",
+        Source::Folder => "folder",
+        Source::Embedded => "embedded in the program, pretrained on generated English",
+    };
+    let first = &sampling.samples[0];
+    let mut data = match sampling.folds {
+        None => format!("{} training and {} test sentences", first.train.len(), first.test.len()),
+        Some((folds, 1)) => format!("{} sentences in {folds} folds", sampling.all.len()),
+        Some((folds, repeats)) => format!("{} sentences in {folds} folds, {repeats} times", sampling.all.len()),
+    };
+    if !first.validation.is_empty() {
+        data.push_str(&format!(", {} to choose the best epoch by", first.validation.len()));
+    }
+    display.line(&format!("model    {} ({source})", model.id));
+    display.line(&format!("data     {data}"));
+    display.line(&format!("classes  {}", sampling.all.classes.names().join(", ")));
+    let seeds: Vec<String> = args.seeds.iter().map(u32::to_string).collect();
+    let seeds = if seeds.is_empty() { String::new() } else { format!(", training seeds {}", seeds.join(", ")) };
+    display.line(&format!("backend  {}, seed {}{seeds}", args.backend, args.seed));
 }

@@ -10,6 +10,7 @@ pub mod allocator;
 pub mod embedded;
 pub mod hub;
 
+pub use rekindle_baseline as baseline;
 pub use rekindle_data as data;
 pub use rekindle_distilbert as distilbert;
 pub use rekindle_experiment as experiment;

@@ -111,6 +111,7 @@ fn arguments(args: &PretrainArgs) -> PretrainingArguments {
     let training = TrainingArguments {
         learning_rate: args.learning_rate,
         weight_decay: args.weight_decay,
+        warmup_steps: args.warmup_steps as f64,
         num_train_epochs: args.epochs,
         per_device_train_batch_size: args.batch_size,
         per_device_eval_batch_size: args.batch_size,
@@ -120,7 +121,6 @@ fn arguments(args: &PretrainArgs) -> PretrainingArguments {
     PretrainingArguments {
         training,
         max_steps: args.steps,
-        warmup_steps: args.warmup_steps,
         mlm_probability: args.mlm_probability,
     }
 }

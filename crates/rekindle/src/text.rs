@@ -1,7 +1,7 @@
 //! Numbers and tables as text.
 
 use rekindle_distilbert::LoadReport;
-use rekindle_experiment::Results;
+use rekindle_experiment::{Results, Scores};
 
 /// `66955010` as `66,955,010`.
 pub fn thousands(number: usize) -> String {
@@ -34,13 +34,27 @@ pub fn report_table(report: &LoadReport) -> Vec<String> {
     lines
 }
 
-/// The comparison, one approach a line.
+/// The comparison, one approach a line with the baselines below, and what can be said of it.
 pub fn summary_table(results: &Results) -> String {
-    let width = results.approaches.iter().map(|record| record.approach.len()).max().unwrap_or(0).max("approach".len());
-    let mut lines = vec![format!("{:width$}  accuracy        F1      loss", "approach")];
-    lines.extend(results.approaches.iter().map(|record| {
-        format!("{:width$}  {:8.4}  {:8.4}  {:8.6}", record.approach, record.accuracy, record.f1, record.loss)
-    }));
+    let approaches = results.approaches.iter().map(|record| (&record.approach, &record.scores));
+    let baselines = results.baselines.iter().map(|record| (&record.baseline, &record.scores));
+    let width = approaches.clone().chain(baselines.clone()).map(|(name, _)| name.len()).max().unwrap_or(0);
+    let row = |(name, scores): (&String, &Scores)| {
+        let Scores { accuracy, f1, loss } = scores;
+        let interval = match accuracy.interval {
+            Some((low, high)) => format!("{low:.4} to {high:.4}"),
+            None => "unknown".into(),
+        };
+        format!("{name:width$}  {:8.4}  {interval:16}  {:8.4}  {:8.6}", accuracy.mean, f1.mean, loss.mean)
+    };
+    let mut lines = vec![format!("{:width$}  accuracy  95 % interval           F1      loss", "approach")];
+    lines.extend(approaches.map(row));
+    if !results.baselines.is_empty() {
+        lines.push(format!("{:width$}", "without a pretrained model"));
+        lines.extend(baselines.map(row));
+    }
+    lines.push(String::new());
+    lines.extend(results.findings.iter().cloned());
     lines.join("\n")
 }
 

@@ -1,0 +1,119 @@
+//! Which differences stand, and what can be said of them.
+
+use rekindle_metrics::{corrected_paired_t, holm, mcnemar_exact, smallest_p};
+
+use crate::contender::{Contender, LEVEL, ratio};
+use crate::error::ExperimentError;
+use crate::results::ComparisonRecord;
+use crate::sampling::Sampling;
+
+/// What counts as proof.
+const ALPHA: f64 = 1.0 - LEVEL;
+
+/// Every approach against every other, and against every baseline, by accuracy.
+///
+/// Over folds by the corrected t of Nadeau and Bengio (2003), which allows for training sets that overlap; on one fixed
+/// test set by McNemar's exact test, and with several seeds by a paired t over its sentences. p-values are adjusted for
+/// the number of comparisons (Holm, 1979).
+pub(crate) fn comparisons(
+    approaches: &[Contender],
+    baselines: &[Contender],
+    sampling: &Sampling,
+    size: usize,
+) -> Result<Vec<ComparisonRecord>, ExperimentError> {
+    let mut records = Vec::new();
+    for (index, a) in approaches.iter().enumerate() {
+        for b in approaches[index + 1..].iter().chain(baselines) {
+            records.push(compare(a, b, sampling, size));
+        }
+    }
+    let p_values: Vec<f64> = records.iter().filter_map(|record| record.p_value).collect();
+    let mut adjusted = holm(&p_values)?.into_iter();
+    for record in &mut records {
+        record.p_adjusted = record.p_value.and_then(|_| adjusted.next());
+        record.stands = record.p_adjusted.is_some_and(|p| p < ALPHA);
+    }
+    Ok(records)
+}
+
+fn compare(a: &Contender, b: &Contender, sampling: &Sampling, size: usize) -> ComparisonRecord {
+    let difference = a.mean(|test| test.accuracy) - b.mean(|test| test.accuracy);
+    let record = |n, method: &str, interval: Option<(f64, f64)>, p_value| ComparisonRecord {
+        a: a.name.clone(),
+        b: b.name.clone(),
+        difference,
+        interval: interval.filter(|(low, high)| low.is_finite() && high.is_finite()),
+        n,
+        method: method.into(),
+        p_value,
+        p_adjusted: None,
+        stands: false,
+    };
+    let paired = |left: &[f64], right: &[f64], ratio, method| match corrected_paired_t(left, right, ratio, LEVEL) {
+        Ok(test) => record(left.len(), method, Some((test.low, test.high)), Some(test.p_value)),
+        Err(_) => record(left.len(), method, None, None),
+    };
+    if sampling.folds.is_some() {
+        let [left, right] = [a, b].map(|side| side.by_sample(sampling, |test| test.accuracy));
+        return paired(&left, &right, ratio(sampling, size), "corrected t");
+    }
+    let labels = sampling.labels(&sampling.samples[0].test);
+    let [left, right] = [a, b].map(|side| side.right(&labels));
+    if a.tests.len() > 1 || b.tests.len() > 1 {
+        return paired(&left, &right, 0.0, "paired t");
+    }
+    let [left, right] = [left, right].map(|right| right.into_iter().map(|share| share > 0.5).collect::<Vec<_>>());
+    match mcnemar_exact(&left, &right, LEVEL) {
+        Ok(test) => {
+            let interval = (test.difference.low, test.difference.high);
+            record(labels.len(), "McNemar, exact", Some(interval), Some(test.p_value))
+        }
+        Err(_) => record(labels.len(), "McNemar, exact", None, None),
+    }
+}
+
+/// What the comparisons say, a sentence each.
+pub(crate) fn findings(comparisons: &[ComparisonRecord], approaches: &[Contender], sampling: &Sampling) -> Vec<String> {
+    let mut findings = Vec::new();
+    let sentences = sampling.samples[0].test.len();
+    if sampling.folds.is_none() && smallest_p(sentences) >= ALPHA {
+        findings.push(format!(
+            "With {sentences} test sentences nothing can be told: even if one approach had all of them right and \
+             another none, p would be {:.2}.",
+            smallest_p(sentences)
+        ));
+        return findings;
+    }
+    let is_approach = |name: &str| approaches.iter().any(|approach| approach.name == name);
+    let (among, floor): (Vec<_>, Vec<_>) = comparisons.iter().partition(|record| is_approach(&record.b));
+    findings.extend(among.into_iter().map(sentence));
+    let best = approaches.iter().max_by(|a, b| a.mean(|t| t.accuracy).total_cmp(&b.mean(|t| t.accuracy)));
+    for record in floor {
+        // That the best beats a baseline goes without saying of the others; that one does not, never.
+        if !(record.stands && record.difference > 0.0) || best.is_some_and(|best| best.name == record.a) {
+            findings.push(sentence(record));
+        }
+    }
+    findings
+}
+
+fn sentence(record: &ComparisonRecord) -> String {
+    let points = 100.0 * record.difference.abs();
+    let p = match record.p_adjusted {
+        Some(p) if p < 0.001 => "p < 0.001".to_string(),
+        Some(p) => format!("p = {p:.3}"),
+        None => "no test".into(),
+    };
+    let sign = if record.difference < 0.0 { -1.0 } else { 1.0 };
+    let range = record.interval.map_or(String::new(), |(low, high)| {
+        let (low, high) = (100.0 * sign * low, 100.0 * sign * high);
+        format!("95 % interval {:+.1} to {:+.1}, ", low.min(high), low.max(high))
+    });
+    let (first, second) = if record.difference < 0.0 { (&record.b, &record.a) } else { (&record.a, &record.b) };
+    match record.stands {
+        true => format!("{first} beats {second} by {points:.1} points of accuracy ({range}{p})."),
+        false => format!(
+            "{first} and {second} cannot be told apart: {points:.1} points of accuracy between them ({range}{p})."
+        ),
+    }
+}
