@@ -20,7 +20,7 @@ struct Delimited {
 
 pub(super) fn open(
     path: &Path,
-    text: Box<dyn BufRead>,
+    text: Box<dyn BufRead + Send>,
     format: Format,
     options: &ReadOptions,
 ) -> Result<(Columns, Reader), DataError> {

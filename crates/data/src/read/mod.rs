@@ -101,7 +101,7 @@ enum Fault {
 }
 
 /// What reads a format.
-type Reader = Box<dyn Iterator<Item = Result<Row, Fault>>>;
+type Reader = Box<dyn Iterator<Item = Result<Row, Fault>> + Send>;
 
 /// The rows of a file, read as they are asked for: one is in memory at a time, in Parquet the pages that it is on.
 ///
