@@ -18,9 +18,9 @@ const EXAMPLES: usize = 5;
 ///
 /// Two texts are the same when they are equal once the space around them is trimmed, white space within is collapsed
 /// to single spaces, and letters are lower-cased. Of each distinct text 64 bits are kept, of XXH64 without a key, with
-/// its first line and class: some 20 to 40 bytes a text, however long it is. Among n distinct texts, the odds that any
-/// two are taken for one are about n² / 2⁶⁵: 1 in 37 million for a million texts, 1 in 3,700 for a hundred million.
-/// Whoever chose texts for the purpose could make them collide.
+/// its first line and class: 20 to 40 bytes a text, however long it is, and half as much again while the table grows.
+/// Among n distinct texts, the odds that any two are taken for one are about n² / 2⁶⁵: 1 in 37 million for a million
+/// texts, 1 in 3,700 for a hundred million. Whoever chose texts for the purpose could make them collide.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
     classes: HashMap<String, (u32, u64)>,

@@ -86,6 +86,19 @@ fn many_chunks_are_one_profile() {
     assert_eq!((&found["data"]["tokens"]["min"], &found["data"]["tokens"]["truncated"]), (&json!(100_003), &json!(5)));
 }
 
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_is_read_where_it_was_compiled_in() {
+    let place = Place::new();
+    place.write("a.parquet", std::fs::read("../../fixtures/data/parquet/beside.parquet").expect("a fixture"));
+    let data = &profile(&place, &["a.parquet"])["data"];
+    assert_eq!(
+        (&data["format"], &data["text_column"], &data["rows"]),
+        (&json!("parquet"), &json!("sentence"), &json!(40))
+    );
+    assert_eq!((&data["empty"], &data["duplicates"]), (&json!(1), &json!(1)));
+}
+
 #[test]
 fn the_default_tokenizer_is_that_of_the_experiment_and_a_stand_in_is_said() {
     let place = Place::new();

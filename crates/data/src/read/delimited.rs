@@ -6,7 +6,7 @@ use std::path::Path;
 use csv::{ByteRecord, ErrorKind, ReaderBuilder};
 
 use super::source::Lines;
-use super::{Columns, Fault, ReadOptions, Reader, Row, columns, label};
+use super::{Columns, Fault, Format, ReadOptions, Reader, Row, columns, label};
 use crate::error::DataError;
 
 struct Delimited {
@@ -20,11 +20,11 @@ struct Delimited {
 
 pub(super) fn open(
     path: &Path,
-    text: Box<dyn BufRead>,
-    delimiter: u8,
-    quoting: bool,
+    text: Box<dyn BufRead + Send>,
+    format: Format,
     options: &ReadOptions,
 ) -> Result<(Columns, Reader), DataError> {
+    let (delimiter, quoting) = if format == Format::Tsv { (b'\t', false) } else { (b',', true) };
     let mut builder = ReaderBuilder::new();
     // The width is held below, where the line is known: the library takes a row to begin where the one before ended,
     // though blank lines may follow that.
@@ -33,7 +33,6 @@ pub(super) fn open(
     let mut rows = Delimited { reader, record: ByteRecord::new(), text: 0, label: 1, width: None };
     let mut columns = Columns { names: Vec::new(), text: 0, label: 1 };
     if options.header {
-        let format = options.format.unwrap_or(if quoting { super::Format::Csv } else { super::Format::Tsv });
         let header = rows.header().map_err(|fault| fault.named(path, format))?;
         let names = header.ok_or_else(|| DataError::Empty { path: path.into() })?;
         columns = columns::find(path, names, options)?;

@@ -14,12 +14,16 @@ type Object = (u64, Map<String, Value>);
 
 /// The objects of a file; lines of nothing but space are passed over.
 struct Objects {
-    text: Box<dyn BufRead>,
+    text: Box<dyn BufRead + Send>,
     bytes: Vec<u8>,
     line: u64,
 }
 
-pub(super) fn open(path: &Path, text: Box<dyn BufRead>, options: &ReadOptions) -> Result<(Columns, Reader), DataError> {
+pub(super) fn open(
+    path: &Path,
+    text: Box<dyn BufRead + Send>,
+    options: &ReadOptions,
+) -> Result<(Columns, Reader), DataError> {
     let mut objects = Objects { text, bytes: Vec::new(), line: 0 };
     let first = objects.next().ok_or_else(|| DataError::Empty { path: path.into() })?;
     let first = first.map_err(|fault| fault.named(path, Format::Jsonl))?;

@@ -101,7 +101,7 @@ enum Fault {
 }
 
 /// What reads a format.
-type Reader = Box<dyn Iterator<Item = Result<Row, Fault>>>;
+type Reader = Box<dyn Iterator<Item = Result<Row, Fault>> + Send>;
 
 /// The rows of a file, read as they are asked for: one is in memory at a time, in Parquet the pages that it is on.
 ///
@@ -129,8 +129,7 @@ impl Rows {
         }
         let text = |file| source::open(file, source::is_gzip(path)).map_err(io);
         let (columns, reader) = match format {
-            Format::Csv => delimited::open(path, text(file)?, b',', true, options)?,
-            Format::Tsv => delimited::open(path, text(file)?, b'\t', false, options)?,
+            Format::Csv | Format::Tsv => delimited::open(path, text(file)?, format, options)?,
             Format::Jsonl => jsonl::open(path, text(file)?, options)?,
             #[cfg(feature = "parquet")]
             Format::Parquet => parquet::open(path, file, options)?,

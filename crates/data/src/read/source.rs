@@ -15,7 +15,7 @@ pub(super) fn is_gzip(path: &Path) -> bool {
 }
 
 /// The text of a file, from behind its byte order mark.
-pub(super) fn open(file: File, gzip: bool) -> io::Result<Box<dyn BufRead>> {
+pub(super) fn open(file: File, gzip: bool) -> io::Result<Box<dyn BufRead + Send>> {
     let packed = BufReader::with_capacity(BUFFER, file);
     match gzip {
         true => behind_mark(BufReader::with_capacity(BUFFER, Unpacked(MultiGzDecoder::new(packed)))),
@@ -23,7 +23,7 @@ pub(super) fn open(file: File, gzip: bool) -> io::Result<Box<dyn BufRead>> {
     }
 }
 
-fn behind_mark(mut text: impl BufRead + 'static) -> io::Result<Box<dyn BufRead>> {
+fn behind_mark(mut text: impl BufRead + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
     let mut head = Vec::new();
     text.by_ref().take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut head)?;
     if head == BYTE_ORDER_MARK {
@@ -49,14 +49,14 @@ impl<R: BufRead> Read for Unpacked<R> {
 
 /// Hands out no more than one line at a time, so that whoever asks only for what it needs can be told where it is.
 pub(super) struct Lines {
-    text: Box<dyn BufRead>,
+    text: Box<dyn BufRead + Send>,
     line: u64,
     /// Whether the next byte begins a line.
     ended: bool,
 }
 
 impl Lines {
-    pub(super) fn new(text: Box<dyn BufRead>) -> Self {
+    pub(super) fn new(text: Box<dyn BufRead + Send>) -> Self {
         Self { text, line: 0, ended: true }
     }
 

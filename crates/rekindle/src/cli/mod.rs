@@ -45,7 +45,7 @@ pub enum Command {
 pub struct DataArgs {
     /// Labelled sentences (CSV, TSV or JSONL, each also as .gz, or Parquet), of any size: they are read once, and not
     /// kept.
-    #[arg(value_name = "FILE", help_heading = "Data")]
+    #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Labelled sentences to test on: whether they leak from the first file, and have labels that it lacks.
     #[arg(long, value_name = "FILE", help_heading = "Data")]
