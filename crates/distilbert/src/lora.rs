@@ -13,7 +13,8 @@ use crate::layer::TransformerBlock;
 use crate::linear::Linear;
 use crate::load::fnv1a;
 
-/// Which linear maps of the encoder are adapted, and how: peft's `LoraConfig`, with its defaults for DistilBERT.
+/// Which linear maps of the encoder are adapted, and how: peft's `LoraConfig`, with its defaults but for the targets. peft has
+/// none for DistilBERT; here they are those of the paper.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LoraConfig {
     /// The rank. Default 8.

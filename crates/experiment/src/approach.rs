@@ -84,8 +84,8 @@ impl Approach {
             "last-layer" | "last-1" => Self::last_layer(),
             "full" => Self::new(name, "fine_tune_all", Method::Full, 2e-5, 0.01),
             "gradual" => Self::new(name, "gradual_unfreezing", Method::Gradual { every: 1 }, 2e-5, 0.01),
-            "lora" => Self::new(name, "lora", Method::Lora(LoraConfig::default()), 5e-4, 0.01),
-            "bitfit" => Self::new(name, "bitfit", Method::BitFit, 5e-4, 0.01),
+            "lora" => Self::new(name, "lora", Method::Lora(LoraConfig::default()), 1e-3, 0.01),
+            "bitfit" => Self::new(name, "bitfit", Method::BitFit, 1e-3, 0.01),
             _ => {
                 let count = name.strip_prefix("last-")?.parse().ok().filter(|&count| count > 0)?;
                 Self::new(name, &format!("fine_tune_last_{count}_layers"), Method::LastLayers(count), 2e-5, 0.01)

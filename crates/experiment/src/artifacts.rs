@@ -195,7 +195,7 @@ fn summary_csv(results: &Results) -> Vec<u8> {
 /// Every step of every run.
 fn history(results: &Results) -> impl Iterator<Item = StepRow> {
     results.approaches.iter().flat_map(|record| {
-        record.runs.iter().flat_map(|run| {
+        record.runs.iter().flat_map(move |run| {
             let key = RunKey { seed: run.seed, repeat: run.repeat, fold: run.fold, size: run.size };
             let row = move |step: &StepRecord| StepRow { approach: record.approach.clone(), run: key, step: step.clone() };
             run.steps.iter().map(row)

@@ -12,7 +12,7 @@ use rekindle::data::{Dataset, ReadOptions};
 use rekindle::distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, Rows, TokenBatch};
 use rekindle::experiment::{PretrainedModel, Source};
 use rekindle::tokenizer::Batch;
-use rekindle::train::{AdamW, EncodedDataset, Trainable, TrainingArguments, logits, train};
+use rekindle::train::{AdamW, EncodedDataset, Plan, Training, TrainingArguments, logits};
 
 #[global_allocator]
 static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocator;
@@ -35,24 +35,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (train, test) = (sentences(&pretrained, train)?, sentences(&pretrained, test)?);
 
     let full: Vec<Vec<u32>> = (0..BATCH as u32).map(|row| (1000 + row..).take(MAX_LENGTH).collect()).collect();
-    for (name, trainable) in
-        [("head", Trainable::Head), ("last layer", Trainable::LastLayers(1)), ("all", Trainable::All)]
-    {
-        if rest.iter().any(|only| only.as_os_str() != name) {
+    let plans = [
+        ("head", Plan::head()),
+        ("last layer", Plan::last_layers(1, side.config)?),
+        ("all", Plan::full(side.config)),
+    ];
+    for (name, plan) in &plans {
+        if rest.iter().any(|only| only.as_os_str() != *name) {
             continue;
         }
-        let mut learner = side.learner(trainable);
+        let mut learner = side.learner(plan);
         let whole = |learner: &mut Learner| timed(|| learner.step(&full, &[0, 1, 0, 1, 0, 1, 0, 1], true));
         whole(&mut learner)?;
         let mut times = (0..STEPS).map(|_| whole(&mut learner)).collect::<Result<Vec<f64>, _>>()?;
         times.sort_by(f64::total_cmp);
         report(&format!("step 8x64, {name}"), times[STEPS / 2] * 1e3);
-        let batches = || train.sentences().chunks(BATCH).zip(train.labels().chunks(BATCH));
+        let sentences: Vec<Vec<u32>> = train.sentences().into_iter().map(<[u32]>::to_vec).collect();
+        let batches = || sentences.chunks(BATCH).zip(train.labels().chunks(BATCH));
         let seconds = timed(|| batches().try_for_each(|(sentences, labels)| learner.step(sentences, labels, false)))?;
         report(&format!("step SST-2, {name}"), seconds / batches().count() as f64 * 1e3);
     }
     let seconds = timed(|| {
-        logits(&side.model, side.config, test.sentences(), BATCH, &side.device, &mut |_| ())?;
+        logits(&side.model, side.config, &test.sentences(), BATCH, &side.device, &mut |_| ())?;
         Ok(())
     })?;
     report("evaluation, sentences a second", test.len() as f64 / seconds);
@@ -75,8 +79,8 @@ struct Side<'a> {
 }
 
 impl Side<'_> {
-    fn learner(&self, trainable: Trainable) -> Learner<'_> {
-        let model = trainable.apply(&self.model, self.config);
+    fn learner(&self, plan: &Plan) -> Learner<'_> {
+        let model = plan.track(&self.model, 0);
         let arguments = TrainingArguments { weight_decay: 0.01, ..TrainingArguments::default() };
         let optimizer = AdamW::new(&arguments, &model);
         Learner { side: self, model: Some(model), optimizer, steps: 0 }
@@ -87,9 +91,16 @@ impl Side<'_> {
         let seconds = |epochs: usize| -> Result<f64, Box<dyn Error>> {
             let arguments =
                 TrainingArguments { frozen_dropout: false, num_train_epochs: epochs, ..TrainingArguments::default() };
-            let model = Trainable::Head.apply(&self.model, self.config);
-            let trained = train(model, self.config, data, data, &arguments, &self.device, &mut |_| ())?;
-            Ok(trained.train_time.as_secs_f64())
+            let training = Training {
+                config: self.config,
+                plan: &Plan::head(),
+                train: data,
+                evaluation: None,
+                arguments: &arguments,
+                features: None,
+                device: &self.device,
+            };
+            Ok(training.run(self.model.clone(), &mut |_| ())?.train_time.as_secs_f64())
         };
         Ok((seconds(101)? - seconds(1)?) / (100 * data.len().div_ceil(BATCH)) as f64)
     }

@@ -13,7 +13,7 @@ use burn::tensor::Device;
 use rekindle::data::{Dataset, ReadOptions, TestSize};
 use rekindle::distilbert::Precision;
 use rekindle::experiment::{PretrainedModel, Source};
-use rekindle::train::{EncodedDataset, Event, Trainable, TrainingArguments, train};
+use rekindle::train::{EncodedDataset, Event, Plan, Training, TrainingArguments};
 
 #[global_allocator]
 static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocator;
@@ -49,8 +49,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         Event::Epoch(epoch) => println!("held out: accuracy {:.4}, loss {:.4}", epoch.accuracy, epoch.eval_loss),
         _ => {}
     };
-    let model = Trainable::All.apply(&model, &config);
-    let trained = train(model, &config, &encode(&lines)?, &encode(&held_out)?, &arguments, &device, &mut observe)?;
+    let training = Training {
+        config: &config,
+        plan: &Plan::full(&config),
+        train: &encode(&lines)?,
+        evaluation: Some(&encode(&held_out)?),
+        arguments: &arguments,
+        features: None,
+        device: &device,
+    };
+    let trained = training.run(model, &mut observe)?;
 
     std::fs::create_dir_all(folder)?;
     trained.model.distilbert.save_safetensors(&folder.join("model.safetensors"), Precision::F16)?;

@@ -15,7 +15,7 @@ use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceCl
 use rekindle::embedded::EMBEDDED;
 use rekindle::experiment::{PretrainedModel, Source};
 use rekindle::tokenizer::{Batch, Tokenizer};
-use rekindle::train::{EncodedDataset, TrainError, Trainable, TrainingArguments, evaluate, train};
+use rekindle::train::{EncodedDataset, Plan, TrainError, Training, TrainingArguments, evaluate};
 use serde_json::{Map, Value, json};
 
 #[global_allocator]
@@ -32,7 +32,8 @@ const MAX_LENGTH: usize = 64;
 struct Method {
     name: &'static str,
     pretrained: bool,
-    trainable: Trainable,
+    /// What learns of a model.
+    plan: fn(&DistilBertConfig) -> Result<Plan, TrainError>,
     learning_rate: f64,
     weight_decay: f64,
 }
@@ -41,28 +42,28 @@ const METHODS: [Method; 4] = [
     Method {
         name: "frozen pretrained",
         pretrained: true,
-        trainable: Trainable::Head,
+        plan: |_| Ok(Plan::head()),
         learning_rate: 2e-3,
         weight_decay: 0.0,
     },
     Method {
         name: "frozen random",
         pretrained: false,
-        trainable: Trainable::Head,
+        plan: |_| Ok(Plan::head()),
         learning_rate: 2e-3,
         weight_decay: 0.0,
     },
     Method {
         name: "last layer trained",
         pretrained: true,
-        trainable: Trainable::LastLayers(1),
+        plan: |config| Plan::last_layers(1, config),
         learning_rate: 5e-4,
         weight_decay: 0.01,
     },
     Method {
         name: "all layers trained",
         pretrained: true,
-        trainable: Trainable::All,
+        plan: |config| Ok(Plan::full(config)),
         learning_rate: 2e-4,
         weight_decay: 0.01,
     },
@@ -235,22 +236,22 @@ impl Base {
             frozen_dropout: false,
             ..TrainingArguments::default()
         };
-        let model = method.trainable.apply(&self.model, config);
-        // `train` evaluates after every epoch: one sentence makes that cheap, and the test comes once, at the end.
-        let trained = train(
-            model,
+        let plan = (method.plan)(config)?;
+        let training = Training {
             config,
-            &task.rows(&rows.train)?,
-            &task.rows(&rows.train[..1])?,
-            &arguments,
-            &device,
-            &mut |_| (),
-        )?;
-        if method.trainable == Trainable::Head {
+            plan: &plan,
+            train: &task.rows(&rows.train)?,
+            evaluation: None,
+            arguments: &arguments,
+            features: None,
+            device: &device,
+        };
+        let trained = training.run(self.model.clone(), &mut |_| ())?;
+        if plan.freezes_base() {
             return self.test_head(&trained.model, task, &rows.test);
         }
         let test = task.rows(&rows.test)?;
-        Ok(evaluate(&trained.model, config, &test, BATCH, &device, &mut |_| ())?.accuracy())
+        Ok(evaluate(&trained.model, config, &test, None, BATCH, &device, &mut |_| ())?.accuracy())
     }
 
     /// Tests a head on the features of the base.

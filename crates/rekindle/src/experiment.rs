@@ -1,10 +1,13 @@
 //! `rekindle experiment`.
 
-use std::time::Instant;
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime};
 
 use rekindle_data::{Dataset, ReadOptions, twelve_sentences};
-use rekindle_experiment::{Experiment, Output, PretrainedModel, Progress};
-use rekindle_train::{Event, StepRecord, TrainingArguments};
+use rekindle_experiment::{
+    Experiment, Output, PretrainedModel, Progress, Provenance, Results, RunKey, Sampling, StepRow,
+};
+use rekindle_train::{Event, TrainingArguments};
 
 use crate::cli::{ExperimentArgs, Switch};
 use crate::display::{Display, Verbosity};
@@ -177,11 +180,6 @@ fn sampling(args: &ExperimentArgs) -> Result<Sampling, Box<dyn std::error::Error
 }
 
 fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, args: &ExperimentArgs) {
-    let source = match model.source {
-        Source::Hub => "Hugging Face hub",
-        Source::Folder => "folder",
-        Source::Embedded => "embedded in the program, pretrained on generated English",
-    };
     let first = &sampling.samples[0];
     let mut data = match sampling.folds {
         None => format!("{} training and {} test sentences", first.train.len(), first.test.len()),
@@ -191,7 +189,7 @@ fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, arg
     if !first.validation.is_empty() {
         data.push_str(&format!(", {} to choose the best epoch by", first.validation.len()));
     }
-    display.line(&format!("model    {} ({source})", model.id));
+    display.line(&format!("model    {}", model::describe(model)));
     display.line(&format!("data     {data}"));
     display.line(&format!("classes  {}", sampling.all.classes.names().join(", ")));
     let seeds: Vec<String> = args.seeds.iter().map(u32::to_string).collect();

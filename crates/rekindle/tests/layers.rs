@@ -33,6 +33,7 @@ fn no_arrow_runs_back() {
             "rekindle-experiment",
             &[
                 "burn",
+                "rekindle-baseline",
                 "rekindle-data",
                 "rekindle-tokenizer",
                 "rekindle-distilbert",

@@ -206,8 +206,8 @@ What to compare: NAME[:OPTION=VALUE]... for each, between commas.
   last-layer, last-N  the head and the last transformer layer, or the last N (2e-5)
   full                everything (2e-5)
   gradual             everything, a layer more from the top every epoch (2e-5)
-  lora                the head and low-rank adapters, merged when saved (5e-4)
-  bitfit              the head and all biases (5e-4)
+  lora                the head and low-rank adapters, merged when saved (1e-3)
+  bitfit              the head and all biases (1e-3)
 
   lr=RATE             the highest learning rate
   wd=DECAY            weight decay [0 for feature-extraction, otherwise 0.01]
