@@ -10,6 +10,8 @@ use crate::sampling::Sampling;
 pub(crate) const LEVEL: f64 = 0.95;
 /// Test sets drawn for an interval by the bootstrap.
 const RESAMPLES: usize = 2000;
+/// Test sentences below which such an interval is too short to be shown.
+const LEAST: usize = 20;
 
 /// One test.
 pub(crate) struct Tested {
@@ -90,7 +92,7 @@ impl Contender {
             }))
         };
         let over_sentences = |value: f64, statistic: &dyn Fn(&[usize]) -> f64| {
-            let interval = bootstrap(n, RESAMPLES, LEVEL, seed, statistic).ok();
+            let interval = (n >= LEAST).then(|| bootstrap(n, RESAMPLES, LEVEL, seed, statistic).ok()).flatten();
             estimate(value, n, "bootstrap", interval)
         };
         let average = |values: &[f64], rows: &[usize]| mean(rows.iter().map(|&row| values[row]));
@@ -107,9 +109,9 @@ pub(crate) fn ratio(sampling: &Sampling, size: usize) -> f64 {
     mean(sampling.samples.iter().map(|sample| sample.test.len() as f64)) / size.max(1) as f64
 }
 
-/// An interval without ends says nothing.
+/// An interval without ends says nothing, nor does one without length: the truth varies where coarse scores agree.
 fn estimate(mean: f64, n: usize, method: &str, interval: Option<Interval>) -> Estimate {
     let ends = interval.map(|interval| (interval.low, interval.high));
-    let interval = ends.filter(|(low, high)| low.is_finite() && high.is_finite());
+    let interval = ends.filter(|(low, high)| low.is_finite() && high.is_finite() && low < high);
     Estimate { mean, interval, level: LEVEL, n, method: method.into() }
 }

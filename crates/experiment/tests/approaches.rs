@@ -185,7 +185,12 @@ fn check_weights(trained: Trained, case: &Case, what: &str) {
         let data = tensors.tensor(name).expect("a tensor of that name").data();
         let ours: Vec<f64> =
             data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).into()).collect();
-        let tolerance = WEIGHT.max(2.0 * theirs.f64_gap);
+        // A softmax does not see the bias of its keys: their gradient is rounding alone, which Adam scales up to whole
+        // steps, so that no two runs in f32 agree better than by what all steps together can move.
+        let tolerance = match name.ends_with("k_lin.bias") {
+            true => case.steps.iter().map(|step| step.learning_rate).sum(),
+            false => WEIGHT.max(2.0 * theirs.f64_gap),
+        };
         for (index, (ours, theirs)) in ours.iter().zip(&theirs.first).enumerate() {
             close(*ours, *theirs, tolerance, &format!("{what}[{index}]"));
         }

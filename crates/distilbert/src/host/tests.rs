@@ -108,7 +108,8 @@ fn tied() {
 #[test]
 fn only_what_is_tracked_gets_a_gradient() {
     let mut map = map(8, 4);
-    map.weight = Param::from_tensor(map.weight.val().without_autodiff());
+    map.weight = Param::initialized(map.weight.id, map.weight.val().without_autodiff());
+    map.bias = Param::initialized(map.bias.id, map.bias.val().without_autodiff());
     let input = random([3, 8]);
     let gradients = super::linear(&map, &input).expect("host memory").sum().backward();
     assert!(input.grad(&gradients).is_some() && map.weight.val().grad(&gradients).is_none());
