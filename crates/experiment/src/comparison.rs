@@ -1,6 +1,6 @@
-//! Which differences stand, and what can be said of them.
+//! Which differences stand.
 
-use rekindle_metrics::{corrected_paired_t, holm, mcnemar_exact, smallest_p};
+use rekindle_metrics::{corrected_paired_t, holm, mcnemar_exact};
 
 use crate::contender::{Contender, LEVEL, ratio};
 use crate::error::ExperimentError;
@@ -8,7 +8,7 @@ use crate::results::ComparisonRecord;
 use crate::sampling::Sampling;
 
 /// What counts as proof.
-const ALPHA: f64 = 1.0 - LEVEL;
+pub(crate) const ALPHA: f64 = 1.0 - LEVEL;
 
 /// Every approach against every other, and against every baseline, by accuracy.
 ///
@@ -69,51 +69,5 @@ fn compare(a: &Contender, b: &Contender, sampling: &Sampling, size: usize) -> Co
             record(labels.len(), "McNemar, exact", Some(interval), Some(test.p_value))
         }
         Err(_) => record(labels.len(), "McNemar, exact", None, None),
-    }
-}
-
-/// What the comparisons say, a sentence each.
-pub(crate) fn findings(comparisons: &[ComparisonRecord], approaches: &[Contender], sampling: &Sampling) -> Vec<String> {
-    let mut findings = Vec::new();
-    let sentences = sampling.samples[0].test.len();
-    if sampling.folds.is_none() && smallest_p(sentences) >= ALPHA {
-        findings.push(format!(
-            "With {sentences} test sentences nothing can be told: even if one approach had all of them right and \
-             another none, p would be {:.2}.",
-            smallest_p(sentences)
-        ));
-        return findings;
-    }
-    let is_approach = |name: &str| approaches.iter().any(|approach| approach.name == name);
-    let (among, floor): (Vec<_>, Vec<_>) = comparisons.iter().partition(|record| is_approach(&record.b));
-    findings.extend(among.into_iter().map(sentence));
-    let best = approaches.iter().max_by(|a, b| a.mean(|t| t.accuracy).total_cmp(&b.mean(|t| t.accuracy)));
-    for record in floor {
-        // That the best beats a baseline goes without saying of the others; that one does not, never.
-        if !(record.stands && record.difference > 0.0) || best.is_some_and(|best| best.name == record.a) {
-            findings.push(sentence(record));
-        }
-    }
-    findings
-}
-
-fn sentence(record: &ComparisonRecord) -> String {
-    let points = 100.0 * record.difference.abs();
-    let p = match record.p_adjusted {
-        Some(p) if p < 0.001 => "p < 0.001".to_string(),
-        Some(p) => format!("p = {p:.3}"),
-        None => "no test".into(),
-    };
-    let sign = if record.difference < 0.0 { -1.0 } else { 1.0 };
-    let range = record.interval.map_or(String::new(), |(low, high)| {
-        let (low, high) = (100.0 * sign * low, 100.0 * sign * high);
-        format!("95 % interval {:+.1} to {:+.1}, ", low.min(high), low.max(high))
-    });
-    let (first, second) = if record.difference < 0.0 { (&record.b, &record.a) } else { (&record.a, &record.b) };
-    match record.stands {
-        true => format!("{first} beats {second} by {points:.1} points of accuracy ({range}{p})."),
-        false => format!(
-            "{first} and {second} cannot be told apart: {points:.1} points of accuracy between them ({range}{p})."
-        ),
     }
 }

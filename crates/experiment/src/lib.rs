@@ -15,6 +15,7 @@ mod classify;
 mod comparison;
 mod contender;
 mod error;
+mod findings;
 mod fill_mask;
 mod misread;
 mod model;

@@ -9,9 +9,10 @@ use rekindle_train::{Event, Metric, Plan, TrainingArguments};
 
 use crate::approach::Approach;
 use crate::baselines::baselines;
-use crate::comparison::{comparisons, findings};
+use crate::comparison::comparisons;
 use crate::contender::{Contender, Tested};
 use crate::error::ExperimentError;
+use crate::findings::findings;
 use crate::misread::misread;
 use crate::model::{PretrainedModel, sha256};
 use crate::quality::quality;
@@ -203,7 +204,7 @@ impl Experiment {
             arguments: self.arguments_record(&bench),
             design: self.design_record(sampling, &sizes),
             provenance: Provenance::default(),
-            findings: findings(&comparisons, &contenders, sampling),
+            findings: findings(&comparisons, &contenders, &floor, sampling),
             approaches: records,
             baselines: baseline_records,
             comparisons,
