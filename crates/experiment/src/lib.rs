@@ -21,5 +21,5 @@ pub use classify::{Classifier, Prediction};
 pub use error::ExperimentError;
 pub use fill_mask::{FillMask, Guess};
 pub use model::{EmbeddedModel, PretrainedModel, Source};
-pub use results::{ApproachRecord, ArgumentsRecord, DataRecord, ModelRecord, Results};
+pub use results::*;
 pub use run::{Experiment, Outcome, Progress};

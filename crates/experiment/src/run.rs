@@ -11,7 +11,7 @@ use rekindle_train::{EncodedDataset, Event, TrainingArguments, train};
 use crate::approach::Approach;
 use crate::error::ExperimentError;
 use crate::model::{PretrainedModel, sha256};
-use crate::results::{ApproachRecord, ArgumentsRecord, DataRecord, ModelRecord, Results};
+use crate::results::*;
 
 /// What to compare, and how.
 #[derive(Clone, Debug)]
@@ -102,12 +102,15 @@ impl Experiment {
             model: ModelRecord { id: pretrained.id.clone(), source: pretrained.source, sha256 },
             backend: backend.into(),
             seed,
-            data: DataRecord { train: train_data.len(), test: test_data.len(), classes: classes.to_vec() },
+            data: DataRecord { train: train_data.len(), test: test_data.len(), classes: classes.to_vec(), files: Vec::new(), class_counts: Vec::new() },
+            design: DesignRecord { folds: None, repeats: 1, seeds: vec![seed], sizes: Vec::new(), validation: 0, metric_for_best_model: None },
+            provenance: Provenance::default(), findings: Vec::new(), baselines: Vec::new(), comparisons: Vec::new(), misread: MisreadRecord::default(), peak_memory: None,
             arguments: ArgumentsRecord {
                 max_length: self.max_length,
                 batch_size: self.arguments.per_device_train_batch_size,
                 epochs: self.arguments.num_train_epochs,
                 frozen_dropout: self.arguments.frozen_dropout,
+                gradient_accumulation_steps: 1, lr_scheduler_type: "linear".into(), warmup_steps: 0.0, class_weights: None, early_stopping_patience: None,
             },
             approaches,
             seconds: began.elapsed().as_secs_f64(),
@@ -159,6 +162,9 @@ impl Bench<'_> {
         let f1 = trained.evaluation.f1();
         let record = ApproachRecord {
             approach: approach.name.clone(),
+            spec: approach.name.clone(),
+            scores: Scores { accuracy: none(), f1: none(), loss: none() },
+            curve: Vec::new(), runs: Vec::new(), quality: Quality { confusion: Vec::new(), roc: Vec::new(), calibration: Vec::new(), ece: 0.0, brier: 0.0 },
             trainable,
             total,
             accuracy: trained.evaluation.accuracy(),
@@ -174,3 +180,5 @@ impl Bench<'_> {
         Ok((record, trained.model))
     }
 }
+
+fn none() -> Estimate { Estimate { mean: 0.0, interval: None, level: 0.95, n: 0, method: String::new() } }
