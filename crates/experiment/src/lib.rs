@@ -2,7 +2,8 @@
 //!
 //! A [`PretrainedModel`] is opened from a folder or from the program itself. An [`Experiment`] trains every
 //! [`Approach`] from the same weights on the same sentences, and says what happens as [`Progress`]. Its [`Outcome`]
-//! holds [`Results`], which an [`Output`] writes as `tl_results.csv`, `history.csv`, `results.json` and a zip of them.
+//! holds [`Results`], which an [`Output`] writes as `tl_results.csv`, `history.csv`, `results.json` and a zip of them, and
+//! which [`report_html`] shows on a page.
 //! A [`Classifier`] puts a trained model to work, [`FillMask`] one that was pretrained.
 #![deny(missing_docs)]
 
@@ -12,6 +13,7 @@ mod classify;
 mod error;
 mod fill_mask;
 mod model;
+mod report;
 mod results;
 mod run;
 
@@ -21,5 +23,6 @@ pub use classify::{Classifier, Prediction};
 pub use error::ExperimentError;
 pub use fill_mask::{FillMask, Guess};
 pub use model::{EmbeddedModel, PretrainedModel, Source};
+pub use report::report_html;
 pub use results::*;
 pub use run::{Experiment, Outcome, Progress};
