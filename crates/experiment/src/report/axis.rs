@@ -17,7 +17,8 @@ pub(super) struct Axis {
     pub(super) ticks: Vec<(f64, String)>,
     /// What it counts; empty where the caption says so.
     pub(super) name: String,
-    logarithmic: bool,
+    /// Whether values stand by their logarithms.
+    pub(super) logarithmic: bool,
 }
 
 impl Axis {
@@ -36,11 +37,11 @@ impl Axis {
         Self { from, to, ticks, name: name.into(), logarithmic: false }
     }
 
-    /// As [`linear`](Self::linear), for numbers that are counted: no ticks between whole numbers, and no step of room
-    /// beyond the last.
+    /// For numbers that are counted: from just before `low` to just behind `high`, with at least `ticks` whole numbers
+    /// named where there are so many, and up to two and a half times as many.
     pub(super) fn counted(low: usize, high: usize, ticks: usize, name: &str) -> Self {
         let (low, high) = (low as f64, high.max(low) as f64);
-        let step = round_step((high - low) / ticks.max(1) as f64).max(1.0);
+        let step = round_step((high - low) / ticks.max(1) as f64 / 2.5).max(1.0);
         let first = (low / step).ceil();
         let values = (0..).map(|index| (first + f64::from(index)) * step).take_while(|value| *value <= high);
         let ticks = values.map(|value| (value, format::thousands(value as u64))).collect();
@@ -145,7 +146,7 @@ mod tests {
         assert_eq!(labels(&Axis::linear(0.81, 0.93, 4, "")), ["0.80", "0.85", "0.90", "0.95"]);
         assert_eq!(labels(&Axis::linear(-0.1, 0.2, 3, "")), ["−0.1", "0.0", "0.1", "0.2"]);
         assert_eq!(labels(&Axis::counted(1, 3, 5, "")), ["1", "2", "3"]);
-        assert_eq!(labels(&Axis::counted(1, 4200, 4, "")), ["2,000", "4,000"]);
+        assert_eq!(labels(&Axis::counted(1, 4200, 2, "")), ["1,000", "2,000", "3,000", "4,000"]);
         assert_eq!(labels(&Axis::logarithmic(2e-5, 2e-3, "")), ["1e−5", "1e−4", "1e−3", "1e−2"]);
         assert_eq!(labels(&Axis::sizes(&[10, 100, 1000], "")), ["1,000", "100", "10"]);
     }

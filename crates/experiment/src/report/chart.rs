@@ -13,8 +13,9 @@ use crate::error::ExperimentError;
 
 /// Units of the drawing for one of the reader's pixels, at the size the chart is meant for.
 const SCALE: i32 = 4;
-/// The size a chart is meant for: two or three beside each other on a desk, one on a phone.
-const WIDTH: i32 = 440;
+/// Widths that charts are meant for, in the reader's pixels: two beside each other on a desk, or three; one on a phone.
+pub(super) const HALF: i32 = 440;
+pub(super) const THIRD: i32 = 350;
 /// The text's size, by plotters' count: it divides by 1.24.
 const TEXT: f64 = 12.5 * 1.24 * SCALE as f64;
 /// Colours in the style sheet. Whatever comes after them starts again, with another dash.
@@ -33,10 +34,12 @@ pub(super) enum Ink {
     Series(usize),
     /// A run behind its mean.
     Faint(usize),
+    /// The interval around a mean.
+    Interval(usize),
 }
 
 impl Ink {
-    const KINDS: usize = 6;
+    const KINDS: usize = 7;
 
     /// The colour to be replaced; none of them is used by plotters itself.
     fn colour(self) -> RGBColor {
@@ -47,6 +50,7 @@ impl Ink {
             Ink::Floor(index) => (3, index),
             Ink::Series(index) => (4, index),
             Ink::Faint(index) => (5, index),
+            Ink::Interval(index) => (6, index),
         };
         RGBColor(0xFA, kind, (index % (COLOURS * DASHES)) as u8)
     }
@@ -58,7 +62,8 @@ impl Ink {
             2 => Ink::Text,
             3 => Ink::Floor(index),
             4 => Ink::Series(index),
-            _ => Ink::Faint(index),
+            5 => Ink::Faint(index),
+            _ => Ink::Interval(index),
         };
         (0..Self::KINDS).flat_map(move |kind| {
             let variants = if kind < 3 { 1 } else { COLOURS * DASHES };
@@ -74,6 +79,7 @@ impl Ink {
             Ink::Floor(index) => format!("line floor d{}", (index + 1) % DASHES),
             Ink::Series(index) => format!("line c{} d{}", index % COLOURS, Self::dash(index)),
             Ink::Faint(index) => format!("faint c{}", index % COLOURS),
+            Ink::Interval(index) => format!("line c{}", index % COLOURS),
         }
     }
 
@@ -81,9 +87,8 @@ impl Ink {
     pub(super) fn area(self) -> String {
         match self {
             Ink::Text => "text".into(),
-            Ink::Grid | Ink::Axis => "area floor".into(),
-            Ink::Floor(_) => "area floor".into(),
-            Ink::Series(index) | Ink::Faint(index) => format!("area c{}", index % COLOURS),
+            Ink::Grid | Ink::Axis | Ink::Floor(_) => "area floor".into(),
+            Ink::Series(index) | Ink::Faint(index) | Ink::Interval(index) => format!("area c{}", index % COLOURS),
         }
     }
 
@@ -152,11 +157,11 @@ type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
 type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// Panels, one below the other, as one image that `title` describes to whoever cannot see it.
-pub(super) fn chart(title: &str, panels: &[Panel]) -> Result<Markup, ExperimentError> {
+pub(super) fn chart(title: &str, width: i32, panels: &[Panel]) -> Result<Markup, ExperimentError> {
     let height = SCALE * panels.iter().map(|panel| panel.height).sum::<i32>();
     let mut svg = String::new();
     let draw = |svg: &mut String| -> Drawn {
-        let mut rest = SVGBackend::with_string(svg, ((SCALE * WIDTH) as u32, height as u32)).into_drawing_area();
+        let mut rest = SVGBackend::with_string(svg, ((SCALE * width) as u32, height as u32)).into_drawing_area();
         for panel in panels {
             let (area, below) = rest.split_vertically(SCALE * panel.height);
             panel.draw(&area)?;
@@ -169,7 +174,7 @@ pub(super) fn chart(title: &str, panels: &[Panel]) -> Result<Markup, ExperimentE
     let body = themed(body.trim_end().trim_end_matches("</svg>"));
     Ok(html! {
         svg.chart xmlns="http://www.w3.org/2000/svg" role="img" aria-label=(title)
-            viewBox=(format!("0 0 {} {height}", SCALE * WIDTH)) {
+            viewBox=(format!("0 0 {} {height}", SCALE * width)) {
             title { (title) }
             (PreEscaped(body))
         }
@@ -181,7 +186,7 @@ impl Panel {
         let mut chart = ChartBuilder::on(area)
             .margin_top(SCALE * 8)
             .margin_right(SCALE * 14)
-            .margin_left(SCALE * if self.y.ticks.is_empty() { 4 } else { 0 })
+            .margin_left(SCALE * if self.y.ticks.is_empty() { 14 } else { 0 })
             .x_label_area_size(SCALE * if self.x.name.is_empty() { 20 } else { 38 })
             .y_label_area_size(SCALE * if self.y.ticks.is_empty() { 0 } else { 46 })
             .build_cartesian_2d(self.x.clone(), self.y.clone())?;
@@ -191,7 +196,7 @@ impl Panel {
             .axis_style(Ink::Axis.colour())
             .label_style(words())
             .axis_desc_style(words())
-            .set_all_tick_mark_size(SCALE)
+            .set_all_tick_mark_size(SCALE * 4)
             .x_desc(self.x.name.as_str());
         if self.y.ticks.is_empty() {
             mesh.disable_y_axis();
@@ -214,10 +219,8 @@ impl Panel {
                 }
             }
             Mark::Whisker(ink, from, to) => {
-                let ends = EmptyElement::at(*from) + Circle::new((0, 0), SCALE, ink.colour().filled());
-                let other = EmptyElement::at(*to) + Circle::new((0, 0), SCALE, ink.colour().filled());
-                chart.draw_series([Rectangle::new([*from, *to], ink.colour())])?;
-                chart.draw_series([ends, other])?;
+                let ink = if let Ink::Series(index) = ink { Ink::Interval(*index) } else { Ink::Axis };
+                chart.draw_series([PathElement::new(vec![*from, *to], ink.colour())])?;
             }
             Mark::Dot(ink, at) => {
                 let (at, style, radius) = (*at, ink.colour().filled(), f64::from(SCALE) * 4.5);

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::axis::Axis;
-use super::chart::{Ink, Mark, Panel, chart, legend};
-use super::{Section, figure, format, scrolling, thousands};
+use super::chart::{HALF, Ink, Mark, Panel, chart, legend};
+use super::{Section, figure, format, name, scrolling, thousands};
 use crate::error::ExperimentError;
 use crate::results::{ApproachRecord, CalibrationBin, Results, RocRecord};
 
@@ -28,7 +28,7 @@ pub(super) fn confusion(results: &Results) -> Option<Section> {
         div.matrices {
             @for record in &records {
                 div {
-                    h3 { (record.approach) }
+                    h3 { (name(&record.approach)) }
                     @if matrices { (matrix(record, names)) } @else { (pairs(record, names)) }
                 }
             }
@@ -128,7 +128,7 @@ pub(super) fn roc(results: &Results) -> Result<Option<Section>, ExperimentError>
         let lines: Vec<_> = curves.iter().map(|(index, _, curve)| (Ink::Series(*index), *curve)).collect();
         let entries: Vec<_> = curves
             .iter()
-            .map(|(index, record, curve)| (Ink::Series(*index), html! { (record.approach) ", AUC " (format::score(curve.auc)) }))
+            .map(|(index, record, curve)| (Ink::Series(*index), html! { (name(&record.approach)) ", AUC " (format::score(curve.auc)) }))
             .collect();
         html! {
             div.charts { (figure(html! { "Class " q { (positive) } }, roc_chart("all approaches", &lines)?, Some(legend(&entries)))) }
@@ -150,20 +150,20 @@ pub(super) fn roc(results: &Results) -> Result<Option<Section>, ExperimentError>
 /// Each class against all others; with many classes in one colour, the best and the worst of them named.
 fn many_classes(index: usize, record: &ApproachRecord, names: &[String]) -> Result<Markup, ExperimentError> {
     let mut curves: Vec<&RocRecord> = record.quality.roc.iter().collect();
-    let name = |curve: &RocRecord| names.get(curve.class).map_or("?", String::as_str).to_string();
+    let class = |curve: &RocRecord| names.get(curve.class).map_or("?", String::as_str).to_string();
     let (entries, lines): (Vec<_>, Vec<_>) = if curves.len() <= COLOURED {
         let inks = || curves.iter().enumerate().map(|(place, curve)| (Ink::Series(place), *curve));
-        (inks().map(|(ink, curve)| (ink, html! { (name(curve)) ", AUC " (format::score(curve.auc)) })).collect(), inks().collect())
+        (inks().map(|(ink, curve)| (ink, html! { (class(curve)) ", AUC " (format::score(curve.auc)) })).collect(), inks().collect())
     } else {
         let lines = curves.iter().map(|curve| (Ink::Faint(index), *curve)).collect();
         curves.sort_by(|a, b| a.auc.total_cmp(&b.auc));
         let mean = curves.iter().map(|curve| curve.auc).sum::<f64>() / curves.len() as f64;
         let named = [curves.first(), curves.last()].into_iter().flatten();
-        let named = named.map(|curve| format!("{} ({})", format::score(curve.auc), name(curve)));
+        let named = named.map(|curve| format!("{} ({})", format::score(curve.auc), class(curve)));
         let text = format!("mean AUC {}; from {}", format::score(mean), named.collect::<Vec<_>>().join(" to "));
         (vec![(Ink::Faint(index), html! { (text) })], lines)
     };
-    Ok(figure(html! { (record.approach) }, roc_chart(&record.approach, &lines)?, Some(legend(&entries))))
+    Ok(figure(name(&record.approach), roc_chart(&record.approach, &lines)?, Some(legend(&entries))))
 }
 
 fn roc_chart(of: &str, curves: &[(Ink, &RocRecord)]) -> Result<Markup, ExperimentError> {
@@ -171,7 +171,7 @@ fn roc_chart(of: &str, curves: &[(Ink, &RocRecord)]) -> Result<Markup, Experimen
     marks.extend(curves.iter().map(|(ink, curve)| Mark::Line(*ink, curve.points.clone())));
     let x = Axis::linear(0.0, 1.0, 5, "false positive rate");
     let y = Axis::linear(0.0, 1.0, 5, "");
-    chart(&format!("ROC, true by false positive rate: {of}"), &[Panel { x, y, height: 400, marks }])
+    chart(&format!("ROC, true by false positive rate: {of}"), HALF, &[Panel { x, y, height: 400, marks }])
 }
 
 /// How often a predicted class is right, by the probability that it was given.
@@ -209,9 +209,9 @@ fn reliability(index: usize, record: &ApproachRecord, bins: &[&CalibrationBin]) 
         Mark::Block(Ink::Faint(index), (from + gap, 0.0), (to - gap, bin.count as f64))
     });
     let x = unit("probability of the predicted class");
-    let below = Panel { x, y: Axis::counted(0, most as usize, 2, ""), height: 120, marks: bars.collect() };
+    let below = Panel { x, y: Axis { from: 0.0, ..Axis::counted(0, most as usize, 1, "") }, height: 120, marks: bars.collect() };
     let caption = html! {
-        (record.approach) " "
+        (name(&record.approach)) " "
         span.facts { span { "ECE " (format::score(record.quality.ece)) } span { "Brier " (format::score(record.quality.brier)) } }
     };
     let title = format!("Calibration: {}", record.approach);
@@ -235,5 +235,5 @@ fn reliability(index: usize, record: &ApproachRecord, bins: &[&CalibrationBin]) 
             }
         }
     };
-    Ok(figure(caption, chart(&title, &[above, below])?, Some(table)))
+    Ok(figure(caption, chart(&title, HALF, &[above, below])?, Some(table)))
 }

@@ -3,16 +3,16 @@
 use maud::{Markup, html};
 
 use super::axis::Axis;
-use super::chart::{Ink, Mark, Panel, chart, legend};
-use super::scores::{baseline_name, extent};
-use super::thin::{POINTS, mean, thin};
-use super::{Section, figure, runs};
+use super::chart::{HALF, Ink, Mark, Panel, THIRD, chart, legend};
+use super::scores::{baseline_name, ends, extent};
+use super::thin::{FEW, POINTS, mean, thin};
+use super::{Section, figure, name, runs};
 use crate::error::ExperimentError;
 use crate::results::{ApproachRecord, CurvePoint, Estimate, Results, Scores};
 use rekindle_train::{EpochRecord, StepRecord};
 
 /// Height of a chart, in the reader's pixels.
-const HEIGHT: i32 = 260;
+const HEIGHT: i32 = 230;
 
 /// A line of a chart, point by point.
 type Line = Vec<(f64, f64)>;
@@ -31,7 +31,7 @@ pub(super) fn sizes(results: &Results) -> Result<Option<Section>, ExperimentErro
     if curves.is_empty() {
         return Ok(None);
     }
-    let entries: Vec<_> = curves.iter().map(|(ink, name, _)| (*ink, html! { (name) })).collect();
+    let entries: Vec<_> = curves.iter().map(|(ink, of, _)| (*ink, html! { (name(of)) })).collect();
     let body = html! {
         div.charts {
             (figure(html! { "Accuracy" }, size_chart(results, &curves, "Accuracy", |scores| &scores.accuracy)?, None))
@@ -52,13 +52,8 @@ fn size_chart(
     what: &str,
     score: fn(&Scores) -> &Estimate,
 ) -> Result<Markup, ExperimentError> {
-    let points = || curves.iter().flat_map(|(.., curve)| curve.iter());
-    let ends = points().flat_map(|point| {
-        let estimate = score(&point.scores);
-        let (low, high) = estimate.interval.unwrap_or((estimate.mean, estimate.mean));
-        [low, high, estimate.mean]
-    });
-    let (low, high) = extent(ends);
+    let points = curves.iter().flat_map(|(.., curve)| curve.iter());
+    let (low, high) = extent(points.flat_map(|point| ends(score(&point.scores))));
     let mut marks = Vec::new();
     for (ink, _, curve) in curves {
         let line = curve.iter().map(|point| (point.size as f64, score(&point.scores).mean)).collect();
@@ -73,7 +68,7 @@ fn size_chart(
     }
     let x = Axis::sizes(&results.design.sizes, "training sentences");
     let y = Axis::linear(low, high, 5, "");
-    chart(&format!("{what} by the number of training sentences"), &[Panel { x, y, height: HEIGHT + 40, marks }])
+    chart(&format!("{what} by the number of training sentences"), HALF, &[Panel { x, y, height: HEIGHT + 60, marks }])
 }
 
 /// Steps and epochs, approach by approach, and the learning rates of all.
@@ -89,7 +84,7 @@ pub(super) fn training(results: &Results) -> Result<Option<Section>, ExperimentE
     let mut rows = Vec::new();
     for curves in &curves {
         rows.push(html! {
-            h3 { (curves.approach.approach) }
+            h3 { (name(&curves.approach.approach)) }
             div.charts.three {
                 (curves.figure("Training loss", "step", &curves.steps(|step| step.loss), scales.loss, scales.steps)?)
                 (curves.figure(&format!("Loss on the {judged} sentences"), "epoch",
@@ -100,21 +95,21 @@ pub(super) fn training(results: &Results) -> Result<Option<Section>, ExperimentE
         });
     }
     let entries: Vec<_> =
-        curves.iter().map(|curves| (Ink::Series(curves.index), html! { (curves.approach.approach) })).collect();
+        curves.iter().map(|curves| (Ink::Series(curves.index), html! { (name(&curves.approach.approach)) })).collect();
     let many = curves.iter().any(|curves| curves.runs.len() > 1);
     let body = html! {
         @for row in &rows { (row) }
         h3 { "All approaches" }
         div.charts {
-            (overlaid(&curves, "Learning rate", |step| step.learning_rate)?)
-            (overlaid(&curves, "Gradient norm, before clipping", |step| step.grad_norm)?)
+            (overlaid(&curves, "Learning rate", POINTS, |step| step.learning_rate)?)
+            (overlaid(&curves, "Gradient norm, before clipping", FEW, |step| step.grad_norm)?)
         }
         @if curves.len() > 1 { (legend(&entries)) }
         p.note {
             @if many { "Bold is the mean over the runs that went so far, thin is each run, at the largest size. Learning rate \
                         and gradient norm are those of the first run. " }
-            "Charts of a kind share their scale. Lines of more than " (POINTS) " points are drawn by the means of equal \
-             stretches; history.csv has every step of the first run."
+            "Charts of a kind share their scale. Lines of more than " (POINTS) " points, of gradient norms " (FEW) ", are drawn by \
+             the means of equal stretches; history.csv has every step of the first run."
         }
     };
     Ok(Some(Section { id: "training", title: "Training", body }))
@@ -168,10 +163,10 @@ impl<'a> Curves<'a> {
             marks.extend(front.iter().map(|point| Mark::Dot(ink, *point)));
         }
         marks.push(Mark::Line(ink, front));
-        let x = Axis::counted(1, last, 5, over);
+        let x = Axis::counted(1, last, 3, over);
         let y = Axis::linear(low, high, 4, "");
         let title = format!("{what} by {over}: {}", self.approach.approach);
-        Ok(figure(html! { (what) }, chart(&title, &[Panel { x, y, height: HEIGHT, marks }])?, None))
+        Ok(figure(html! { (what) }, chart(&title, THIRD, &[Panel { x, y, height: HEIGHT, marks }])?, None))
     }
 }
 
@@ -204,7 +199,12 @@ impl Scales {
 }
 
 /// The first run of every approach in one chart; on a logarithmic axis where they lie orders of magnitude apart.
-fn overlaid(curves: &[Curves<'_>], what: &str, value: fn(&StepRecord) -> f64) -> Result<Markup, ExperimentError> {
+fn overlaid(
+    curves: &[Curves<'_>],
+    what: &str,
+    points: usize,
+    value: fn(&StepRecord) -> f64,
+) -> Result<Markup, ExperimentError> {
     let lines: Vec<Line> = curves.iter().map(|curves| curves.steps(value).into_iter().next().unwrap_or_default()).collect();
     let highest = |line: &Line| extent(line.iter().map(|(_, y)| *y)).1;
     let (least, most) = extent(lines.iter().map(highest));
@@ -219,15 +219,15 @@ fn overlaid(curves: &[Curves<'_>], what: &str, value: fn(&StepRecord) -> f64) ->
     let mut marks = Vec::new();
     for (curves, line) in curves.iter().zip(&lines) {
         let ink = Ink::Series(curves.index);
-        let line: Line = thin(line, POINTS).into_iter().filter(|(_, y)| !logarithmic || *y >= least / 1000.0).collect();
+        let line: Line = thin(line, points).into_iter().filter(|(_, y)| !logarithmic || *y >= least / 1000.0).collect();
         if line.len() <= 12 {
             marks.extend(line.iter().map(|point| Mark::Dot(ink, *point)));
         }
         marks.push(Mark::Line(ink, line));
     }
-    let x = Axis::counted(1, last, 5, "step");
+    let x = Axis::counted(1, last, 3, "step");
     let caption = html! { (what) @if logarithmic { ", logarithmic scale" } };
-    let chart = chart(&format!("{what} by step, of every approach"), &[Panel { x, y, height: HEIGHT, marks }])?;
+    let chart = chart(&format!("{what} by step, of every approach"), HALF, &[Panel { x, y, height: HEIGHT, marks }])?;
     Ok(figure(caption, chart, None))
 }
 

@@ -15,9 +15,12 @@ pub(super) fn difference(value: f64) -> String {
     minus(format!("{value:+.4}"))
 }
 
-/// A true minus, which is as wide as a plus.
+/// A true minus, which is as wide as a plus; and no sign before a 0.
 pub(super) fn minus(number: String) -> String {
-    number.replace('-', "−")
+    match number.trim_start_matches(['-', '+']) {
+        zero if !zero.contains(|digit| matches!(digit, '1'..='9')) => zero.into(),
+        _ => number.replace('-', "−"),
+    }
 }
 
 /// A p value: two or three digits that mean something.
@@ -41,10 +44,10 @@ pub(super) fn counted(n: usize, method: &str) -> String {
     format!("{} {unit}{}", thousands(n as u64), if n == 1 { "" } else { "s" })
 }
 
-/// A mean, and below it its interval.
-pub(super) fn estimate(estimate: &Estimate) -> Markup {
+/// A mean, with a sign that refers to a remark, and below it its interval.
+pub(super) fn estimate(estimate: &Estimate, remark: &str) -> Markup {
     html! {
-        span.mean { (score(estimate.mean)) }
+        span.mean { (score(estimate.mean)) (remark) }
         " " span.interval { (interval(estimate.interval)) }
     }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Section, format, thousands};
+use super::{Section, format, name, thousands};
 use crate::results::{Reading, Results};
 
 /// Characters of a sentence that are shown before it is opened.
@@ -18,14 +18,15 @@ pub(super) fn sentences(results: &Results) -> Option<Section> {
                 "The first " (thousands(misread.sentences.len())) " of "
             }
             (thousands(misread.total)) @if misread.total == 1 { " test sentence" } @else { " test sentences" }
-            " that an approach misread in a run; those that most runs misread come first. Probabilities are means over runs."
+            " that an approach misread in a run; those that most runs misread come first. \
+             Beneath each: what it was taken for, and its class, with their mean probabilities over runs."
         }
         table.reflow.misread {
             thead {
                 tr {
                     th scope="col" { "Sentence" }
                     th scope="col" { "Class" }
-                    @for name in &names { th scope="col" { (name) } }
+                    @for approach in &names { th scope="col" { (name(approach)) } }
                 }
             }
             tbody {
@@ -33,8 +34,8 @@ pub(super) fn sentences(results: &Results) -> Option<Section> {
                     tr {
                         td.sentence { (text(&sentence.text)) " " span.row { "row " (thousands(sentence.row + 1)) } }
                         td data-label="Class" { span.class { (class(results, sentence.label)) } }
-                        @for (name, reading) in names.iter().zip(&sentence.approaches) {
-                            td data-label=(name) { (made_of_it(results, reading, sentence.label)) }
+                        @for (approach, reading) in names.iter().zip(&sentence.approaches) {
+                            td data-label=(approach) { (made_of_it(results, reading, sentence.label)) }
                         }
                     }
                 }
@@ -61,7 +62,7 @@ fn made_of_it(results: &Results, reading: &Reading, label: usize) -> Markup {
     let truth = reading.probabilities.get(label).copied();
     html! {
         @if reading.runs == 0 { "not tested on" } @else {
-            @if reading.wrong > 0 { span.wrong { "misread in " (reading.wrong) " of " (reading.runs) } }
+            @if reading.wrong > 0 { span.wrong { "wrong in " (reading.wrong) " of " (reading.runs) } }
             @else { span.stands { "read rightly" } }
             @if let (Some(truth), Some((predicted, most))) = (truth, greatest) {
                 @if predicted != label { span.interval { (class(results, predicted)) " " (probability(*most)) } }

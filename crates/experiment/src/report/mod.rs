@@ -88,6 +88,11 @@ fn scrolling(label: &str, table: Markup) -> Markup {
     html! { div.scroll tabindex="0" role="region" aria-label=(label) { (table) } }
 }
 
+/// A name that may break behind its underscores.
+fn name(name: &str) -> Markup {
+    html! { @for part in name.split_inclusive('_') { (part) @if part.ends_with('_') { wbr; } } }
+}
+
 fn title(results: &Results) -> String {
     let files = results.data.files.iter().map(|file| file.rsplit(['/', '\\']).next().unwrap_or(file));
     let data = files.collect::<Vec<_>>().join(" and ");

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Section, design, format, thousands};
+use super::{Section, design, format, name, thousands};
 use crate::model::Source;
 use crate::results::Results;
 
@@ -22,7 +22,7 @@ pub(super) fn section(results: &Results) -> Section {
         details {
             summary { "Every run" }
             @for record in results.approaches.iter().filter(|record| !record.runs.is_empty()) {
-                h3 { (record.approach) }
+                h3 { (name(&record.approach)) }
                 (every_run(record))
             }
         }
@@ -163,8 +163,8 @@ fn every_run(record: &crate::results::ApproachRecord) -> Markup {
         table {
             thead {
                 tr {
-                    @for name in ["Size", "Seed", "Repeat", "Fold", "Tested on", "Accuracy", "F1", "Loss", "Epoch", "Time"] {
-                        th.number scope="col" { (name) }
+                    @for column in ["Size", "Seed", "Repeat", "Fold", "Tested on", "Accuracy", "F1", "Loss", "Epoch", "Time"] {
+                        th.number scope="col" { (column) }
                     }
                 }
             }

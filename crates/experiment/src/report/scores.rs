@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::axis::Axis;
-use super::chart::{Ink, Mark, Panel, chart, swatch};
-use super::{Section, figure, format, thousands};
+use super::chart::{HALF, Ink, Mark, Panel, chart, swatch};
+use super::{Section, figure, format, name, thousands};
 use crate::error::ExperimentError;
 use crate::results::{ApproachRecord, ComparisonRecord, Estimate, Results, Scores};
 
@@ -17,7 +17,10 @@ pub(super) fn table(results: &Results) -> Result<Option<Section>, ExperimentErro
         return Ok(None);
     }
     let body = html! {
-        (accuracy_chart(results)?)
+        div.charts {
+            (rows_chart(results, "Accuracy", |scores| &scores.accuracy)?)
+            (rows_chart(results, "Loss, in nats", |scores| &scores.loss)?)
+        }
         table.reflow {
             thead {
                 tr {
@@ -34,7 +37,7 @@ pub(super) fn table(results: &Results) -> Result<Option<Section>, ExperimentErro
                 @for (index, record) in results.approaches.iter().enumerate() { (approach_row(results, index, record)) }
                 @for (index, record) in results.baselines.iter().enumerate() {
                     tr.baseline {
-                        th scope="row" { (swatch(Ink::Floor(index))) (baseline_name(&record.baseline)) }
+                        th.named scope="row" { (swatch(Ink::Floor(index))) (name(baseline_name(&record.baseline))) }
                         td.number data-label="Trained" { "–" }
                         (score_cells(results, &record.scores, false))
                         td.number data-label="Time" { (format::duration(record.seconds)) }
@@ -50,8 +53,8 @@ pub(super) fn table(results: &Results) -> Result<Option<Section>, ExperimentErro
 fn approach_row(results: &Results, index: usize, record: &ApproachRecord) -> Markup {
     html! {
         tr {
-            th scope="row" {
-                (swatch(Ink::Series(index))) (record.approach)
+            th.named scope="row" {
+                (swatch(Ink::Series(index))) (name(&record.approach))
                 @if record.spec != record.approach { " " span.spec { (record.spec) } }
             }
             td.number data-label="Trained" {
@@ -69,9 +72,9 @@ fn approach_row(results: &Results, index: usize, record: &ApproachRecord) -> Mar
 
 fn score_cells(results: &Results, scores: &Scores, undefined: bool) -> Markup {
     html! {
-        td.number data-label="Accuracy" { (format::estimate(&scores.accuracy)) }
-        td.number data-label=(f1_name(results)) { (format::estimate(&scores.f1)) @if undefined { sup { "*" } } }
-        td.number data-label="Loss" { (format::estimate(&scores.loss)) }
+        td.number data-label="Accuracy" { (format::estimate(&scores.accuracy, "")) }
+        td.number data-label=(f1_name(results)) { (format::estimate(&scores.f1, if undefined { "*" } else { "" })) }
+        td.number data-label="Loss" { (format::estimate(&scores.loss, "")) }
         td.number data-label="Measured on" {
             span.mean { (format::counted(scores.accuracy.n, &scores.accuracy.method)) }
             @if scores.accuracy.interval.is_some() { " " span.interval { (scores.accuracy.method) } }
@@ -108,38 +111,38 @@ fn reading(results: &Results) -> Markup {
     }
 }
 
-/// Accuracy with its intervals; baselines as floors.
-fn accuracy_chart(results: &Results) -> Result<Markup, ExperimentError> {
+/// A score of every approach and baseline with its interval, a row each; baselines as floors too.
+fn rows_chart(results: &Results, what: &str, score: fn(&Scores) -> &Estimate) -> Result<Markup, ExperimentError> {
     let approaches = results.approaches.iter().enumerate();
-    let approaches =
-        approaches.map(|(index, record)| (Ink::Series(index), record.approach.as_str(), &record.scores.accuracy));
+    let approaches = approaches.map(|(index, record)| (Ink::Series(index), record.approach.as_str(), &record.scores));
     let baselines = results.baselines.iter().enumerate();
-    let baselines = baselines
-        .map(|(index, record)| (Ink::Floor(index), baseline_name(&record.baseline), &record.scores.accuracy));
-    let rows: Vec<(Ink, &str, &Estimate)> =
-        approaches.chain(baselines).filter(|(.., accuracy)| accuracy.mean.is_finite()).collect();
-    let ends = rows.iter().flat_map(|(.., accuracy)| {
-        let (low, high) = accuracy.interval.unwrap_or((accuracy.mean, accuracy.mean));
-        [low, high, accuracy.mean]
-    });
-    let (low, high) = extent(ends);
-    let x = Axis::linear(low, high, 5, "accuracy");
-    let y = Axis::bare(0.0, rows.len() as f64);
+    let baselines =
+        baselines.map(|(index, record)| (Ink::Floor(index), baseline_name(&record.baseline), &record.scores));
+    let rows = approaches.chain(baselines).map(|(ink, name, scores)| (ink, name, score(scores)));
+    let rows: Vec<(Ink, &str, &Estimate)> = rows.filter(|(.., estimate)| estimate.mean.is_finite()).collect();
+    let (low, high) = extent(rows.iter().flat_map(|(.., estimate)| ends(estimate)));
+    let (x, y) = (Axis::linear(low, high, 5, ""), Axis::bare(0.0, rows.len() as f64));
     let mut marks = Vec::new();
-    for (ink, _, accuracy) in rows.iter().filter(|(ink, ..)| matches!(ink, Ink::Floor(_))) {
-        marks.push(Mark::Line(*ink, vec![(accuracy.mean, y.from), (accuracy.mean, y.to)]));
+    for (ink, _, estimate) in rows.iter().filter(|(ink, ..)| matches!(ink, Ink::Floor(_))) {
+        marks.push(Mark::Line(*ink, vec![(estimate.mean, y.from), (estimate.mean, y.to)]));
     }
-    for (row, (ink, name, accuracy)) in rows.iter().enumerate() {
-        let height = y.to - row as f64 - 0.72;
-        marks.push(Mark::Words((x.from, height + 0.22), format!(" {}", format::shortened(name, 48))));
-        if let Some((low, high)) = accuracy.interval {
+    for (row, (ink, name, estimate)) in rows.iter().enumerate() {
+        let height = y.to - row as f64 - 0.75;
+        marks.push(Mark::Words((x.from, height + 0.25), format::shortened(name, 48)));
+        if let Some((low, high)) = estimate.interval {
             marks.push(Mark::Whisker(*ink, (low, height), (high, height)));
         }
-        marks.push(Mark::Dot(*ink, (accuracy.mean, height)));
+        marks.push(Mark::Dot(*ink, (estimate.mean, height)));
     }
-    let height = ROW * rows.len() as i32 + 46;
-    let chart = chart("Accuracy of each approach and baseline, with its interval", &[Panel { x, y, height, marks }])?;
-    Ok(html! { div.wide { (figure(html! { "Accuracy, with its interval; a dashed line is a baseline" }, chart, None)) } })
+    let height = ROW * rows.len() as i32 + 30;
+    let title = format!("{what} of each approach and baseline, with its interval");
+    Ok(figure(html! { (what) }, chart(&title, HALF, &[Panel { x, y, height, marks }])?, None))
+}
+
+/// What an axis must hold to show an estimate.
+pub(super) fn ends(estimate: &Estimate) -> [f64; 3] {
+    let (low, high) = estimate.interval.unwrap_or((estimate.mean, estimate.mean));
+    [low, high, estimate.mean]
 }
 
 /// The least and the greatest of the finite values.
@@ -185,7 +188,7 @@ pub(super) fn comparisons(results: &Results) -> Option<Section> {
 fn comparison_row(record: &ComparisonRecord) -> Markup {
     html! {
         tr {
-            th scope="row" { (baseline_name(&record.a)) span.against { " against " } (baseline_name(&record.b)) }
+            th scope="row" { (name(baseline_name(&record.a))) span.against { " against " } (name(baseline_name(&record.b))) }
             td.number data-label="Difference in accuracy" {
                 span.mean { (format::difference(record.difference)) }
                 " " span.interval { (format::interval(record.interval)) }

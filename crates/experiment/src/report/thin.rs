@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 /// Points of a line at most.
 pub(super) const POINTS: usize = 400;
+/// As [`POINTS`], where noisy lines cross each other.
+pub(super) const FEW: usize = 80;
 
 /// At most `most` points for as many as there are: the means of stretches of equal length.
 pub(super) fn thin(points: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
