@@ -68,7 +68,8 @@ fn every_page_is_well_formed_and_fetches_nothing() {
                 assert!(key != "id" || ids.insert(value.to_string()), "{name}: id {value} twice");
             }
         }
-        let style = page.descendants().find(|node| node.has_tag_name("style")).and_then(|node| node.text()).expect("style");
+        let style =
+            page.descendants().find(|node| node.has_tag_name("style")).and_then(|node| node.text()).expect("style");
         for fetching in ["url(", "@import", "http:", "https:"] {
             assert!(!style.contains(fetching), "{fetching}");
         }
@@ -117,9 +118,8 @@ fn every_number_of_the_comparison_stands_in_its_table() {
     let html = report_html(&results).expect("a page");
     let xml = xml(&html);
     let page = Document::parse(&xml).expect("XML");
-    let section = |id: &str| {
-        words(page.descendants().find(|node| node.attribute("id") == Some(id)).expect("a section"))
-    };
+    let section =
+        |id: &str| words(page.descendants().find(|node| node.attribute("id") == Some(id)).expect("a section"));
     let four = |value: f64| format!("{value:.4}").replace("-0.0000", "0.0000").replace('-', "−");
     let scores = section("scores");
     let approaches = results.approaches.iter().map(|record| (record.approach.as_str(), &record.scores));
@@ -139,7 +139,9 @@ fn every_number_of_the_comparison_stands_in_its_table() {
     let differences = section("differences");
     for record in &results.comparisons {
         let (low, high) = record.interval.expect("an interval");
-        for number in [format!("{:+.4}", record.difference).replace('-', "−"), format!("{} to {}", four(low), four(high))] {
+        for number in
+            [format!("{:+.4}", record.difference).replace('-', "−"), format!("{} to {}", four(low), four(high))]
+        {
             assert!(differences.contains(&number), "{} against {}: {number}", record.a, record.b);
         }
     }

@@ -63,7 +63,8 @@ impl Axis {
     pub(super) fn sizes(sizes: &[usize], name: &str) -> Self {
         let at = |size: Option<&usize>| size.copied().unwrap_or(1).max(1) as f64;
         let (low, high) = (at(sizes.first()), at(sizes.last()));
-        let mut axis = Self { from: low, to: high, ticks: Vec::new(), name: name.into(), logarithmic: high > 5.0 * low };
+        let mut axis =
+            Self { from: low, to: high, ticks: Vec::new(), name: name.into(), logarithmic: high > 5.0 * low };
         for size in sizes.iter().rev() {
             // One too close to its neighbour could not be read.
             if axis.ticks.last().is_none_or(|(last, _)| axis.place(*last) - axis.place(at(Some(size))) > 0.1) {
@@ -153,7 +154,9 @@ mod tests {
 
     #[test]
     fn values_that_are_one_or_none_have_an_axis_too() {
-        for axis in [Axis::linear(0.5, 0.5, 4, ""), Axis::linear(0.0, f64::NEG_INFINITY, 4, ""), Axis::counted(1, 1, 4, "")] {
+        for axis in
+            [Axis::linear(0.5, 0.5, 4, ""), Axis::linear(0.0, f64::NEG_INFINITY, 4, ""), Axis::counted(1, 1, 4, "")]
+        {
             assert!(axis.from < axis.to && !axis.ticks.is_empty());
         }
         assert!(Axis::logarithmic(1.0, 10.0, "").place(0.0).is_nan());

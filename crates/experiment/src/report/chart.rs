@@ -14,7 +14,7 @@ use crate::error::ExperimentError;
 /// Units of the drawing for one of the reader's pixels, at the size the chart is meant for.
 const SCALE: i32 = 4;
 /// Widths that charts are meant for, in the reader's pixels: two beside each other on a desk, or three; one on a phone.
-pub(super) const HALF: i32 = 440;
+pub(super) const HALF: i32 = 410;
 pub(super) const THIRD: i32 = 350;
 /// The text's size, by plotters' count: it divides by 1.24.
 const TEXT: f64 = 12.5 * 1.24 * SCALE as f64;
@@ -252,7 +252,8 @@ fn words() -> TextStyle<'static> {
 
 /// The drawing with classes for colours, and without what the style sheet says better.
 fn themed(svg: &str) -> String {
-    let mut svg = svg.replace(" opacity=\"1\"", "").replace(" stroke-width=\"1\"", "").replace(" font-family=\"sans-serif\"", "");
+    let mut svg =
+        svg.replace(" opacity=\"1\"", "").replace(" stroke-width=\"1\"", "").replace(" font-family=\"sans-serif\"", "");
     for ink in Ink::all() {
         let RGBColor(red, green, blue) = ink.colour();
         let colour = format!("#{red:02X}{green:02X}{blue:02X}");

@@ -123,12 +123,15 @@ pub(super) fn roc(results: &Results) -> Result<Option<Section>, ExperimentError>
         return Ok(None);
     }
     let body = if let [_, positive] = names.as_slice() {
-        let curves = with_curve().flat_map(|(index, record)| record.quality.roc.first().map(|curve| (index, record, curve)));
+        let curves =
+            with_curve().flat_map(|(index, record)| record.quality.roc.first().map(|curve| (index, record, curve)));
         let curves: Vec<_> = curves.collect();
         let lines: Vec<_> = curves.iter().map(|(index, _, curve)| (Ink::Series(*index), *curve)).collect();
         let entries: Vec<_> = curves
             .iter()
-            .map(|(index, record, curve)| (Ink::Series(*index), html! { (name(&record.approach)) ", AUC " (format::score(curve.auc)) }))
+            .map(|(index, record, curve)| {
+                (Ink::Series(*index), html! { (name(&record.approach)) ", AUC " (format::score(curve.auc)) })
+            })
             .collect();
         html! {
             div.charts { (figure(html! { "Class " q { (positive) } }, roc_chart("all approaches", &lines)?, Some(legend(&entries)))) }
@@ -153,7 +156,10 @@ fn many_classes(index: usize, record: &ApproachRecord, names: &[String]) -> Resu
     let class = |curve: &RocRecord| names.get(curve.class).map_or("?", String::as_str).to_string();
     let (entries, lines): (Vec<_>, Vec<_>) = if curves.len() <= COLOURED {
         let inks = || curves.iter().enumerate().map(|(place, curve)| (Ink::Series(place), *curve));
-        (inks().map(|(ink, curve)| (ink, html! { (class(curve)) ", AUC " (format::score(curve.auc)) })).collect(), inks().collect())
+        (
+            inks().map(|(ink, curve)| (ink, html! { (class(curve)) ", AUC " (format::score(curve.auc)) })).collect(),
+            inks().collect(),
+        )
     } else {
         let lines = curves.iter().map(|curve| (Ink::Faint(index), *curve)).collect();
         curves.sort_by(|a, b| a.auc.total_cmp(&b.auc));
@@ -209,7 +215,12 @@ fn reliability(index: usize, record: &ApproachRecord, bins: &[&CalibrationBin]) 
         Mark::Block(Ink::Faint(index), (from + gap, 0.0), (to - gap, bin.count as f64))
     });
     let x = unit("probability of the predicted class");
-    let below = Panel { x, y: Axis { from: 0.0, ..Axis::counted(0, most as usize, 1, "") }, height: 120, marks: bars.collect() };
+    let below = Panel {
+        x,
+        y: Axis { from: 0.0, ..Axis::counted(0, most as usize, 1, "") },
+        height: 120,
+        marks: bars.collect(),
+    };
     let caption = html! {
         (name(&record.approach)) " "
         span.facts { span { "ECE " (format::score(record.quality.ece)) } span { "Brier " (format::score(record.quality.brier)) } }

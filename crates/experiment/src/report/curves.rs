@@ -205,7 +205,8 @@ fn overlaid(
     points: usize,
     value: fn(&StepRecord) -> f64,
 ) -> Result<Markup, ExperimentError> {
-    let lines: Vec<Line> = curves.iter().map(|curves| curves.steps(value).into_iter().next().unwrap_or_default()).collect();
+    let lines: Vec<Line> =
+        curves.iter().map(|curves| curves.steps(value).into_iter().next().unwrap_or_default()).collect();
     let highest = |line: &Line| extent(line.iter().map(|(_, y)| *y)).1;
     let (least, most) = extent(lines.iter().map(highest));
     let logarithmic = least > 0.0 && most >= 10.0 * least;

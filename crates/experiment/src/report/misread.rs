@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Section, format, name, thousands};
+use super::{Section, format, name, scrolling, thousands};
 use crate::results::{Reading, Results};
 
 /// Characters of a sentence that are shown before it is opened.
@@ -12,15 +12,7 @@ const SHOWN: usize = 280;
 pub(super) fn sentences(results: &Results) -> Option<Section> {
     let misread = &results.misread;
     let names: Vec<&str> = results.approaches.iter().map(|record| record.approach.as_str()).collect();
-    let body = html! {
-        p.note {
-            @if misread.sentences.len() < misread.total {
-                "The first " (thousands(misread.sentences.len())) " of "
-            }
-            (thousands(misread.total)) @if misread.total == 1 { " test sentence" } @else { " test sentences" }
-            " that an approach misread in a run; those that most runs misread come first. \
-             Beneath each: what it was taken for, and its class, with their mean probabilities over runs."
-        }
+    let table = html! {
         table.reflow.misread {
             thead {
                 tr {
@@ -35,12 +27,23 @@ pub(super) fn sentences(results: &Results) -> Option<Section> {
                         td.sentence { (text(&sentence.text)) " " span.row { "row " (thousands(sentence.row + 1)) } }
                         td data-label="Class" { span.class { (class(results, sentence.label)) } }
                         @for (approach, reading) in names.iter().zip(&sentence.approaches) {
-                            td data-label=(approach) { (made_of_it(results, reading, sentence.label)) }
+                            td data-label=(approach.replace('_', "_\u{200b}")) { (made_of_it(results, reading, sentence.label)) }
                         }
                     }
                 }
             }
         }
+    };
+    let body = html! {
+        p.note {
+            @if misread.sentences.len() < misread.total {
+                "The first " (thousands(misread.sentences.len())) " of "
+            }
+            (thousands(misread.total)) @if misread.total == 1 { " test sentence" } @else { " test sentences" }
+            " that an approach misread in a run; those that most runs misread come first. \
+             Beneath each: what it was taken for, and its class, with their mean probabilities over runs."
+        }
+        (scrolling("Misread sentences", table))
     };
     (!misread.sentences.is_empty()).then_some(Section { id: "misread", title: "Misread sentences", body })
 }

@@ -17,10 +17,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::error::ExperimentError;
 use crate::model::Source;
-use crate::results::{ApproachRecord, RunRecord, Results};
+use crate::results::{ApproachRecord, Results, RunRecord};
 
 /// Nothing is loaded, from anywhere; styles stand in the page.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// The page: one file of HTML with its styles and drawings.
 ///

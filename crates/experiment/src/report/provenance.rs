@@ -10,7 +10,7 @@ use crate::results::Results;
 pub(super) fn section(results: &Results) -> Section {
     let command = &results.provenance.command;
     let body = html! {
-        @if !command.is_empty() { p { "To run it again:" } pre { code { (quoted(command)) } } }
+        @if !command.is_empty() { p.lead { "To run it again:" } pre { code { (quoted(command)) } } }
         div.columns {
             (list("Model", model(results)))
             (list("Data", data(results)))
@@ -114,9 +114,12 @@ fn settings(results: &Results) -> Vec<Fact> {
         ("Learning rate", html! { (arguments.lr_scheduler_type) }),
         ("Warm-up", html! { (warmup) }),
         ("Class weights", html! { (weights) }),
-        ("Early stopping", html! {
-            @if let Some(epochs) = patience { "after " (epochs) " epoch" (plural(epochs)) " without improvement" } @else { "never" }
-        }),
+        (
+            "Early stopping",
+            html! {
+                @if let Some(epochs) = patience { "after " (epochs) " epoch" (plural(epochs)) " without improvement" } @else { "never" }
+            },
+        ),
         ("Frozen part drops out", html! { @if arguments.frozen_dropout { "yes" } @else { "no" } }),
     ]
 }
@@ -124,9 +127,12 @@ fn settings(results: &Results) -> Vec<Fact> {
 fn program(results: &Results) -> Vec<Fact> {
     let mut facts = vec![("Backend", html! { (results.backend) })];
     if !results.provenance.versions.is_empty() {
-        facts.push(("Versions", html! {
-            @for (name, version) in &results.provenance.versions { span.version { (name) " " (version) } " " }
-        }));
+        facts.push((
+            "Versions",
+            html! {
+                @for (name, version) in &results.provenance.versions { span.version { (name) " " (version) } " " }
+            },
+        ));
     }
     if let Some(date) = format::date(results.provenance.finished) {
         facts.push(("Finished", html! { (date) }));

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::axis::Axis;
 use super::chart::{HALF, Ink, Mark, Panel, chart, swatch};
-use super::{Section, figure, format, name, thousands};
+use super::{Section, figure, format, name, scrolling, thousands};
 use crate::error::ExperimentError;
 use crate::results::{ApproachRecord, ComparisonRecord, Estimate, Results, Scores};
 
@@ -16,11 +16,7 @@ pub(super) fn table(results: &Results) -> Result<Option<Section>, ExperimentErro
     if results.approaches.is_empty() && results.baselines.is_empty() {
         return Ok(None);
     }
-    let body = html! {
-        div.charts {
-            (rows_chart(results, "Accuracy", |scores| &scores.accuracy)?)
-            (rows_chart(results, "Loss, in nats", |scores| &scores.loss)?)
-        }
+    let table = html! {
         table.reflow {
             thead {
                 tr {
@@ -45,6 +41,13 @@ pub(super) fn table(results: &Results) -> Result<Option<Section>, ExperimentErro
                 }
             }
         }
+    };
+    let body = html! {
+        div.charts {
+            (rows_chart(results, "Accuracy", |scores| &scores.accuracy)?)
+            (rows_chart(results, "Loss, in nats", |scores| &scores.loss)?)
+        }
+        (scrolling("Scores", table))
         p.note { (reading(results)) }
     };
     Ok(Some(Section { id: "scores", title: "Scores", body }))
@@ -160,7 +163,7 @@ pub(super) fn comparisons(results: &Results) -> Option<Section> {
         }
         methods
     });
-    let body = html! {
+    let table = html! {
         table.reflow {
             thead {
                 tr {
@@ -174,6 +177,9 @@ pub(super) fn comparisons(results: &Results) -> Option<Section> {
             }
             tbody { @for record in records { (comparison_row(record)) } }
         }
+    };
+    let body = html! {
+        (scrolling("Differences", table))
         p.note {
             "The first minus the second, on the same sentences (" (methods.join("; ")) "). p is the probability of a \
              difference as large where there is none; it is adjusted for having asked "
@@ -189,7 +195,7 @@ fn comparison_row(record: &ComparisonRecord) -> Markup {
     html! {
         tr {
             th scope="row" { (name(baseline_name(&record.a))) span.against { " against " } (name(baseline_name(&record.b))) }
-            td.number data-label="Difference in accuracy" {
+            td.number data-label="Difference" {
                 span.mean { (format::difference(record.difference)) }
                 " " span.interval { (format::interval(record.interval)) }
             }

@@ -67,7 +67,9 @@ pub fn folds() -> Results {
         epochs: 4,
         files: vec!["reviews.csv".into()],
         misread: (0..12)
-            .map(|index| format!("{} Not the best of its kind, and yet I would not be without it.", "Well. ".repeat(index)))
+            .map(|index| {
+                format!("{} Not the best of its kind, and yet I would not be without it.", "Well. ".repeat(index))
+            })
             .collect(),
     };
     sample.results()
@@ -107,7 +109,12 @@ pub fn hostile() -> Results {
         steps: 20,
         epochs: 2,
         files: vec![format!("{script}.csv"), "it's; rm -rf $HOME.csv".into()],
-        misread: vec![format!("{script} & more"), "x".repeat(5000), "ein Satz ".repeat(555), "مرحبا \u{202e} 你好 \0 🙂".into()],
+        misread: vec![
+            format!("{script} & more"),
+            "x".repeat(5000),
+            "ein Satz ".repeat(555),
+            "مرحبا \u{202e} 你好 \0 🙂".into(),
+        ],
     };
     let mut results = sample.results();
     results.findings.push(format!("{script} stands."));
@@ -199,7 +206,11 @@ impl Sample {
             n,
             method: method.into(),
         };
-        Scores { accuracy: estimate(accuracy, 0.021), f1: estimate(accuracy - 0.0123, 0.024), loss: estimate(loss, 0.04) }
+        Scores {
+            accuracy: estimate(accuracy, 0.021),
+            f1: estimate(accuracy - 0.0123, 0.024),
+            loss: estimate(loss, 0.04),
+        }
     }
 
     fn approach(&self, index: usize) -> ApproachRecord {
@@ -233,7 +244,10 @@ impl Sample {
             curve: self
                 .sizes
                 .iter()
-                .map(|size| CurvePoint { size: *size, scores: self.scores(self.level(index, *size), 1.1 - self.level(index, *size)) })
+                .map(|size| CurvePoint {
+                    size: *size,
+                    scores: self.scores(self.level(index, *size), 1.1 - self.level(index, *size)),
+                })
                 .collect(),
             quality: self.quality(index),
             train_seconds: runs.iter().map(|run| run.train_seconds).sum(),
@@ -243,7 +257,16 @@ impl Sample {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn run(&self, index: usize, size: usize, fold: usize, seed: u64, steps: usize, rate: f64, salt: usize) -> RunRecord {
+    fn run(
+        &self,
+        index: usize,
+        size: usize,
+        fold: usize,
+        seed: u64,
+        steps: usize,
+        rate: f64,
+        salt: usize,
+    ) -> RunRecord {
         let level = self.level(index, size);
         let floor = 1.1 - level;
         let step = |number: usize| {
@@ -299,7 +322,12 @@ impl Sample {
         let bin = |number: usize| {
             let (from, to) = (number as f64 / 10.0, (number + 1) as f64 / 10.0);
             let confidence = (from + to) / 2.0;
-            CalibrationBin { range: (from, to), count: if from * (count as f64) < 0.99 { 0 } else { (number * number * 5) as u64 }, confidence, accuracy: confidence - 0.08 * noise(number + index) }
+            CalibrationBin {
+                range: (from, to),
+                count: if from * (count as f64) < 0.99 { 0 } else { (number * number * 5) as u64 },
+                confidence,
+                accuracy: confidence - 0.08 * noise(number + index),
+            }
         };
         Quality {
             confusion: (0..count).map(|row| (0..count).map(|column| cell(row, column)).collect()).collect(),
