@@ -12,6 +12,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::error::ExperimentError;
+use crate::report::report_html;
 use crate::results::{ApproachRecord, Estimate, Results, Scores};
 use crate::run::{Outcome, RunKey};
 
@@ -55,7 +56,7 @@ impl Output {
         Ok(Self { folder: folder.into(), staging })
     }
 
-    /// Writes `tl_results.csv`, `scores.csv`, `history.csv`, `results.json` and the zip; with `models`, also a folder a model under
+    /// Writes `tl_results.csv`, `scores.csv`, `history.csv`, `report.html`, `results.json` and the zip; with `models`, also a folder a model under
     /// `models/`, each one a checkpoint that transformers opens.
     ///
     /// Returns the folder and the zip.
@@ -80,6 +81,7 @@ impl Output {
                 model.save_safetensors(&weights, Precision::F32)?;
             }
         }
+        files.write("report.html", report_html(&outcome.results)?.as_bytes())?;
         files.write("results.json", &results_json(&outcome.results))?;
 
         let zip = self.staging.path().join("output.zip");

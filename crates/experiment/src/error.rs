@@ -90,6 +90,14 @@ pub enum ExperimentError {
         /// Why not.
         reason: String,
     },
+    /// A chart of the report that cannot be drawn.
+    #[error("report, chart `{title}`: {reason}")]
+    Chart {
+        /// What it shows.
+        title: String,
+        /// Why not.
+        reason: String,
+    },
     /// The data set.
     #[error(transparent)]
     Data(#[from] rekindle_data::DataError),

@@ -3,7 +3,7 @@
 //! A [`PretrainedModel`] is opened from a folder or from the program itself. A [`Sampling`] says which sentences are
 //! trained and tested on. An [`Experiment`] tries every [`Approach`] from the same weights on every sample, and says what
 //! happens as [`Progress`]. Its [`Outcome`] holds [`Results`], which an [`Output`] writes as `tl_results.csv`,
-//! `history.csv`, `results.json`, `report.html` and a zip of them.
+//! `history.csv`, `results.json`, a zip of them, and as a page, [`report_html`].
 //! A [`Classifier`] puts a trained model to work, [`FillMask`] one that was pretrained.
 #![deny(missing_docs)]
 
@@ -20,6 +20,7 @@ mod fill_mask;
 mod misread;
 mod model;
 mod quality;
+mod report;
 mod results;
 mod run;
 mod sampling;
@@ -31,6 +32,7 @@ pub use classify::{Classifier, Prediction};
 pub use error::ExperimentError;
 pub use fill_mask::{FillMask, Guess};
 pub use model::{EmbeddedModel, PretrainedModel, Source};
+pub use report::report_html;
 pub use results::{
     ApproachRecord, ArgumentsRecord, BaselineRecord, CalibrationBin, ComparisonRecord, CurvePoint, DataRecord,
     DesignRecord, Estimate, MisreadRecord, MisreadSentence, ModelRecord, Provenance, Quality, Reading, Results,

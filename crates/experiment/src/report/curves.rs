@@ -1,0 +1,238 @@
+//! What happened over sizes, steps and epochs.
+
+use maud::{Markup, html};
+
+use super::axis::Axis;
+use super::chart::{HALF, Ink, Mark, Panel, THIRD, chart, legend};
+use super::scores::{baseline_name, ends, extent};
+use super::thin::{FEW, POINTS, mean, thin};
+use super::{Section, figure, name, runs};
+use crate::error::ExperimentError;
+use crate::results::{ApproachRecord, CurvePoint, Estimate, Results, Scores};
+use rekindle_train::{EpochRecord, StepRecord};
+
+/// Height of a chart, in the reader's pixels.
+const HEIGHT: i32 = 230;
+
+/// A line of a chart, point by point.
+type Line = Vec<(f64, f64)>;
+
+/// The learning curve: accuracy and loss by the number of training sentences.
+pub(super) fn sizes(results: &Results) -> Result<Option<Section>, ExperimentError> {
+    if results.design.sizes.len() < 2 {
+        return Ok(None);
+    }
+    let approaches = results.approaches.iter().enumerate();
+    let approaches = approaches.map(|(index, record)| (Ink::Series(index), record.approach.as_str(), &record.curve));
+    let baselines = results.baselines.iter().enumerate();
+    let baselines =
+        baselines.map(|(index, record)| (Ink::Floor(index), baseline_name(&record.baseline), &record.curve));
+    let curves: Vec<Curve<'_>> = approaches.chain(baselines).filter(|(.., curve)| !curve.is_empty()).collect();
+    if curves.is_empty() {
+        return Ok(None);
+    }
+    let entries: Vec<_> = curves.iter().map(|(ink, of, _)| (*ink, html! { (name(of)) })).collect();
+    let body = html! {
+        div.charts {
+            (figure(html! { "Accuracy" }, size_chart(results, &curves, "Accuracy", |scores| &scores.accuracy)?, None))
+            (figure(html! { "Loss, in nats" }, size_chart(results, &curves, "Loss", |scores| &scores.loss)?, None))
+        }
+        (legend(&entries))
+        p.note { "Means over runs with their intervals, by the number of training sentences; always the same test \
+                  sentences. Where sizes differ by more than five times, they are spaced by their logarithms." }
+    };
+    Ok(Some(Section { id: "sizes", title: "More data", body }))
+}
+
+type Curve<'a> = (Ink, &'a str, &'a Vec<CurvePoint>);
+
+fn size_chart(
+    results: &Results,
+    curves: &[Curve<'_>],
+    what: &str,
+    score: fn(&Scores) -> &Estimate,
+) -> Result<Markup, ExperimentError> {
+    let points = curves.iter().flat_map(|(.., curve)| curve.iter());
+    let (low, high) = extent(points.flat_map(|point| ends(score(&point.scores))));
+    let mut marks = Vec::new();
+    for (ink, _, curve) in curves {
+        let line = curve.iter().map(|point| (point.size as f64, score(&point.scores).mean)).collect();
+        marks.push(Mark::Line(*ink, line));
+        for point in *curve {
+            let (size, estimate) = (point.size as f64, score(&point.scores));
+            if let Some((low, high)) = estimate.interval {
+                marks.push(Mark::Whisker(*ink, (size, low), (size, high)));
+            }
+            marks.push(Mark::Dot(*ink, (size, estimate.mean)));
+        }
+    }
+    let x = Axis::sizes(&results.design.sizes, "training sentences");
+    let y = Axis::linear(low, high, 5, "");
+    chart(&format!("{what} by the number of training sentences"), HALF, &[Panel { x, y, height: HEIGHT + 60, marks }])
+}
+
+/// Steps and epochs, approach by approach, and the learning rates of all.
+pub(super) fn training(results: &Results) -> Result<Option<Section>, ExperimentError> {
+    let approaches = results.approaches.iter().enumerate();
+    let curves = approaches.map(|(index, approach)| Curves::of(results, index, approach));
+    let curves: Vec<Curves<'_>> = curves.filter(|curves| !curves.is_empty()).collect();
+    if curves.is_empty() {
+        return Ok(None);
+    }
+    let scales = Scales::of(&curves);
+    let judged = if results.design.validation > 0 { "validation" } else { "test" };
+    let mut rows = Vec::new();
+    for curves in &curves {
+        rows.push(html! {
+            h3 { (name(&curves.approach.approach)) }
+            div.charts.three {
+                (curves.figure("Training loss", "step", &curves.steps(|step| step.loss), scales.loss, scales.steps)?)
+                (curves.figure(&format!("Loss on the {judged} sentences"), "epoch",
+                    &curves.epochs(|epoch| epoch.eval_loss), scales.eval_loss, scales.epochs)?)
+                (curves.figure(&format!("Accuracy on the {judged} sentences"), "epoch",
+                    &curves.epochs(|epoch| epoch.accuracy), scales.accuracy, scales.epochs)?)
+            }
+        });
+    }
+    let entries: Vec<_> =
+        curves.iter().map(|curves| (Ink::Series(curves.index), html! { (name(&curves.approach.approach)) })).collect();
+    let many = curves.iter().any(|curves| curves.runs.len() > 1);
+    let body = html! {
+        @for row in &rows { (row) }
+        h3 { "All approaches" }
+        div.charts {
+            (overlaid(&curves, "Learning rate", POINTS, |step| step.learning_rate)?)
+            (overlaid(&curves, "Gradient norm, before clipping", FEW, |step| step.grad_norm)?)
+        }
+        @if curves.len() > 1 { (legend(&entries)) }
+        p.note {
+            @if many { "Bold is the mean over the runs that went so far, thin is each run, at the largest size. Learning rate \
+                        and gradient norm are those of the first run. " }
+            "Charts of a kind share their scale. Lines of more than " (POINTS) " points, of gradient norms " (FEW) ", are drawn by \
+             the means of equal stretches; history.csv has every step of the first run."
+        }
+    };
+    Ok(Some(Section { id: "training", title: "Training", body }))
+}
+
+/// The runs of an approach, as they went.
+struct Curves<'a> {
+    index: usize,
+    approach: &'a ApproachRecord,
+    runs: Vec<(&'a [StepRecord], &'a [EpochRecord])>,
+}
+
+impl<'a> Curves<'a> {
+    fn of(results: &'a Results, index: usize, approach: &'a ApproachRecord) -> Self {
+        let runs: Vec<_> =
+            runs(results, approach).into_iter().map(|run| (run.steps.as_slice(), run.epochs.as_slice())).collect();
+        let first = vec![(approach.steps.as_slice(), approach.epochs.as_slice())];
+        Self { index, approach, runs: if runs.is_empty() { first } else { runs } }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.runs.iter().all(|(steps, epochs)| steps.is_empty() && epochs.is_empty())
+    }
+
+    fn steps(&self, value: fn(&StepRecord) -> f64) -> Vec<Line> {
+        let line = |steps: &[StepRecord]| steps.iter().map(|step| (step.step as f64, value(step))).collect();
+        self.runs.iter().map(|(steps, _)| line(steps)).map(finite).collect()
+    }
+
+    fn epochs(&self, value: fn(&EpochRecord) -> f64) -> Vec<Line> {
+        let line = |epochs: &[EpochRecord]| epochs.iter().map(|epoch| (epoch.epoch as f64, value(epoch))).collect();
+        self.runs.iter().map(|(_, epochs)| line(epochs)).map(finite).collect()
+    }
+
+    /// The runs, and their mean in front of them.
+    fn figure(
+        &self,
+        what: &str,
+        over: &str,
+        lines: &[Line],
+        (low, high): (f64, f64),
+        last: usize,
+    ) -> Result<Markup, ExperimentError> {
+        let (mut marks, ink) = (Vec::new(), Ink::Series(self.index));
+        if lines.len() > 1 {
+            marks.extend(lines.iter().map(|line| Mark::Line(Ink::Faint(self.index), thin(line, POINTS))));
+        }
+        let front = thin(&mean(lines), POINTS);
+        // Few points are marked, so that a single one is seen.
+        if front.len() <= 12 {
+            marks.extend(front.iter().map(|point| Mark::Dot(ink, *point)));
+        }
+        marks.push(Mark::Line(ink, front));
+        let x = Axis::counted(1, last, 3, over);
+        let y = Axis::linear(low, high, 4, "");
+        let title = format!("{what} by {over}: {}", self.approach.approach);
+        Ok(figure(html! { (what) }, chart(&title, THIRD, &[Panel { x, y, height: HEIGHT, marks }])?, None))
+    }
+}
+
+/// What charts of a kind share, so that approaches can be laid beside each other.
+struct Scales {
+    loss: (f64, f64),
+    eval_loss: (f64, f64),
+    accuracy: (f64, f64),
+    steps: usize,
+    epochs: usize,
+}
+
+impl Scales {
+    fn of(curves: &[Curves<'_>]) -> Self {
+        let over = |lines: &dyn Fn(&Curves<'_>) -> Vec<Line>| {
+            let drawn = |lines: Vec<Line>| lines.into_iter().flat_map(|line| thin(&line, POINTS)).map(|(_, y)| y);
+            extent(curves.iter().flat_map(|curves| drawn(lines(curves))).collect::<Vec<_>>().into_iter())
+        };
+        let runs = || curves.iter().flat_map(|curves| &curves.runs);
+        let (_, loss) = over(&|curves| curves.steps(|step| step.loss));
+        let (_, eval_loss) = over(&|curves| curves.epochs(|epoch| epoch.eval_loss));
+        Self {
+            loss: (0.0, loss),
+            eval_loss: (0.0, eval_loss),
+            accuracy: over(&|curves| curves.epochs(|epoch| epoch.accuracy)),
+            steps: runs().filter_map(|(steps, _)| steps.last()).map(|step| step.step).max().unwrap_or(1),
+            epochs: runs().filter_map(|(_, epochs)| epochs.last()).map(|epoch| epoch.epoch).max().unwrap_or(1),
+        }
+    }
+}
+
+/// The first run of every approach in one chart; on a logarithmic axis where they lie orders of magnitude apart.
+fn overlaid(
+    curves: &[Curves<'_>],
+    what: &str,
+    points: usize,
+    value: fn(&StepRecord) -> f64,
+) -> Result<Markup, ExperimentError> {
+    let lines: Vec<Line> =
+        curves.iter().map(|curves| curves.steps(value).into_iter().next().unwrap_or_default()).collect();
+    let highest = |line: &Line| extent(line.iter().map(|(_, y)| *y)).1;
+    let (least, most) = extent(lines.iter().map(highest));
+    let logarithmic = least > 0.0 && most >= 10.0 * least;
+    // A rate falls to 0, of which there is no logarithm: three orders of magnitude are enough to be seen.
+    let positive = || lines.iter().flatten().map(|(_, y)| *y).filter(|y| *y >= least / 1000.0 && *y > 0.0);
+    let y = match logarithmic {
+        true => Axis::logarithmic(extent(positive()).0, most, ""),
+        false => Axis::linear(0.0, most, 4, ""),
+    };
+    let last = lines.iter().flatten().map(|(x, _)| *x as usize).max().unwrap_or(1);
+    let mut marks = Vec::new();
+    for (curves, line) in curves.iter().zip(&lines) {
+        let ink = Ink::Series(curves.index);
+        let line: Line = thin(line, points).into_iter().filter(|(_, y)| !logarithmic || *y >= least / 1000.0).collect();
+        if line.len() <= 12 {
+            marks.extend(line.iter().map(|point| Mark::Dot(ink, *point)));
+        }
+        marks.push(Mark::Line(ink, line));
+    }
+    let x = Axis::counted(1, last, 3, "step");
+    let caption = html! { (what) @if logarithmic { ", logarithmic scale" } };
+    let chart = chart(&format!("{what} by step, of every approach"), HALF, &[Panel { x, y, height: HEIGHT, marks }])?;
+    Ok(figure(caption, chart, None))
+}
+
+/// Without what is no number, which no chart can show.
+fn finite(line: Line) -> Line {
+    line.into_iter().filter(|(_, y)| y.is_finite()).collect()
+}

@@ -1,0 +1,152 @@
+//! `report.html`: what an experiment found, as one page that needs nothing but itself.
+//!
+//! The page fetches nothing and runs nothing: its content security policy forbids both. What stands and what cannot be
+//! told comes first, how it was come by last. A section whose numbers are absent is left out.
+
+mod axis;
+mod chart;
+mod classes;
+mod curves;
+mod format;
+mod misread;
+mod provenance;
+mod scores;
+mod thin;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::error::ExperimentError;
+use crate::model::Source;
+use crate::results::{ApproachRecord, Results, RunRecord};
+
+/// Nothing is loaded, from anywhere; styles stand in the page.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+
+/// The page: one file of HTML with its styles and drawings.
+///
+/// # Errors
+/// When a chart cannot be drawn.
+pub fn report_html(results: &Results) -> Result<String, ExperimentError> {
+    let sections: Vec<Section> = [
+        scores::table(results)?,
+        scores::comparisons(results),
+        curves::sizes(results)?,
+        curves::training(results)?,
+        classes::confusion(results),
+        classes::roc(results)?,
+        classes::calibration(results)?,
+        misread::sentences(results),
+        Some(provenance::section(results)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let title = title(results);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " – Rekindle" }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body {
+                header { (head(results, &title)) }
+                nav aria-label="Sections" {
+                    @for section in &sections { a href=(format!("#{}", section.id)) { (section.title) } }
+                }
+                main {
+                    @for section in &sections {
+                        section id=(section.id) { h2 { (section.title) } (section.body) }
+                    }
+                }
+            }
+        }
+    };
+    // Control characters, which a text may hold, have no place in a page.
+    let shown = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
+    Ok(page.into_string().replace(|character| !shown(character), "\u{fffd}"))
+}
+
+/// A part of the page.
+struct Section {
+    id: &'static str,
+    title: &'static str,
+    body: Markup,
+}
+
+/// A chart and what is to be known of it: a heading, the drawing, what its colours mean.
+fn figure(caption: Markup, chart: Markup, legend: Option<Markup>) -> Markup {
+    html! { figure { figcaption { (caption) } (chart) @if let Some(legend) = legend { (legend) } } }
+}
+
+/// A table that scrolls in a box of its own where it is wider than the page.
+fn scrolling(label: &str, table: Markup) -> Markup {
+    html! { div.scroll tabindex="0" role="region" aria-label=(label) { (table) } }
+}
+
+/// A name that may break behind its underscores.
+fn name(name: &str) -> Markup {
+    html! { @for part in name.split_inclusive('_') { (part) @if part.ends_with('_') { wbr; } } }
+}
+
+fn title(results: &Results) -> String {
+    let files = results.data.files.iter().map(|file| file.rsplit(['/', '\\']).next().unwrap_or(file));
+    let data = files.collect::<Vec<_>>().join(" and ");
+    format!("{} on {}", results.model.id, if data.is_empty() { "the twelve sentences" } else { &data })
+}
+
+fn head(results: &Results, title: &str) -> Markup {
+    let data = &results.data;
+    let facts = [
+        format!("{} training and {} test sentences", thousands(data.train), thousands(data.test)),
+        format!("{} classes", data.classes.len()),
+        design(results),
+        format::duration(results.seconds),
+    ];
+    html! {
+        p.eyebrow { "Rekindle" @if let Some(date) = format::date(results.provenance.finished) { " · " (date) } }
+        h1 { (title) }
+        p.facts { @for fact in &facts { span { (fact) } } }
+        @if results.model.source == Source::Embedded {
+            p.note { "The model is the small one in the program, pretrained on generated English alone: expect far less of it \
+                      than of one that has read." }
+        }
+        @if !results.findings.is_empty() {
+            div.findings role="region" aria-label="Findings" {
+                @for finding in &results.findings { p { (finding) } }
+            }
+        }
+    }
+}
+
+/// How often every approach was tried, in words.
+fn design(results: &Results) -> String {
+    let design = &results.design;
+    let count = |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+    let mut factors: Vec<String> = design.folds.iter().map(|folds| count(*folds, "fold")).collect();
+    if design.repeats > 1 {
+        factors.push(count(design.repeats, "repeat"));
+    }
+    factors.push(count(design.seeds.len(), "seed"));
+    let runs = design.folds.unwrap_or(1) * design.repeats.max(1) * design.seeds.len();
+    match runs {
+        1 => "one run an approach".into(),
+        _ => format!("{} runs an approach ({})", thousands(runs), factors.join(" × ")),
+    }
+}
+
+fn thousands(number: usize) -> String {
+    format::thousands(number as u64)
+}
+
+/// The runs of an approach at the largest size. Folds differ by a sentence, so that a run belongs to the nearest size.
+fn runs<'a>(results: &'a Results, approach: &'a ApproachRecord) -> Vec<&'a RunRecord> {
+    let largest = results.design.sizes.last().copied();
+    let nearest = |run: &RunRecord| results.design.sizes.iter().copied().min_by_key(|size| size.abs_diff(run.size));
+    approach.runs.iter().filter(|run| nearest(run) == largest).collect()
+}

@@ -1,0 +1,210 @@
+//! The comparison: scores with their intervals, and which differences stand.
+
+use maud::{Markup, html};
+
+use super::axis::Axis;
+use super::chart::{HALF, Ink, Mark, Panel, chart, swatch};
+use super::{Section, figure, format, name, scrolling, thousands};
+use crate::error::ExperimentError;
+use crate::results::{ApproachRecord, ComparisonRecord, Estimate, Results, Scores};
+
+/// Height of a row of the chart, in the reader's pixels.
+const ROW: i32 = 44;
+
+/// Every approach and every baseline: what was trained, how well it reads, how long it took.
+pub(super) fn table(results: &Results) -> Result<Option<Section>, ExperimentError> {
+    if results.approaches.is_empty() && results.baselines.is_empty() {
+        return Ok(None);
+    }
+    let table = html! {
+        table.reflow {
+            thead {
+                tr {
+                    th scope="col" { "Approach" }
+                    th.number scope="col" { "Trained" }
+                    th.number scope="col" { "Accuracy" }
+                    th.number scope="col" { (f1_name(results)) }
+                    th.number scope="col" { "Loss" }
+                    th.number scope="col" { "Measured on" }
+                    th.number scope="col" { "Time" }
+                }
+            }
+            tbody {
+                @for (index, record) in results.approaches.iter().enumerate() { (approach_row(results, index, record)) }
+                @for (index, record) in results.baselines.iter().enumerate() {
+                    tr.baseline {
+                        th.named scope="row" { (swatch(Ink::Floor(index))) (name(baseline_name(&record.baseline))) }
+                        td.number data-label="Trained" { "–" }
+                        (score_cells(results, &record.scores, false))
+                        td.number data-label="Time" { (format::duration(record.seconds)) }
+                    }
+                }
+            }
+        }
+    };
+    let body = html! {
+        div.charts {
+            (rows_chart(results, "Accuracy", |scores| &scores.accuracy)?)
+            (rows_chart(results, "Loss, in nats", |scores| &scores.loss)?)
+        }
+        (scrolling("Scores", table))
+        p.note { (reading(results)) }
+    };
+    Ok(Some(Section { id: "scores", title: "Scores", body }))
+}
+
+fn approach_row(results: &Results, index: usize, record: &ApproachRecord) -> Markup {
+    html! {
+        tr {
+            th.named scope="row" {
+                (swatch(Ink::Series(index))) (name(&record.approach))
+                @if record.spec != record.approach { " " span.spec { (record.spec) } }
+            }
+            td.number data-label="Trained" {
+                span.mean { (format::percent(record.trainable, record.total)) }
+                " " span.interval { (thousands(record.trainable)) " of " (thousands(record.total)) }
+            }
+            (score_cells(results, &record.scores, record.f1_undefined))
+            td.number data-label="Time" {
+                span.mean { (format::duration(record.train_seconds + record.eval_seconds)) }
+                " " span.interval { "training " (format::duration(record.train_seconds)) }
+            }
+        }
+    }
+}
+
+fn score_cells(results: &Results, scores: &Scores, undefined: bool) -> Markup {
+    html! {
+        td.number data-label="Accuracy" { (format::estimate(&scores.accuracy, "")) }
+        td.number data-label=(f1_name(results)) { (format::estimate(&scores.f1, if undefined { "*" } else { "" })) }
+        td.number data-label="Loss" { (format::estimate(&scores.loss, "")) }
+        td.number data-label="Measured on" {
+            span.mean { (format::counted(scores.accuracy.n, &scores.accuracy.method)) }
+            @if scores.accuracy.interval.is_some() { " " span.interval { (scores.accuracy.method) } }
+        }
+    }
+}
+
+fn f1_name(results: &Results) -> &'static str {
+    if results.data.classes.len() > 2 { "Macro F1" } else { "F1" }
+}
+
+/// A baseline's name as one would say it.
+pub(super) fn baseline_name(name: &str) -> &str {
+    match name {
+        "majority" => "majority class",
+        "tfidf_logistic_regression" => "words counted (TF-IDF, logistic regression)",
+        other => other,
+    }
+}
+
+/// How the table is to be read.
+fn reading(results: &Results) -> Markup {
+    let undefined = results.approaches.iter().any(|record| record.f1_undefined);
+    let level = results.approaches.first().map_or(0.95, |record| record.scores.accuracy.level);
+    let f1 = match results.data.classes.as_slice() {
+        [_, positive] => html! { "F1 is that of class " q { (positive) } "." },
+        _ => html! { "F1 is the mean over classes." },
+    };
+    html! {
+        "Means over all runs at the largest size; below them " (format!("{:.0} %", level * 100.0)) " intervals. "
+        (f1) " Loss is the mean cross-entropy, in nats. \
+        Intervals of two approaches may overlap and their difference stand all the same: the next table tests it. "
+        @if undefined { "* F1 counts as 0 in a run where a class was never predicted, or never occurred." }
+    }
+}
+
+/// A score of every approach and baseline with its interval, a row each; baselines as floors too.
+fn rows_chart(results: &Results, what: &str, score: fn(&Scores) -> &Estimate) -> Result<Markup, ExperimentError> {
+    let approaches = results.approaches.iter().enumerate();
+    let approaches = approaches.map(|(index, record)| (Ink::Series(index), record.approach.as_str(), &record.scores));
+    let baselines = results.baselines.iter().enumerate();
+    let baselines =
+        baselines.map(|(index, record)| (Ink::Floor(index), baseline_name(&record.baseline), &record.scores));
+    let rows = approaches.chain(baselines).map(|(ink, name, scores)| (ink, name, score(scores)));
+    let rows: Vec<(Ink, &str, &Estimate)> = rows.filter(|(.., estimate)| estimate.mean.is_finite()).collect();
+    let (low, high) = extent(rows.iter().flat_map(|(.., estimate)| ends(estimate)));
+    let (x, y) = (Axis::linear(low, high, 5, ""), Axis::bare(0.0, rows.len() as f64));
+    let mut marks = Vec::new();
+    for (ink, _, estimate) in rows.iter().filter(|(ink, ..)| matches!(ink, Ink::Floor(_))) {
+        marks.push(Mark::Line(*ink, vec![(estimate.mean, y.from), (estimate.mean, y.to)]));
+    }
+    for (row, (ink, name, estimate)) in rows.iter().enumerate() {
+        let height = y.to - row as f64 - 0.75;
+        marks.push(Mark::Words((x.from, height + 0.25), format::shortened(name, 48)));
+        if let Some((low, high)) = estimate.interval {
+            marks.push(Mark::Whisker(*ink, (low, height), (high, height)));
+        }
+        marks.push(Mark::Dot(*ink, (estimate.mean, height)));
+    }
+    let height = ROW * rows.len() as i32 + 30;
+    let title = format!("{what} of each approach and baseline, with its interval");
+    Ok(figure(html! { (what) }, chart(&title, HALF, &[Panel { x, y, height, marks }])?, None))
+}
+
+/// What an axis must hold to show an estimate.
+pub(super) fn ends(estimate: &Estimate) -> [f64; 3] {
+    let (low, high) = estimate.interval.unwrap_or((estimate.mean, estimate.mean));
+    [low, high, estimate.mean]
+}
+
+/// The least and the greatest of the finite values.
+pub(super) fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let finite = values.filter(|value| value.is_finite());
+    finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+}
+
+/// Every two that were compared, and whether their difference stands.
+pub(super) fn comparisons(results: &Results) -> Option<Section> {
+    let records = &results.comparisons;
+    let methods = records.iter().fold(Vec::new(), |mut methods: Vec<&str>, record| {
+        if !methods.contains(&record.method.as_str()) {
+            methods.push(&record.method);
+        }
+        methods
+    });
+    let table = html! {
+        table.reflow {
+            thead {
+                tr {
+                    th scope="col" { "Compared" }
+                    th.number scope="col" { "Difference in accuracy" }
+                    th.number scope="col" { "p" }
+                    th.number scope="col" { "p, adjusted" }
+                    th.number scope="col" { "Measured on" }
+                    th scope="col" { "Verdict" }
+                }
+            }
+            tbody { @for record in records { (comparison_row(record)) } }
+        }
+    };
+    let body = html! {
+        (scrolling("Differences", table))
+        p.note {
+            "The first minus the second, on the same sentences (" (methods.join("; ")) "). p is the probability of a \
+             difference as large where there is none; it is adjusted for having asked "
+            (thousands(records.len())) @if records.len() == 1 { " question" } @else { " questions" }
+            " (Holm, 1979). A difference stands where that is below 0.05. Where it does not, none has been shown: that is not \
+             to say that there is none."
+        }
+    };
+    (!records.is_empty()).then_some(Section { id: "differences", title: "Differences", body })
+}
+
+fn comparison_row(record: &ComparisonRecord) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (name(baseline_name(&record.a))) span.against { " against " } (name(baseline_name(&record.b))) }
+            td.number data-label="Difference" {
+                span.mean { (format::difference(record.difference)) }
+                " " span.interval { (format::interval(record.interval)) }
+            }
+            td.number data-label="p" { (format::p_value(record.p_value)) }
+            td.number data-label="p, adjusted" { (format::p_value(record.p_adjusted)) }
+            td.number data-label="Measured on" { (format::counted(record.n, &record.method)) }
+            td data-label="Verdict" {
+                @if record.stands { span.stands { "stands" } } @else { span.open { "cannot be told" } }
+            }
+        }
+    }
+}
