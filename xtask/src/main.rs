@@ -162,7 +162,8 @@ fn matrix() -> Result<(), u8> {
 }
 
 fn golden(backends: &[OsString]) -> Result<(), u8> {
-    let mut test = cargo(&["test", "--workspace", "--test", "transformers", "--test", "approaches", "--test", "devices"]);
+    let mut test =
+        cargo(&["test", "--workspace", "--test", "transformers", "--test", "approaches", "--test", "devices"]);
     for backend in backends {
         test.arg("--features").arg(format!("rekindle/{}", backend.display()));
     }

@@ -203,11 +203,7 @@ impl TokenBatch {
             picked: None,
             masked: any_masked.then(|| Tensor::from_data(TensorData::new(masked, [sentences, 1, 1, longest]), device)),
             #[cfg(feature = "flex")]
-            spans: Arc::new(Spans {
-                offsets: offsets.into(),
-                mask: mask.clone(),
-                picked: Vec::new(),
-            }),
+            spans: Arc::new(Spans { offsets: offsets.into(), mask: mask.clone(), picked: Vec::new() }),
             mask,
             halves: None,
             offsets: offsets.into(),

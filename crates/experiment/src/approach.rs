@@ -218,7 +218,8 @@ mod tests {
 
     #[test]
     fn names_and_options() {
-        let list = "feature-extraction,last-2,full:layer-decay=0.9,lora:r=16:targets=q_lin+lin1,full:pooling=mean:lr=1e-3";
+        let list =
+            "feature-extraction,last-2,full:layer-decay=0.9,lora:r=16:targets=q_lin+lin1,full:pooling=mean:lr=1e-3";
         let approaches = Approach::parse_list(list).expect("valid");
         let names: Vec<&str> = approaches.iter().map(|approach| approach.name.as_str()).collect();
         let expected = [

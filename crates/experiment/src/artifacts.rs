@@ -199,7 +199,8 @@ fn history(results: &Results) -> impl Iterator<Item = StepRow> {
     results.approaches.iter().flat_map(|record| {
         record.runs.iter().flat_map(move |run| {
             let key = RunKey { seed: run.seed, repeat: run.repeat, fold: run.fold, size: run.size };
-            let row = move |step: &StepRecord| StepRow { approach: record.approach.clone(), run: key, step: step.clone() };
+            let row =
+                move |step: &StepRecord| StepRow { approach: record.approach.clone(), run: key, step: step.clone() };
             run.steps.iter().map(row)
         })
     })
@@ -225,13 +226,16 @@ fn scores_csv(results: &Results) -> Vec<u8> {
     let rows = approaches.chain(baselines).flat_map(|(kind, name, curve)| {
         curve.iter().flat_map(move |point| {
             let Scores { accuracy, f1, loss } = &point.scores;
-            [("accuracy", accuracy), ("f1", f1), ("loss", loss)].map(|(metric, Estimate { mean, interval, n, method, .. })| {
-                let end = |end: Option<f64>| end.map_or(String::new(), |end| end.to_string());
-                let (low, high) = (interval.map(|(low, _)| low), interval.map(|(_, high)| high));
-                let mut row = vec![kind.into(), name.clone(), point.size.to_string(), metric.into(), mean.to_string()];
-                row.extend([end(low), end(high), n.to_string(), method.clone()]);
-                row
-            })
+            [("accuracy", accuracy), ("f1", f1), ("loss", loss)].map(
+                |(metric, Estimate { mean, interval, n, method, .. })| {
+                    let end = |end: Option<f64>| end.map_or(String::new(), |end| end.to_string());
+                    let (low, high) = (interval.map(|(low, _)| low), interval.map(|(_, high)| high));
+                    let mut row =
+                        vec![kind.into(), name.clone(), point.size.to_string(), metric.into(), mean.to_string()];
+                    row.extend([end(low), end(high), n.to_string(), method.clone()]);
+                    row
+                },
+            )
         })
     });
     table(&["kind", "name", "size", "metric", "mean", "low", "high", "n", "method"], rows)

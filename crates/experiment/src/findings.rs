@@ -34,13 +34,15 @@ pub(crate) fn findings(
 
     let mut findings = Vec::new();
     if approaches.len() > 1 {
-        let (stand, fall): (Vec<_>, Vec<_>) = sides.iter().filter(among).filter(of_best).partition(|side| side.stands());
+        let (stand, fall): (Vec<_>, Vec<_>) =
+            sides.iter().filter(among).filter(of_best).partition(|side| side.stands());
         let mut words = format!("{} has the highest accuracy, {:.4}.", best.name, accuracy(&best));
         if !stand.is_empty() {
             words += &format!(" It beats {}.", list(stand.iter().map(|side| side.by())));
         }
         if !fall.is_empty() {
-            words += &format!(" It cannot be told apart from {}.", list(fall.iter().map(|side| side.apart(&best.name))));
+            words +=
+                &format!(" It cannot be told apart from {}.", list(fall.iter().map(|side| side.apart(&best.name))));
         }
         findings.push(words);
         let others = sides.iter().filter(among).filter(|side| !of_best(side) && side.stands());

@@ -35,11 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (train, test) = (sentences(&pretrained, train)?, sentences(&pretrained, test)?);
 
     let full: Vec<Vec<u32>> = (0..BATCH as u32).map(|row| (1000 + row..).take(MAX_LENGTH).collect()).collect();
-    let plans = [
-        ("head", Plan::head()),
-        ("last layer", Plan::last_layers(1, side.config)?),
-        ("all", Plan::full(side.config)),
-    ];
+    let plans =
+        [("head", Plan::head()), ("last layer", Plan::last_layers(1, side.config)?), ("all", Plan::full(side.config))];
     for (name, plan) in &plans {
         if rest.iter().any(|only| only.as_os_str() != *name) {
             continue;

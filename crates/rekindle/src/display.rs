@@ -53,7 +53,16 @@ pub struct Display {
 impl Display {
     pub fn new(verbosity: Verbosity) -> Self {
         let live = std::io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
-        Self { verbosity, bar: None, live, runs: 1, steps: 0, before: None, began: Instant::now(), last_line: Instant::now() }
+        Self {
+            verbosity,
+            bar: None,
+            live,
+            runs: 1,
+            steps: 0,
+            before: None,
+            began: Instant::now(),
+            last_line: Instant::now(),
+        }
     }
 
     /// A line of the report.

@@ -118,11 +118,7 @@ fn arguments(args: &PretrainArgs) -> PretrainingArguments {
         seed: args.seed.into(),
         ..TrainingArguments::default()
     };
-    PretrainingArguments {
-        training,
-        max_steps: args.steps,
-        mlm_probability: args.mlm_probability,
-    }
+    PretrainingArguments { training, max_steps: args.steps, mlm_probability: args.mlm_probability }
 }
 
 fn describe(

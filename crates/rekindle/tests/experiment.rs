@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 
 use common::{Place, text};
+use rekindle::data::{TestSize, twelve_sentences};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::Value;
 
@@ -121,7 +122,7 @@ fn each_wrong_input_is_a_clear_error_and_leaves_earlier_results_alone() {
     place.results(&["--model", "model"]);
     let before = place.files();
 
-    let cases: [(&[&str], &[&str]); 19] = [
+    let cases: [(&[&str], &[&str]); 27] = [
         (&["--data", "none.csv"], &["none.csv", "No such file"]),
         (&["--model", "no_config"], &["no_config", "config.json"]),
         (&["--model", "truncated"], &["truncated/model.safetensors"]),
@@ -141,6 +142,14 @@ fn each_wrong_input_is_a_clear_error_and_leaves_earlier_results_alone() {
         (&["--max-length", "100000"], &["100000", "128"]),
         (&["--approaches", "last-layr"], &["last-layr", "last-layer"]),
         (&["--backend", "abacus"], &["abacus", "flex"]),
+        (&["--approaches", "last-9"], &["fine_tune_last_9_layers", "9 layers", "has 4"]),
+        (&["--approaches", "lora:r=0"], &["r=0"]),
+        (&["--folds", "20"], &["class 0", "20 folds"]),
+        (&["--folds", "1"], &["folds"]),
+        (&["--folds", "3", "--train", "good.csv", "--test", "good.csv"], &["--folds", "--train"]),
+        (&["--sizes", "4,10"], &["size 10", "9 sentences"]),
+        (&["--early-stopping-patience", "2"], &["--validation-size"]),
+        (&["--class-weights", "1,2,3"], &["3 weights", "2 classes"]),
     ];
     for (options, expected) in cases {
         let model: &[&str] = if options.contains(&"--model") { &[] } else { &["--model", "model"] };
@@ -201,4 +210,104 @@ fn a_run_that_fails_keeps_its_steps_and_the_earlier_results() {
     place.run(&["--model", "model", "--epochs", "2"]);
     place.results(&["--model", "embedded"]);
     assert!(!place.path("out.failed.csv").exists(), "of no use behind a run that succeeded");
+}
+
+#[test]
+fn folds_sizes_and_seeds_are_all_tried_and_compared() {
+    let place = Place::new();
+    let approaches = "feature-extraction,last-2:layer-decay=0.9,lora:r=2,bitfit";
+    let options = ["--model", "embedded", "--folds", "2", "--repeats", "2", "--seeds", "1,2", "--sizes", "4,all"];
+    let (results, said) = place.results(&[&options[..], &["--approaches", approaches]].concat());
+    let design = serde_json::json!({
+        "folds": 2, "repeats": 2, "seeds": [1, 2], "sizes": [4, 6], "validation": 0, "metric_for_best_model": null
+    });
+    assert_eq!(results["design"], design);
+    let names = ["feature_extraction_freeze_all", "fine_tune_last_2_layers_layer_decay0.9", "lora_r2", "bitfit"];
+    for (approach, name) in results["approaches"].as_array().expect("approaches").iter().zip(names) {
+        assert_eq!(approach["approach"], name);
+        let runs = approach["runs"].as_array().expect("runs");
+        assert_eq!(runs.len(), 2 * 2 * 2 * 2, "folds, repeats, seeds and sizes");
+        let last: Vec<f64> =
+            runs.iter().filter(|run| run["size"] == 6).map(|run| run["accuracy"].as_f64().expect("a number")).collect();
+        let mean = last.iter().sum::<f64>() / last.len() as f64;
+        assert!((mean - approach["accuracy"].as_f64().expect("a number")).abs() < 1e-12);
+        assert_eq!(approach["scores"]["accuracy"]["n"], 4, "folds and repeats, seeds averaged");
+        assert_eq!(approach["predictions"].as_array().map(Vec::len), Some(12), "every sentence is tested on");
+        assert_eq!(approach["curve"][0]["size"], 4);
+    }
+    // Six pairs of approaches, and each against two baselines.
+    assert_eq!(results["comparisons"].as_array().map(Vec::len), Some(6 + 8));
+    assert_eq!(results["baselines"][1]["baseline"], "tfidf_logistic_regression");
+    for part in ["12 sentences in 2 folds, 2 times", "16 runs", "95 % interval", "majority"] {
+        assert!(said.contains(part), "`{part}` in {said}");
+    }
+    let history = fs::read_to_string(place.path("out/history.csv")).expect("history");
+    let steps: usize = results["approaches"]
+        .as_array()
+        .expect("approaches")
+        .iter()
+        .flat_map(|approach| approach["runs"].as_array().expect("runs"))
+        .map(|run| run["steps"].as_array().expect("steps").len())
+        .sum();
+    assert_eq!(history.lines().count(), 1 + steps, "a row a step of every run");
+    let scores = fs::read_to_string(place.path("out/scores.csv")).expect("scores");
+    assert_eq!(scores.lines().count(), 1 + 6 * 2 * 3, "approaches and baselines, sizes, metrics");
+}
+
+#[test]
+fn validation_sentences_choose_the_epoch_and_end_a_run() {
+    let place = Place::new();
+    let options = ["--model", "embedded", "--validation-size", "3", "--epochs", "30", "--early-stopping-patience", "2"];
+    let (results, _) = place.results(&[&options[..], &["--approaches", "full:lr=5e-3", "--seed", "3"]].concat());
+    assert_eq!((&results["data"]["train"], &results["design"]["validation"]), (&6.into(), &3.into()));
+    let run = &results["approaches"][0]["runs"][0];
+    let losses: Vec<f64> = run["epochs"]
+        .as_array()
+        .expect("epochs")
+        .iter()
+        .map(|epoch| epoch["eval_loss"].as_f64().expect("a number"))
+        .collect();
+    let best = run["best_epoch"].as_u64().expect("a number") as usize;
+    let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(losses[best - 1], least, "the best epoch has the least loss");
+    assert!(losses.len() == best + 2 || losses.len() == 30, "it ends two epochs after the best: {losses:?}, {best}");
+}
+
+/// Adapters are merged into what is saved, a mean is written into its config.json; `predict` finds both again, and the loss
+/// of its logits is the one that was tested.
+#[test]
+fn saved_models_predict_what_was_tested() {
+    let place = Place::new();
+    let approaches = "lora:r=2:lr=1e-2,feature-extraction:pooling=mean";
+    let options = ["--model", "embedded", "--save-models", "--epochs", "3", "--approaches", approaches];
+    let (results, _) = place.results(&options);
+    let (_, test) = twelve_sentences().train_test_split(TestSize::Fraction(0.25), 42, true).expect("a split");
+    for (index, name) in ["lora_r2_lr1e_2", "feature_extraction_freeze_all_pooling_mean"].into_iter().enumerate() {
+        let mut predict = place.command("predict");
+        predict.args(["--model", &format!("out/models/{name}")]);
+        let output = predict.args(test.examples.iter().map(|example| &example.text)).output().expect("it ran");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let answers = text(&output.stdout);
+        let losses = answers.lines().zip(&test.examples).map(|(line, example)| {
+            let line: Value = serde_json::from_str(line).expect("JSON");
+            let logit = |class: usize| line["logits"][class].as_f64().expect("a logit");
+            (logit(0).exp() + logit(1).exp()).ln() - logit(example.label)
+        });
+        let loss = losses.sum::<f64>() / test.len() as f64;
+        let tested = results["approaches"][index]["loss"].as_f64().expect("a loss");
+        assert!((loss - tested).abs() < 1e-5, "{name}: {loss} predicted, {tested} tested");
+    }
+    let config = fs::read(place.path("out/models/feature_extraction_freeze_all_pooling_mean/config.json"));
+    let config: Value = serde_json::from_slice(&config.expect("config")).expect("JSON");
+    assert_eq!(config["classifier_pooling"], "mean");
+}
+
+#[test]
+fn folds_lead_to_a_model_of_all_sentences() {
+    let place = Place::new();
+    let (results, said) =
+        place.results(&["--model", "embedded", "--folds", "3", "--approaches", "last-layer", "--save-models"]);
+    assert!(said.contains("on all sentences"), "{said}");
+    assert_eq!(results["approaches"][0]["runs"].as_array().map(Vec::len), Some(3));
+    assert!(place.path("out/models/fine_tune_last_layer/model.safetensors").is_file());
 }

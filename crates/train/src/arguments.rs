@@ -147,7 +147,8 @@ impl TrainingArguments {
                 return Err(TrainError::Argument { argument, reason: format!("{value} is not a number from 0 up") });
             }
         }
-        if let Some(weight) = self.class_weights.iter().flatten().find(|weight| !weight.is_finite() || **weight <= 0.0) {
+        if let Some(weight) = self.class_weights.iter().flatten().find(|weight| !weight.is_finite() || **weight <= 0.0)
+        {
             let reason = format!("{weight} is not a positive number");
             return Err(TrainError::Argument { argument: "class_weights", reason });
         }

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn two_steps_use_the_whole_rate_and_half_of_it() {
-        for (kind, half) in [(SchedulerType::Linear, 0.5), (SchedulerType::Cosine, 0.5), (SchedulerType::Constant, 1.0)] {
+        for (kind, half) in [(SchedulerType::Linear, 0.5), (SchedulerType::Cosine, 0.5), (SchedulerType::Constant, 1.0)]
+        {
             let schedule = Schedule { kind, warmup: 0, steps: 2 };
             assert_eq!(schedule.share(0), 1.0);
             assert!((schedule.share(1) - half).abs() < 1e-15);

@@ -10,7 +10,9 @@ use rekindle_distilbert::{
     Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Mode, Precision, TokenBatch, parameters, trainable,
 };
 use rekindle_tokenizer::Tokenizer;
-use rekindle_train::{AdamW, MaskedBatch, Masking, Pretraining, PretrainingArguments, SchedulerType, TrainingArguments};
+use rekindle_train::{
+    AdamW, MaskedBatch, Masking, Pretraining, PretrainingArguments, SchedulerType, TrainingArguments,
+};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 

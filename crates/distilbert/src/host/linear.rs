@@ -92,7 +92,8 @@ impl Op<5> for Adapted {
         let for_low = View::new(&for_low, rank);
         let for_a = tracked[3].then(|| tensor(fresh(matrix(&input).transposed(), for_low), rows_of(&a)));
         let for_b = tracked[4].then(|| tensor(scaled(fresh(matrix(&low).transposed(), slopes)), rows_of(&b)));
-        let [for_input, for_weight, for_bias] = Affine.backward(saved, gradient.clone(), [tracked[0], tracked[1], tracked[2]]);
+        let [for_input, for_weight, for_bias] =
+            Affine.backward(saved, gradient.clone(), [tracked[0], tracked[1], tracked[2]]);
         let for_input = for_input.map(|mut sums| {
             let [_, inner] = rows_of(&sums);
             product(ViewMut::new(sums.storage_mut::<f32>(), inner), for_low, matrix(&a).transposed(), 1.0, Then::Add);
