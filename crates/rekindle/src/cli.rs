@@ -24,6 +24,8 @@ pub struct Cli {
 pub enum Command {
     /// Train with the base frozen and with the last layer free, compare both, and pack the results.
     Experiment(ExperimentArgs),
+    /// Lay the results of experiments side by side: what differs between them, and what each came to.
+    Compare(CompareArgs),
     /// Classify texts with a trained model: a JSON line for each.
     Predict(PredictArgs),
     /// Learn a lower-case WordPiece vocabulary from plain text.
@@ -34,6 +36,18 @@ pub enum Command {
     FillMask(FillMaskArgs),
     /// List the backends that were compiled in, and the devices they find.
     Devices,
+}
+
+/// The options of `rekindle compare`.
+#[derive(Args, Debug)]
+#[command(after_long_help = COMPARE_EXAMPLES)]
+pub struct CompareArgs {
+    /// Output folders of `rekindle experiment`, or the files results.json in them.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Print the comparison as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The options of `rekindle predict`.
@@ -281,6 +295,11 @@ impl Approaches {
         Approach::parse_list(list).map(Self).map_err(|error| error.to_string())
     }
 }
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  rekindle compare artifacts_transfer_learning other_seed
+  rekindle compare one/results.json two/results.json --json > comparison.json";
 
 const PREDICT_EXAMPLES: &str = "\
 Examples:
