@@ -90,6 +90,14 @@ pub enum ExperimentError {
         /// Why not.
         reason: String,
     },
+    /// Results that cannot be read.
+    #[error("{path}: {reason}")]
+    Results {
+        /// The file.
+        path: PathBuf,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// A chart of the report that cannot be drawn.
     #[error("report, chart `{title}`: {reason}")]
     Chart {

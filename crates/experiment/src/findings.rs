@@ -2,8 +2,8 @@
 
 use rekindle_metrics::smallest_p;
 
-use crate::comparison::ALPHA;
 use crate::contender::Contender;
+use crate::pairwise::ALPHA;
 use crate::results::ComparisonRecord;
 use crate::sampling::Sampling;
 

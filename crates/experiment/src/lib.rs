@@ -4,6 +4,7 @@
 //! trained and tested on. An [`Experiment`] tries every [`Approach`] from the same weights on every sample, and says what
 //! happens as [`Progress`]. Its [`Outcome`] holds [`Results`], which an [`Output`] writes as `tl_results.csv`,
 //! `history.csv`, `results.json`, a zip of them, and as a page, [`report_html`].
+//! A [`Comparison`] lays the results of several runs side by side.
 //! A [`Classifier`] puts a trained model to work, [`FillMask`] one that was pretrained.
 #![deny(missing_docs)]
 
@@ -12,13 +13,14 @@ mod approach;
 mod artifacts;
 mod baselines;
 mod classify;
-mod comparison;
+mod compare;
 mod contender;
 mod error;
 mod fill_mask;
 mod findings;
 mod misread;
 mod model;
+mod pairwise;
 mod quality;
 mod report;
 mod results;
@@ -29,6 +31,7 @@ mod trial;
 pub use approach::{Approach, Method};
 pub use artifacts::{Output, StepRow};
 pub use classify::{Classifier, Prediction};
+pub use compare::{Comparison, ScoresRow, Setting, read_results};
 pub use error::ExperimentError;
 pub use fill_mask::{FillMask, Guess};
 pub use model::{EmbeddedModel, PretrainedModel, Source};

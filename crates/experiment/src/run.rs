@@ -9,12 +9,12 @@ use rekindle_train::{Event, Metric, Plan, TrainingArguments};
 
 use crate::approach::Approach;
 use crate::baselines::baselines;
-use crate::comparison::comparisons;
 use crate::contender::{Contender, Tested};
 use crate::error::ExperimentError;
 use crate::findings::findings;
 use crate::misread::misread;
 use crate::model::{PretrainedModel, sha256};
+use crate::pairwise::comparisons;
 use crate::quality::quality;
 use crate::results::{
     ApproachRecord, ArgumentsRecord, BaselineRecord, CurvePoint, DataRecord, DesignRecord, ModelRecord, Provenance,

@@ -7,6 +7,7 @@ use clap::Parser;
 
 mod backend;
 mod cli;
+mod compare;
 mod data;
 mod devices;
 mod display;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         cli::Command::Vocab(args) => vocab::run(args),
         cli::Command::Pretrain(args) => args.backend.guard(|| pretrain::run(args, began)),
         cli::Command::FillMask(args) => args.backend.guard(|| fill_mask::run(args)),
+        cli::Command::Compare(args) => compare::run(args),
         cli::Command::Devices => devices::run(),
     };
     match result {

@@ -63,7 +63,7 @@ pub(super) fn thousands(number: u64) -> String {
 /// A share in percent.
 pub(super) fn percent(part: usize, whole: usize) -> String {
     match part as f64 / whole.max(1) as f64 * 100.0 {
-        share if share == 100.0 => "100 %".into(),
+        100.0 => "100 %".into(),
         share => format!("{share:.2} %"),
     }
 }

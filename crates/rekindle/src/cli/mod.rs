@@ -27,6 +27,8 @@ pub enum Command {
     Data(DataArgs),
     /// Train with the base frozen and with the last layer free, compare both, and pack the results.
     Experiment(ExperimentArgs),
+    /// Lay the results of experiments side by side: what differs between them, and what each came to.
+    Compare(CompareArgs),
     /// Classify texts with a trained model: a JSON line for each.
     Predict(PredictArgs),
     /// Learn a lower-case WordPiece vocabulary from plain text.
@@ -72,6 +74,18 @@ pub struct DataArgs {
 
     /// Print one JSON object, shares between 0 and 1.
     #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// The options of `rekindle compare`.
+#[derive(Args, Debug)]
+#[command(after_long_help = COMPARE_EXAMPLES)]
+pub struct CompareArgs {
+    /// Output folders of `rekindle experiment`, or the files results.json in them.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Print the comparison as JSON.
+    #[arg(long)]
     pub json: bool,
 }
 
@@ -223,6 +237,11 @@ Examples:
   rekindle data reviews.csv
   rekindle data train.tsv --test dev.tsv --no-header --max-length 128
   rekindle data tickets.parquet --text-column body --label-column queue --json | jq .data.classes";
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  rekindle compare artifacts_transfer_learning other_seed
+  rekindle compare one/results.json two/results.json --json > comparison.json";
 
 const PREDICT_EXAMPLES: &str = "\
 Examples:

@@ -1,0 +1,87 @@
+//! `rekindle compare`.
+
+use std::io::{self, Write};
+
+use rekindle_experiment::{Comparison, Estimate, Scores, read_results};
+
+use crate::cli::CompareArgs;
+
+/// Runs the command.
+///
+/// # Errors
+/// When results cannot be read; nothing is then printed.
+pub fn run(args: &CompareArgs) -> Result<(), Box<dyn std::error::Error>> {
+    let mut runs = Vec::new();
+    for path in &args.runs {
+        runs.push((path.display().to_string(), read_results(path)?));
+    }
+    let comparison = Comparison::of(&runs);
+    let mut out = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &comparison)?;
+        return Ok(writeln!(out)?);
+    }
+    let f1 = if runs.iter().all(|(_, results)| results.data.classes.len() == 2) { "F1" } else { "macro F1" };
+    Ok(out.write_all(text(&comparison, f1).as_bytes())?)
+}
+
+/// The comparison as a reader has it: runs by number, settings, scores, cautions.
+fn text(comparison: &Comparison, f1: &str) -> String {
+    let runs = comparison.runs.len();
+    let mut rows = vec![vec![if runs == 1 { "run" } else { "runs" }.to_string()]];
+    rows.extend(comparison.runs.iter().enumerate().map(|(index, run)| vec![format!("  {}", index + 1), run.clone()]));
+    let mut text = columns(&rows);
+
+    if runs > 1 && !comparison.different.is_empty() {
+        let mut rows = vec![header("different", runs)];
+        rows.extend(comparison.different.iter().map(|setting| {
+            let values = setting.values.iter().map(|value| value.clone().unwrap_or_else(|| "–".into()));
+            std::iter::once(format!("  {}", setting.name)).chain(values).collect()
+        }));
+        text += &format!("\n{}", columns(&rows));
+    }
+    let mut rows = vec![vec![if runs == 1 { "settings" } else { "the same" }.to_string()]];
+    rows.extend(comparison.same.iter().map(|(name, value)| vec![format!("  {name}"), value.clone()]));
+    text += &format!("\n{}", columns(&rows));
+
+    let metrics: [(&str, fn(&Scores) -> &Estimate); 3] =
+        [("accuracy", |scores| &scores.accuracy), (f1, |scores| &scores.f1), ("loss", |scores| &scores.loss)];
+    for (name, metric) in metrics {
+        let mut rows = vec![header(name, runs)];
+        rows.extend(comparison.scores.iter().map(|row| {
+            let values = row.scores.iter().map(|scores| scores.as_ref().map_or("–".into(), |s| estimate(metric(s))));
+            std::iter::once(format!("  {}", row.name)).chain(values).collect()
+        }));
+        text += &format!("\n{}", columns(&rows));
+    }
+    if !comparison.cautions.is_empty() {
+        text += &format!("\n{}\n", comparison.cautions.join("\n"));
+    }
+    text
+}
+
+/// A name, and the number of each run where there are several.
+fn header(name: &str, runs: usize) -> Vec<String> {
+    let numbers = (1..=runs).filter(|_| runs > 1).map(|number| number.to_string());
+    std::iter::once(name.to_string()).chain(numbers).collect()
+}
+
+/// A mean, and its interval where there is one.
+fn estimate(estimate: &Estimate) -> String {
+    match estimate.interval {
+        Some((low, high)) => format!("{:.4} [{low:.4}, {high:.4}]", estimate.mean),
+        None => format!("{:.4}", estimate.mean),
+    }
+}
+
+/// Rows whose cells stand below each other.
+fn columns(rows: &[Vec<String>]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,155 @@
+//! `rekindle compare` as a user runs it.
+
+mod common;
+#[path = "../../experiment/tests/samples/mod.rs"]
+mod samples;
+
+use common::{Place, text};
+use rekindle::experiment::Results;
+use serde_json::Value;
+
+/// A place with results in folders.
+fn place(runs: &[(&str, &Results)]) -> Place {
+    let place = Place::new();
+    for (name, results) in runs {
+        place.write(&format!("{name}/results.json"), serde_json::to_vec_pretty(results).expect("JSON"));
+    }
+    place
+}
+
+/// What the command printed.
+fn said(place: &Place, runs: &[&str]) -> String {
+    let output = place.plain("compare").args(runs).output().expect("it ran");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// The cells of a line, which stand two blanks or more apart.
+fn cells(line: &str) -> Vec<&str> {
+    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+}
+
+/// Lines that begin with a name.
+fn lines<'a>(said: &'a str, name: &str) -> Vec<Vec<&'a str>> {
+    said.lines().map(cells).filter(|cells| cells.first() == Some(&name)).collect()
+}
+
+/// The folds again, at another seed and rate of epochs, without one approach, and with other scores.
+fn other() -> Results {
+    let mut other = samples::folds();
+    (other.seed, other.arguments.epochs) = (7, 9);
+    other.approaches.pop();
+    other.approaches[0].scores.accuracy.mean = 0.8431;
+    other.provenance.versions.pop();
+    other
+}
+
+#[test]
+fn what_differs_is_told_and_what_does_not_once() {
+    let (first, second) = (samples::folds(), other());
+    let place = place(&[("one", &first), ("two", &second)]);
+    let said = said(&place, &["one", "two/results.json"]);
+    let (different, same) = said.split_once("the same\n").expect("both");
+    assert_eq!(lines(different, "seed"), [["seed", "42", "7"]]);
+    assert_eq!(lines(different, "epochs"), [["epochs", "4", "9"]]);
+    assert_eq!(lines(different, "burn version"), [["burn version", "0.22.1", "–"]]);
+    assert!(lines(different, "model").is_empty() && lines(different, "rekindle version").is_empty(), "{different}");
+    assert_eq!(lines(same, "model"), [["model", "distilbert-base-uncased (hub)"]]);
+    assert_eq!(lines(same, "data"), [["data", "reviews.csv"]]);
+    assert!(lines(same, "seed").is_empty());
+
+    let rows = lines(&said, "feature_extraction_freeze_all");
+    assert_eq!(rows.len(), 3, "accuracy, F1, loss");
+    assert_eq!(rows[0][1..], ["0.8200 [0.7990, 0.8389]", "0.8431 [0.7990, 0.8389]"]);
+    let missing = lines(&said, "full_fine_tuning");
+    assert_eq!(missing[0][2], "–", "an approach that one run did not try");
+    assert_eq!(lines(&said, "majority")[0].len(), 3, "baselines too");
+    assert!(said.contains("not tested on the same sentences (seeds differ)"), "{said}");
+    assert!(said.contains("no difference between runs was tested"));
+}
+
+#[test]
+fn other_data_sizes_and_kinds_of_interval_are_cautioned_about() {
+    let (folds, many) = (samples::folds(), samples::many_classes(3));
+    let place = place(&[("folds", &folds), ("many", &many), ("folds again", &folds)]);
+    let said = said(&place, &["folds", "many", "folds again"]);
+    for part in [
+        "(data, classes, counts, folds, seeds differ)",
+        "trained on different numbers of sentences",
+        "of different kinds: corrected t, bootstrap",
+        "Runs 1 and 3 are the same results.",
+        "macro F1",
+    ] {
+        assert!(said.contains(part), "`{part}` in {said}");
+    }
+}
+
+#[test]
+fn a_test_file_is_the_same_at_any_seed() {
+    let first = samples::many_classes(3);
+    let mut second = first.clone();
+    (second.seed, second.backend) = (99, "ndarray".into());
+    let place = place(&[("one", &first), ("two", &second)]);
+    let said = said(&place, &["one", "two"]);
+    assert!(!said.contains("not tested on the same sentences"), "{said}");
+    assert!(said.contains("results.json does not say what was in them"), "{said}");
+}
+
+#[test]
+fn one_run_is_shown_and_the_same_run_twice_is_no_news() {
+    let results = samples::twelve();
+    let place = place(&[("out", &results)]);
+    let alone = said(&place, &["out"]);
+    assert_eq!(lines(&alone, "data"), [["data", "the twelve sentences"]]);
+    assert!(lines(&alone, "fine_tune_last_layer").len() == 3 && !alone.contains("different"), "{alone}");
+    assert!(!alone.contains("no difference"), "nothing to caution about");
+    let twice = said(&place, &["out", "out"]);
+    assert!(twice.contains("Runs 1 and 2 are the same results.") && !twice.contains("different\n"), "{twice}");
+    assert!(!twice.contains("not tested on the same"));
+}
+
+#[test]
+fn json_holds_the_same() {
+    let (first, second) = (samples::folds(), other());
+    let place = place(&[("one", &first), ("two", &second)]);
+    let json: Value = serde_json::from_str(&said(&place, &["--json", "one", "two"])).expect("JSON");
+    assert_eq!(json["runs"], serde_json::json!(["one", "two"]));
+    assert!(
+        json["different"]
+            .as_array()
+            .expect("settings")
+            .contains(&serde_json::json!({"name": "seed", "values": ["42", "7"]}))
+    );
+    assert_eq!(json["scores"][0]["scores"][1]["accuracy"]["mean"], 0.8431);
+    assert_eq!(json["scores"][3]["scores"][1], Value::Null);
+    assert_eq!(json["scores"][4]["baseline"], true);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_by_name() {
+    let place = place(&[("good", &samples::twelve())]);
+    place.write("empty/other.txt", "");
+    place.write("broken/results.json", "{\"model\": ");
+    place.write(
+        "older/results.json",
+        "{\"model\": {\"id\": \"m\", \"source\": \"hub\", \"sha256\": \"0\"}, \"seed\": 1}",
+    );
+    place.write("notes.txt", "no JSON at all");
+    let cases: [(&[&str], &[&str]); 6] = [
+        (&["good", "nowhere"], &["nowhere", "No such file"]),
+        (&["empty"], &["empty/results.json", "is not there", "output folder"]),
+        (&["good", "broken"], &["broken/results.json", "is broken", "line 1"]),
+        (&["older", "good"], &["older/results.json", "this version", "missing field `backend`", "again"]),
+        (&["notes.txt"], &["notes.txt", "is broken"]),
+        (&[], &["RUN"]),
+    ];
+    for (runs, expected) in cases {
+        let output = place.plain("compare").args(runs).output().expect("it ran");
+        let error = text(&output.stderr);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{runs:?} failed by {}", output.status);
+        for part in expected {
+            assert!(error.contains(part), "{runs:?}: `{part}` in {error}");
+        }
+        assert!(output.stdout.is_empty() && !error.contains("panicked"), "{error}");
+    }
+}
