@@ -44,7 +44,7 @@ fn text(comparison: &Comparison, f1: &str) -> String {
     rows.extend(comparison.same.iter().map(|(name, value)| vec![format!("  {name}"), value.clone()]));
     text += &format!("\n{}", columns(&rows));
 
-    let metrics: [(&str, fn(&Scores) -> &Estimate); 3] =
+    let metrics: [(&str, Metric); 3] =
         [("accuracy", |scores| &scores.accuracy), (f1, |scores| &scores.f1), ("loss", |scores| &scores.loss)];
     for (name, metric) in metrics {
         let mut rows = vec![header(name, runs)];
@@ -59,6 +59,9 @@ fn text(comparison: &Comparison, f1: &str) -> String {
     }
     text
 }
+
+/// One of the scores.
+type Metric = fn(&Scores) -> &Estimate;
 
 /// A name, and the number of each run where there are several.
 fn header(name: &str, runs: usize) -> Vec<String> {
