@@ -11,7 +11,7 @@ use rekindle_distilbert::{
     Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Linear, Precision, TransformerBlock,
 };
 use rekindle_experiment::Approach;
-use rekindle_train::{EncodedDataset, Plan, SchedulerType, Trained, Training, TrainingArguments};
+use rekindle_train::{EncodedDataset, Plan, SchedulerType, StepRecord, Trained, Training, TrainingArguments};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -158,6 +158,14 @@ fn arguments(case: &Case) -> TrainingArguments {
 
 fn check_steps(trained: &Trained, case: &Case, what: &str) {
     assert_eq!(trained.steps.len(), case.steps.len(), "{what}, steps");
+    let largest = |ours: &dyn Fn(&StepRecord) -> f64, theirs: &dyn Fn(&Step) -> f64| {
+        let relative = trained.steps.iter().zip(&case.steps).map(|(o, t)| (ours(o) - theirs(t)).abs() / theirs(t));
+        relative.fold(0.0, f64::max)
+    };
+    let loss = largest(&|step| step.loss, &|step| step.loss);
+    let norm = largest(&|step| step.grad_norm, &|step| step.grad_norm);
+    // The rows of docs/parity.md: `cargo test --test approaches -- --nocapture`.
+    println!("| {what} | {} | {} | {loss:.1e} | {norm:.1e} |", case.trainable, case.steps.len());
     for (ours, theirs) in trained.steps.iter().zip(&case.steps) {
         let what = format!("{what}, step {}", ours.step);
         close(ours.loss, theirs.loss, STEP * theirs.loss, &format!("{what}, loss"));
