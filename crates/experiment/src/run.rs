@@ -223,67 +223,90 @@ impl Experiment {
         sizes: &[usize],
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(ApproachRecord, Contender, Option<DistilBertForSequenceClassification>), ExperimentError> {
-        let sampling = bench.sampling;
         let (plan, trainable, total) = bench.plan(approach)?;
-        observer(Progress::Approach { approach, trainable, total, runs: self.runs(sampling) });
-        let (mut runs, mut curve, mut kept) = (Vec::new(), Vec::new(), None);
-        let mut contender = Contender { name: approach.name.clone(), tests: Vec::new() };
-        let mut first = 0;
+        observer(Progress::Approach { approach, trainable, total, runs: self.runs(bench.sampling) });
+        let mut series = Series::new(&approach.name);
         for &size in sizes {
-            first = runs.len();
-            let mut tests = Vec::new();
-            for (index, sample) in sampling.samples.iter().enumerate() {
-                let train = sampling.draw(sample, size, self.seed() as u32)?;
-                for seed in self.seeds() {
-                    let draw = Draw { sample, train: &train, seed };
-                    observer(Progress::Run { key: draw.key() });
-                    let Trial { record, evaluation, model } = bench.trial(approach, &plan, draw, observer)?;
-                    observer(Progress::Tested(&record));
-                    tests.push(Tested {
-                        sample: index,
-                        probabilities: evaluation.probabilities(),
-                        predictions: evaluation.predictions.clone(),
-                        accuracy: record.accuracy,
-                        f1: record.f1,
-                        f1_undefined: evaluation.f1().zero_division,
-                        loss: record.loss,
-                    });
-                    let keeps = self.keep_models && sampling.folds.is_none() && seed == self.seed();
-                    kept = if keeps { Some(model) } else { kept };
-                    runs.push(record);
+            self.at_size(bench, approach, &plan, size, &mut series, observer)?;
+        }
+        if self.keep_models && bench.sampling.folds.is_some() {
+            observer(Progress::Final);
+            series.kept = Some(self.last_run(bench, approach, &plan, observer)?);
+        }
+        let record = self.record(approach, [trainable, total], &series, bench.sampling)?;
+        Ok((record, series.last, series.kept))
+    }
+
+    /// The runs of an approach at one training size: a point of its curve.
+    fn at_size(
+        &self,
+        bench: &mut Bench<'_>,
+        approach: &Approach,
+        plan: &Plan,
+        size: usize,
+        series: &mut Series,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(), ExperimentError> {
+        let sampling = bench.sampling;
+        series.begin();
+        for (index, sample) in sampling.samples.iter().enumerate() {
+            let train = sampling.draw(sample, size, self.seed() as u32)?;
+            for seed in self.seeds() {
+                let draw = Draw { sample, train: &train, seed };
+                observer(Progress::Run { key: draw.key() });
+                let Trial { record, evaluation, model } = bench.trial(approach, plan, draw, observer)?;
+                observer(Progress::Tested(&record));
+                series.last.tests.push(Tested {
+                    sample: index,
+                    probabilities: evaluation.probabilities(),
+                    f1_undefined: evaluation.f1().zero_division,
+                    predictions: evaluation.predictions,
+                    accuracy: record.accuracy,
+                    f1: record.f1,
+                    loss: record.loss,
+                });
+                series.runs.push(record);
+                if self.keep_models && sampling.folds.is_none() && seed == self.seed() {
+                    series.kept = Some(model);
                 }
             }
-            contender = Contender { name: approach.name.clone(), tests };
-            curve.push(CurvePoint { size, scores: contender.scores(sampling, size, self.seed())? });
         }
-        if self.keep_models && sampling.folds.is_some() {
-            observer(Progress::Final);
-            kept = Some(self.last_run(bench, approach, &plan, observer)?);
-        }
+        let scores = series.last.scores(sampling, size, self.seed())?;
+        series.curve.push(CurvePoint { size, scores });
+        Ok(())
+    }
+
+    fn record(
+        &self,
+        approach: &Approach,
+        [trainable, total]: [usize; 2],
+        series: &Series,
+        sampling: &Sampling,
+    ) -> Result<ApproachRecord, ExperimentError> {
+        let Series { runs, curve, last, first, .. } = series;
         let scores = match curve.last() {
             Some(point) => point.scores.clone(),
-            None => contender.scores(sampling, sampling.largest(), self.seed())?,
+            None => last.scores(sampling, sampling.largest(), self.seed())?,
         };
-        let record = ApproachRecord {
+        Ok(ApproachRecord {
             approach: approach.name.clone(),
             spec: approach.spec.clone(),
             trainable,
             total,
             accuracy: scores.accuracy.mean,
             f1: scores.f1.mean,
-            f1_undefined: contender.tests.iter().any(|test| test.f1_undefined),
+            f1_undefined: last.tests.iter().any(|test| test.f1_undefined),
             loss: scores.loss.mean,
             scores,
-            steps: runs.get(first).map(|run| run.steps.clone()).unwrap_or_default(),
-            epochs: runs.get(first).map(|run| run.epochs.clone()).unwrap_or_default(),
-            predictions: predictions(&contender, sampling, self.seeds().len()),
-            curve,
-            quality: quality(&contender, sampling)?,
+            steps: runs.get(*first).map(|run| run.steps.clone()).unwrap_or_default(),
+            epochs: runs.get(*first).map(|run| run.epochs.clone()).unwrap_or_default(),
+            predictions: predictions(last, sampling, self.seeds().len()),
+            curve: curve.clone(),
+            quality: quality(last, sampling)?,
             train_seconds: runs.iter().map(|run| run.train_seconds).sum(),
             eval_seconds: runs.iter().map(|run| run.eval_seconds).sum(),
-            runs,
-        };
-        Ok((record, contender, kept))
+            runs: runs.clone(),
+        })
     }
 
     /// The model that folds lead to: trained on all sentences but those it is chosen by.
@@ -331,6 +354,30 @@ impl Experiment {
             validation,
             metric_for_best_model: (validation > 0).then(|| metric.into()),
         }
+    }
+}
+
+/// The runs of an approach so far.
+struct Series {
+    runs: Vec<RunRecord>,
+    curve: Vec<CurvePoint>,
+    /// The tests at the last size, and which of the runs is the first of that size.
+    last: Contender,
+    first: usize,
+    /// The model to keep.
+    kept: Option<DistilBertForSequenceClassification>,
+}
+
+impl Series {
+    fn new(name: &str) -> Self {
+        let last = Contender { name: name.into(), tests: Vec::new() };
+        Self { runs: Vec::new(), curve: Vec::new(), last, first: 0, kept: None }
+    }
+
+    /// Begins another size.
+    fn begin(&mut self) {
+        self.first = self.runs.len();
+        self.last.tests.clear();
     }
 }
 
