@@ -6,6 +6,9 @@ use rekindle_experiment::{Comparison, Estimate, Scores, read_results};
 
 use crate::cli::CompareArgs;
 
+/// One of the scores.
+type Metric = fn(&Scores) -> &Estimate;
+
 /// Runs the command.
 ///
 /// # Errors
@@ -44,7 +47,7 @@ fn text(comparison: &Comparison, f1: &str) -> String {
     rows.extend(comparison.same.iter().map(|(name, value)| vec![format!("  {name}"), value.clone()]));
     text += &format!("\n{}", columns(&rows));
 
-    let metrics: [(&str, fn(&Scores) -> &Estimate); 3] =
+    let metrics: [(&str, Metric); 3] =
         [("accuracy", |scores| &scores.accuracy), (f1, |scores| &scores.f1), ("loss", |scores| &scores.loss)];
     for (name, metric) in metrics {
         let mut rows = vec![header(name, runs)];
