@@ -128,6 +128,7 @@ fn settings(results: &Results) -> Vec<(String, String)> {
         ("sha256", model.sha256.clone()),
         ("backend", results.backend.clone()),
         ("data", files(results)),
+        ("data sha256", data.sha256.clone()),
         ("sentences", format!("{} training, {} test", data.train, data.test)),
         ("classes", data.classes.join(", ")),
         ("sentences of each class", listed(&data.class_counts)),
@@ -185,11 +186,6 @@ fn cautions(runs: &[(String, Results)]) -> Vec<String> {
              sentences.",
             reasons.join(", ")
         ));
-    } else if !first.data.files.is_empty() && others.iter().any(|(_, results)| results != first) {
-        cautions.push(
-            "Files of the same names and counts are taken for the same; results.json does not say what was in them."
-                .into(),
-        );
     }
     if others.iter().any(|(_, results)| results.design.sizes.last() != first.design.sizes.last()) {
         cautions.push("The runs were trained on different numbers of sentences.".into());
@@ -211,13 +207,10 @@ fn not_the_same_sentences(runs: &[(String, Results)]) -> Vec<&'static str> {
         values.any(|value| Some(value) != first)
     };
     let mut reasons = Vec::new();
-    if differs(&files) {
+    if differs(&|results| results.data.sha256.clone()) {
         reasons.push("data");
     }
-    if differs(&|results| results.data.classes.join("\n")) {
-        reasons.push("classes");
-    }
-    if differs(&|results| format!("{} {:?}", results.data.test, results.data.class_counts)) {
+    if differs(&|results| results.data.test.to_string()) {
         reasons.push("counts");
     }
     if differs(&|results| format!("{:?} {}", results.design.folds, results.design.repeats)) {

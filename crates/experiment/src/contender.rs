@@ -71,8 +71,8 @@ impl Contender {
                 estimate(self.mean(score), scores.len(), "corrected t", interval)
             };
             return Ok(Scores {
-                accuracy: over_folds(&|test| test.accuracy),
-                f1: over_folds(&|test| test.f1),
+                accuracy: share(over_folds(&|test| test.accuracy)),
+                f1: share(over_folds(&|test| test.f1)),
                 loss: over_folds(&|test| test.loss),
             });
         }
@@ -107,6 +107,12 @@ impl Contender {
 /// Test sentences over training sentences, for the correction of overlap.
 pub(crate) fn ratio(sampling: &Sampling, size: usize) -> f64 {
     mean(sampling.samples.iter().map(|sample| sample.test.len() as f64)) / size.max(1) as f64
+}
+
+/// An estimate of what lies between 0 and 1: Student's t does not know that.
+fn share(mut estimate: Estimate) -> Estimate {
+    estimate.interval = estimate.interval.map(|(low, high)| (low.max(0.0), high.min(1.0)));
+    estimate
 }
 
 /// An interval without ends says nothing, nor does one without length: the truth varies where coarse scores agree.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use rekindle_data::Dataset;
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, LoadReport};
 use rekindle_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
@@ -109,5 +110,21 @@ impl PretrainedModel {
 pub(crate) fn sha256(checkpoint: &Checkpoint) -> String {
     let digest = checkpoint.contents().fold(Sha256::new(), |hash, bytes| hash.chain_update(bytes)).finalize();
     checkpoint.release();
+    hexadecimal(&digest)
+}
+
+/// The SHA-256 of sentences and the names of their classes, each behind its length.
+pub(crate) fn sentences_sha256(data: &Dataset) -> String {
+    let mut hash = Sha256::new();
+    for example in &data.examples {
+        for text in [&example.text, &data.classes.names()[example.label]] {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+    }
+    hexadecimal(&hash.finalize())
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

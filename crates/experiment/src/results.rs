@@ -62,6 +62,8 @@ pub struct DataRecord {
     pub files: Vec<String>,
     /// Sentences of each class, in the order of `classes`, training and test together.
     pub class_counts: Vec<usize>,
+    /// SHA-256 of all sentences and their classes, in their order.
+    pub sha256: String,
 }
 
 /// The settings that all approaches share.
@@ -148,6 +150,10 @@ pub struct ApproachRecord {
     pub approach: String,
     /// The approach as it is named on the command line.
     pub spec: String,
+    /// The highest learning rate.
+    pub learning_rate: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
     /// Trained parameters; with adapters, as peft counts them.
     pub trainable: usize,
     /// All parameters; with adapters, as peft counts them: the head, which it keeps twice, twice.

@@ -13,7 +13,7 @@ use crate::contender::{Contender, Tested};
 use crate::error::ExperimentError;
 use crate::findings::findings;
 use crate::misread::misread;
-use crate::model::{PretrainedModel, sha256};
+use crate::model::{PretrainedModel, sentences_sha256, sha256};
 use crate::pairwise::comparisons;
 use crate::quality::quality;
 use crate::results::{
@@ -291,6 +291,8 @@ impl Experiment {
         Ok(ApproachRecord {
             approach: approach.name.clone(),
             spec: approach.spec.clone(),
+            learning_rate: approach.learning_rate,
+            weight_decay: approach.weight_decay,
             trainable,
             total,
             accuracy: scores.accuracy.mean,
@@ -390,6 +392,7 @@ fn data_record(sampling: &Sampling) -> DataRecord {
         classes: sampling.all.classes.names().to_vec(),
         files: Vec::new(),
         class_counts,
+        sha256: sentences_sha256(&sampling.all),
     }
 }
 

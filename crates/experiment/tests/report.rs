@@ -196,15 +196,3 @@ fn sixty_runs_of_many_steps_stay_a_small_file() {
     let html = report_html(&samples::folds()).expect("a page");
     assert!(html.len() < 1_500_000, "{} bytes", html.len());
 }
-
-/// Writes the samples' pages to a folder, to be looked at: `cargo test -p rekindle-experiment --test report -- --ignored`.
-#[test]
-#[ignore = "leaves files"]
-fn pages_to_look_at() {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-    for (name, results) in every_sample() {
-        let path = folder.join(format!("{}.html", name.replace(' ', "_")));
-        std::fs::write(&path, report_html(&results).expect("a page")).expect("written");
-        println!("{}", path.display());
-    }
-}

@@ -6,6 +6,9 @@ use rekindle_experiment::{Comparison, Estimate, Scores, read_results};
 
 use crate::cli::CompareArgs;
 
+/// One of the scores.
+type Metric = fn(&Scores) -> &Estimate;
+
 /// Runs the command.
 ///
 /// # Errors

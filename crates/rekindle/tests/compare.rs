@@ -74,7 +74,7 @@ fn other_data_sizes_and_kinds_of_interval_are_cautioned_about() {
     let place = place(&[("folds", &folds), ("many", &many), ("folds again", &folds)]);
     let said = said(&place, &["folds", "many", "folds again"]);
     for part in [
-        "(data, classes, counts, folds, seeds differ)",
+        "(data, counts, folds, seeds differ)",
         "trained on different numbers of sentences",
         "of different kinds: corrected t, bootstrap",
         "Runs 1 and 3 are the same results.",

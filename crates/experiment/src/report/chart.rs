@@ -280,7 +280,9 @@ pub(super) fn swatch(ink: Ink) -> Markup {
     html! {
         svg.key xmlns="http://www.w3.org/2000/svg" viewBox="0 0 112 48" aria-hidden="true" {
             path class=(ink.line()) d="M4 24H108" {}
-            @if corners.is_empty() {
+            @if matches!(ink, Ink::Faint(_)) {
+                // Lines without markers.
+            } @else if corners.is_empty() {
                 circle class=(ink.area()) cx="56" cy="24" r="18" {}
             } @else {
                 polygon class=(ink.area()) points=(corners.join(" ")) {}

@@ -109,7 +109,7 @@ fn pairs(record: &ApproachRecord, names: &[String]) -> Markup {
         }
     };
     html! {
-        (scrolling(&format!("Most confused classes: {}", record.approach), table))
+        @if !pairs.is_empty() { (scrolling(&format!("Most confused classes: {}", record.approach), table)) }
         @if pairs.len() > PAIRS { p.note { (PAIRS) " of " (thousands(pairs.len())) " pairs that were confused at all." } }
         @if pairs.is_empty() { p.note { "No class was taken for another." } }
     }

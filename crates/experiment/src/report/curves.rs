@@ -188,10 +188,12 @@ impl Scales {
         let runs = || curves.iter().flat_map(|curves| &curves.runs);
         let (_, loss) = over(&|curves| curves.steps(|step| step.loss));
         let (_, eval_loss) = over(&|curves| curves.epochs(|epoch| epoch.eval_loss));
+        // A single sentence more or less is not to look like much.
+        let (low, high) = over(&|curves| curves.epochs(|epoch| epoch.accuracy));
         Self {
             loss: (0.0, loss),
             eval_loss: (0.0, eval_loss),
-            accuracy: over(&|curves| curves.epochs(|epoch| epoch.accuracy)),
+            accuracy: (low.min(high - 0.1).max(0.0), high),
             steps: runs().filter_map(|(steps, _)| steps.last()).map(|step| step.step).max().unwrap_or(1),
             epochs: runs().filter_map(|(_, epochs)| epochs.last()).map(|epoch| epoch.epoch).max().unwrap_or(1),
         }
@@ -227,7 +229,7 @@ fn overlaid(
         marks.push(Mark::Line(ink, line));
     }
     let x = Axis::counted(1, last, 3, "step");
-    let caption = html! { (what) @if logarithmic { ", logarithmic scale" } };
+    let caption = html! { (what) @if logarithmic { ", logarithmic scale without zeros" } };
     let chart = chart(&format!("{what} by step, of every approach"), HALF, &[Panel { x, y, height: HEIGHT, marks }])?;
     Ok(figure(caption, chart, None))
 }

@@ -113,8 +113,8 @@ fn head(results: &Results, title: &str) -> Markup {
         h1 { (title) }
         p.facts { @for fact in &facts { span { (fact) } } }
         @if results.model.source == Source::Embedded {
-            p.note { "The model is the small one in the program, pretrained on generated English alone: expect far less of it \
-                      than of one that has read." }
+            p.note { "The model is the small one in the program, pretrained on generated English alone: expect less \
+                      of it than of one that has read what people wrote." }
         }
         @if !results.findings.is_empty() {
             div.findings role="region" aria-label="Findings" {

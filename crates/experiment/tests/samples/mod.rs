@@ -150,6 +150,7 @@ impl Sample {
                 classes: self.classes.clone(),
                 files: self.files.clone(),
                 class_counts: (0..self.classes.len()).map(|class| 600 - 20 * (class % 20)).collect(),
+                sha256: format!("{} {}", self.files.join(" "), self.classes.join(" ")),
             },
             arguments: ArgumentsRecord {
                 max_length: 64,
@@ -231,6 +232,8 @@ impl Sample {
         ApproachRecord {
             approach: name.into(),
             spec: name.split('_').next().unwrap_or(name).into(),
+            learning_rate: 2e-5,
+            weight_decay: 0.01,
             trainable: 592_130 * (1 + 6 * index),
             total: 66_955_010,
             accuracy,

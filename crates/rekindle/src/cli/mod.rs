@@ -25,7 +25,7 @@ pub struct Cli {
 pub enum Command {
     /// Look at labelled sentences before training on them: classes, lengths, repeats, contradictions, leaks.
     Data(DataArgs),
-    /// Train with the base frozen and with the last layer free, compare both, and pack the results.
+    /// Train in several ways (the base frozen, the last layer free…), compare them, and pack the results.
     Experiment(ExperimentArgs),
     /// Lay the results of experiments side by side: what differs between them, and what each came to.
     Compare(CompareArgs),
