@@ -63,9 +63,6 @@ fn text(comparison: &Comparison, f1: &str) -> String {
     text
 }
 
-/// One of the scores.
-type Metric = fn(&Scores) -> &Estimate;
-
 /// A name, and the number of each run where there are several.
 fn header(name: &str, runs: usize) -> Vec<String> {
     let numbers = (1..=runs).filter(|_| runs > 1).map(|number| number.to_string());
