@@ -65,7 +65,7 @@ fn approach_row(results: &Results, index: usize, record: &ApproachRecord) -> Mar
                 " " span.interval { (thousands(record.trainable)) " of " (thousands(record.total)) }
             }
             (score_cells(results, &record.scores, record.f1_undefined))
-            td.number data-label="Time" {
+            td.number.time data-label="Time" {
                 span.mean { (format::duration(record.train_seconds + record.eval_seconds)) }
                 " " span.interval { "training " (format::duration(record.train_seconds)) }
             }
