@@ -32,6 +32,11 @@ pub use error::BaselineError;
 pub use logistic::LogisticOptions;
 pub use majority::Majority;
 
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
 /// A classifier of texts that costs next to nothing.
 pub trait Baseline {
     /// The number of classes.

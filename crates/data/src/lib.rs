@@ -37,3 +37,8 @@ pub use profile::{Conflict, Leaks, Profile};
 pub use read::{Columns, Format, ReadOptions, Row, Rows};
 pub use split::{Split, TestSize, train_test_split};
 pub use twelve::twelve_sentences;
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -40,3 +40,8 @@ pub use inference::{
 pub use probability::{brier_score, log_loss};
 pub use ranking::{roc_auc, roc_auc_ovr};
 pub use roc::{RocPoint, roc_curve};
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

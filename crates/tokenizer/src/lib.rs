@@ -28,3 +28,8 @@ mod vocabulary;
 pub use batch::{Batch, Padding};
 pub use error::TokenizerError;
 pub use tokenizer::Tokenizer;
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,0 +1,52 @@
+//! Splits labelled text as scikit-learn's `train_test_split(stratify=labels)` does: `split FILE TEST_SIZE SEED TRAIN.csv
+//! TEST.csv`, where the test size is a share (0.25) or a number of rows (100).
+//!
+//! Reads what [`Dataset::read`] reads, and writes the columns `text` and `label` into two new files.
+
+use std::error::Error;
+use std::fs::File;
+use std::path::Path;
+use std::process::ExitCode;
+
+use rekindle_data::{Dataset, ReadOptions, TestSize};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [file, test_size, seed, train_file, test_file] = arguments.as_slice() else {
+        return Err("usage: split FILE TEST_SIZE SEED TRAIN.csv TEST.csv".into());
+    };
+    let test_size: TestSize = test_size.parse()?;
+    let seed: u32 = seed.parse().map_err(|error| format!("the seed `{seed}`: {error}"))?;
+    let data = Dataset::read(Path::new(file), &ReadOptions::default())?;
+    let (train, test) = data.train_test_split(test_size, seed, true)?;
+    for (path, rows) in [(train_file, &train), (test_file, &test)] {
+        write(path, rows).map_err(|error| format!("{path}: {error}"))?;
+        let counts = rows.labels().iter().fold(vec![0; rows.classes.len()], |mut counts, &label| {
+            counts[label] += 1;
+            counts
+        });
+        let classes = rows.classes.names().iter().zip(counts).map(|(name, count)| format!("{count} of {name}"));
+        println!("{path}: {} rows, {}", rows.len(), classes.collect::<Vec<_>>().join(", "));
+    }
+    Ok(())
+}
+
+/// Writes a file that is not there yet.
+fn write(path: &str, rows: &Dataset) -> Result<(), Box<dyn Error>> {
+    let mut writer = csv::Writer::from_writer(File::create_new(path)?);
+    writer.write_record(["text", "label"])?;
+    for example in &rows.examples {
+        writer.write_record([&example.text, &rows.classes.names()[example.label]])?;
+    }
+    Ok(writer.flush()?)
+}
