@@ -70,3 +70,8 @@ pub use masked_lm::{DistilBertForMaskedLM, VocabProjector};
 pub use model::{DistilBertModel, Transformer};
 pub use parameters::{Parameter, parameters, trainable};
 pub use save::{Precision, save_with};
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

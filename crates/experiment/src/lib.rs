@@ -43,3 +43,8 @@ pub use results::{
 };
 pub use run::{ClassWeights, Experiment, Outcome, Progress, RunKey};
 pub use sampling::{Sample, Sampling};
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

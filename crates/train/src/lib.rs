@@ -39,3 +39,8 @@ pub use plan::{Group, Part, Plan};
 pub use pretrain::{Pretraining, PretrainingArguments};
 pub use schedule::{Schedule, SchedulerType};
 pub use trainer::{Trained, Training};
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
