@@ -1,0 +1,81 @@
+//! Damaged CSV, TSV, JSONL and gzip: no panic, no hang, bounded memory, and errors that name file and place.
+
+mod mutate;
+
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use mutate::{Mutator, survive};
+use rekindle_data::{Dataset, Profile, ReadOptions, Rows};
+
+const CSV: &str = "id,label,text\r\n1,pos,\"good, \"\"very\"\"\ngood\"\r\n\r\n2,neg,bad\r\n3,10,naïve 🎉\n";
+const TSV: &str = "text\tlabel\n\"good\" film\t1\nan \"open quote\t0\nplain\t1\n";
+const JSONL: &str = "{\"label\": 10, \"text\": \"a\\tb\"}\n\n{\"text\": \"c\\ud83c\\udf89\", \"label\": 9, \"more\": [1, {\"x\": null}]}\n\
+                     {\"text\": \"d\", \"label\": 10}\n";
+
+/// What an error about labelled text says of the place: a line or a row; a column; or that it concerns the whole file.
+const PLACES: [&str; 9] = [
+    ", line ",
+    ", row ",
+    " column `",
+    "no sentences",
+    "every label is",
+    "a pair of texts",
+    "the gzip data is cut short",
+    "not gzip data, or damaged",
+    "is longer than",
+];
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(content).expect("packed");
+    encoder.finish().expect("packed")
+}
+
+/// Reads a file with and without a header, row by row into a profile, and as a data set.
+fn read(path: &Path, bytes: &[u8], case: u64) -> Result<(), String> {
+    std::fs::write(path, bytes).expect("written");
+    let options = ReadOptions { header: !case.is_multiple_of(4), ..ReadOptions::default() };
+    let mut profile = Profile::default();
+    for row in Rows::open(path, &options).map_err(|error| error.to_string())? {
+        profile.add(&row.map_err(|error| error.to_string())?);
+    }
+    Dataset::read(path, &options).map(drop).map_err(|error| error.to_string())
+}
+
+fn text(name: &str, cases: u64, whole: &[u8], pack: fn(&[u8], &mut Mutator) -> Vec<u8>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    let outcome = survive(name, cases, &[&[name], &PLACES], |case| {
+        let mut mutator = Mutator::new(case);
+        let bytes = pack(whole, &mut mutator);
+        read(&path, &bytes, case)
+    });
+    assert!(outcome.read > cases / 100 && outcome.refused > cases / 20, "damage of both kinds: {outcome:?}");
+}
+
+#[test]
+fn csv() {
+    text("a.csv", 14_000, CSV.as_bytes(), |whole, mutator| mutator.damage(whole));
+}
+
+#[test]
+fn tsv() {
+    text("a.tsv", 8_000, TSV.as_bytes(), |whole, mutator| mutator.damage(whole));
+}
+
+#[test]
+fn jsonl() {
+    text("a.jsonl", 14_000, JSONL.as_bytes(), |whole, mutator| mutator.damage(whole));
+}
+
+#[test]
+fn gzip_around_whole_and_damaged_text() {
+    text("a.csv.gz", 6_000, CSV.as_bytes(), |whole, mutator| match mutator.below(3) {
+        0 => gzip(&mutator.damage(whole)),
+        1 => mutator.damage(&gzip(whole)),
+        _ => [gzip(whole), mutator.damage(&gzip(whole))].concat(),
+    });
+}
