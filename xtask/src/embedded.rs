@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
-use crate::{at_root, binary, cargo, root, run, target};
+use crate::{at_root, binary, cargo, root, run, target, told};
 
 /// Lines of the generated corpus, and the seed that they are drawn from.
 const LINES: &str = "200000";
@@ -44,11 +44,4 @@ fn sequences(labelled: &Path, corpus: &Path) -> std::io::Result<()> {
     let lines = fs::read_to_string(labelled)?;
     let texts = lines.lines().map(|line| line.split('\t').next().unwrap_or_default());
     fs::write(corpus, texts.flat_map(|text| [text, "\n\n"]).collect::<String>())
-}
-
-fn told<T>(result: std::io::Result<T>) -> Result<T, u8> {
-    result.map_err(|error| {
-        eprintln!("xtask: {error}");
-        1
-    })
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the automation of this workspace, in Rust and without dependencies.
 
 mod embedded;
+mod torture;
 
 use std::env;
 use std::ffi::OsString;
@@ -25,7 +26,10 @@ Commands:
                         the tables of docs/transfer.md; PYTHON has scikit-learn
   ci                    Run what CI runs: format, lints, tests, docs
   matrix                Lint every crate that holds tensors with each backend alone, and with none
-  golden BACKEND...     Run the golden tests on flex and on these backends";
+  golden BACKEND...     Run the golden tests on flex and on these backends
+  torture [KILLS [BACKEND [SEED]]]
+                        Kill an experiment at random moments [50, on flex], resume each, and compare what
+                        comes of it, byte for byte, with what an undisturbed run left";
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         Some("ci") => ci(),
         Some("matrix") => matrix(),
         Some("golden") => golden(&rest),
+        Some("torture") => torture::torture(&rest),
         Some("--help" | "-h" | "help") => {
             println!("{HELP}");
             Ok(())
@@ -205,4 +210,12 @@ fn run(mut command: Command) -> Result<(), u8> {
             Err(1)
         }
     }
+}
+
+/// Says what went wrong.
+fn told<T>(result: std::io::Result<T>) -> Result<T, u8> {
+    result.map_err(|error| {
+        eprintln!("xtask: {error}");
+        1
+    })
 }

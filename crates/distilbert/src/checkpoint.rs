@@ -47,7 +47,7 @@ impl Checkpoint {
     pub fn open(folder: &Path) -> Result<Self, DistilBertError> {
         let (single, index) = (folder.join(WEIGHTS), folder.join(INDEX));
         if single.is_file() {
-            return Self::from_files(vec![single]);
+            return Self::from_file(&single);
         }
         if !index.is_file() {
             let expected = "model.safetensors (nor model.safetensors.index.json)";
@@ -70,6 +70,14 @@ impl Checkpoint {
             }
         }
         Ok(checkpoint)
+    }
+
+    /// Opens one safetensors file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is cut off or is not safetensors.
+    pub fn from_file(path: &Path) -> Result<Self, DistilBertError> {
+        Self::from_files(vec![path.into()])
     }
 
     /// A checkpoint that is compiled into the program; `name` stands for its path in error messages.

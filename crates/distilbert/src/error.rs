@@ -120,6 +120,14 @@ pub enum DistilBertError {
         /// The weights file.
         path: PathBuf,
     },
+    /// A device that does not give a tensor back.
+    #[error("tensor `{tensor}` cannot be read from the device: {reason}")]
+    Device {
+        /// The tensor.
+        tensor: String,
+        /// The reason.
+        reason: String,
+    },
     /// A batch of token ids does not fit the model.
     #[error("sentence {sentence} of the batch: {reason}")]
     Input {

@@ -50,6 +50,7 @@ mod masked_lm;
 mod model;
 mod names;
 mod parameters;
+mod replace;
 mod rows;
 mod save;
 
@@ -68,8 +69,9 @@ pub use load::{LoadReport, Mismatch};
 pub use lora::{Lora, LoraConfig};
 pub use masked_lm::{DistilBertForMaskedLM, VocabProjector};
 pub use model::{DistilBertModel, Transformer};
-pub use parameters::{Parameter, parameters, trainable};
-pub use save::{Precision, save_with};
+pub use parameters::{Parameter, parameters, trainable, values, with_values};
+pub use replace::replace;
+pub use save::{Precision, save_values, save_with};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -1,9 +1,10 @@
 //! The parameters of a model by their names in a checkpoint.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 
 use crate::classifier::DistilBertForSequenceClassification;
+use crate::error::DistilBertError;
 use crate::names::Path;
 
 /// A parameter's name, identity and size.
@@ -59,6 +60,70 @@ pub fn trainable<M: Module>(model: &M, choose: impl Fn(&str) -> bool) -> M {
         }
     }
     model.clone().map(&mut Mapper(Path::default(), choose))
+}
+
+/// The values of the parameters that `choose` takes by name, each row-major as the model holds it.
+///
+/// # Errors
+/// When the device does not give them back.
+pub fn values(model: &impl Module, choose: impl Fn(&str) -> bool) -> Result<Vec<(String, Vec<f32>)>, DistilBertError> {
+    struct Visitor<F>(Path, F, Result<Vec<(String, Vec<f32>)>, DistilBertError>);
+    impl<F: Fn(&str) -> bool> ModuleVisitor for Visitor<F> {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.0.enter(name, container);
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.0.exit();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let name = self.0.name();
+            let Some(values) = self.2.as_mut().ok().filter(|_| (self.1)(&name)) else { return };
+            match param.val().without_autodiff().try_into_data() {
+                Ok(data) => values.push((name, data.iter::<f32>().collect())),
+                Err(error) => self.2 = Err(DistilBertError::Device { tensor: name, reason: error.to_string() }),
+            }
+        }
+    }
+    let mut visitor = Visitor(Path::default(), choose, Ok(Vec::new()));
+    model.visit(&mut visitor);
+    visitor.2
+}
+
+/// The same model with the values that `find` has for a parameter's name and number of elements, as [`values`] gave
+/// them; where it has none, the parameter is shared with `model`. None is tracked by autodiff.
+///
+/// # Errors
+/// The first of `find`.
+pub fn with_values<M: Module, E>(
+    model: &M,
+    find: impl FnMut(&str, usize) -> Result<Option<Vec<f32>>, E>,
+) -> Result<M, E> {
+    struct Mapper<F, E>(Path, F, Result<(), E>);
+    impl<E, F: FnMut(&str, usize) -> Result<Option<Vec<f32>>, E>> ModuleMapper for Mapper<F, E> {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.0.enter(name, container);
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.0.exit();
+        }
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let plain = param.val().without_autodiff();
+            let shape = plain.shape();
+            let found = if self.2.is_ok() { (self.1)(&self.0.name(), shape.num_elements()) } else { Ok(None) };
+            let value = match found {
+                Ok(Some(values)) => Tensor::from_data(TensorData::new(values, shape), &plain.device()),
+                Ok(None) => plain,
+                Err(error) => {
+                    self.2 = Err(error);
+                    plain
+                }
+            };
+            Param::initialized(param.id, value)
+        }
+    }
+    let mut mapper = Mapper(Path::default(), find, Ok(()));
+    let model = model.clone().map(&mut mapper);
+    mapper.2.map(|()| model)
 }
 
 impl DistilBertForSequenceClassification {

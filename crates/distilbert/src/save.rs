@@ -13,6 +13,7 @@ use crate::error::DistilBertError;
 use crate::masked_lm::DistilBertForMaskedLM;
 use crate::model::DistilBertModel;
 use crate::names::Path;
+use crate::replace::replace;
 
 /// How the elements of a saved file are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,20 +110,34 @@ impl DistilBertModel {
 /// takes to go on with a training.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// When the file cannot be written; an earlier one is then left as it was.
 pub fn save_with(
     model: &impl Module,
     others: Vec<(String, Vec<f32>)>,
     notes: HashMap<String, String>,
     path: &FilePath,
 ) -> Result<(), DistilBertError> {
-    let stored = |values: Vec<f32>| Stored {
-        dtype: Dtype::F32,
-        shape: vec![values.len()],
-        bytes: values.into_iter().flat_map(f32::to_le_bytes).collect(),
-    };
-    let others = others.into_iter().map(|(name, values)| (name, stored(values)));
-    write(tensors(model, Precision::F32).into_iter().chain(others), notes, path)
+    write(tensors(model, Precision::F32).into_iter().chain(flat(others)), notes, path)
+}
+
+/// Writes values, flat, and `notes`, as [`save_with`] writes them beside a model.
+///
+/// # Errors
+/// When the file cannot be written; an earlier one is then left as it was.
+pub fn save_values(
+    values: Vec<(String, Vec<f32>)>,
+    notes: HashMap<String, String>,
+    path: &FilePath,
+) -> Result<(), DistilBertError> {
+    write(flat(values), notes, path)
+}
+
+fn flat(values: Vec<(String, Vec<f32>)>) -> impl Iterator<Item = (String, Stored)> {
+    values.into_iter().map(|(name, values)| {
+        let shape = vec![values.len()];
+        let bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
+        (name, Stored { dtype: Dtype::F32, shape, bytes })
+    })
 }
 
 fn save(model: &impl Module, path: &FilePath, precision: Precision) -> Result<(), DistilBertError> {
@@ -141,8 +156,10 @@ fn write(
     path: &FilePath,
 ) -> Result<(), DistilBertError> {
     notes.insert("format".into(), "pt".into());
-    safetensors::serialize_to_file(tensors, Some(notes), path).map_err(|error| match error {
-        safetensors::SafeTensorError::IoError(source) => DistilBertError::Io { path: path.into(), source },
-        other => DistilBertError::Safetensors { path: path.into(), reason: other.to_string() },
+    replace(path, |new| {
+        safetensors::serialize_to_file(tensors, Some(notes), new).map_err(|error| match error {
+            safetensors::SafeTensorError::IoError(source) => DistilBertError::Io { path: path.into(), source },
+            other => DistilBertError::Safetensors { path: path.into(), reason: other.to_string() },
+        })
     })
 }

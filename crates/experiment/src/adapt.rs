@@ -1,7 +1,7 @@
 //! A base that has read the training sentences before it learns their classes (Gururangan et al., 2020).
 
 use rekindle_distilbert::{DistilBertModel, trainable};
-use rekindle_train::{Event, Masking, Pretraining, PretrainingArguments, TrainError, TrainingArguments};
+use rekindle_train::{Event, Masking, Pretraining, PretrainingArguments, Stop, TrainError, TrainingArguments};
 
 use crate::approach::Approach;
 use crate::trial::{Bench, Draw};
@@ -28,7 +28,9 @@ pub(crate) fn adapt(
     let arguments = PretrainingArguments { training, ..defaults };
     let run = Pretraining::new(&model, &bench.config, masking, &sequences, &arguments, bench.device)?;
     observer(&Event::Begin { steps: run.steps(), epochs: run.epochs() });
-    let steps = run.steps();
-    let run = run.advance(steps, observer)?;
+    let run = match bench.checkpoints(draw) {
+        Some(checkpoints) => run.finish(&checkpoints, observer)?,
+        None => run.advance(usize::MAX, &Stop::default(), observer)?,
+    };
     Ok(trainable(&run.model().distilbert, |_| false))
 }

@@ -90,6 +90,17 @@ pub enum ExperimentError {
         /// Why not.
         reason: String,
     },
+    /// What is kept of a run that was broken off cannot be taken up.
+    #[error("{path}: {reason}")]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// The experiment was asked to stop between two runs.
+    #[error("stopped between two runs")]
+    Interrupted,
     /// Results that cannot be read.
     #[error("{path}: {reason}")]
     Results {
@@ -129,4 +140,11 @@ pub enum ExperimentError {
         /// What stopped it.
         source: rekindle_train::TrainError,
     },
+}
+
+impl ExperimentError {
+    /// Whether the experiment ended because it was asked to: then nothing failed, and it can go on from where it was.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::Train { source: rekindle_train::TrainError::Interrupted { .. }, .. })
+    }
 }

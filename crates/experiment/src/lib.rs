@@ -18,8 +18,11 @@ mod contender;
 mod error;
 mod fill_mask;
 mod findings;
+mod journal;
+mod lock;
 mod misread;
 mod model;
+mod output;
 mod pairwise;
 mod quality;
 mod report;
@@ -29,12 +32,15 @@ mod sampling;
 mod trial;
 
 pub use approach::{Approach, Method};
-pub use artifacts::{Output, StepRow};
+pub use artifacts::StepRow;
 pub use classify::{Classifier, Prediction};
 pub use compare::{Comparison, ScoresRow, Setting, read_results};
 pub use error::ExperimentError;
 pub use fill_mask::{FillMask, Guess};
+pub use journal::Journal;
+pub use lock::Lock;
 pub use model::{EmbeddedModel, PretrainedModel, Source};
+pub use output::Output;
 pub use report::report_html;
 pub use results::{
     ApproachRecord, ArgumentsRecord, BaselineRecord, CalibrationBin, ComparisonRecord, CurvePoint, DataRecord,

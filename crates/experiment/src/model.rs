@@ -7,10 +7,12 @@ use burn::tensor::Device;
 use rekindle_data::Dataset;
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, LoadReport};
 use rekindle_tokenizer::Tokenizer;
+use rekindle_train::EncodedDataset;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::ExperimentError;
+use crate::sampling::Sampling;
 
 /// Where a model came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +123,26 @@ pub(crate) fn sentences_sha256(data: &Dataset) -> String {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
+    }
+    hexadecimal(&hash.finalize())
+}
+
+/// The SHA-256 of the token ids of sentences, each behind their number.
+pub(crate) fn tokens_sha256(sentences: &EncodedDataset) -> String {
+    let mut hash = Sha256::new();
+    for sentence in sentences.sentences() {
+        hash.update((sentence.len() as u64).to_le_bytes());
+        sentence.iter().for_each(|id| hash.update(id.to_le_bytes()));
+    }
+    hexadecimal(&hash.finalize())
+}
+
+/// The SHA-256 of the rows of all samples, each list behind its length.
+pub(crate) fn samples_sha256(sampling: &Sampling) -> String {
+    let mut hash = Sha256::new();
+    for rows in sampling.samples.iter().flat_map(|sample| [&sample.train, &sample.validation, &sample.test]) {
+        hash.update((rows.len() as u64).to_le_bytes());
+        rows.iter().for_each(|&row| hash.update((row as u64).to_le_bytes()));
     }
     hexadecimal(&hash.finalize())
 }

@@ -6,14 +6,16 @@ use std::time::Instant;
 use burn::tensor::Device;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoadReport};
 use rekindle_train::{Event, Metric, Plan, TrainingArguments};
+use serde_json::{Map, Value, json};
 
 use crate::approach::Approach;
 use crate::baselines::baselines;
 use crate::contender::{Contender, Tested};
 use crate::error::ExperimentError;
 use crate::findings::findings;
+use crate::journal::Journal;
 use crate::misread::misread;
-use crate::model::{PretrainedModel, sentences_sha256, sha256};
+use crate::model::{PretrainedModel, samples_sha256, sentences_sha256, sha256, tokens_sha256};
 use crate::pairwise::comparisons;
 use crate::quality::quality;
 use crate::results::{
@@ -86,6 +88,8 @@ pub enum Progress<'a> {
     Training(&'a Event),
     /// A run is tested.
     Tested(&'a RunRecord),
+    /// A run was done before the experiment was broken off.
+    Restored(&'a RunRecord),
     /// With folds: the model to be kept is trained, on all sentences.
     Final,
     /// An approach is done.
@@ -160,16 +164,19 @@ impl Experiment {
     /// Tries every approach from the same weights on every sample, at every size, with every seed, and the baselines
     /// beside them.
     ///
-    /// `backend` is recorded as it is given; `began` is the start of the time that is reported.
+    /// `backend` is recorded as it is given; `began` is the start of the time that is reported. What a `journal` tells of
+    /// is not done again.
     ///
     /// # Errors
-    /// When the sentences do not fit the model, the weights cannot be read, or training stops.
+    /// When the sentences do not fit the model, the weights cannot be read, training stops, or the journal is of another
+    /// experiment or cannot be written.
     pub fn run(
         &self,
         pretrained: &PretrainedModel,
         sampling: &Sampling,
         (backend, device): (&str, &Device),
         began: Instant,
+        journal: Option<&Journal>,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Outcome, ExperimentError> {
         let positions = pretrained.config.max_position_embeddings;
@@ -177,11 +184,15 @@ impl Experiment {
             return Err(ExperimentError::MaxLength { max_length: self.max_length, positions });
         }
         let sizes = self.sizes(sampling)?;
-        // The checksum reads the whole file: beside the work, not before it.
+        // The checksum reads the whole file: beside the loading, not before it.
         let checkpoint = Arc::clone(&pretrained.checkpoint);
         let checksum = std::thread::spawn(move || sha256(&checkpoint));
 
-        let mut bench = Bench::new(self, pretrained, sampling, device)?;
+        let mut bench = Bench::new(self, pretrained, sampling, device, journal)?;
+        let sha256 = checksum.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        if let Some(journal) = journal {
+            journal.agree(&self.settings(&bench, &sizes, backend, &sha256))?;
+        }
         observer(Progress::Loaded { report: &bench.report });
         let (mut records, mut models, mut contenders) = (Vec::new(), Vec::new(), Vec::new());
         for approach in &self.approaches {
@@ -195,7 +206,6 @@ impl Experiment {
         baseline_records.iter().for_each(|record| observer(Progress::Baseline(record)));
         let largest = sizes.last().copied().unwrap_or(0);
         let comparisons = comparisons(&contenders, &floor, sampling, largest)?;
-        let sha256 = checksum.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let results = Results {
             model: ModelRecord { id: pretrained.id.clone(), source: pretrained.source, sha256 },
             backend: backend.into(),
@@ -227,7 +237,8 @@ impl Experiment {
         observer(Progress::Approach { approach, trainable, total, runs: self.runs(bench.sampling) });
         let mut series = Series::new(&approach.name);
         for &size in sizes {
-            self.at_size(bench, approach, &plan, size, &mut series, observer)?;
+            let keeps = self.keep_models && bench.sampling.folds.is_none() && Some(&size) == sizes.last();
+            self.at_size(bench, approach, &plan, (size, keeps), &mut series, observer)?;
         }
         if self.keep_models && bench.sampling.folds.is_some() {
             observer(Progress::Final);
@@ -237,13 +248,14 @@ impl Experiment {
         Ok((record, series.last, series.kept))
     }
 
-    /// The runs of an approach at one training size: a point of its curve.
+    /// The runs of an approach at one training size: a point of its curve; the first seed's model is kept where the size
+    /// keeps models.
     fn at_size(
         &self,
         bench: &mut Bench<'_>,
         approach: &Approach,
         plan: &Plan,
-        size: usize,
+        (size, keeps): (usize, bool),
         series: &mut Series,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), ExperimentError> {
@@ -252,10 +264,9 @@ impl Experiment {
         for (index, sample) in sampling.samples.iter().enumerate() {
             let train = sampling.draw(sample, size, self.seed() as u32)?;
             for seed in self.seeds() {
-                let draw = Draw { sample, train: &train, seed };
-                observer(Progress::Run { key: draw.key() });
-                let Trial { record, evaluation, model } = bench.trial(approach, plan, draw, observer)?;
-                observer(Progress::Tested(&record));
+                let draw = Draw { sample, train: &train, seed, number: bench.next_number() };
+                let keeps = keeps && seed == self.seed();
+                let Trial { record, evaluation, model } = bench.trial(approach, plan, draw, keeps, observer)?;
                 series.last.tests.push(Tested {
                     sample: index,
                     probabilities: evaluation.probabilities(),
@@ -266,9 +277,7 @@ impl Experiment {
                     loss: record.loss,
                 });
                 series.runs.push(record);
-                if self.keep_models && sampling.folds.is_none() && seed == self.seed() {
-                    series.kept = Some(model);
-                }
+                series.kept = series.kept.take().or(model);
             }
         }
         let scores = series.last.scores(sampling, size, self.seed())?;
@@ -322,8 +331,39 @@ impl Experiment {
         let validation = bench.sampling.samples[0].validation.clone();
         let train = (0..bench.sampling.all.len()).filter(|row| !validation.contains(row)).collect();
         let sample = Sample { train, validation, ..Sample::default() };
-        let draw = Draw { sample: &sample, train: &sample.train, seed: self.seed() };
-        bench.train(approach, plan, draw, observer).map(|trained| trained.model)
+        let draw = Draw { sample: &sample, train: &sample.train, seed: self.seed(), number: bench.next_number() };
+        match bench.kept_model(approach)? {
+            Some(model) => Ok(model),
+            None => {
+                let trained = bench.train(approach, plan, draw, observer)?;
+                bench.keep_model(approach, trained.model)
+            }
+        }
+    }
+
+    /// What must be the same when the experiment goes on after a break.
+    fn settings(&self, bench: &Bench<'_>, sizes: &[usize], backend: &str, sha256: &str) -> Map<String, Value> {
+        let approach = |approach: &Approach| {
+            let Approach { spec, learning_rate, weight_decay, .. } = approach;
+            json!([spec, learning_rate, weight_decay])
+        };
+        let settings = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "model": sha256,
+            "backend": backend,
+            "data": bench.sampling.all.len(),
+            "sentences": sentences_sha256(&bench.sampling.all),
+            "tokens": tokens_sha256(&bench.sentences),
+            "samples": samples_sha256(bench.sampling),
+            "approaches": self.approaches.iter().map(approach).collect::<Vec<_>>(),
+            "max_length": self.max_length,
+            "arguments": self.arguments,
+            "class_weights": bench.class_weights(&bench.sampling.samples[0].train),
+            "seeds": self.seeds(),
+            "sizes": sizes,
+            "keep_models": self.keep_models,
+        });
+        if let Value::Object(settings) = settings { settings } else { Map::new() }
     }
 
     fn arguments_record(&self, bench: &Bench<'_>) -> ArgumentsRecord {

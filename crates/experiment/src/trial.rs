@@ -6,12 +6,14 @@ use std::time::Instant;
 use burn::tensor::Device;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoadReport, Pooling};
 use rekindle_train::{
-    EncodedDataset, Evaluation, Event, Features, Plan, TrainError, Trained, Training, TrainingArguments, evaluate,
+    Checkpoints, EncodedDataset, Evaluation, Event, Features, Plan, TrainError, Trained, Training, TrainingArguments,
+    evaluate,
 };
 
 use crate::adapt::adapt;
 use crate::approach::Approach;
 use crate::error::ExperimentError;
+use crate::journal::{Finished, Journal};
 use crate::model::PretrainedModel;
 use crate::results::RunRecord;
 use crate::run::{ClassWeights, Experiment, Progress, RunKey};
@@ -28,6 +30,10 @@ pub(crate) struct Bench<'a> {
     pub(crate) model: DistilBertForSequenceClassification,
     pub(crate) report: LoadReport,
     pub(crate) device: &'a Device,
+    /// What is done already, and where what is under way is kept.
+    journal: Option<&'a Journal>,
+    /// Runs so far, the finished ones of an earlier start among them.
+    runs: usize,
     /// What the frozen base makes of all sentences, where many runs ask for it.
     features: HashMap<Pooling, Option<Features>>,
 }
@@ -36,7 +42,8 @@ pub(crate) struct Bench<'a> {
 pub(crate) struct Trial {
     pub(crate) record: RunRecord,
     pub(crate) evaluation: Evaluation,
-    pub(crate) model: DistilBertForSequenceClassification,
+    /// Where it is kept.
+    pub(crate) model: Option<DistilBertForSequenceClassification>,
 }
 
 /// Which rows, with which seed.
@@ -46,6 +53,8 @@ pub(crate) struct Draw<'a> {
     /// Of the training sentences of the sample.
     pub(crate) train: &'a [usize],
     pub(crate) seed: u64,
+    /// The run's place in the experiment, from 0.
+    pub(crate) number: usize,
 }
 
 impl Draw<'_> {
@@ -62,6 +71,7 @@ impl<'a> Bench<'a> {
         pretrained: &'a PretrainedModel,
         sampling: &'a Sampling,
         device: &'a Device,
+        journal: Option<&'a Journal>,
     ) -> Result<Self, ExperimentError> {
         let all = &sampling.all;
         let texts: Vec<&str> = all.examples.iter().map(|example| example.text.as_str()).collect();
@@ -69,8 +79,41 @@ impl<'a> Bench<'a> {
         let sentences = EncodedDataset::new(ids, all.labels(), all.classes.len())
             .map_err(|source| ExperimentError::Train { approach: "data".into(), source })?;
         let (config, model, report) = pretrained.load(all.classes.names(), experiment.seed(), device)?;
-        let features = HashMap::new();
-        Ok(Self { experiment, pretrained, sampling, sentences, config, model, report, device, features })
+        let (runs, features) = (0, HashMap::new());
+        Ok(Self { experiment, pretrained, sampling, sentences, config, model, report, device, journal, runs, features })
+    }
+
+    /// The number of the next run.
+    pub(crate) fn next_number(&mut self) -> usize {
+        self.runs += 1;
+        self.runs - 1
+    }
+
+    /// Where a run keeps its checkpoints.
+    pub(crate) fn checkpoints(&self, draw: Draw<'_>) -> Option<Checkpoints> {
+        self.journal.map(|journal| journal.checkpoints(draw.number))
+    }
+
+    /// A trained model, which a break does not lose.
+    pub(crate) fn keep_model(
+        &self,
+        approach: &Approach,
+        model: DistilBertForSequenceClassification,
+    ) -> Result<DistilBertForSequenceClassification, ExperimentError> {
+        let model = model.merged();
+        if let Some(journal) = self.journal {
+            journal.save_model(&approach.name, &model)?;
+        }
+        Ok(model)
+    }
+
+    /// The trained model that was kept before a break.
+    pub(crate) fn kept_model(
+        &self,
+        approach: &Approach,
+    ) -> Result<Option<DistilBertForSequenceClassification>, ExperimentError> {
+        let load = |journal: &Journal| journal.model(&approach.name, &self.config(approach), self.device);
+        self.journal.map(load).transpose().map(Option::flatten)
     }
 
     /// The configuration of an approach's model.
@@ -81,7 +124,7 @@ impl<'a> Bench<'a> {
 
     /// The plan of an approach, and how many parameters it trains, of how many.
     pub(crate) fn plan(&self, approach: &Approach) -> Result<(Plan, usize, usize), ExperimentError> {
-        let failed = |source| ExperimentError::Train { approach: approach.name.clone(), source };
+        let failed = |source| failed(approach, source);
         let plan = approach.plan(&self.config).map_err(failed)?;
         let (trainable, total) = plan.count(&plan.prepare(&self.model, 0).map_err(failed)?);
         Ok((plan, trainable, total))
@@ -102,16 +145,25 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Trains on the rows drawn and tests on the sample's test rows.
+    /// Trains on the rows drawn and tests on the sample's test rows, unless that was done before a break.
     pub(crate) fn trial(
         &mut self,
         approach: &Approach,
         plan: &Plan,
         draw: Draw<'_>,
+        keeps: bool,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Trial, ExperimentError> {
-        let trained = self.train(approach, plan, draw, observer)?;
         let test = self.sentences.select(&draw.sample.test);
+        if let Some(done) = self.journal.map(|journal| journal.finished(draw.number)).transpose()?.flatten() {
+            let evaluation = Evaluation::new(done.logits, test.labels(), self.config.num_labels());
+            let evaluation = evaluation.map_err(|source| failed(approach, source))?;
+            observer(Progress::Restored(&done.record));
+            let model = if keeps { self.kept_model(approach)? } else { None };
+            return Ok(Trial { record: done.record, evaluation, model });
+        }
+        observer(Progress::Run { key: draw.key() });
+        let trained = self.train(approach, plan, draw, observer)?;
         let began = Instant::now();
         let evaluation = match trained.evaluation.filter(|_| draw.sample.validation.is_empty()) {
             Some(evaluation) => evaluation,
@@ -120,7 +172,7 @@ impl<'a> Bench<'a> {
                 let size = self.experiment.arguments.per_device_eval_batch_size;
                 let mut observe = |event: &Event| observer(Progress::Training(event));
                 evaluate(&trained.model, &config, &test, features, size, self.device, &mut observe)
-                    .map_err(|source| ExperimentError::Train { approach: approach.name.clone(), source })?
+                    .map_err(|source| failed(approach, source))?
             }
         };
         let RunKey { seed, repeat, fold, size } = draw.key();
@@ -139,7 +191,17 @@ impl<'a> Bench<'a> {
             train_seconds: trained.train_time.as_secs_f64(),
             eval_seconds: (trained.eval_time + began.elapsed()).as_secs_f64(),
         };
-        Ok(Trial { record, evaluation, model: trained.model })
+        let model = if keeps { Some(self.keep_model(approach, trained.model)?) } else { None };
+        let record = match self.journal {
+            Some(journal) => {
+                let done = Finished { record, logits: evaluation.logits.clone() };
+                journal.finish(draw.number, &done)?;
+                done.record
+            }
+            None => record,
+        };
+        observer(Progress::Tested(&record));
+        Ok(Trial { record, evaluation, model })
     }
 
     /// Trains on the rows drawn, evaluated on the validation rows where there are any, on the test rows otherwise.
@@ -150,7 +212,10 @@ impl<'a> Bench<'a> {
         draw: Draw<'_>,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Trained, ExperimentError> {
-        let failed = |source| ExperimentError::Train { approach: approach.name.clone(), source };
+        if let Some(journal) = self.journal {
+            journal.check_stop()?;
+        }
+        let failed = |source| failed(approach, source);
         let config = self.config(approach);
         let model = plan.prepare(&self.start(approach, &config, draw, observer)?, draw.seed).map_err(failed)?;
         self.remember_features(approach, plan, &model, observer).map_err(failed)?;
@@ -169,6 +234,7 @@ impl<'a> Bench<'a> {
             evaluation: Some(&evaluation).filter(|data| !data.is_empty()),
             arguments: &arguments,
             features: self.features(approach, plan),
+            checkpoints: self.checkpoints(draw),
             device: self.device,
         };
         training.run(model, &mut |event| observer(Progress::Training(event))).map_err(failed)
@@ -196,7 +262,7 @@ impl<'a> Bench<'a> {
         model.pooling = config.classifier_pooling;
         if approach.pretrain_epochs > 0 {
             model.distilbert = adapt(self, approach, draw, &mut |event| observer(Progress::Pretraining(event)))
-                .map_err(|source| ExperimentError::Train { approach: approach.name.clone(), source })?;
+                .map_err(|source| failed(approach, source))?;
         }
         Ok(model)
     }
@@ -222,4 +288,8 @@ impl<'a> Bench<'a> {
         self.features.insert(model.pooling, features);
         Ok(())
     }
+}
+
+fn failed(approach: &Approach, source: TrainError) -> ExperimentError {
+    ExperimentError::Train { approach: approach.name.clone(), source }
 }

@@ -231,6 +231,7 @@ fn twenty_steps_of_every_approach_follow_the_reference() {
                 evaluation: Some(&data),
                 arguments: &arguments(case),
                 features: None,
+                checkpoints: None,
                 device: &device,
             };
             let trained = training.run(model, &mut |_| ()).expect("trained");
@@ -260,6 +261,7 @@ fn the_best_epoch_is_kept_and_a_run_that_grows_worse_ends() {
         evaluation: Some(&evaluation),
         arguments: &arguments,
         features: None,
+        checkpoints: None,
         device: &device,
     };
     let trained = training.run(model, &mut |_| ()).expect("trained");

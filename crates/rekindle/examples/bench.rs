@@ -95,6 +95,7 @@ impl Side<'_> {
                 evaluation: None,
                 arguments: &arguments,
                 features: None,
+                checkpoints: None,
                 device: &self.device,
             };
             Ok(training.run(self.model.clone(), &mut |_| ())?.train_time.as_secs_f64())

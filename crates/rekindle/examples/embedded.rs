@@ -56,6 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         evaluation: Some(&encode(&held_out)?),
         arguments: &arguments,
         features: None,
+        checkpoints: None,
         device: &device,
     };
     let trained = training.run(model, &mut observe)?;

@@ -244,6 +244,7 @@ impl Base {
             evaluation: None,
             arguments: &arguments,
             features: None,
+            checkpoints: None,
             device: &device,
         };
         let trained = training.run(self.model.clone(), &mut |_| ())?;

@@ -131,7 +131,7 @@ impl Display {
                 ));
             }
             Progress::Pretraining(event) | Progress::Training(event) => self.training(event),
-            Progress::Tested(run) if self.runs > 1 => self.tested(run),
+            Progress::Tested(run) | Progress::Restored(run) if self.runs > 1 => self.tested(run),
             Progress::Final => self.line("  the model to keep, on all sentences"),
             Progress::Done(record) => {
                 self.clear();
@@ -174,6 +174,11 @@ impl Display {
                     self.bar = Some(bar);
                 }
             }
+            Event::Resumed { step } => {
+                self.before = Some(*step);
+                self.line(&format!("  goes on after step {step} of {}", self.steps));
+            }
+            Event::Step(step) if self.before.is_some_and(|before| step.step <= before) => {}
             Event::Step(step) => self.step(step),
             Event::Extracting { done, total } => {
                 if let Some(bar) = &self.bar {

@@ -5,12 +5,14 @@ use std::time::{Instant, SystemTime};
 
 use rekindle_data::{Dataset, ReadOptions, twelve_sentences};
 use rekindle_experiment::{
-    Experiment, Output, PretrainedModel, Progress, Provenance, Results, RunKey, Sampling, StepRow,
+    Experiment, ExperimentError, Journal, Output, PretrainedModel, Progress, Provenance, Results, RunKey, RunRecord,
+    Sampling, StepRow,
 };
-use rekindle_train::{Event, TrainingArguments};
+use rekindle_train::{Event, StepRecord, Stop, TrainingArguments};
 
 use crate::cli::{ExperimentArgs, Switch};
 use crate::display::{Display, Verbosity};
+use crate::interrupt::{self, Interrupted};
 use crate::model::{self, Found};
 
 /// Runs the command.
@@ -33,6 +35,10 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
     }
     describe(&display, &model, &sampling, args);
 
+    let stop = Stop::default();
+    let journal = output.journal(args.checkpoint_every, stop.clone());
+    begin(&journal, args.resume, &display)?;
+    interrupt::handle(&stop)?;
     let experiment = experiment(args);
     let backend = (args.backend.name(), &device);
     let mut history = History::default();
@@ -40,9 +46,13 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
         history.note(&progress);
         display.progress(&progress);
     };
-    let outcome = args.backend.guard(|| Ok(experiment.run(&model, &sampling, backend, began, &mut observe)?));
+    let outcome =
+        args.backend.guard(|| Ok(experiment.run(&model, &sampling, backend, began, Some(&journal), &mut observe)?));
     let mut outcome = match outcome {
         Ok(outcome) => outcome,
+        Err(error) if error.downcast_ref().is_some_and(ExperimentError::is_interruption) => {
+            return Err(Interrupted { what: error.to_string() }.into());
+        }
         Err(error) if history.steps.is_empty() => return Err(error),
         Err(error) => {
             let kept = output.write_failed(&history.steps)?;
@@ -66,6 +76,21 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
         folder.display(),
         zip.display()
     ));
+    Ok(())
+}
+
+/// Goes on with a run that was broken off, or begins anew; says which, where it is not what one would think.
+fn begin(journal: &Journal, resume: bool, display: &Display) -> Result<(), ExperimentError> {
+    if resume && journal.is_begun() {
+        display.line(&format!("resumed  from {}", journal.folder().display()));
+    } else if resume {
+        display.line("resumed  nothing: no earlier run was broken off here");
+    } else if let Some(before) = journal.begin()? {
+        display.warn(&format!(
+            "an earlier run to this folder was broken off, and --resume would have gone on with it; it is set aside in {}",
+            before.display()
+        ));
+    }
     Ok(())
 }
 
@@ -111,8 +136,10 @@ fn files(args: &ExperimentArgs) -> Vec<String> {
 
 fn provenance() -> Provenance {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     Provenance {
-        command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+        // Whoever runs it again has nothing to resume.
+        command: words.filter(|word| word != "--resume").collect(),
         versions: vec![
             ("rekindle".into(), env!("CARGO_PKG_VERSION").into()),
             ("platform".into(), format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
@@ -134,11 +161,18 @@ impl History {
         match progress {
             Progress::Approach { approach, .. } => self.approach.clone_from(&approach.name),
             Progress::Run { key } => self.run = *key,
-            Progress::Training(Event::Step(step)) => {
-                self.steps.push(StepRow { approach: self.approach.clone(), run: self.run, step: step.clone() });
+            Progress::Restored(run) => {
+                let RunRecord { seed, repeat, fold, size, ref steps, .. } = **run;
+                self.run = RunKey { seed, repeat, fold, size };
+                steps.iter().for_each(|step| self.push(step));
             }
+            Progress::Training(Event::Step(step)) => self.push(step),
             _ => {}
         }
+    }
+
+    fn push(&mut self, step: &StepRecord) {
+        self.steps.push(StepRow { approach: self.approach.clone(), run: self.run, step: step.clone() });
     }
 }
 

@@ -1,8 +1,9 @@
 //! Files that appear whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::Path;
+
+use rekindle_distilbert::{DistilBertError, replace};
 
 /// Makes sure that files can be written into `folder`, which is made where it is not there.
 ///
@@ -24,12 +25,6 @@ pub fn prepare(folder: &Path) -> Result<(), String> {
 /// # Errors
 /// When it cannot be written; the message names it. An earlier file is then left as it was.
 pub fn write(path: &Path, content: &str) -> Result<(), String> {
-    let new = path.with_added_extension("new");
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&new)?;
-        file.write_all(content.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    };
-    write().map_err(|error| format!("{}: {error}", path.display()))
+    replace(path, |new| fs::write(new, content).map_err(|source| DistilBertError::Io { path: path.into(), source }))
+        .map_err(|error| error.to_string())
 }

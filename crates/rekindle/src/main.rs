@@ -14,6 +14,7 @@ mod display;
 mod experiment;
 mod files;
 mod fill_mask;
+mod interrupt;
 mod model;
 mod predict;
 mod pretrain;
@@ -41,6 +42,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough, as with `| head`.
         Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<interrupt::Interrupted>() => {
+            anstream::eprintln!("{error}");
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
         Err(error) => {
             anstream::eprintln!("\x1b[1;31merror:\x1b[0m {error}");
             ExitCode::FAILURE

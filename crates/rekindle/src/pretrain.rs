@@ -5,12 +5,16 @@ use std::path::Path;
 use std::time::Instant;
 
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Precision};
+use rekindle_experiment::Lock;
 use rekindle_tokenizer::Tokenizer;
-use rekindle_train::{Corpus, Event, Masking, Pretraining, PretrainingArguments, TrainingArguments};
+use rekindle_train::{
+    Corpus, Event, Masking, Pretraining, PretrainingArguments, SaveStrategy, Stop, TrainingArguments,
+};
 
 use crate::cli::PretrainArgs;
 use crate::display::{Display, Verbosity};
 use crate::files;
+use crate::interrupt::{self, Interrupted};
 use crate::model;
 use crate::text::{report_table, thousands};
 
@@ -40,26 +44,33 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
 
     let mut run = Pretraining::new(&model, &config, masking, &corpus.train, &arguments(args), &device)?;
     drop(model);
-    if args.resume {
+    files::prepare(&args.output)?;
+    let lock = lock(&folder)?;
+    if args.resume && Pretraining::is_begun(&folder) {
         run = run.resume(&folder)?;
         display.line(&format!("resumed  after step {} of {}", run.step(), run.steps()));
+    } else if args.resume {
+        display.line("resumed  nothing: no earlier run was broken off here");
     }
-    files::prepare(&args.output)?;
+    let stop = Stop::default();
+    interrupt::handle(&stop)?;
     display.training(&Event::Begin { steps: run.steps(), epochs: run.epochs() });
     let mut loss = None;
     while run.step() < run.steps() {
-        let until = args.save_every.map_or(run.steps(), |every| (run.step() / every + 1) * every.get());
-        run = run.advance(until, &mut |event| display.training(event))?;
-        loss = held_out(&run, &corpus, &mut display)?;
+        let until = run.next_save(args.save_every.map(SaveStrategy::Steps));
+        run = run.advance(until, &stop, &mut |event| display.training(event))?;
         if run.step() < run.steps() {
             write_settings(&folder, &config, &tokenizer)?;
             run.save(&folder)?;
         }
+        if stop.is_requested() {
+            let what = format!("stopped after step {} of {}", run.step(), run.steps());
+            return Err(Interrupted { what }.into());
+        }
+        loss = held_out(&run, &corpus, &mut display)?;
     }
     write(&args.output, &run, &config, &tokenizer)?;
-    if folder.is_dir() {
-        fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    }
+    lock.remove_all();
     display.clear();
     let perplexity =
         loss.map_or(String::new(), |loss| format!(", held-out loss {loss:.4}, perplexity {:.2}", loss.exp()));
@@ -68,15 +79,22 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
     Ok(())
 }
 
-/// A checkpoint is taken up or left alone, and never overwritten unasked.
+/// Keeps other runs away from the folder of checkpoints.
+fn lock(folder: &Path) -> Result<Lock, String> {
+    Lock::take(folder).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => format!("{}: another run is writing to it", folder.display()),
+        _ => format!("{}: {error}", folder.display()),
+    })
+}
+
+/// A checkpoint is never overwritten unasked.
 fn check_checkpoint(folder: &Path, resume: bool) -> Result<(), String> {
-    match (folder.join("model.safetensors").is_file(), resume) {
-        (true, false) => Err(format!(
+    match Pretraining::is_begun(folder) && !resume {
+        true => Err(format!(
             "{} holds a run that was broken off; go on with --resume, or remove the folder to begin anew",
             folder.display()
         )),
-        (false, true) => Err(format!("{} holds no checkpoint; begin without --resume", folder.display())),
-        _ => Ok(()),
+        false => Ok(()),
     }
 }
 
@@ -164,11 +182,8 @@ fn write(
     config: &DistilBertConfig,
     tokenizer: &Tokenizer,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let (new, weights) = (folder.join("model.safetensors.new"), folder.join("model.safetensors"));
-    run.model().save_safetensors(&new, Precision::F32)?;
     write_settings(folder, config, tokenizer)?;
-    fs::rename(&new, &weights).map_err(|error| format!("{}: {error}", weights.display()))?;
-    Ok(())
+    Ok(run.model().save_safetensors(&folder.join("model.safetensors"), Precision::F32)?)
 }
 
 /// What stands beside the weights.

@@ -33,6 +33,7 @@ fn steps(criterion: &mut Criterion) {
             evaluation: Some(&data),
             arguments: &TrainingArguments::default(),
             features: None,
+            checkpoints: None,
             device: &device,
         };
         group.bench_function(name, |bencher| {

@@ -1,6 +1,6 @@
 //! The errors of this crate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rekindle_distilbert::DistilBertError;
 use rekindle_tokenizer::TokenizerError;
@@ -43,7 +43,7 @@ pub enum TrainError {
         classes: usize,
     },
     /// The loss or the gradient left the numbers.
-    #[error("step {step} (epoch {epoch}): {what} is {value}; try a lower learning rate")]
+    #[error("step {step} (epoch {epoch}): {what} is {value} on rows {}; {}; try a lower learning rate", list(.rows), last_good(.checkpoint.as_deref()))]
     NotFinite {
         /// The step, from 1.
         step: usize,
@@ -53,6 +53,22 @@ pub enum TrainError {
         what: &'static str,
         /// NaN or an infinity.
         value: f64,
+        /// The sentences of the step, from 0: of the whole data that the training sentences were selected from.
+        rows: Vec<usize>,
+        /// The last checkpoint, written before that step.
+        checkpoint: Option<PathBuf>,
+    },
+    /// A model's logits left the numbers.
+    #[error("sentence {sentence} (from 0): the logits are not finite; the model's weights are too large")]
+    Logits {
+        /// The sentence.
+        sentence: usize,
+    },
+    /// The training was asked to stop, and has written a checkpoint.
+    #[error("stopped after step {step}")]
+    Interrupted {
+        /// Steps done.
+        step: usize,
     },
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
@@ -101,4 +117,20 @@ pub enum TrainError {
     /// The device failed: no memory left, a buffer beyond its limits, or gone. The root of the causes.
     #[error("the device failed: {0}; if memory ran out, a smaller batch or max length takes less of it")]
     Device(String),
+}
+
+/// Rows as a person reads them, the first of many.
+fn list(rows: &[usize]) -> String {
+    const SHOWN: usize = 32;
+    let shown: Vec<String> = rows.iter().take(SHOWN).map(usize::to_string).collect();
+    let more = rows.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more} (from 0)", shown.join(", "))
+}
+
+fn last_good(checkpoint: Option<&Path>) -> String {
+    match checkpoint {
+        Some(path) => format!("the last good checkpoint is {}", path.display()),
+        None => "there is no checkpoint before it".into(),
+    }
 }

@@ -23,6 +23,18 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// Scores logits, row-major `[sentences, classes]`, by the class of each sentence.
+    ///
+    /// # Errors
+    /// When a logit is not finite, or a label is not below `classes`.
+    pub fn new(logits: Vec<f32>, labels: &[usize], classes: usize) -> Result<Self, TrainError> {
+        check_finite(&logits, classes)?;
+        let predictions: Vec<usize> = logits.chunks(classes).map(argmax).collect();
+        let loss = logits.chunks(classes).zip(labels).map(|(row, &label)| cross_entropy(row, label)).sum::<f64>();
+        let confusion = ConfusionMatrix::new(labels, &predictions, classes)?;
+        Ok(Self { logits, predictions, loss: loss / labels.len() as f64, confusion })
+    }
+
     /// Share of sentences classified rightly.
     pub fn accuracy(&self) -> f64 {
         self.confusion.accuracy()
@@ -51,7 +63,7 @@ fn softmax(row: &[f32]) -> Vec<f64> {
 /// sentences, which must be of this model's base.
 ///
 /// # Errors
-/// When the data set is empty or does not fit the model.
+/// When the data set is empty or does not fit the model, or a logit is not finite.
 pub fn evaluate(
     model: &DistilBertForSequenceClassification,
     config: &DistilBertConfig,
@@ -70,15 +82,15 @@ pub fn evaluate(
         Some(features) => read(model.trainable(|_| false).classify(features.rows(data, 0..total), Mode::Eval))?,
         None => logits(model, config, &data.sentences(), batch_size, device, &mut progress)?,
     };
-    scored(logits, data, config.num_labels())
+    Evaluation::new(logits, data.labels(), config.num_labels())
 }
 
-/// Scores logits, row-major `[sentences, classes]`.
-fn scored(logits: Vec<f32>, data: &EncodedDataset, classes: usize) -> Result<Evaluation, TrainError> {
-    let predictions: Vec<usize> = logits.chunks(classes).map(argmax).collect();
-    let loss = logits.chunks(classes).zip(data.labels()).map(|(row, &label)| cross_entropy(row, label)).sum::<f64>();
-    let confusion = ConfusionMatrix::new(data.labels(), &predictions, classes)?;
-    Ok(Evaluation { logits, predictions, loss: loss / data.len() as f64, confusion })
+/// Refuses logits that are no numbers any more.
+fn check_finite(logits: &[f32], classes: usize) -> Result<(), TrainError> {
+    match logits.iter().position(|logit| !logit.is_finite()) {
+        Some(place) => Err(TrainError::Logits { sentence: place / classes.max(1) }),
+        None => Ok(()),
+    }
 }
 
 /// The logits of tokenized sentences, without dropout: row-major `[sentences, classes]`, in the order given.
@@ -87,7 +99,7 @@ fn scored(logits: Vec<f32>, data: &EncodedDataset, classes: usize) -> Result<Eva
 /// sentences; `progress` is told how many sentences are done.
 ///
 /// # Errors
-/// When a sentence does not fit the model.
+/// When a sentence does not fit the model, or a logit is not finite.
 pub fn logits<R: AsRef<[u32]>>(
     model: &DistilBertForSequenceClassification,
     config: &DistilBertConfig,
@@ -99,7 +111,9 @@ pub fn logits<R: AsRef<[u32]>>(
     // Weights without their autodiff association run without a graph.
     let model = model.trainable(|_| false);
     let forward = |batch: &TokenBatch| model.forward(batch, Mode::Eval);
-    by_length(sentences, config, batch_size, device, progress, forward)?.map_or(Ok(Vec::new()), read)
+    let logits = by_length(sentences, config, batch_size, device, progress, forward)?.map_or(Ok(Vec::new()), read)?;
+    check_finite(&logits, config.num_labels())?;
+    Ok(logits)
 }
 
 /// A tensor's values on the host.

@@ -43,6 +43,11 @@ pub enum Event {
         /// Epochs in the run.
         epochs: usize,
     },
+    /// The run goes on from a checkpoint. The steps before it come at once, as if they had just been taken.
+    Resumed {
+        /// Steps that were done.
+        step: usize,
+    },
     /// A step is done. Steps come in order, but some time after the fact: losses are read back from the device in
     /// bulk, so that no step waits for one.
     Step(StepRecord),

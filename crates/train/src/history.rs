@@ -1,5 +1,6 @@
 //! The steps of a run, and when their numbers are read back.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Tensor;
@@ -14,15 +15,27 @@ const READ_BACK: Duration = Duration::from_millis(100);
 /// The steps, those whose numbers still lie on the device among them.
 pub(crate) struct History {
     pub(crate) records: Vec<StepRecord>,
+    /// The last checkpoint: all steps before it were good.
+    pub(crate) checkpoint: Option<PathBuf>,
     sentences: Vec<usize>,
     pending: Vec<Pending>,
     shown: Instant,
 }
 
+/// What is known of a step before it is taken.
+pub(crate) struct Planned {
+    /// From 0.
+    pub(crate) epoch: usize,
+    pub(crate) learning_rate: f64,
+    pub(crate) sentences: usize,
+}
+
+/// A step whose loss and norm still lie on the device.
 pub(crate) struct Pending {
     pub(crate) step: usize,
     pub(crate) epoch: usize,
-    pub(crate) sentences: usize,
+    /// What was learned from, as the user numbers it.
+    pub(crate) rows: Vec<usize>,
     pub(crate) learning_rate: f64,
     pub(crate) loss: Tensor<1>,
     pub(crate) grad_norm: Tensor<1>,
@@ -30,7 +43,19 @@ pub(crate) struct Pending {
 
 impl History {
     pub(crate) fn new() -> Self {
-        Self { records: Vec::new(), sentences: Vec::new(), pending: Vec::new(), shown: Instant::now() }
+        let (records, sentences, pending) = (Vec::new(), Vec::new(), Vec::new());
+        Self { records, checkpoint: None, sentences, pending, shown: Instant::now() }
+    }
+
+    /// The steps that a checkpoint tells of, by their losses and gradient norms; `planned` knows the rest of each,
+    /// from 0.
+    pub(crate) fn restore(&mut self, losses: &[f32], norms: &[f32], planned: impl Fn(usize) -> Planned) {
+        for (index, (&loss, &grad_norm)) in losses.iter().zip(norms).enumerate() {
+            let Planned { epoch, learning_rate, sentences } = planned(index);
+            let (loss, grad_norm) = (f64::from(loss), f64::from(grad_norm));
+            self.records.push(StepRecord { step: index + 1, epoch: epoch + 1, loss, grad_norm, learning_rate });
+            self.sentences.push(sentences);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -52,16 +77,17 @@ impl History {
         let values = read(Tensor::cat(pairs, 0))?;
         for (pending, pair) in self.pending.drain(..).zip(values.chunks(2)) {
             let (loss, grad_norm) = (f64::from(pair[0]), f64::from(pair[1]));
-            let Pending { step, epoch, sentences, learning_rate, .. } = pending;
+            let Pending { step, epoch, rows, learning_rate, .. } = pending;
             for (what, value) in [("loss", loss), ("gradient norm", grad_norm)] {
                 if !value.is_finite() {
-                    return Err(TrainError::NotFinite { step, epoch, what, value });
+                    let checkpoint = self.checkpoint.clone();
+                    return Err(TrainError::NotFinite { step, epoch, what, value, rows, checkpoint });
                 }
             }
             let record = StepRecord { step, epoch, loss, grad_norm, learning_rate };
             observer(&Event::Step(record.clone()));
             self.records.push(record);
-            self.sentences.push(sentences);
+            self.sentences.push(rows.len());
         }
         Ok(())
     }

@@ -9,6 +9,8 @@
 #![deny(missing_docs)]
 
 mod arguments;
+mod best;
+mod checkpoints;
 mod corpus;
 mod dataset;
 mod error;
@@ -24,9 +26,13 @@ mod plan;
 mod pretrain;
 mod resume;
 mod schedule;
+mod settings;
+mod state;
+mod stop;
 mod trainer;
 
 pub use arguments::{Metric, Shuffle, TrainingArguments};
+pub use checkpoints::{Checkpoints, SaveStrategy};
 pub use corpus::Corpus;
 pub use dataset::EncodedDataset;
 pub use error::TrainError;
@@ -38,6 +44,7 @@ pub use optimizer::AdamW;
 pub use plan::{Group, Part, Plan};
 pub use pretrain::{Pretraining, PretrainingArguments};
 pub use schedule::{Schedule, SchedulerType};
+pub use stop::Stop;
 pub use trainer::{Trained, Training};
 
 /// The README's example is compiled and run.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Gradients, Tensor};
-use rekindle_distilbert::parameters;
+use rekindle_distilbert::{Checkpoint, parameters};
 
 use crate::arguments::TrainingArguments;
 use crate::error::TrainError;
@@ -28,6 +28,8 @@ pub struct AdamW {
 struct State {
     /// The parameter's name in a checkpoint.
     name: String,
+    /// Its number of elements.
+    size: usize,
     decays: bool,
     /// The share of the learning rate at which it learns.
     rate: f64,
@@ -78,6 +80,7 @@ impl AdamW {
             self.state.entry(parameter.id).or_insert_with(|| State {
                 rate: rate(&parameter.name),
                 name: parameter.name,
+                size: parameter.size,
                 decays: !spared,
                 steps: 0,
                 moments: None,
@@ -110,22 +113,28 @@ impl AdamW {
         (model.map(&mut update), norm)
     }
 
-    /// First and second moment of every parameter that had a gradient, flat, by the parameter's name.
-    pub(crate) fn moments(&self) -> Result<Vec<(String, Pair)>, TrainError> {
+    /// What is known of every parameter that had a gradient, by name.
+    pub(crate) fn progress(&self) -> Result<Vec<Progress>, TrainError> {
         let mut all = Vec::with_capacity(self.state.len());
         for state in self.state.values() {
-            all.extend(state.moments()?.map(|moments| (state.name.clone(), moments)));
+            let progress = |moments| Progress { name: state.name.clone(), steps: state.steps, moments };
+            all.extend(state.moments()?.map(progress));
         }
-        all.sort_by(|(left, _), (right, _)| left.cmp(right));
+        all.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(all)
     }
 
-    /// Goes on after so many steps, with the moments that `find` has under a parameter's name.
-    pub(crate) fn restore<E>(&mut self, steps: usize, mut find: impl FnMut(&str) -> Result<Pair, E>) -> Result<(), E> {
+    /// Goes on from what `find` knows of a parameter's name and number of elements; where it knows nothing, from the
+    /// beginning.
+    pub(crate) fn restore(
+        &mut self,
+        mut find: impl FnMut(&str, usize) -> Result<Option<(i32, Pair)>, TrainError>,
+    ) -> Result<(), TrainError> {
         for state in self.state.values_mut() {
-            state.steps = steps as i32;
-            let [first, second] = find(&state.name)?;
-            state.restore([first, second], &self.device);
+            if let Some((steps, moments)) = find(&state.name, state.size)? {
+                state.steps = steps;
+                state.restore(moments, &self.device);
+            }
         }
         Ok(())
     }
@@ -180,6 +189,31 @@ impl AdamW {
 
 /// First and second moment of a tensor's gradient, flat.
 pub(crate) type Pair = [Vec<f32>; 2];
+
+/// How far a parameter has come.
+pub(crate) struct Progress {
+    pub(crate) name: String,
+    pub(crate) steps: i32,
+    moments: Pair,
+}
+
+/// What stands before a parameter's name for its moments in a checkpoint, as PyTorch calls them.
+const MOMENTS: [&str; 2] = ["exp_avg.", "exp_avg_sq."];
+
+impl Progress {
+    /// The moments as tensors of a checkpoint.
+    pub(crate) fn tensors(self) -> impl Iterator<Item = (String, Vec<f32>)> {
+        let Self { name, moments, .. } = self;
+        MOMENTS.into_iter().zip(moments).map(move |(kind, values)| (format!("{kind}{name}"), values))
+    }
+
+    /// The moments of a parameter of so many elements in a checkpoint.
+    pub(crate) fn find(name: &str, size: usize, checkpoint: &Checkpoint) -> Result<Option<Pair>, TrainError> {
+        let find = |kind| Ok::<_, TrainError>(checkpoint.values(&format!("{kind}{name}"))?);
+        let pair = find(MOMENTS[0])?.zip(find(MOMENTS[1])?).map(|(first, second)| [first, second]);
+        Ok(pair.filter(|pair| pair.iter().all(|values| values.len() == size)))
+    }
+}
 
 impl State {
     fn moments(&self) -> Result<Option<Pair>, TrainError> {

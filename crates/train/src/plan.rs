@@ -1,11 +1,13 @@
 //! Which parameters of a model learn, how fast, from when on, and with which adapters.
 
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoraConfig};
+use serde::Serialize;
 
 use crate::error::TrainError;
 
 /// A part of a model, by the names of its parameters in a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Part {
     /// All that is not the encoder: `pre_classifier` and `classifier`.
@@ -37,7 +39,7 @@ impl Part {
 }
 
 /// Parameters that learn alike.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Group {
     /// Which.
     pub part: Part,
@@ -48,7 +50,7 @@ pub struct Group {
 }
 
 /// What is trained. Of the groups that hold a parameter, the first counts; what none holds is frozen.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
     /// Who learns.
     pub groups: Vec<Group>,

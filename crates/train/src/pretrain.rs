@@ -5,6 +5,7 @@ use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode, trainab
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::TrainingArguments;
+use crate::checkpoints::{Checkpoints, SaveStrategy};
 use crate::dataset::order;
 use crate::error::TrainError;
 use crate::evaluate::read;
@@ -13,6 +14,7 @@ use crate::history::{History, Pending};
 use crate::masking::Masking;
 use crate::optimizer::AdamW;
 use crate::plan::Plan;
+use crate::stop::Stop;
 
 /// How to pretrain, under the names of transformers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,17 +124,46 @@ impl<'a> Pretraining<'a> {
         &self.run.history.records
     }
 
-    /// Trains until `step` steps are done, or all.
+    /// Trains until `step` steps are done, or all, or it is asked to stop.
     ///
     /// # Errors
     /// When a sequence does not fit the model, or the loss stops being a number.
-    pub fn advance(self, step: usize, observer: &mut dyn FnMut(&Event)) -> Result<Self, TrainError> {
+    pub fn advance(self, step: usize, stop: &Stop, observer: &mut dyn FnMut(&Event)) -> Result<Self, TrainError> {
         let Self { mut model, mut run } = self;
-        while run.step < step.min(run.steps()) {
+        while run.step < step.min(run.steps()) && !stop.is_requested() {
             model = run.take(model, observer)?;
         }
         run.history.read_back(observer)?;
         Ok(Self { model, run })
+    }
+
+    /// Trains to the end, in a folder of `checkpoints`: from where the folder says, with a checkpoint whenever one is due
+    /// and at the end.
+    ///
+    /// # Errors
+    /// As [`advance`](Self::advance) and [`save`](Self::save); and when it is asked to stop.
+    pub fn finish(self, checkpoints: &Checkpoints, observer: &mut dyn FnMut(&Event)) -> Result<Self, TrainError> {
+        let folder = checkpoints.folder.join("pretraining");
+        let mut run = if Self::is_begun(&folder) { self.resume(&folder)? } else { self };
+        while run.step() < run.steps() {
+            let next = run.next_save(checkpoints.save_strategy);
+            run = run.advance(next, &checkpoints.stop, observer)?;
+            run.save(&folder)?;
+            if checkpoints.stop.is_requested() {
+                return Err(TrainError::Interrupted { step: run.step() });
+            }
+        }
+        Ok(run)
+    }
+
+    /// The step after which the next checkpoint is due.
+    pub fn next_save(&self, strategy: Option<SaveStrategy>) -> usize {
+        let every = match strategy {
+            Some(SaveStrategy::Steps(every)) => every.get(),
+            Some(SaveStrategy::Epoch) => self.run.steps_per_epoch(),
+            None => return self.steps(),
+        };
+        (self.step() / every + 1).saturating_mul(every)
     }
 
     /// The mean cross-entropy of hidden words of other sequences, in nats, without dropout. The words are the same in
@@ -161,7 +192,7 @@ impl<'a> Pretraining<'a> {
     }
 }
 
-impl<'a> Run<'a> {
+impl Run<'_> {
     fn steps_per_epoch(&self) -> usize {
         self.arguments.training.steps_per_epoch(self.sequences.len())
     }
@@ -180,7 +211,8 @@ impl<'a> Run<'a> {
         let epoch = self.step / self.steps_per_epoch();
         let rows = self.rows(epoch);
         let training = &self.arguments.training;
-        let batch = self.masking.hide(&rows, training.seed, self.step as u64);
+        let sequences: Vec<&[u32]> = rows.iter().map(|&row| self.sequences[row].as_slice()).collect();
+        let batch = self.masking.hide(&sequences, training.seed, self.step as u64);
         let learning_rate = training.learning_rate * training.schedule(self.steps()).share(self.step);
         let mode = Mode::Train { seed: (training.seed << 32).wrapping_add(self.step as u64) };
         let loss = batch.loss(&model, &self.config, mode, &self.device)?;
@@ -189,7 +221,7 @@ impl<'a> Run<'a> {
         let done = Pending {
             step: self.step,
             epoch: epoch + 1,
-            sentences: rows.len(),
+            rows,
             learning_rate,
             loss: loss.without_autodiff(),
             grad_norm,
@@ -199,7 +231,7 @@ impl<'a> Run<'a> {
     }
 
     /// The sequences of the next step.
-    fn rows(&mut self, epoch: usize) -> Vec<&'a [u32]> {
+    fn rows(&mut self, epoch: usize) -> Vec<usize> {
         let training = &self.arguments.training;
         if self.order.as_ref().is_none_or(|(which, _)| *which != epoch) {
             self.order = Some((epoch, order(self.sequences.len(), training.seed, epoch, training.shuffle)));
@@ -207,6 +239,6 @@ impl<'a> Run<'a> {
         let size = training.per_device_train_batch_size;
         let first = self.step % self.steps_per_epoch() * size;
         let order = self.order.as_ref().map_or(&[][..], |(_, order)| order);
-        order.iter().skip(first).take(size).map(|&row| self.sequences[row].as_slice()).collect()
+        order.iter().skip(first).take(size).copied().collect()
     }
 }

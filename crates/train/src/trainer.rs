@@ -6,16 +6,17 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
 
-use crate::arguments::{Metric, TrainingArguments};
+use crate::arguments::TrainingArguments;
+use crate::best::Best;
+use crate::checkpoints::Checkpoints;
 use crate::dataset::{EncodedDataset, batch};
 use crate::error::TrainError;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::event::{EpochRecord, Event, StepRecord};
 use crate::features::Features;
-use crate::history::{History, Pending};
+use crate::history::{History, Pending, Planned};
 use crate::optimizer::AdamW;
 use crate::plan::Plan;
-use crate::schedule::Schedule;
 
 /// A training: what learns, from what, and how.
 pub struct Training<'a> {
@@ -31,6 +32,8 @@ pub struct Training<'a> {
     pub arguments: &'a TrainingArguments,
     /// What a frozen base makes of the sentences, where that is known already; otherwise it is computed when it pays.
     pub features: Option<&'a Features>,
+    /// Where it keeps what it takes to go on after a break; without, a break loses it.
+    pub checkpoints: Option<Checkpoints>,
     /// Where to compute.
     pub device: &'a Device,
 }
@@ -54,13 +57,15 @@ pub struct Trained {
 }
 
 impl Training<'_> {
-    /// Trains `model`, which the plan has [`prepare`](Plan::prepare)d.
+    /// Trains `model`, which the plan has [`prepare`](Plan::prepare)d; from the newest of its checkpoints on, where there
+    /// is one.
     ///
     /// `observer` is told of every [`Event`]. What dropout drops in a step follows from the seed and the number of the
     /// step.
     ///
     /// # Errors
-    /// When the arguments cannot train, a data set is empty or does not fit the model, or the loss stops being a number.
+    /// When the arguments cannot train, a data set is empty or does not fit the model, the loss stops being a number, a
+    /// checkpoint cannot be written or is of another training, or the training is asked to stop.
     pub fn run(
         &self,
         model: DistilBertForSequenceClassification,
@@ -68,26 +73,21 @@ impl Training<'_> {
     ) -> Result<Trained, TrainError> {
         self.check()?;
         let epochs = self.arguments.num_train_epochs;
-        let steps = self.arguments.steps_per_epoch(self.train.len()) * epochs;
+        let steps = self.steps_per_epoch() * epochs;
         observer(&Event::Begin { steps, epochs });
-        let mut model = self.plan.track(&model, 0);
         let (mut train_time, mut eval_time) = (Duration::ZERO, Duration::ZERO);
         let began = Instant::now();
+        let mut run = Run::new(self);
+        let model = run.take_up(model, observer)?;
+        let first = run.epoch_after(run.history.len(), run.best.epochs.len());
+        let mut model = self.plan.track(&model, first);
         let pays = !self.arguments.frozen_dropout;
         let event = |done, total| Event::Extracting { done, total };
         let train_features = if pays { self.extract(&model, self.train, event, observer)? } else { None };
         train_time += began.elapsed();
-        let mut run = Run {
-            training: self,
-            features: train_features.as_ref().or(self.features).filter(|_| pays),
-            optimizer: AdamW::empty(self.arguments, self.device),
-            schedule: self.arguments.schedule(steps),
-            batches: 0,
-            history: History::new(),
-        };
-        let mut best = Best::new(self.arguments);
+        run.features = train_features.as_ref().or(self.features).filter(|_| pays);
         let mut eval_features = None;
-        for epoch in 0..epochs {
+        for epoch in first..epochs {
             let began = Instant::now();
             model = run.epoch(model, epoch, observer)?;
             train_time += began.elapsed();
@@ -103,16 +103,34 @@ impl Training<'_> {
             eval_time += began.elapsed();
             let record = run.record(epoch, &result);
             observer(&Event::Epoch(record.clone()));
-            if best.take(record, result, &model) {
+            if run.best.take(record, result, &model) {
                 break;
             }
+            run.after_epoch(&model, epoch, observer)?;
         }
-        let (steps, Best { epochs: records, kept, .. }) = (run.history.records, best);
+        let (steps, best_epoch, Best { epochs: records, kept, .. }) = (run.history.records, run.best.epoch(), run.best);
         let (best_epoch, model, evaluation) = match kept {
-            Some(kept) => (kept.epoch, kept.model.unwrap_or(model), Some(kept.evaluation)),
+            Some(kept) => (best_epoch, kept.model.unwrap_or(model), Some(kept.evaluation)),
             None => (epochs, model, None),
         };
         Ok(Trained { model, evaluation, best_epoch, steps, epochs: records, train_time, eval_time })
+    }
+
+    pub(crate) fn steps_per_epoch(&self) -> usize {
+        self.arguments.steps_per_epoch(self.train.len())
+    }
+
+    /// What is known of a step, from 0, before it is taken.
+    pub(crate) fn planned(&self, step: usize) -> Planned {
+        let (epochs, steps) = (self.arguments.num_train_epochs, self.steps_per_epoch());
+        let share = self.arguments.schedule(steps * epochs).share(step);
+        let size = self.arguments.per_device_train_batch_size * self.arguments.gradient_accumulation_steps;
+        let before = step % steps * size;
+        Planned {
+            epoch: step / steps,
+            learning_rate: self.arguments.learning_rate * share,
+            sentences: size.min(self.train.len() - before),
+        }
     }
 
     fn check(&self) -> Result<(), TrainError> {
@@ -152,64 +170,40 @@ impl Training<'_> {
     }
 }
 
-/// The epochs so far, and the model to return.
-struct Best<'a> {
-    arguments: &'a TrainingArguments,
-    epochs: Vec<EpochRecord>,
-    kept: Option<Kept>,
-    /// Epochs since the best one.
-    stale: usize,
-}
-
-struct Kept {
-    epoch: usize,
-    score: f64,
-    evaluation: Evaluation,
-    /// Where it is not simply the last one.
-    model: Option<DistilBertForSequenceClassification>,
-}
-
-impl<'a> Best<'a> {
-    fn new(arguments: &'a TrainingArguments) -> Self {
-        Self { arguments, epochs: Vec::new(), kept: None, stale: 0 }
-    }
-
-    /// Notes an epoch, and says whether the run should end with it.
-    fn take(
-        &mut self,
-        record: EpochRecord,
-        evaluation: Evaluation,
-        model: &DistilBertForSequenceClassification,
-    ) -> bool {
-        let score = match self.arguments.metric_for_best_model {
-            Metric::Loss => -record.eval_loss,
-            Metric::Accuracy => record.accuracy,
-            Metric::F1 => record.f1,
-        };
-        let (epoch, chooses) = (record.epoch, self.arguments.load_best_model_at_end);
-        self.epochs.push(record);
-        let better = self.kept.as_ref().is_none_or(|kept| score > kept.score);
-        self.stale = if better { 0 } else { self.stale + 1 };
-        let best = if better { score } else { self.kept.as_ref().map_or(score, |kept| kept.score) };
-        if better || !chooses {
-            self.kept = Some(Kept { epoch, score: best, evaluation, model: chooses.then(|| model.clone()) });
-        }
-        self.arguments.early_stopping_patience.is_some_and(|patience| self.stale >= patience)
-    }
-}
-
-struct Run<'a> {
-    training: &'a Training<'a>,
+/// A training under way: all but the model.
+pub(crate) struct Run<'a> {
+    pub(crate) training: &'a Training<'a>,
     /// Of the training sentences, where the base is frozen and deterministic.
     features: Option<&'a Features>,
-    optimizer: AdamW,
-    schedule: Schedule,
-    /// Batches so far.
-    batches: u64,
-    history: History,
+    pub(crate) optimizer: AdamW,
+    pub(crate) history: History,
+    pub(crate) best: Best<'a>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(training: &'a Training<'a>) -> Self {
+        Self {
+            training,
+            features: None,
+            optimizer: AdamW::empty(training.arguments, training.device),
+            history: History::new(),
+            best: Best::new(training.arguments),
+        }
+    }
+
+    /// The epoch, from 0, after so many steps: where there are evaluations, one is over when it is evaluated.
+    pub(crate) fn epoch_after(&self, steps: usize, evaluated: usize) -> usize {
+        match self.training.evaluation {
+            Some(_) => evaluated,
+            None => steps / self.training.steps_per_epoch(),
+        }
+    }
+
+    /// Takes the parameters that learn in an epoch, from 0, into the optimizer.
+    pub(crate) fn admit(&mut self, model: &DistilBertForSequenceClassification, epoch: usize) {
+        self.optimizer.admit(model, |name| self.training.plan.rate(name, epoch).unwrap_or(1.0));
+    }
+
     fn epoch(
         &mut self,
         mut model: DistilBertForSequenceClassification,
@@ -220,14 +214,42 @@ impl Run<'_> {
         if epoch > 0 && plan.changes_at(epoch) {
             model = plan.track(&model, epoch);
         }
-        self.optimizer.admit(&model, |name| plan.rate(name, epoch).unwrap_or(1.0));
+        self.admit(&model, epoch);
         let order = self.training.train.order(arguments.seed, epoch, arguments.shuffle);
-        let batches: Vec<&[usize]> = order.chunks(arguments.per_device_train_batch_size).collect();
-        for batches in batches.chunks(arguments.gradient_accumulation_steps) {
-            model = self.step(model, batches, epoch, observer)?;
+        let batches: Vec<(usize, &[usize])> = order.chunks(arguments.per_device_train_batch_size).enumerate().collect();
+        let before = self.history.len() - epoch * self.training.steps_per_epoch();
+        for step in batches.chunks(arguments.gradient_accumulation_steps).skip(before) {
+            model = self.step(model, step, epoch * batches.len(), observer)?;
+            self.after_step(&model, observer)?;
         }
         self.history.read_back(observer)?;
         Ok(model)
+    }
+
+    /// Writes a checkpoint where one is due, and ends the run where it is asked to stop.
+    fn after_step(
+        &mut self,
+        model: &DistilBertForSequenceClassification,
+        observer: &mut dyn FnMut(&Event),
+    ) -> Result<(), TrainError> {
+        let Some(checkpoints) = &self.training.checkpoints else { return Ok(()) };
+        let (step, stops) = (self.history.len(), checkpoints.stop.is_requested());
+        if stops || checkpoints.due_after_step(step) {
+            self.save(model, observer)?;
+        }
+        if stops { Err(TrainError::Interrupted { step }) } else { Ok(()) }
+    }
+
+    /// The same after an epoch and its evaluation; after the last one there is nothing left to go on with.
+    fn after_epoch(
+        &mut self,
+        model: &DistilBertForSequenceClassification,
+        epoch: usize,
+        observer: &mut dyn FnMut(&Event),
+    ) -> Result<(), TrainError> {
+        let due = self.training.checkpoints.as_ref().is_some_and(Checkpoints::due_after_epoch);
+        let last = epoch + 1 == self.training.arguments.num_train_epochs;
+        if due && !last { self.save(model, observer) } else { Ok(()) }
     }
 
     /// An epoch, from 0, and its evaluation.
@@ -241,30 +263,33 @@ impl Run<'_> {
         }
     }
 
-    /// A step by the mean of the losses of some batches.
+    /// A step by the mean of the losses of some batches, each numbered within its epoch; `before` were in the epochs
+    /// before.
     fn step(
         &mut self,
         model: DistilBertForSequenceClassification,
-        batches: &[&[usize]],
-        epoch: usize,
+        batches: &[(usize, &[usize])],
+        before: usize,
         observer: &mut dyn FnMut(&Event),
     ) -> Result<DistilBertForSequenceClassification, TrainError> {
         let step = self.history.len();
-        let learning_rate = self.training.arguments.learning_rate * self.schedule.share(step);
+        let Planned { epoch, learning_rate, .. } = self.training.planned(step);
         let mut mean: Option<Tensor<1>> = None;
-        for rows in &batches[..batches.len() - 1] {
-            let loss = self.loss(&model, rows, batches.len())?;
+        let [rest @ .., (number, rows)] = batches else { return Ok(model) };
+        for (number, rows) in rest {
+            let loss = self.loss(&model, rows, before + number, batches.len())?;
             self.optimizer.accumulate(&model, loss.backward());
             let loss = loss.without_autodiff();
             mean = Some(mean.map_or(loss.clone(), |mean| mean + loss));
         }
-        let loss = self.loss(&model, batches[batches.len() - 1], batches.len())?;
+        let loss = self.loss(&model, rows, before + number, batches.len())?;
         let (model, grad_norm) = self.optimizer.step(model, loss.backward(), learning_rate);
         let loss = loss.without_autodiff();
+        let places = self.training.train.places();
         let done = Pending {
             step: step + 1,
             epoch: epoch + 1,
-            sentences: batches.iter().map(|rows| rows.len()).sum(),
+            rows: batches.iter().flat_map(|(_, rows)| rows.iter().map(|&row| places[row])).collect(),
             learning_rate,
             loss: mean.map_or(loss.clone(), |mean| mean + loss),
             grad_norm,
@@ -273,16 +298,17 @@ impl Run<'_> {
         Ok(model)
     }
 
-    /// The loss of one of `batches` batches that make a step: its share of their mean.
+    /// The loss of one of `batches` batches that make a step, its share of their mean; `number` counts the batches of the
+    /// run.
     fn loss(
-        &mut self,
+        &self,
         model: &DistilBertForSequenceClassification,
         rows: &[usize],
+        number: usize,
         batches: usize,
     ) -> Result<Tensor<1>, TrainError> {
         let arguments = self.training.arguments;
-        let seed = (arguments.seed << 32).wrapping_add(self.batches);
-        self.batches += 1;
+        let seed = (arguments.seed << 32).wrapping_add(number as u64);
         let rows = &self.balanced(rows);
         let logits = self.logits(model, rows, seed)?;
         let labels: Vec<usize> = rows.iter().map(|&row| self.training.train.labels()[row]).collect();

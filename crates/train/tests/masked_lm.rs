@@ -11,7 +11,7 @@ use rekindle_distilbert::{
 };
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{
-    AdamW, MaskedBatch, Masking, Pretraining, PretrainingArguments, SchedulerType, TrainingArguments,
+    AdamW, MaskedBatch, Masking, Pretraining, PretrainingArguments, SchedulerType, Stop, TrainingArguments,
 };
 use safetensors::SafeTensors;
 use serde::Deserialize;
@@ -248,17 +248,17 @@ fn a_run_that_was_broken_off_takes_the_steps_of_an_unbroken_one() {
     let begin = || {
         Pretraining::new(&model, &config, masking.clone(), &sequences, &arguments(), &device).expect("a pretraining")
     };
-    let unbroken = begin().advance(usize::MAX, &mut |_| {}).expect("trained");
+    let unbroken = begin().advance(usize::MAX, &Stop::default(), &mut |_| {}).expect("trained");
     assert_eq!((unbroken.step(), unbroken.steps(), unbroken.epochs()), (18, 18, 3));
     let losses: Vec<f64> = unbroken.records().iter().map(|record| record.loss).collect();
     assert!(losses.windows(2).all(|pair| pair[0] != pair[1]), "every step differs: {losses:?}");
 
     let folder = tempfile::tempdir().expect("a folder");
-    let first = begin().advance(8, &mut |_| {}).expect("trained");
+    let first = begin().advance(8, &Stop::default(), &mut |_| {}).expect("trained");
     first.save(folder.path()).expect("saved");
     let resumed = begin().resume(folder.path()).expect("resumed");
     assert_eq!(resumed.step(), 8);
-    let resumed = resumed.advance(usize::MAX, &mut |_| {}).expect("trained");
+    let resumed = resumed.advance(usize::MAX, &Stop::default(), &mut |_| {}).expect("trained");
     let steps = [first.records(), resumed.records()].concat();
     assert_eq!(steps, unbroken.records(), "every loss, norm and rate, bit for bit");
     let held_out = |run: &Pretraining| run.evaluate(&sequences[..5], &mut |_| {}).expect("a loss").to_bits();
@@ -276,7 +276,12 @@ fn a_checkpoint_of_another_run_is_refused() {
     };
     assert!(run(&arguments(), &sequences).contains("model.safetensors"), "there is none");
     let begun = Pretraining::new(&model, &config, masking.clone(), &sequences, &arguments(), &device);
-    begun.expect("a pretraining").advance(2, &mut |_| {}).expect("trained").save(folder.path()).expect("saved");
+    begun
+        .expect("a pretraining")
+        .advance(2, &Stop::default(), &mut |_| {})
+        .expect("trained")
+        .save(folder.path())
+        .expect("saved");
     let mut other = arguments();
     other.training.learning_rate = 1e-3;
     let refusal = run(&other, &sequences);

@@ -117,7 +117,16 @@ fn learn(
     device: &Device,
     observer: &mut dyn FnMut(&Event),
 ) -> Trained {
-    let training = Training { config, plan, train: data, evaluation: Some(data), arguments, features: None, device };
+    let training = Training {
+        config,
+        plan,
+        train: data,
+        evaluation: Some(data),
+        arguments,
+        features: None,
+        checkpoints: None,
+        device,
+    };
     training.run(model, observer).expect("trained")
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use rekindle_data::TestSize;
 use rekindle_experiment::{Approach, ClassWeights};
-use rekindle_train::{Metric, SchedulerType, Shuffle};
+use rekindle_train::{Metric, SaveStrategy, SchedulerType, Shuffle};
 
 use crate::backend::Backend;
 use crate::model::ModelChoice;
@@ -116,6 +116,13 @@ pub struct ExperimentArgs {
     /// Also save the trained models, as checkpoints that transformers opens; with folds, trained on all sentences.
     #[arg(long, help_heading = "Output")]
     pub save_models: bool,
+    /// Write a checkpoint after every so many steps, or after every epoch; finished runs are always kept. Ctrl-C writes one
+    /// too.
+    #[arg(long, value_name = "STEPS|epoch", value_parser = save_strategy, help_heading = "Output")]
+    pub checkpoint_every: Option<SaveStrategy>,
+    /// Go on with a run that was broken off; all other options as before. Where there is none, begin.
+    #[arg(long, help_heading = "Output")]
+    pub resume: bool,
     /// Print the summary and warnings alone.
     #[arg(long, short, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
@@ -166,6 +173,15 @@ fn metric(name: &str) -> Result<Metric, String> {
         "accuracy" => Ok(Metric::Accuracy),
         "f1" => Ok(Metric::F1),
         _ => Err("there are loss, accuracy and f1".into()),
+    }
+}
+
+fn save_strategy(text: &str) -> Result<SaveStrategy, String> {
+    match text {
+        "epoch" => Ok(SaveStrategy::Epoch),
+        number => {
+            number.parse().map(SaveStrategy::Steps).map_err(|_| "is neither a number of steps nor `epoch`".into())
+        }
     }
 }
 
@@ -225,4 +241,5 @@ Examples:
   rekindle experiment --model ./my-distilbert --data reviews.csv --test-size 0.2
   rekindle experiment --train train.tsv --test dev.tsv --no-header --approaches last-layer --epochs 3
   rekindle experiment --data reviews.csv --folds 5 --repeats 3 --approaches feature-extraction,last-2,full,lora:r=16
-  rekindle experiment --data reviews.csv --sizes 8,32,all --validation-size 0.1 --epochs 20 --early-stopping-patience 3";
+  rekindle experiment --data reviews.csv --sizes 8,32,all --validation-size 0.1 --epochs 20 --early-stopping-patience 3
+  rekindle experiment --data reviews.csv --folds 10 --approaches full --epochs 5 --checkpoint-every epoch --resume";

@@ -200,7 +200,7 @@ pub struct PretrainArgs {
     /// Write a checkpoint, and evaluate, after every so many steps [default: not before the end].
     #[arg(long, value_name = "STEPS", help_heading = "Output")]
     pub save_every: Option<std::num::NonZero<usize>>,
-    /// Go on from the checkpoint in the output folder; all other options as before.
+    /// Go on from the checkpoint in the output folder; all other options as before. Where there is none, begin.
     #[arg(long, help_heading = "Output")]
     pub resume: bool,
     /// Print warnings and the end result alone.

@@ -1,0 +1,226 @@
+//! `cargo xtask torture`: an experiment is killed at random moments, again and again, and must lose nothing.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::{at_root, binary, cargo, root, run, target, told};
+
+/// Every kind of state: a head alone, layers, all of it, parts that join later, adapters, a base that is pretrained
+/// first; with the best epoch kept and models saved.
+const APPROACHES: &str = "feature-extraction,last-layer,full,gradual,lora,last-2:pretrain=1";
+/// Steps between two checkpoints: no kill may lose more.
+const EVERY: usize = 2;
+/// Training sentences, of which a run takes a second or two.
+const SENTENCES: usize = 48;
+
+/// Kills `options[0]` runs, 50 without, on the backend `options[1]`; the moments follow from the seed `options[2]`.
+pub fn torture(options: &[OsString]) -> Result<(), u8> {
+    let option = |at: usize| options.get(at).and_then(|option| option.to_str());
+    let kills: usize = option(0).map_or(Some(50), |kills| kills.parse().ok()).ok_or(2)?;
+    let backend = option(1).unwrap_or("flex");
+    let mut dice = Dice(option(2).map_or(Some(42), |seed| seed.parse().ok()).ok_or(2)?);
+    run(at_root(cargo(&["build", "--quiet", "--workspace", "--bins", "--features", &format!("rekindle/{backend}")])))?;
+    let place = Place::new(backend)?;
+
+    let began = Instant::now();
+    let undisturbed = place.run(None, &[])?;
+    let whole = began.elapsed();
+    let expected = place.results()?;
+    println!("undisturbed: {undisturbed} steps in {:.1} s; checkpoints every {EVERY} steps", whole.as_secs_f64());
+    let (mut killed, mut most_lost, mut reads) = (0, 0, 0);
+    for round in 1..=kills {
+        let moment = whole.mul_f64(dice.roll());
+        let (first, second, seen) = place.watched(&expected, || {
+            let first = place.run(Some(moment), &[])?;
+            Ok((first, place.run(None, &["--resume"])?))
+        })?;
+        let lost = (first + second).saturating_sub(undisturbed);
+        // A run that had come to its end before the blow begins anew.
+        if first < undisturbed {
+            killed += 1;
+            most_lost = most_lost.max(lost);
+            if lost > EVERY {
+                return failed(&format!("round {round}: {lost} steps were taken twice, after a kill at {moment:?}"));
+            }
+        }
+        if place.results()? != expected {
+            return failed(&format!("round {round}: other results after a kill at {moment:?}"));
+        }
+        let left = place.leftovers()?;
+        if !left.is_empty() {
+            return failed(&format!("round {round}: left behind: {left:?}"));
+        }
+        reads += seen;
+    }
+    println!(
+        "{kills} rounds, {killed} killed on the way: weights and results byte-equal each time; at most {most_lost} steps \
+         taken twice; {reads} reads of the output meanwhile, each of whole files"
+    );
+    let _ = fs::remove_dir_all(&place.folder);
+    Ok(())
+}
+
+/// Where the runs take place.
+struct Place {
+    folder: PathBuf,
+    backend: String,
+}
+
+/// What a run leaves that holds no times, and what holds some.
+struct Artifacts(Vec<(PathBuf, Vec<u8>)>);
+
+impl PartialEq for Artifacts {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Place {
+    fn new(backend: &str) -> Result<Self, u8> {
+        let folder = target().join("torture");
+        let _ = fs::remove_dir_all(&folder);
+        told(fs::create_dir_all(&folder))?;
+        let all = told(fs::read_to_string(root().join("fixtures/transfer/sentences.tsv")))?;
+        let some: Vec<&str> = all.lines().step_by((all.lines().count() / SENTENCES).max(1)).collect();
+        told(fs::write(folder.join("sentences.tsv"), some.join("\n")))?;
+        Ok(Self { folder, backend: backend.into() })
+    }
+
+    /// Runs the experiment, kills it at a moment, and returns the steps that it told of.
+    fn run(&self, kill_after: Option<Duration>, more: &[&str]) -> Result<usize, u8> {
+        let mut command = Command::new(binary("rekindle"));
+        command.current_dir(&self.folder).args(["experiment", "--model", "embedded", "--data", "sentences.tsv"]);
+        command.args(["--no-header", "--approaches", APPROACHES, "--epochs", "3", "--validation-size", "0.2"]);
+        command.args(["--verbose", "--save-models", "--output", "output", "--backend", &self.backend]);
+        command.args(["--checkpoint-every", &EVERY.to_string()]).args(more);
+        let mut child = told(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn())?;
+        let (began, steps) = (Instant::now(), AtomicUsize::new(0));
+        let (Some(output), Some(mut errors)) = (child.stdout.take(), child.stderr.take()) else { return Err(1) };
+        let status = thread::scope(|scope| {
+            scope.spawn(|| {
+                let told = BufReader::new(output).lines().map_while(Result::ok);
+                told.filter(|line| line.starts_with("  step ")).for_each(|_| {
+                    steps.fetch_add(1, Ordering::Relaxed);
+                });
+            });
+            loop {
+                match told(child.try_wait())? {
+                    Some(status) => return Ok::<ExitStatus, u8>(status),
+                    None if kill_after.is_some_and(|moment| began.elapsed() >= moment) => told(child.kill())?,
+                    None => thread::sleep(Duration::from_millis(1)),
+                }
+            }
+        })?;
+        if kill_after.is_none() && !status.success() {
+            let _ = std::io::copy(&mut errors, &mut std::io::stderr());
+            return failed("the experiment failed");
+        }
+        Ok(steps.into_inner())
+    }
+
+    /// Does `work` while the output is read, again and again: what is there must be whole at any time.
+    fn watched(
+        &self,
+        expected: &Artifacts,
+        work: impl FnOnce() -> Result<(usize, usize), u8>,
+    ) -> Result<(usize, usize, usize), u8> {
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut reads = 0;
+                while !done.load(Ordering::Relaxed) {
+                    if self.results()? != *expected {
+                        return failed("a reader saw other files while a run was on its way");
+                    }
+                    reads += 1;
+                    thread::sleep(Duration::from_millis(5));
+                }
+                Ok(reads)
+            });
+            let result = work();
+            done.store(true, Ordering::Relaxed);
+            let reads = reader.join().unwrap_or(Err(1))?;
+            result.map(|(first, second)| (first, second, reads))
+        })
+    }
+
+    /// All files of the output, times aside.
+    fn results(&self) -> Result<Artifacts, u8> {
+        let mut files = Vec::new();
+        told(walk(&self.folder.join("output"), &mut files))?;
+        let mut artifacts = Vec::new();
+        for path in files {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            // The page shows times; it is as whole as it ends.
+            let content = match name.as_str() {
+                "report.html" => tail(&told(fs::read(&path))?, b"</html>"),
+                "results.json" => without_times(&told(fs::read_to_string(&path))?),
+                _ => told(fs::read(&path))?,
+            };
+            artifacts.push((path, content));
+        }
+        let zip = self.folder.join("output.zip");
+        // The end of the central directory is the last thing in a zip.
+        let end = tail(&told(fs::read(&zip))?, b"PK\x05\x06");
+        artifacts.push((zip, end));
+        artifacts.sort();
+        Ok(Artifacts(artifacts))
+    }
+
+    /// What lies beside the output after a run.
+    fn leftovers(&self) -> Result<Vec<OsString>, u8> {
+        let entries = told(fs::read_dir(&self.folder))?.filter_map(Result::ok).map(|entry| entry.file_name());
+        Ok(entries.filter(|name| name != "output" && name != "output.zip" && name != "sentences.tsv").collect())
+    }
+}
+
+/// Whether a file ends with its last words.
+fn tail(bytes: &[u8], words: &[u8]) -> Vec<u8> {
+    let last = &bytes[bytes.len().saturating_sub(words.len() + 32)..];
+    if last.windows(words.len()).any(|window| window == words) { words.to_vec() } else { b"torn".to_vec() }
+}
+
+/// `results.json` without the lines that tell of time and memory.
+fn without_times(json: &str) -> Vec<u8> {
+    const VOLATILE: [&str; 5] = ["seconds", "train_seconds", "eval_seconds", "peak_memory", "finished"];
+    let volatile = |line: &&str| VOLATILE.iter().any(|field| line.trim_start().starts_with(&format!("\"{field}\":")));
+    let mut kept: String = json.lines().filter(|line| !volatile(line)).collect();
+    kept.push_str(if json.ends_with("}\n") { "" } else { "torn" });
+    kept.into_bytes()
+}
+
+/// All files below a folder, but those that wait to be moved into place.
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true if entry.file_name() == ".staging" => {}
+            true => walk(&entry.path(), files)?,
+            false => files.push(entry.path()),
+        }
+    }
+    Ok(())
+}
+
+/// Numbers from 0 to 1 (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+fn failed<T>(reason: &str) -> Result<T, u8> {
+    eprintln!("xtask torture: {reason}");
+    Err(1)
+}
