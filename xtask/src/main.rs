@@ -29,7 +29,9 @@ Commands:
   golden BACKEND...     Run the golden tests on flex and on these backends
   torture [KILLS [BACKEND [SEED]]]
                         Kill an experiment at random moments [50, on flex], resume each, and compare what
-                        comes of it, byte for byte, with what an undisturbed run left";
+                        comes of it, byte for byte, with what an undisturbed run left
+  soak [MINUTES]        Train and predict at the size of distilbert-base-uncased for so long [120], and tell
+                        how memory and times of a step change; on Linux";
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Some("ci") => ci(),
         Some("matrix") => matrix(),
         Some("golden") => golden(&rest),
+        Some("soak") => soak(&rest),
         Some("torture") => torture::torture(&rest),
         Some("--help" | "-h" | "help") => {
             println!("{HELP}");
@@ -173,6 +176,14 @@ fn golden(backends: &[OsString]) -> Result<(), u8> {
         test.arg("--features").arg(format!("rekindle/{}", backend.display()));
     }
     run(at_root(test))
+}
+
+fn soak(options: &[OsString]) -> Result<(), u8> {
+    run(at_root(cargo(&["build", "--quiet", "--workspace", "--bins", "--examples"])))?;
+    let mut soak = Command::new(binary("examples/soak"));
+    soak.arg(options.first().map_or("120".as_ref(), OsString::as_os_str));
+    soak.arg(root().join("fixtures/transfer/sentences.tsv")).arg(target().join("soak"));
+    run(soak)
 }
 
 fn target() -> PathBuf {
