@@ -150,6 +150,15 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    /// Of a run that came to nothing, nothing is left.
+    fn drop(&mut self) {
+        if !self.is_begun() {
+            let _ = remove_dir(&self.folder.join(RUN));
+        }
+    }
+}
+
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ExperimentError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,

@@ -55,10 +55,13 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
         }
         Err(error) if history.steps.is_empty() => return Err(error),
         Err(error) => {
-            let kept = output.write_failed(&history.steps)?;
-            return Err(
-                format!("{error}\nthe {} steps before are kept in {}", history.steps.len(), kept.display()).into()
-            );
+            let (steps, kept) = (history.steps.len(), output.write_failed(&history.steps)?);
+            let mut kept = format!("the {steps} steps before are kept in {}", kept.display());
+            if journal.is_begun() {
+                let folder = journal.folder().display();
+                kept.push_str(&format!("; what is done is kept in {folder}, and --resume goes on from there"));
+            }
+            return Err(format!("{error}\n{kept}").into());
         }
     };
     outcome.results.data.files = files(args);

@@ -4,27 +4,10 @@ mod common;
 
 use std::fs;
 
-use common::{Place, text};
+use common::{Place, text, timeless};
 use rekindle::data::{TestSize, twelve_sentences};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::Value;
-
-/// The results but for times and memory.
-fn timeless(mut results: Value) -> Value {
-    fn forget(value: &mut Value) {
-        const TIMES: [&str; 5] = ["seconds", "train_seconds", "eval_seconds", "finished", "peak_memory"];
-        match value {
-            Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| match TIMES.contains(&name.as_str()) {
-                true => *value = Value::Null,
-                false => forget(value),
-            }),
-            Value::Array(values) => values.iter_mut().for_each(forget),
-            _ => {}
-        }
-    }
-    forget(&mut results);
-    results
-}
 
 #[test]
 fn the_twelve_sentences_leave_every_artifact() {
@@ -197,18 +180,22 @@ fn a_run_that_fails_keeps_its_steps_and_the_earlier_results() {
     let output = place.run(&["--model", "model", "--epochs", "2"]);
     let error = text(&output.stderr);
     assert!(!output.status.success());
-    for part in ["fine_tune_last_layer", "gradient norm", "4 steps", "out.failed.csv"] {
+    for part in ["fine_tune_last_layer", "gradient norm", "on rows", "no checkpoint", "4 steps", "out.failed.csv"] {
         assert!(error.contains(part), "`{part}` in {error}");
     }
     let kept = fs::read_to_string(place.path("out.failed.csv")).expect("the steps before");
     let approaches: Vec<_> = kept.lines().skip(1).filter_map(|row| row.split(',').next()).collect();
     assert_eq!(approaches, ["feature_extraction_freeze_all"; 4]);
+    assert!(error.contains("out.checkpoint"), "the approach that was done is kept: {error}");
     fs::remove_file(place.path("out.failed.csv")).expect("removed");
+    fs::remove_dir_all(place.path("out.checkpoint")).expect("removed");
     assert!(place.files() == before, "earlier results stand");
 
     place.run(&["--model", "model", "--epochs", "2"]);
     place.results(&["--model", "embedded"]);
-    assert!(!place.path("out.failed.csv").exists(), "of no use behind a run that succeeded");
+    for left in ["out.failed.csv", "out.checkpoint"] {
+        assert!(!place.path(left).exists(), "{left} is of no use behind a run that succeeded");
+    }
 }
 
 #[test]

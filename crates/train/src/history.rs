@@ -76,7 +76,8 @@ impl History {
         let pairs = self.pending.iter().flat_map(|step| [step.loss.clone(), step.grad_norm.clone()]).collect();
         let values = read(Tensor::cat(pairs, 0))?;
         for (pending, pair) in self.pending.drain(..).zip(values.chunks(2)) {
-            let (loss, grad_norm) = (f64::from(pair[0]), f64::from(pair[1]));
+            // Nothing to lose is 0, not -0.
+            let (loss, grad_norm) = (f64::from(pair[0]) + 0.0, f64::from(pair[1]));
             let Pending { step, epoch, rows, learning_rate, .. } = pending;
             for (what, value) in [("loss", loss), ("gradient norm", grad_norm)] {
                 if !value.is_finite() {

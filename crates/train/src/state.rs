@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::time::Duration;
 
 use rekindle_distilbert::{Checkpoint, DistilBertForSequenceClassification, values, with_values};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,8 @@ struct Note {
     /// Steps of each trained parameter.
     steps: BTreeMap<String, i32>,
     epochs: Vec<EpochRecord>,
+    train_time: Duration,
+    eval_time: Duration,
 }
 
 impl Training<'_> {
@@ -76,7 +79,14 @@ impl Run<'_> {
         tensors.push((LOSSES.into(), records.iter().map(|record| record.loss as f32).collect()));
         tensors.push((NORMS.into(), records.iter().map(|record| record.grad_norm as f32).collect()));
         let step = records.len();
-        let note = Note { settings: self.training.settings(), step, steps, epochs: self.best.epochs.clone() };
+        let note = Note {
+            settings: self.training.settings(),
+            step,
+            steps,
+            epochs: self.best.epochs.clone(),
+            train_time: self.train_time,
+            eval_time: self.eval_time,
+        };
         let note = serde_json::to_string(&note).unwrap_or_default();
         self.history.checkpoint = Some(checkpoints.write(step, tensors, HashMap::from([(NOTE.into(), note)]))?);
         Ok(())
@@ -96,6 +106,10 @@ impl Run<'_> {
         let file = Saved { path: &path, checkpoint: &checkpoint };
         let note = file.note(&self.training.settings())?;
         let epoch = self.epoch_after(note.step, note.epochs.len());
+        let steps = self.training.steps_per_epoch();
+        if !(epoch * steps..=(epoch + 1) * steps).contains(&note.step) {
+            return Err(file.refuse(format!("is damaged: {} steps are not in epoch {}", note.step, epoch + 1)));
+        }
         self.admit(&self.training.plan.track(&model, epoch), epoch);
         self.optimizer.restore(|name, size| match note.steps.get(name) {
             Some(&steps) => Ok(Some((steps, file.moments(name, size)?))),
@@ -116,6 +130,7 @@ impl Run<'_> {
             self.best.kept = Some(Kept { evaluation, model: chooses.then(|| of(BEST)).transpose()? });
         }
         self.best.epochs = note.epochs;
+        (self.train_time, self.eval_time) = (note.train_time, note.eval_time);
         observer(&Event::Resumed { step: note.step });
         self.history.records.iter().for_each(|record| observer(&Event::Step(record.clone())));
         let model = of(VALUE)?;

@@ -50,7 +50,7 @@ pub struct Trained {
     pub steps: Vec<StepRecord>,
     /// Every epoch that was evaluated, in order.
     pub epochs: Vec<EpochRecord>,
-    /// Time in training steps.
+    /// Time in training steps, those before a break among them.
     pub train_time: Duration,
     /// Time in evaluations.
     pub eval_time: Duration,
@@ -75,8 +75,6 @@ impl Training<'_> {
         let epochs = self.arguments.num_train_epochs;
         let steps = self.steps_per_epoch() * epochs;
         observer(&Event::Begin { steps, epochs });
-        let (mut train_time, mut eval_time) = (Duration::ZERO, Duration::ZERO);
-        let began = Instant::now();
         let mut run = Run::new(self);
         let model = run.take_up(model, observer)?;
         let first = run.epoch_after(run.history.len(), run.best.epochs.len());
@@ -84,36 +82,35 @@ impl Training<'_> {
         let pays = !self.arguments.frozen_dropout;
         let event = |done, total| Event::Extracting { done, total };
         let train_features = if pays { self.extract(&model, self.train, event, observer)? } else { None };
-        train_time += began.elapsed();
         run.features = train_features.as_ref().or(self.features).filter(|_| pays);
         let mut eval_features = None;
         for epoch in first..epochs {
-            let began = Instant::now();
             model = run.epoch(model, epoch, observer)?;
-            train_time += began.elapsed();
-            let Some(data) = self.evaluation else { continue };
-            let began = Instant::now();
-            if eval_features.is_none() && epochs > 1 {
-                let event = |done, total| Event::Evaluating { done, total };
-                eval_features = self.extract(&model, data, event, observer)?;
-            }
-            let features = eval_features.as_ref().or(self.features).filter(|_| model.distilbert.is_frozen());
-            let size = self.arguments.per_device_eval_batch_size;
-            let result = evaluate(&model, self.config, data, features, size, self.device, observer)?;
-            eval_time += began.elapsed();
-            let record = run.record(epoch, &result);
-            observer(&Event::Epoch(record.clone()));
-            if run.best.take(record, result, &model) {
-                break;
+            run.train_time += run.clock.lap();
+            if let Some(data) = self.evaluation {
+                if eval_features.is_none() && epochs > 1 {
+                    let event = |done, total| Event::Evaluating { done, total };
+                    eval_features = self.extract(&model, data, event, observer)?;
+                }
+                let features = eval_features.as_ref().or(self.features).filter(|_| model.distilbert.is_frozen());
+                let size = self.arguments.per_device_eval_batch_size;
+                let result = evaluate(&model, self.config, data, features, size, self.device, observer)?;
+                run.eval_time += run.clock.lap();
+                let record = run.record(epoch, &result);
+                observer(&Event::Epoch(record.clone()));
+                if run.best.take(record, result, &model) {
+                    break;
+                }
             }
             run.after_epoch(&model, epoch, observer)?;
         }
-        let (steps, best_epoch, Best { epochs: records, kept, .. }) = (run.history.records, run.best.epoch(), run.best);
+        let best_epoch = run.best.epoch();
+        let Run { history, best: Best { epochs: records, kept, .. }, train_time, eval_time, .. } = run;
         let (best_epoch, model, evaluation) = match kept {
             Some(kept) => (best_epoch, kept.model.unwrap_or(model), Some(kept.evaluation)),
             None => (epochs, model, None),
         };
-        Ok(Trained { model, evaluation, best_epoch, steps, epochs: records, train_time, eval_time })
+        Ok(Trained { model, evaluation, best_epoch, steps: history.records, epochs: records, train_time, eval_time })
     }
 
     pub(crate) fn steps_per_epoch(&self) -> usize {
@@ -178,6 +175,22 @@ pub(crate) struct Run<'a> {
     pub(crate) optimizer: AdamW,
     pub(crate) history: History,
     pub(crate) best: Best<'a>,
+    /// Time in training steps and in evaluations, before the current lap.
+    pub(crate) train_time: Duration,
+    pub(crate) eval_time: Duration,
+    pub(crate) clock: Clock,
+}
+
+/// Measures one thing after the other.
+pub(crate) struct Clock(Instant);
+
+impl Clock {
+    /// Time since the last lap.
+    pub(crate) fn lap(&mut self) -> Duration {
+        let lap = self.0.elapsed();
+        self.0 += lap;
+        lap
+    }
 }
 
 impl<'a> Run<'a> {
@@ -188,6 +201,9 @@ impl<'a> Run<'a> {
             optimizer: AdamW::empty(training.arguments, training.device),
             history: History::new(),
             best: Best::new(training.arguments),
+            train_time: Duration::ZERO,
+            eval_time: Duration::ZERO,
+            clock: Clock(Instant::now()),
         }
     }
 
@@ -235,6 +251,7 @@ impl<'a> Run<'a> {
         let Some(checkpoints) = &self.training.checkpoints else { return Ok(()) };
         let (step, stops) = (self.history.len(), checkpoints.stop.is_requested());
         if stops || checkpoints.due_after_step(step) {
+            self.train_time += self.clock.lap();
             self.save(model, observer)?;
         }
         if stops { Err(TrainError::Interrupted { step }) } else { Ok(()) }

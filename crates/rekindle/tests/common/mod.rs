@@ -94,3 +94,21 @@ impl Place {
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+/// The results but for times and memory.
+#[allow(dead_code)] // not every test runs experiments
+pub fn timeless(mut results: Value) -> Value {
+    fn forget(value: &mut Value) {
+        const TIMES: [&str; 5] = ["seconds", "train_seconds", "eval_seconds", "finished", "peak_memory"];
+        match value {
+            Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| match TIMES.contains(&name.as_str()) {
+                true => *value = Value::Null,
+                false => forget(value),
+            }),
+            Value::Array(values) => values.iter_mut().for_each(forget),
+            _ => {}
+        }
+    }
+    forget(&mut results);
+    results
+}

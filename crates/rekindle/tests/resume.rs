@@ -1,0 +1,143 @@
+//! `rekindle experiment`, broken off in every way and taken up again: nothing is lost, and nothing is done by two at once.
+
+mod common;
+
+use std::fs;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use common::{Place, text, timeless};
+use serde_json::Value;
+
+/// Some seconds of work: all that can be broken off.
+const OPTIONS: [&str; 12] = [
+    "--model",
+    "embedded",
+    "--epochs",
+    "6",
+    "--folds",
+    "3",
+    "--approaches",
+    "last-layer,lora,last-1:pretrain=2",
+    "--checkpoint-every",
+    "2",
+    "--save-models",
+    "--verbose",
+];
+
+fn begin(place: &Place, more: &[&str]) -> Child {
+    let mut command = std::process::Command::new(place.plain("experiment").get_program());
+    command.current_dir(place.path("")).args(["experiment", "--output", "out"]).args(OPTIONS).args(more);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
+}
+
+/// Waits until so many runs are done, or have a checkpoint.
+fn wait_for(place: &Place, runs: usize, child: &mut Child) {
+    let count = || fs::read_dir(place.path("out.checkpoint/run/trials")).map_or(0, Iterator::count);
+    while count() < runs {
+        assert!(child.try_wait().expect("a child").is_none(), "it ended before it could be broken off");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn results(place: &Place) -> Value {
+    timeless(serde_json::from_slice(&fs::read(place.path("out/results.json")).expect("results")).expect("JSON"))
+}
+
+/// What an undisturbed run leaves: its results, times aside, and its models.
+fn undisturbed(place: &Place) -> (Value, Vec<Vec<u8>>) {
+    let output = place.run(&OPTIONS);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    (results(place), models(place))
+}
+
+fn models(place: &Place) -> Vec<Vec<u8>> {
+    let (files, folder) = (place.files().into_iter(), place.path("out/models"));
+    files.filter(|(path, _)| path.starts_with(&folder)).map(|(_, content)| content).collect()
+}
+
+#[test]
+fn killed_at_any_moment_it_goes_on_to_the_same_results_and_models() {
+    let place = Place::new();
+    let expected = undisturbed(&place);
+    assert_eq!(expected.1.len(), 3 * 4, "a folder of four files for each approach");
+    fs::remove_dir_all(place.path("out")).expect("removed");
+    for runs in [1, 3, 5, 8] {
+        let mut child = begin(&place, &["--resume"]);
+        wait_for(&place, runs, &mut child);
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        assert!(!place.path("out").exists(), "nothing is half-written");
+    }
+    let said = place.run(&[&OPTIONS[..], &["--resume"]].concat());
+    assert!(text(&said.stdout).contains("resumed  from"), "{}", text(&said.stderr));
+    assert!((results(&place), models(&place)) == expected, "the same, byte for byte");
+    let left: Vec<_> =
+        fs::read_dir(place.path("")).expect("a folder").map(|entry| entry.expect("one").file_name()).collect();
+    assert_eq!(left.len(), 2, "the output and its zip: {left:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_first_ctrl_c_writes_a_checkpoint_and_the_second_ends_at_once() {
+    let interrupt = |child: &Child| {
+        let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(status.expect("kill").success());
+    };
+    let place = Place::new();
+    let expected = undisturbed(&place);
+    let mut child = begin(&place, &[]);
+    wait_for(&place, 1, &mut child);
+    interrupt(&child);
+    let output = child.wait_with_output().expect("ended");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("stopping after this step") && said.contains("--resume"), "{said}");
+    assert!((results(&place), models(&place)) == expected, "earlier results are whole");
+
+    let child = begin(&place, &["--resume", "--warmup-steps", "1"]);
+    let said = text(&child.wait_with_output().expect("ended").stderr);
+    assert!(said.contains("arguments") && said.contains("without --resume"), "{said}");
+
+    let mut child = begin(&place, &["--resume"]);
+    wait_for(&place, 3, &mut child);
+    interrupt(&child);
+    interrupt(&child);
+    assert_eq!(child.wait().expect("ended").code(), Some(130));
+
+    let resumed = place.run(&[&OPTIONS[..], &["--resume"]].concat());
+    assert!(resumed.status.success(), "{}", text(&resumed.stderr));
+    assert!((results(&place), models(&place)) == expected);
+}
+
+#[test]
+fn two_runs_do_not_write_to_one_output() {
+    let place = Place::new();
+    let mut child = begin(&place, &[]);
+    wait_for(&place, 1, &mut child);
+    let second = place.run(&OPTIONS);
+    assert!(!second.status.success() && text(&second.stderr).contains("another run"), "{}", text(&second.stderr));
+    let first = child.wait_with_output().expect("ended");
+    assert!(first.status.success(), "the first goes on: {}", text(&first.stderr));
+    assert!(place.path("out/results.json").exists());
+}
+
+#[test]
+fn a_run_that_was_broken_off_is_not_thrown_away_by_one_that_begins_anew() {
+    let place = Place::new();
+    let mut child = begin(&place, &[]);
+    wait_for(&place, 3, &mut child);
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let mut child = begin(&place, &["--seed", "7"]);
+    while !place.path("out.checkpoint/before").exists() {
+        assert!(child.try_wait().expect("a child").is_none(), "it ended without setting anything aside");
+        thread::sleep(Duration::from_millis(1));
+    }
+    wait_for(&place, 1, &mut child);
+    child.kill().expect("killed");
+    let said = text(&child.wait_with_output().expect("ended").stderr);
+    assert!(said.contains("set aside in out.checkpoint") && said.contains("--resume"), "{said}");
+    assert!(place.path("out.checkpoint/before/experiment.json").exists());
+}
