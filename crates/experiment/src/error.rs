@@ -74,6 +74,14 @@ pub enum ExperimentError {
         /// Why not.
         reason: String,
     },
+    /// A file of a model's folder that is a link out of it.
+    #[error("{path}: is a link to {target}, outside of the model's folder; copy the file to where the link is")]
+    Link {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
     /// Reading or writing failed.
     #[error("{path}: {source}")]
     Io {

@@ -18,6 +18,7 @@ mod contender;
 mod error;
 mod fill_mask;
 mod findings;
+mod links;
 mod misread;
 mod model;
 mod pairwise;
@@ -34,6 +35,7 @@ pub use classify::{Classifier, Prediction};
 pub use compare::{Comparison, ScoresRow, Setting, read_results};
 pub use error::ExperimentError;
 pub use fill_mask::{FillMask, Guess};
+pub use links::check_links;
 pub use model::{EmbeddedModel, PretrainedModel, Source};
 pub use report::report_html;
 pub use results::{

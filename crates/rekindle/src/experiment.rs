@@ -11,6 +11,7 @@ use rekindle_train::{Event, TrainingArguments};
 
 use crate::cli::{ExperimentArgs, Switch};
 use crate::display::{Display, Verbosity};
+use crate::exit::Failure;
 use crate::model::{self, Found};
 
 /// Runs the command.
@@ -20,7 +21,7 @@ use crate::model::{self, Found};
 pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let device = args.backend.device()?;
-    let output = Output::prepare(&args.output)?;
+    let output = Output::prepare(&args.output).map_err(Failure::output)?;
     let sampling = sampling(args)?;
     let Found { model, substituted } =
         model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
@@ -45,16 +46,16 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
         Ok(outcome) => outcome,
         Err(error) if history.steps.is_empty() => return Err(error),
         Err(error) => {
-            let kept = output.write_failed(&history.steps)?;
-            return Err(
-                format!("{error}\nthe {} steps before are kept in {}", history.steps.len(), kept.display()).into()
-            );
+            let kept = output.write_failed(&history.steps).map_err(Failure::output)?;
+            let note = format!("the {} steps before are kept in {}", history.steps.len(), kept.display());
+            return Err(Failure::with_note(error.as_ref(), note).into());
         }
     };
     outcome.results.data.files = files(args);
     outcome.results.provenance = provenance();
     outcome.results.peak_memory = rekindle::allocator::peak_memory();
-    let (folder, zip) = output.write(&outcome, args.save_models.then_some(&model.tokenizer))?;
+    let (folder, zip) =
+        output.write(&outcome, args.save_models.then_some(&model.tokenizer)).map_err(Failure::output)?;
 
     display.line("");
     display.summary(&outcome.results);
@@ -145,9 +146,9 @@ impl History {
 /// The sentences that the options name, and what is trained and tested on.
 fn sampling(args: &ExperimentArgs) -> Result<Sampling, Box<dyn std::error::Error>> {
     if args.early_stopping_patience.is_some() && args.validation.is_none() && args.validation_size.is_none() {
-        return Err("--early-stopping-patience: there are no sentences to stop by, and the test sentences must not \
-                    decide; give --validation-size or --validation"
-            .into());
+        let reason = "--early-stopping-patience: there are no sentences to stop by, and the test sentences must not \
+                      decide; give --validation-size or --validation";
+        return Err(Failure::usage(reason).into());
     }
     let options = ReadOptions {
         text_column: args.text_column.clone(),

@@ -11,6 +11,7 @@ mod compare;
 mod data;
 mod devices;
 mod display;
+mod exit;
 mod experiment;
 mod files;
 mod fill_mask;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             anstream::eprintln!("\x1b[1;31merror:\x1b[0m {error}");
-            ExitCode::FAILURE
+            ExitCode::from(exit::kind(error.as_ref()) as u8)
         }
     }
 }

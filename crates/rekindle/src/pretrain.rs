@@ -5,11 +5,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Precision};
+use rekindle_experiment::check_links;
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{Corpus, Event, Masking, Pretraining, PretrainingArguments, TrainingArguments};
 
 use crate::cli::PretrainArgs;
 use crate::display::{Display, Verbosity};
+use crate::exit::Failure;
 use crate::files;
 use crate::model;
 use crate::text::{report_table, thousands};
@@ -26,9 +28,9 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
     let (config, tokenizer, checkpoint) = start(args, &mut display)?;
     if args.max_length > config.max_position_embeddings {
         let positions = config.max_position_embeddings;
-        return Err(
-            format!("--max-length {} is more than the {positions} positions of the model", args.max_length).into()
-        );
+        let length = args.max_length;
+        let reason = format!("--max-length {length} is more than the {positions} positions of the model");
+        return Err(Failure::usage(reason).into());
     }
     let masking = Masking::new(&tokenizer, args.mlm_probability)?;
     let corpus = Corpus::read(&args.corpus, &tokenizer, args.max_length, args.validation_split_percentage.into())?;
@@ -53,12 +55,12 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
         loss = held_out(&run, &corpus, &mut display)?;
         if run.step() < run.steps() {
             write_settings(&folder, &config, &tokenizer)?;
-            run.save(&folder)?;
+            run.save(&folder).map_err(Failure::output)?;
         }
     }
     write(&args.output, &run, &config, &tokenizer)?;
     if folder.is_dir() {
-        fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        fs::remove_dir_all(&folder).map_err(|error| Failure::output(format!("{}: {error}", folder.display())))?;
     }
     display.clear();
     let perplexity =
@@ -69,13 +71,15 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
 }
 
 /// A checkpoint is taken up or left alone, and never overwritten unasked.
-fn check_checkpoint(folder: &Path, resume: bool) -> Result<(), String> {
+fn check_checkpoint(folder: &Path, resume: bool) -> Result<(), Failure> {
     match (folder.join("model.safetensors").is_file(), resume) {
-        (true, false) => Err(format!(
+        (true, false) => Err(Failure::output(format!(
             "{} holds a run that was broken off; go on with --resume, or remove the folder to begin anew",
             folder.display()
-        )),
-        (false, true) => Err(format!("{} holds no checkpoint; begin without --resume", folder.display())),
+        ))),
+        (false, true) => {
+            Err(Failure::usage(format!("{} holds no checkpoint; begin without --resume", folder.display())))
+        }
         _ => Ok(()),
     }
 }
@@ -88,11 +92,15 @@ fn start(
     if let Some(choice) = &args.model {
         let found = model::find(choice, args.offline, &mut |download| display.download(&download))?;
         if let Some(reason) = found.substituted {
-            return Err(reason.into());
+            return Err(Failure::hub(reason).into());
         }
         return Ok((found.model.config, found.model.tokenizer, found.model.checkpoint));
     }
-    let tokenizer = Tokenizer::from_folder(args.vocab.as_deref().unwrap_or(Path::new(".")))?;
+    let vocab = args.vocab.as_deref().unwrap_or(Path::new("."));
+    if vocab.is_dir() {
+        check_links(vocab)?;
+    }
+    let tokenizer = Tokenizer::from_folder(vocab)?;
     let config = DistilBertConfig {
         vocab_size: tokenizer.vocab_size(),
         max_position_embeddings: args.max_length,
@@ -103,7 +111,8 @@ fn start(
         pad_token_id: tokenizer.pad_id(),
         ..DistilBertConfig::default()
     };
-    let config = DistilBertConfig::from_json(config.to_masked_lm_json().as_bytes(), Path::new("new model"))?;
+    let config = DistilBertConfig::from_json(config.to_masked_lm_json().as_bytes(), Path::new("new model"))
+        .map_err(Failure::usage)?;
     Ok((config, tokenizer, Checkpoint::empty().into()))
 }
 
@@ -165,9 +174,9 @@ fn write(
     tokenizer: &Tokenizer,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let (new, weights) = (folder.join("model.safetensors.new"), folder.join("model.safetensors"));
-    run.model().save_safetensors(&new, Precision::F32)?;
+    run.model().save_safetensors(&new, Precision::F32).map_err(Failure::output)?;
     write_settings(folder, config, tokenizer)?;
-    fs::rename(&new, &weights).map_err(|error| format!("{}: {error}", weights.display()))?;
+    fs::rename(&new, &weights).map_err(|error| Failure::output(format!("{}: {error}", weights.display())))?;
     Ok(())
 }
 
@@ -177,7 +186,7 @@ fn write_settings(
     config: &DistilBertConfig,
     tokenizer: &Tokenizer,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    fs::create_dir_all(folder).map_err(|error| Failure::output(format!("{}: {error}", folder.display())))?;
     for (name, content) in [
         ("config.json", config.to_masked_lm_json()),
         ("tokenizer.json", tokenizer.to_json()?),
