@@ -90,8 +90,7 @@ impl Error for Failure {}
 /// The kind of an error that ended a command.
 pub fn kind(error: &(dyn Error + 'static)) -> Kind {
     // Only a write fails by these, wherever it was.
-    let chain = || iter::successors(Some(error), |error| error.source());
-    if chain().filter_map(|error| error.downcast_ref::<io::Error>()).any(|error| {
+    if causes(error).filter_map(|error| error.downcast_ref::<io::Error>()).any(|error| {
         matches!(
             error.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
@@ -99,7 +98,12 @@ pub fn kind(error: &(dyn Error + 'static)) -> Kind {
     }) {
         return Kind::Output;
     }
-    chain().find_map(known).unwrap_or(Kind::Other)
+    causes(error).find_map(known).unwrap_or(Kind::Other)
+}
+
+/// An error and all that it came from.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(Some(error), |&error| error.source())
 }
 
 /// The kind of one error, its causes aside.
