@@ -31,7 +31,7 @@ fn help_lists_the_codes_and_each_kind_ends_by_its_own() {
         (2, "experiment", &["--max-length", "100000"]),
         (2, "experiment", &["--epochs", "0"]),
         (2, "experiment", &["--early-stopping-patience", "2"]),
-        (2, "predict", &["--max-length", "2", "text"]),
+        (2, "experiment", &["--max-length", "2"]),
         (3, "data", &["none.csv"]),
         (3, "data", &["bad.csv"]),
         (3, "experiment", &["--data", "bad.csv"]),

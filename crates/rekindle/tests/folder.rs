@@ -7,6 +7,7 @@ use std::path::Path;
 
 use common::{Place, text};
 use rekindle::experiment::{ExperimentError, PretrainedModel, Source};
+use safetensors::SafeTensors;
 
 fn open(folder: &Path) -> Result<PretrainedModel, ExperimentError> {
     PretrainedModel::from_folder(folder, "model", Source::Folder)
@@ -27,10 +28,12 @@ fn an_index_names_files_of_its_folder_alone() {
         let error = open(&place.path("model")).err().expect("refused").to_string();
         assert!(error.contains("model.safetensors.index.json") && error.contains("not a plain file name"), "{error}");
     }
-    fs::copy(place.path("outside/model.safetensors"), place.path("model/part.safetensors")).expect("copied");
-    let index =
-        serde_json::json!({ "weight_map": { "distilbert.embeddings.word_embeddings.weight": "part.safetensors" } });
-    place.write("model/model.safetensors.index.json", index.to_string());
+    let weights = fs::read(place.path("outside/model.safetensors")).expect("read");
+    place.write("model/part.safetensors", &weights);
+    let tensors = SafeTensors::deserialize(&weights).expect("safetensors");
+    let entry = |name: &str| (name.to_owned(), "part.safetensors".into());
+    let map: serde_json::Map<_, _> = tensors.names().into_iter().map(entry).collect();
+    place.write("model/model.safetensors.index.json", serde_json::json!({ "weight_map": map }).to_string());
     open(&place.path("model")).expect("a file of the folder");
 }
 
