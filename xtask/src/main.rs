@@ -1,5 +1,6 @@
 //! `cargo xtask`: the automation of this workspace, in Rust and without dependencies.
 
+mod checks;
 mod embedded;
 
 use std::env;
@@ -25,7 +26,9 @@ Commands:
                         the tables of docs/transfer.md; PYTHON has scikit-learn
   ci                    Run what CI runs: format, lints, tests, docs
   matrix                Lint every crate that holds tensors with each backend alone, and with none
-  golden BACKEND...     Run the golden tests on flex and on these backends";
+  golden BACKEND...     Run the golden tests on flex and on these backends
+  deny                  Check licences, known holes, sources and doubles of what is built in, by deny.toml
+  sanitize              Run the one package with unsafe code under Miri and AddressSanitizer";
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -40,6 +43,8 @@ fn main() -> ExitCode {
         Some("ci") => ci(),
         Some("matrix") => matrix(),
         Some("golden") => golden(&rest),
+        Some("deny") => checks::deny(),
+        Some("sanitize") => checks::sanitize(),
         Some("--help" | "-h" | "help") => {
             println!("{HELP}");
             Ok(())
