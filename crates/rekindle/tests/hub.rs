@@ -316,6 +316,17 @@ fn a_host_without_ranges_sends_the_whole_again() {
 }
 
 #[test]
+fn more_bytes_than_announced_are_no_file() {
+    for file in ["config.json", "model.safetensors"] {
+        let quirks = Quirks { longer: Some(file.to_owned()), ..Quirks::default() };
+        let (cache, server) = (cache(), serve(&whole(), quirks));
+        let error = get(&options(&cache, &server)).expect_err("too long");
+        assert!(matches!(&error, HubError::Unexpected { reason, .. } if reason.contains(file)), "{error}");
+        assert!(!repo(&cache).join("snapshots").join(COMMIT).join(file).exists());
+    }
+}
+
+#[test]
 fn a_file_that_another_process_downloads_is_left_to_it() {
     let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
     let blobs = repo(&cache).join("blobs");
