@@ -1,5 +1,6 @@
 //! `cargo xtask`: the automation of this workspace, in Rust and without dependencies.
 
+mod checks;
 mod embedded;
 mod torture;
 
@@ -27,6 +28,8 @@ Commands:
   ci                    Run what CI runs: format, lints, tests, docs
   matrix                Lint every crate that holds tensors with each backend alone, and with none
   golden BACKEND...     Run the golden tests on flex and on these backends
+  deny                  Check licences, known holes, sources and doubles of what is built in, by deny.toml
+  sanitize              Run the one package with unsafe code under Miri and AddressSanitizer
   torture [KILLS [BACKEND [SEED]]]
                         Kill an experiment at random moments [50, on flex], resume each, and compare what
                         comes of it, byte for byte, with what an undisturbed run left
@@ -48,6 +51,8 @@ fn main() -> ExitCode {
         Some("golden") => golden(&rest),
         Some("soak") => soak(&rest),
         Some("torture") => torture::torture(&rest),
+        Some("deny") => checks::deny(),
+        Some("sanitize") => checks::sanitize(),
         Some("--help" | "-h" | "help") => {
             println!("{HELP}");
             Ok(())

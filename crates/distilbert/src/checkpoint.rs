@@ -15,6 +15,8 @@ use crate::names;
 
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+/// What transformers wrote before safetensors.
+const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 
 /// An opened checkpoint: the names and shapes of its tensors, whose values are read on demand.
 pub struct Checkpoint {
@@ -50,6 +52,9 @@ impl Checkpoint {
             return Self::from_file(&single);
         }
         if !index.is_file() {
+            if let Some(path) = PICKLES.map(|name| folder.join(name)).into_iter().find(|path| path.is_file()) {
+                return Err(DistilBertError::Pickle { path });
+            }
             let expected = "model.safetensors (nor model.safetensors.index.json)";
             return Err(DistilBertError::MissingFile { folder: folder.into(), expected });
         }
@@ -58,7 +63,7 @@ impl Checkpoint {
             serde_json::from_slice(&bytes).map_err(|source| DistilBertError::Json { path: index.clone(), source })?;
         let refuse = |reason| DistilBertError::Index { path: index.clone(), reason };
         let shards: BTreeSet<&String> = parsed.weight_map.values().collect();
-        if let Some(outside) = shards.iter().find(|shard| Path::new(shard).file_name() != Some(shard.as_ref())) {
+        if let Some(outside) = shards.iter().find(|shard| !is_plain_name(shard)) {
             return Err(refuse(format!("shard `{outside}` is not a plain file name")));
         }
         let checkpoint = Self::from_files(shards.iter().map(|shard| folder.join(shard)).collect())?;
@@ -240,6 +245,11 @@ impl Checkpoint {
             false => Err(DistilBertError::NotFinite { path: path(), tensor: entry.name.clone() }),
         }
     }
+}
+
+/// Whether a name leads to no other folder on any system.
+fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', ':', '\0'])
 }
 
 /// Little-endian elements of `N` bytes to f32; with `columns`, of a matrix of so many, transposed.

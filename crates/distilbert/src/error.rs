@@ -16,6 +16,15 @@ pub enum DistilBertError {
         /// What was looked for.
         expected: &'static str,
     },
+    /// Weights in a format that can hold a program.
+    #[error(
+        "{path}: a Python pickle can hold a program and is never read; if you trust it, open the folder in Python with \
+         transformers and save it by `save_pretrained`, which writes model.safetensors"
+    )]
+    Pickle {
+        /// The weights file.
+        path: PathBuf,
+    },
     /// Reading or writing failed.
     #[error("{path}: {source}")]
     Io {

@@ -1,13 +1,10 @@
 //! The bytes of a weights file, mapped into memory.
-#![allow(unsafe_code)]
 
-use std::fs::File;
 use std::ops::{Deref, Range};
 use std::path::Path;
-use std::sync::Arc;
 
 use burn::tensor::AllocationProperty;
-use memmap2::Mmap;
+use rekindle_raw::Map;
 
 /// Bytes from a file or from the program itself.
 pub(crate) enum Bytes {
@@ -15,25 +12,10 @@ pub(crate) enum Bytes {
     Static(&'static [u8]),
 }
 
-/// A map that tensors may share.
-#[derive(Clone)]
-pub(crate) struct Map(Arc<Mmap>);
-
-impl AsRef<[u8]> for Map {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
 impl Bytes {
     /// Maps `path` read-only.
     pub(crate) fn map(path: &Path) -> std::io::Result<Self> {
-        let file = File::open(path)?;
-        // SAFETY: the map is read-only and private to this process. Its contents change only if another process
-        // rewrites the file in place while it is in use, which writers of checkpoints do not do (they rename); whatever
-        // stands there is read as plain numbers.
-        let map = unsafe { Mmap::map(&file)? };
-        Ok(Self::Mapped(Map(Arc::new(map))))
+        Map::open(path).map(Self::Mapped)
     }
 
     /// A part of the bytes as a tensor's memory, shared and not copied; copied when it is first written to. `None` where
@@ -51,10 +33,8 @@ impl Bytes {
 
     /// Gives the memory back; what is touched later is read from the file again.
     pub(crate) fn release(&self) {
-        #[cfg(unix)]
-        if let Self::Mapped(Map(map)) = self {
-            // SAFETY: a read-only map of a file holds the same afterwards. Where the advice is refused, nothing is lost.
-            let _ = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+        if let Self::Mapped(map) = self {
+            map.release();
         }
     }
 }
@@ -64,7 +44,7 @@ impl Deref for Bytes {
 
     fn deref(&self) -> &[u8] {
         match self {
-            Self::Mapped(map) => map.as_ref(),
+            Self::Mapped(map) => map,
             Self::Static(bytes) => bytes,
         }
     }

@@ -74,6 +74,14 @@ pub enum ExperimentError {
         /// Why not.
         reason: String,
     },
+    /// A file of a model's folder that is a link out of it.
+    #[error("{path}: is a link to {target}, outside of the model's folder; copy the file to where the link is")]
+    Link {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
     /// Reading or writing failed.
     #[error("{path}: {source}")]
     Io {
@@ -140,11 +148,4 @@ pub enum ExperimentError {
         /// What stopped it.
         source: rekindle_train::TrainError,
     },
-}
-
-impl ExperimentError {
-    /// Whether the experiment ended because it was asked to: then nothing failed, and it can go on from where it was.
-    pub fn is_interruption(&self) -> bool {
-        matches!(self, Self::Interrupted | Self::Train { source: rekindle_train::TrainError::Interrupted { .. }, .. })
-    }
 }

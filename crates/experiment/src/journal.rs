@@ -115,8 +115,9 @@ impl Journal {
         model: &DistilBertForSequenceClassification,
     ) -> Result<(), ExperimentError> {
         let folder = self.path("models").join(name);
-        fs::create_dir_all(&folder).map_err(|source| io_error(&folder, source))?;
-        Ok(model.save_safetensors(&folder.join(WEIGHTS), Precision::F32)?)
+        let refuse = |reason: String| ExperimentError::Output { path: folder.clone(), reason };
+        fs::create_dir_all(&folder).map_err(|error| refuse(error.to_string()))?;
+        model.save_safetensors(&folder.join(WEIGHTS), Precision::F32).map_err(|error| refuse(error.to_string()))
     }
 
     /// A trained model that was kept.
@@ -173,10 +174,10 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ExperimentError> 
 }
 
 fn write(path: &Path, content: &impl Serialize) -> Result<(), ExperimentError> {
-    let parent = path.parent().unwrap_or(path);
-    fs::create_dir_all(parent).map_err(|source| io_error(parent, source))?;
     let json = serde_json::to_vec(content).unwrap_or_default();
-    replace(path, |new| fs::write(new, &json).map_err(|source| io_error(path, source)))
+    let refuse = |error: std::io::Error| ExperimentError::Output { path: path.into(), reason: error.to_string() };
+    fs::create_dir_all(path.parent().unwrap_or(path)).map_err(refuse)?;
+    replace(path, |new| fs::write(new, &json).map_err(refuse))
 }
 
 /// Removes a folder that may not be there. What Windows keeps because it is mapped is in nobody's way.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::ExperimentError;
+use crate::links::check_links;
 use crate::sampling::Sampling;
 
 /// Where a model came from.
@@ -57,12 +58,13 @@ impl PretrainedModel {
     /// Opens `config.json`, the weights and the tokenizer in `folder`.
     ///
     /// # Errors
-    /// When one of them is absent or broken, or tokenizer and model do not belong together.
+    /// When one of them is absent or broken or a link out of the folder, or tokenizer and model do not belong together.
     pub fn from_folder(folder: &Path, id: &str, source: Source) -> Result<Self, ExperimentError> {
         if !folder.is_dir() {
             let kind = if folder.exists() { std::io::ErrorKind::NotADirectory } else { std::io::ErrorKind::NotFound };
             return Err(ExperimentError::Io { path: folder.into(), source: kind.into() });
         }
+        check_links(folder)?;
         let config = DistilBertConfig::from_folder(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         Self::new(id, source, config, Tokenizer::from_folder(folder)?, checkpoint)

@@ -11,6 +11,8 @@ use burn::tensor::Device;
 use burn::tensor::{DeviceKind, DeviceType};
 use rekindle_train::TrainError;
 
+use crate::exit::Failure;
+
 /// An engine of Burn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
@@ -82,26 +84,26 @@ impl Backend {
     /// # Errors
     /// When the backend was not compiled in, has no device here, or is known to crash on the one it has; the message
     /// says which feature or driver is missing.
-    pub fn device(self) -> Result<Device, String> {
+    pub fn device(self) -> Result<Device, Failure> {
         if self.is_compiled() && self.devices().is_empty() {
-            return Err(format!(
+            return Err(Failure::usage(format!(
                 "backend {self} finds no device: there is no GPU, or its driver for Vulkan, Metal or DirectX 12 is missing \
                  (on Debian, the package mesa-vulkan-drivers has one for most GPUs, and one that computes on the CPU)"
-            ));
+            )));
         }
         let device = self.default_device().ok_or_else(|| {
-            format!(
+            Failure::usage(format!(
                 "backend {self} was not compiled in; build with `--features {self}`, or run `cargo xtask experiment --backend {self}`"
-            )
+            ))
         })?;
         // With SPIR-V compiled in, wgpu prefers it too.
         #[cfg(feature = "vulkan")]
         if matches!(self, Self::Wgpu | Self::Vulkan) && is_software(&device) {
-            return Err(format!(
+            return Err(Failure::usage(format!(
                 "backend {self}: {} is a software driver, which SPIR-V shaders are known to crash; \
                  `cargo xtask experiment --backend wgpu` builds without them",
                 describe(&device)
-            ));
+            )));
         }
         Ok(device)
     }

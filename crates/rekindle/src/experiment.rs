@@ -12,7 +12,8 @@ use rekindle_train::{Event, StepRecord, Stop, TrainingArguments};
 
 use crate::cli::{ExperimentArgs, Switch};
 use crate::display::{Display, Verbosity};
-use crate::interrupt::{self, Interrupted};
+use crate::exit::{self, Failure, Kind};
+use crate::interrupt;
 use crate::model::{self, Found};
 
 /// Runs the command.
@@ -22,7 +23,7 @@ use crate::model::{self, Found};
 pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let device = args.backend.device()?;
-    let output = Output::prepare(&args.output)?;
+    let output = Output::prepare(&args.output).map_err(Failure::output)?;
     let sampling = sampling(args)?;
     let Found { model, substituted } =
         model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
@@ -50,24 +51,23 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
         args.backend.guard(|| Ok(experiment.run(&model, &sampling, backend, began, Some(&journal), &mut observe)?));
     let mut outcome = match outcome {
         Ok(outcome) => outcome,
-        Err(error) if error.downcast_ref().is_some_and(ExperimentError::is_interruption) => {
-            return Err(Interrupted { what: error.to_string() }.into());
-        }
+        Err(error) if exit::kind(error.as_ref()) == Kind::Interrupted => return Err(Failure::interrupted(error).into()),
         Err(error) if history.steps.is_empty() => return Err(error),
         Err(error) => {
-            let (steps, kept) = (history.steps.len(), output.write_failed(&history.steps)?);
-            let mut kept = format!("the {steps} steps before are kept in {}", kept.display());
+            let (steps, kept) = (history.steps.len(), output.write_failed(&history.steps).map_err(Failure::output)?);
+            let mut note = format!("the {steps} steps before are kept in {}", kept.display());
             if journal.is_begun() {
                 let folder = journal.folder().display();
-                kept.push_str(&format!("; what is done is kept in {folder}, and --resume goes on from there"));
+                note.push_str(&format!("; what is done is kept in {folder}, and --resume goes on from there"));
             }
-            return Err(format!("{error}\n{kept}").into());
+            return Err(Failure::with_note(error.as_ref(), note).into());
         }
     };
     outcome.results.data.files = files(args);
     outcome.results.provenance = provenance();
     outcome.results.peak_memory = rekindle::allocator::peak_memory();
-    let (folder, zip) = output.write(&outcome, args.save_models.then_some(&model.tokenizer))?;
+    let (folder, zip) =
+        output.write(&outcome, args.save_models.then_some(&model.tokenizer)).map_err(Failure::output)?;
 
     display.line("");
     display.summary(&outcome.results);
@@ -182,9 +182,9 @@ impl History {
 /// The sentences that the options name, and what is trained and tested on.
 fn sampling(args: &ExperimentArgs) -> Result<Sampling, Box<dyn std::error::Error>> {
     if args.early_stopping_patience.is_some() && args.validation.is_none() && args.validation_size.is_none() {
-        return Err("--early-stopping-patience: there are no sentences to stop by, and the test sentences must not \
-                    decide; give --validation-size or --validation"
-            .into());
+        let reason = "--early-stopping-patience: there are no sentences to stop by, and the test sentences must not \
+                      decide; give --validation-size or --validation";
+        return Err(Failure::usage(reason).into());
     }
     let options = ReadOptions {
         text_column: args.text_column.clone(),

@@ -6,7 +6,6 @@
 //! [`embedded`] is the one that is always there. A program that trains does well to take its [`allocator`].
 #![deny(missing_docs)]
 
-pub mod allocator;
 pub mod embedded;
 pub mod hub;
 
@@ -15,6 +14,7 @@ pub use rekindle_data as data;
 pub use rekindle_distilbert as distilbert;
 pub use rekindle_experiment as experiment;
 pub use rekindle_metrics as metrics;
+pub use rekindle_raw::allocator;
 pub use rekindle_tokenizer as tokenizer;
 pub use rekindle_train as train;
 

@@ -5,12 +5,15 @@ use std::time::Instant;
 
 use clap::Parser;
 
+use crate::exit::Kind;
+
 mod backend;
 mod cli;
 mod compare;
 mod data;
 mod devices;
 mod display;
+mod exit;
 mod experiment;
 mod files;
 mod fill_mask;
@@ -42,13 +45,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough, as with `| head`.
         Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<interrupt::Interrupted>() => {
-            anstream::eprintln!("{error}");
-            ExitCode::from(interrupt::EXIT_CODE)
-        }
         Err(error) => {
-            anstream::eprintln!("\x1b[1;31merror:\x1b[0m {error}");
-            ExitCode::FAILURE
+            let kind = exit::kind(error.as_ref());
+            match kind {
+                Kind::Interrupted => anstream::eprintln!("{error}"),
+                _ => anstream::eprintln!("\x1b[1;31merror:\x1b[0m {error}"),
+            }
+            ExitCode::from(kind as u8)
         }
     }
 }

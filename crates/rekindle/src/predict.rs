@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::cli::PredictArgs;
 use crate::display::{Display, Verbosity};
+use crate::exit::Failure;
 use crate::model;
 
 /// Texts that are read before any of them is classified: enough to find sentences of like length, and little memory.
@@ -36,7 +37,7 @@ pub fn run(args: &PredictArgs) -> Result<(), Box<dyn std::error::Error>> {
     }
     match args.input.as_deref().filter(|path| *path != Path::new("-")) {
         Some(path) => {
-            let named = |error: io::Error| format!("{}: {error}", path.display());
+            let named = |error: io::Error| Failure::input(format!("{}: {error}", path.display()));
             answer.stream(BufReader::new(File::open(path).map_err(named)?), &path.display().to_string(), CHUNK)
         }
         None => {
@@ -58,7 +59,7 @@ impl<W: Write> Answer<'_, W> {
     fn stream(&mut self, input: impl BufRead, name: &str, chunk: usize) -> Result<(), Box<dyn std::error::Error>> {
         let mut texts = Vec::with_capacity(chunk);
         for (index, line) in input.lines().enumerate() {
-            texts.push(line.map_err(|error| format!("{name}, line {}: {error}", index + 1))?);
+            texts.push(line.map_err(|error| Failure::input(format!("{name}, line {}: {error}", index + 1)))?);
             if texts.len() == chunk {
                 self.chunk(&texts)?;
                 texts.clear();

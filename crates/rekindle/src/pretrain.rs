@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Precision};
-use rekindle_experiment::Lock;
+use rekindle_experiment::{Lock, check_links};
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{
     Corpus, Event, Masking, Pretraining, PretrainingArguments, SaveStrategy, Stop, TrainingArguments,
@@ -13,8 +13,9 @@ use rekindle_train::{
 
 use crate::cli::PretrainArgs;
 use crate::display::{Display, Verbosity};
+use crate::exit::Failure;
 use crate::files;
-use crate::interrupt::{self, Interrupted};
+use crate::interrupt;
 use crate::model;
 use crate::text::{report_table, thousands};
 
@@ -30,9 +31,9 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
     let (config, tokenizer, checkpoint) = start(args, &mut display)?;
     if args.max_length > config.max_position_embeddings {
         let positions = config.max_position_embeddings;
-        return Err(
-            format!("--max-length {} is more than the {positions} positions of the model", args.max_length).into()
-        );
+        let length = args.max_length;
+        let reason = format!("--max-length {length} is more than the {positions} positions of the model");
+        return Err(Failure::usage(reason).into());
     }
     let masking = Masking::new(&tokenizer, args.mlm_probability)?;
     let corpus = Corpus::read(&args.corpus, &tokenizer, args.max_length, args.validation_split_percentage.into())?;
@@ -61,11 +62,11 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
         run = run.advance(until, &stop, &mut |event| display.training(event))?;
         if run.step() < run.steps() {
             write_settings(&folder, &config, &tokenizer)?;
-            run.save(&folder)?;
+            run.save(&folder).map_err(Failure::output)?;
         }
         if stop.is_requested() {
             let what = format!("stopped after step {} of {}", run.step(), run.steps());
-            return Err(Interrupted { what }.into());
+            return Err(Failure::interrupted(what).into());
         }
         loss = held_out(&run, &corpus, &mut display)?;
     }
@@ -80,20 +81,22 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
 }
 
 /// Keeps other runs away from the folder of checkpoints.
-fn lock(folder: &Path) -> Result<Lock, String> {
+fn lock(folder: &Path) -> Result<Lock, Failure> {
     Lock::take(folder).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => format!("{}: another run is writing to it", folder.display()),
-        _ => format!("{}: {error}", folder.display()),
+        std::io::ErrorKind::WouldBlock => {
+            Failure::output(format!("{}: another run is writing to it", folder.display()))
+        }
+        _ => Failure::output(format!("{}: {error}", folder.display())),
     })
 }
 
 /// A checkpoint is never overwritten unasked.
-fn check_checkpoint(folder: &Path, resume: bool) -> Result<(), String> {
+fn check_checkpoint(folder: &Path, resume: bool) -> Result<(), Failure> {
     match Pretraining::is_begun(folder) && !resume {
-        true => Err(format!(
+        true => Err(Failure::output(format!(
             "{} holds a run that was broken off; go on with --resume, or remove the folder to begin anew",
             folder.display()
-        )),
+        ))),
         false => Ok(()),
     }
 }
@@ -106,11 +109,15 @@ fn start(
     if let Some(choice) = &args.model {
         let found = model::find(choice, args.offline, &mut |download| display.download(&download))?;
         if let Some(reason) = found.substituted {
-            return Err(reason.into());
+            return Err(Failure::hub(reason).into());
         }
         return Ok((found.model.config, found.model.tokenizer, found.model.checkpoint));
     }
-    let tokenizer = Tokenizer::from_folder(args.vocab.as_deref().unwrap_or(Path::new(".")))?;
+    let vocab = args.vocab.as_deref().unwrap_or(Path::new("."));
+    if vocab.is_dir() {
+        check_links(vocab)?;
+    }
+    let tokenizer = Tokenizer::from_folder(vocab)?;
     let config = DistilBertConfig {
         vocab_size: tokenizer.vocab_size(),
         max_position_embeddings: args.max_length,
@@ -121,7 +128,8 @@ fn start(
         pad_token_id: tokenizer.pad_id(),
         ..DistilBertConfig::default()
     };
-    let config = DistilBertConfig::from_json(config.to_masked_lm_json().as_bytes(), Path::new("new model"))?;
+    let config = DistilBertConfig::from_json(config.to_masked_lm_json().as_bytes(), Path::new("new model"))
+        .map_err(Failure::usage)?;
     Ok((config, tokenizer, Checkpoint::empty().into()))
 }
 
@@ -183,7 +191,8 @@ fn write(
     tokenizer: &Tokenizer,
 ) -> Result<(), Box<dyn std::error::Error>> {
     write_settings(folder, config, tokenizer)?;
-    Ok(run.model().save_safetensors(&folder.join("model.safetensors"), Precision::F32)?)
+    run.model().save_safetensors(&folder.join("model.safetensors"), Precision::F32).map_err(Failure::output)?;
+    Ok(())
 }
 
 /// What stands beside the weights.
@@ -192,7 +201,7 @@ fn write_settings(
     config: &DistilBertConfig,
     tokenizer: &Tokenizer,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    fs::create_dir_all(folder).map_err(|error| Failure::output(format!("{}: {error}", folder.display())))?;
     for (name, content) in [
         ("config.json", config.to_masked_lm_json()),
         ("tokenizer.json", tokenizer.to_json()?),

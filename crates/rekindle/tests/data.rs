@@ -129,7 +129,7 @@ fn what_cannot_be_read_is_an_error_and_prints_nothing() {
     for (options, expected) in cases {
         let output = place.command("data").args(["--model", "embedded"]).args(options).output().expect("it ran");
         let error = text(&output.stderr);
-        assert!(output.status.code() == Some(1) && error.contains(expected), "{options:?}: {error}");
+        assert!(output.status.code() == Some(3) && error.contains(expected), "{options:?}: {error}");
         assert!(output.stdout.is_empty());
     }
 }

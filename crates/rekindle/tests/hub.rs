@@ -133,7 +133,8 @@ fn sharded_weights_come_with_all_their_shards() {
 #[test]
 fn what_a_model_needs_is_named_when_it_is_missing() {
     for missing in ["config.json", "model.safetensors"] {
-        let list: Vec<_> = whole().into_iter().filter(|(name, _)| *name != missing).collect();
+        let wanted = |name: &str| name != missing && name != "pytorch_model.bin";
+        let list: Vec<_> = whole().into_iter().filter(|(name, _)| wanted(name)).collect();
         let (cache, server) = (cache(), serve(&list, Quirks::default()));
         let error = get(&options(&cache, &server)).expect_err("incomplete");
         assert!(matches!(&error, HubError::NotFound { what, .. } if what == missing), "{error}");
@@ -210,10 +211,11 @@ fn a_cut_download_is_no_model_and_is_resumed() {
     options.offline = false;
     let snapshot = get(&options).expect("resumed");
     assert_eq!(fs::read(snapshot.join("model.safetensors")).expect("read"), weights());
-    let resumed = server.requests().into_iter().any(|(path, range)| {
-        path == "/cdn/model.safetensors"
-            && range.is_some_and(|range| range == format!("bytes={}-", weights().len() / 2))
-    });
+    let rest = format!("bytes={}-", weights().len() / 2);
+    let resumed = server
+        .requests()
+        .iter()
+        .any(|asked| asked.path == "/cdn/model.safetensors" && asked.range.as_ref() == Some(&rest));
     assert!(resumed, "{:?}", server.requests());
 }
 
@@ -301,6 +303,139 @@ fn a_cache_that_cannot_be_written_is_named() {
     fs::write(&options.cache, b"not a folder").expect("written");
     let error = get(&options).expect_err("no folder");
     assert!(matches!(&error, HubError::Io { path, .. } if path.starts_with(&options.cache)), "{error}");
+}
+
+#[test]
+fn a_host_without_ranges_sends_the_whole_again() {
+    let (cache, server) = (cache(), serve(&whole(), Quirks { no_ranges: true, ..Quirks::default() }));
+    let blobs = repo(&cache).join("blobs");
+    fs::create_dir_all(&blobs).expect("created");
+    fs::write(blobs.join(sha256(&weights())).with_extension("part"), b"left by an earlier call").expect("written");
+    let snapshot = get(&options(&cache, &server)).expect("fetched");
+    assert_eq!(fs::read(snapshot.join("model.safetensors")).expect("read"), weights());
+}
+
+#[test]
+fn more_bytes_than_announced_are_no_file() {
+    for file in ["config.json", "model.safetensors"] {
+        let quirks = Quirks { longer: Some(file.to_owned()), ..Quirks::default() };
+        let (cache, server) = (cache(), serve(&whole(), quirks));
+        let error = get(&options(&cache, &server)).expect_err("too long");
+        assert!(matches!(&error, HubError::Unexpected { reason, .. } if reason.contains(file)), "{error}");
+        assert!(!repo(&cache).join("snapshots").join(COMMIT).join(file).exists());
+    }
+}
+
+#[test]
+fn a_file_that_another_process_downloads_is_left_to_it() {
+    let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
+    let blobs = repo(&cache).join("blobs");
+    fs::create_dir_all(&blobs).expect("created");
+    let lock = fs::File::create(blobs.join(sha256(&weights())).with_extension("lock")).expect("created");
+    lock.lock().expect("locked");
+    let error = get(&options(&cache, &server)).expect_err("locked");
+    assert!(matches!(&error, HubError::Locked { file, .. } if file == "model.safetensors"), "{error}");
+    drop(lock);
+    get(&options(&cache, &server)).expect("fetched");
+}
+
+#[test]
+fn a_pickle_alone_is_refused() {
+    let list = [(CONFIG.0, CONFIG.1.to_vec()), (VOCAB.0, VOCAB.1.to_vec()), ("pytorch_model.bin", b"never".to_vec())];
+    let (cache, server) = (cache(), serve(&list, Quirks::default()));
+    let error = get(&options(&cache, &server)).expect_err("a pickle");
+    assert!(matches!(error, HubError::Pickle { .. }), "{error}");
+    assert!(error.to_string().contains("save_pretrained"), "{error}");
+    assert!(server.requests().iter().all(|asked| !asked.path.ends_with(".bin")), "{:?}", server.requests());
+}
+
+#[test]
+fn names_from_the_hub_stay_in_the_cache() {
+    let outside = tempfile::tempdir().expect("a folder");
+    let absolute = outside.path().join("absolute").display().to_string();
+    for etag in ["../../../outside", &absolute, "..\\..\\outside", "C:outside", ".hidden", "a/b", ""] {
+        let mut served = files(&whole().iter().map(|(name, body)| (*name, body.as_slice())).collect::<Vec<_>>());
+        served.get_mut("config.json").expect("served").etag = etag.to_owned();
+        let (cache, server) = (cache(), Server::start(ID, served, Quirks::default()));
+        let error = get(&options(&cache, &server)).expect_err("refused");
+        assert!(matches!(error, HubError::Unexpected { .. }), "{etag}: {error}");
+        assert_eq!(names(cache.path()), ["models--org--tiny"], "{etag}");
+        assert_eq!(names(&repo(&cache)), ["blobs"], "{etag}");
+        assert_eq!(names(&repo(&cache).join("blobs")), Vec::<String>::new(), "{etag}");
+    }
+    for newest in ["../outside", "/outside", "C:outside", "..\\outside", ""] {
+        let (cache, server) = (cache(), serve(&whole(), Quirks { newest: Some(newest), ..Quirks::default() }));
+        let error = get(&options(&cache, &server)).expect_err("refused");
+        assert!(matches!(error, HubError::Unexpected { .. }), "{newest}: {error}");
+        assert_eq!(names(cache.path()), Vec::<String>::new(), "{newest}");
+    }
+    for shard in
+        ["../outside.safetensors", "/outside.safetensors", "..\\\\outside.safetensors", "C:outside.safetensors"]
+    {
+        let index = format!(r#"{{"weight_map": {{"a": "{shard}"}}}}"#);
+        let list = [
+            (CONFIG.0, CONFIG.1.to_vec()),
+            (VOCAB.0, VOCAB.1.to_vec()),
+            ("model.safetensors.index.json", index.into_bytes()),
+            (shard, b"outside".to_vec()),
+        ];
+        let (cache, server) = (cache(), serve(&list, Quirks::default()));
+        let error = get(&options(&cache, &server)).expect_err("refused");
+        assert!(matches!(error, HubError::Unexpected { .. }), "{shard}: {error}");
+        assert!(server.requests().iter().all(|asked| !asked.path.contains("outside")), "{shard}");
+    }
+    assert_eq!(names(outside.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_hub_that_sends_elsewhere_for_its_list_gave_no_list() {
+    let portal = serve(&[("login.html", b"<html>Log in</html>".to_vec())], Quirks::default());
+    let login = format!("{}/cdn/login.html", portal.endpoint());
+    let (cache, server) = (cache(), serve(&whole(), Quirks { moved: Some(login), ..Quirks::default() }));
+    let error = get(&options(&cache, &server).with_token("hf_secret")).expect_err("no list");
+    assert!(matches!(error, HubError::Unexpected { .. }), "{error}");
+    assert!(portal.requests().iter().all(|asked| asked.authorization.is_none()), "{:?}", portal.requests());
+}
+
+#[test]
+fn a_hub_that_sends_in_circles_is_left() {
+    let quirks = Quirks { moved: Some("/round".to_owned()), ..Quirks::default() };
+    let (cache, server) = (cache(), serve(&whole(), quirks));
+    let error = get(&options(&cache, &server)).expect_err("a circle");
+    assert!(matches!(error, HubError::Unexpected { .. }), "{error}");
+}
+
+#[test]
+fn the_token_goes_to_the_hub_and_to_no_other_host() {
+    let elsewhere = serve(&whole(), Quirks::default());
+    let quirks = Quirks { elsewhere: Some(elsewhere.endpoint()), ..Quirks::default() };
+    let (cache, server) = (cache(), serve(&whole(), quirks));
+    let snapshot = get(&options(&cache, &server).with_token("hf_secret")).expect("fetched");
+    assert_eq!(fs::read(snapshot.join("model.safetensors")).expect("read"), weights());
+    let (hub, other) = (server.requests(), elsewhere.requests());
+    assert!(!hub.is_empty() && !other.is_empty());
+    assert!(hub.iter().all(|asked| asked.authorization.as_deref() == Some("Bearer hf_secret")), "{hub:?}");
+    assert!(other.iter().all(|asked| asked.authorization.is_none()), "{other:?}");
+    for entry in fs::read_dir(repo(&cache).join("blobs")).expect("a folder") {
+        let content = fs::read(entry.expect("an entry").path()).expect("read");
+        assert!(!content.windows(9).any(|bytes| bytes == b"hf_secret"));
+    }
+}
+
+#[test]
+fn a_password_in_the_endpoint_is_in_no_text() {
+    for refuse in [(401, ""), (404, "RepoNotFound"), (418, ""), (503, "")] {
+        let (cache, server) = (cache(), serve(&whole(), Quirks { refuse: Some(refuse), ..Quirks::default() }));
+        let mut options = options(&cache, &server);
+        options.endpoint = server.endpoint().replace("http://", "http://someone:open-sesame@");
+        let error = get(&options).expect_err("refused");
+        let text = format!("{error} {error:?} {options:?}");
+        assert!(!text.contains("someone") && !text.contains("sesame"), "{text}");
+    }
+    let mut options = HubOptions::new("no/such/cache");
+    options.endpoint = "http://someone:open-sesame@:x/".to_owned();
+    let text = format!("{:?}", get(&options).expect_err("no address"));
+    assert!(!text.contains("someone") && !text.contains("sesame"), "{text}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
-//! Which crate may depend on which: the first invariant of docs/architecture.md.
+//! Which crate may depend on which, and which may hold unsafe code or start a program: invariants of docs/architecture.md.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -18,13 +20,14 @@ fn no_arrow_runs_back() {
     let cargo = std::env::var_os("CARGO").expect("run by cargo");
     let output = Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).output().expect("cargo");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let allowed: [(&str, &[&str]); 8] = [
+    let allowed: [(&str, &[&str]); 9] = [
+        ("rekindle-raw", &[]),
         ("rekindle-baseline", &[]),
         ("rekindle-corpus", &[]),
         ("rekindle-metrics", &[]),
         ("rekindle-data", &[]),
         ("rekindle-tokenizer", &[]),
-        ("rekindle-distilbert", &["burn", "burn-autodiff", "burn-flex"]),
+        ("rekindle-distilbert", &["burn", "burn-autodiff", "burn-flex", "rekindle-raw"]),
         (
             "rekindle-train",
             &["burn", "burn-flex", "rekindle-data", "rekindle-tokenizer", "rekindle-distilbert", "rekindle-metrics"],
@@ -47,5 +50,58 @@ fn no_arrow_runs_back() {
             let layered = dependency.starts_with("rekindle") || dependency.starts_with("burn");
             assert!(!layered || allowed.contains(&dependency.as_str()), "{package} must not depend on {dependency}");
         }
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The folders of all packages but the one that may hold unsafe code.
+fn packages() -> Vec<PathBuf> {
+    let crates = fs::read_dir(root().join("crates")).expect("the crates").map(|entry| entry.expect("an entry").path());
+    let safe = crates.filter(|path| path.file_name() != Some("raw".as_ref()));
+    safe.chain([root().join("xtask")]).collect()
+}
+
+/// The lines of a manifest's section.
+fn section(manifest: &str, name: &str) -> Vec<String> {
+    let lines = manifest.lines().skip_while(|line| *line != format!("[{name}]")).skip(1);
+    lines.take_while(|line| !line.starts_with('[')).map(str::to_owned).collect()
+}
+
+#[test]
+fn one_package_may_hold_unsafe_code() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the workspace");
+    let lints = section(&manifest, "workspace.lints.rust");
+    assert!(lints.contains(&"unsafe_code = \"forbid\"".to_owned()), "{lints:?}");
+    for package in packages() {
+        let manifest = fs::read_to_string(package.join("Cargo.toml")).expect("a manifest");
+        assert_eq!(section(&manifest, "lints").first().map(String::as_str), Some("workspace = true"), "{package:?}");
+    }
+}
+
+/// The sources below a folder.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn no_library_and_no_command_starts_a_program() {
+    let mut found = Vec::new();
+    for package in packages().iter().filter(|package| !package.ends_with("xtask")) {
+        sources(&package.join("src"), &mut found);
+    }
+    assert!(found.len() > 100, "{}", found.len());
+    for path in found {
+        let source = fs::read_to_string(&path).expect("read");
+        assert!(!source.contains("process::Command"), "{}", path.display());
     }
 }

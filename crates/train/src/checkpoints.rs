@@ -5,7 +5,7 @@ use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use rekindle_distilbert::{Checkpoint, save_values};
+use rekindle_distilbert::{Checkpoint, DistilBertError, save_values};
 
 use crate::error::TrainError;
 use crate::stop::Stop;
@@ -56,9 +56,11 @@ impl Checkpoints {
         values: Vec<(String, Vec<f32>)>,
         notes: HashMap<String, String>,
     ) -> Result<PathBuf, TrainError> {
-        fs::create_dir_all(&self.folder).map_err(|source| TrainError::Io { path: self.folder.clone(), source })?;
         let path = self.folder.join(format!("{PREFIX}{step:08}{SUFFIX}"));
-        save_values(values, notes, &path)?;
+        fs::create_dir_all(&self.folder)
+            .map_err(|source| DistilBertError::Io { path: self.folder.clone(), source })
+            .and_then(|()| save_values(values, notes, &path))
+            .map_err(TrainError::Save)?;
         for (_, older) in self.all()?.into_iter().filter(|(_, older)| *older != path) {
             // Windows keeps a file that is still mapped; the next checkpoint asks again.
             let _ = fs::remove_file(older);

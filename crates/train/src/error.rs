@@ -97,6 +97,9 @@ pub enum TrainError {
     /// A tokenizer that cannot hide words.
     #[error("the tokenizer has no [MASK]")]
     NoMask,
+    /// A checkpoint that cannot be written; those before it are as they were.
+    #[error("checkpoint {0}")]
+    Save(#[source] DistilBertError),
     /// A checkpoint that cannot be taken up.
     #[error("{path}: {reason}")]
     Resume {

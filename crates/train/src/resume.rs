@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use rekindle_distilbert::{Checkpoint, save_with, trainable};
+use rekindle_distilbert::{Checkpoint, DistilBertError, save_with, trainable};
 use serde_json::{Map, Value};
 
 use crate::error::TrainError;
@@ -27,11 +27,13 @@ impl<'a> Pretraining<'a> {
     /// # Errors
     /// When it cannot be written; an earlier one is then left as it was.
     pub fn save(&self, folder: &Path) -> Result<(), TrainError> {
-        fs::create_dir_all(folder).map_err(|source| TrainError::Io { path: folder.into(), source })?;
         let moments = self.run.optimizer.progress()?.into_iter().flat_map(Progress::tensors);
         let settings = Value::Object(self.run.settings()).to_string();
         let notes = HashMap::from([(STEP.into(), self.run.step.to_string()), (SETTINGS.into(), settings)]);
-        Ok(save_with(&self.model, moments.collect(), notes, &folder.join(WEIGHTS))?)
+        fs::create_dir_all(folder)
+            .map_err(|source| DistilBertError::Io { path: folder.into(), source })
+            .and_then(|()| save_with(&self.model, moments.collect(), notes, &folder.join(WEIGHTS)))
+            .map_err(TrainError::Save)
     }
 
     /// Whether [`save`](Self::save) wrote to `folder`.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 use pulp::Arch;
+use rekindle_raw::product::{Then, View, ViewMut, product};
 
 use super::elementwise::{Dropout, Kernel, exp_negative};
-use super::product::{Then, View, ViewMut, product};
 use super::{Host, Op, contiguous, cut, each, rows_of, run, tensor, values};
 use crate::attention::Rows;
 use crate::dropout::Mode;

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
+use rekindle_raw::product::{Then, View, ViewMut, fresh, product};
 
-use super::product::{Then, View, ViewMut, fresh, product};
 use super::{CHUNK, Host, Op, contiguous, each, rows_of, run, tensor, values};
 use crate::linear::Linear;
 

@@ -11,7 +11,6 @@ mod embedding;
 mod linear;
 mod norm;
 mod pair;
-mod product;
 #[cfg(test)]
 mod tests;
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::backend::Backend;
+use crate::exit;
 use crate::model::ModelChoice;
 
 mod experiment;
@@ -13,7 +14,7 @@ pub use experiment::{ExperimentArgs, Switch};
 
 /// Transfer learning for text classification.
 #[derive(Debug, Parser)]
-#[command(name = "rekindle", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "rekindle", version, propagate_version = true, arg_required_else_help = true, after_long_help = exit::CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -1,16 +1,15 @@
 //! Which files of a repository make up a model, and how they get into the cache as one whole.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use hf_hub::api::RepoInfo;
-use hf_hub::api::sync::{Api, ApiBuilder};
-use hf_hub::{Cache, Repo, RepoType};
 use sha2::{Digest, Sha256};
 
-use super::cache::{self, CONFIG, INDEX, TOKENIZER_CONFIG, TOKENIZERS, WEIGHTS};
-use super::transfer::{self, Failure};
+use super::cache::{self, CONFIG, INDEX, PICKLES, TOKENIZER_CONFIG, TOKENIZERS, WEIGHTS};
+use super::client::{Client, Listing};
+use super::failure::Failure;
+use super::transfer::{self, Remote};
 use super::{Download, HubError, HubOptions};
 
 /// Downloads what is still missing of the model `id` and then points the branch `main` at it.
@@ -30,8 +29,8 @@ pub(super) fn download(
 struct Session<'a> {
     failure: Failure<'a>,
     options: &'a HubOptions,
-    api: Api,
-    info: RepoInfo,
+    client: Client,
+    listing: Listing,
     snapshot: PathBuf,
 }
 
@@ -45,36 +44,26 @@ impl<'a> Session<'a> {
                 failure.unauthorized("the token holds characters that no token has; check HF_TOKEN or the token file")
             );
         }
-        let api = ApiBuilder::from_cache(Cache::new(options.cache.clone()))
-            .with_endpoint(options.endpoint().to_owned())
-            .with_token(options.token().map(str::to_owned))
-            .with_progress(false)
-            .with_user_agent("rekindle", env!("CARGO_PKG_VERSION"))
-            .build()
-            .map_err(|error| failure.unexpected(error.to_string()))?;
-        let info = transfer::repo_info(&api, &failure)?;
+        let client = Client::new(options);
+        let listing = transfer::list(&client, &failure)?;
         // The commit becomes a folder's name.
-        if !cache::is_plain_name(&info.sha) {
+        if !cache::is_plain_name(&listing.sha) {
             return Err(failure.unexpected("its commit is not a commit's name"));
         }
-        let snapshot = cache::snapshot_folder(&options.cache, id, &info.sha);
-        Ok(Self { failure, options, api, info, snapshot })
-    }
-
-    fn lists(&self, file: &str) -> bool {
-        self.info.siblings.iter().any(|sibling| sibling.rfilename == file)
+        let snapshot = cache::snapshot_folder(&options.cache, id, &listing.sha);
+        Ok(Self { failure, options, client, listing, snapshot })
     }
 
     fn fetch_needed(&self, file: &str, progress: &mut dyn FnMut(Download<'_>)) -> Result<PathBuf, HubError> {
-        if self.lists(file) { self.fetch_file(file, progress) } else { Err(self.failure.not_found(file)) }
+        if self.listing.has(file) { self.fetch_file(file, progress) } else { Err(self.failure.not_found(file)) }
     }
 
     fn fetch_tokenizer(&self, progress: &mut dyn FnMut(Download<'_>)) -> Result<(), HubError> {
-        if !TOKENIZERS.iter().any(|file| self.lists(file)) {
+        if !TOKENIZERS.iter().any(|file| self.listing.has(file)) {
             return Err(self.failure.not_found(&TOKENIZERS.join(" or ")));
         }
         for file in TOKENIZERS.into_iter().chain([TOKENIZER_CONFIG]) {
-            if self.lists(file) {
+            if self.listing.has(file) {
                 self.fetch_file(file, progress)?;
             }
         }
@@ -82,9 +71,11 @@ impl<'a> Session<'a> {
     }
 
     fn fetch_weights(&self, progress: &mut dyn FnMut(Download<'_>)) -> Result<(), HubError> {
-        if self.lists(WEIGHTS) || !self.lists(INDEX) {
-            self.fetch_needed(WEIGHTS, progress)?;
-            return Ok(());
+        if self.listing.has(WEIGHTS) || !self.listing.has(INDEX) {
+            return match PICKLES.into_iter().find(|file| self.listing.has(file) && !self.listing.has(WEIGHTS)) {
+                Some(file) => Err(HubError::Pickle { id: self.failure.id.to_owned(), file }),
+                None => self.fetch_needed(WEIGHTS, progress).map(drop),
+            };
         }
         let index = self.fetch_file(INDEX, progress)?;
         let bytes = fs::read(&index).map_err(|source| HubError::Io { path: index, source })?;
@@ -107,23 +98,18 @@ impl<'a> Session<'a> {
         if link.symlink_metadata().is_ok() {
             fs::remove_file(&link).map_err(|source| HubError::Io { path: link.clone(), source })?;
         }
-        // Pinning the commit keeps the files of one model together when the branch moves in between.
-        let repo =
-            || self.api.repo(Repo::with_revision(self.failure.id.to_owned(), RepoType::Model, self.info.sha.clone()));
         let blobs = cache::repo_folder(&self.options.cache, self.failure.id).join("blobs");
         fs::create_dir_all(&blobs).map_err(|source| HubError::Io { path: blobs.clone(), source })?;
-        let done = match transfer::download_file(repo(), file, &blobs, &self.failure, progress) {
-            Err(transfer::Cut::Unresumable) => {
-                remove_parts(&blobs)?;
-                transfer::download_file(repo(), file, &blobs, &self.failure, progress)
-            }
-            other => other,
-        }
-        .map_err(|cut| self.failure.cut(file, cut))?;
-        if done.path != link {
-            return Err(self.failure.unexpected(format!("{file} came from another commit")));
-        }
-        self.verify(file, &link, done.size)?;
+        let remote = Remote {
+            client: self.client.clone(),
+            // Pinning the commit keeps the files of one model together when the branch moves in between.
+            url: self.client.address(self.failure.id, &self.listing.sha, file),
+            commit: self.listing.sha.clone(),
+            blobs,
+            link: link.clone(),
+        };
+        let size = transfer::download(remote, file, &self.failure, progress)?;
+        self.verify(file, &link, size)?;
         Ok(link)
     }
 
@@ -156,26 +142,18 @@ impl<'a> Session<'a> {
 
     /// Makes the snapshot the one that `main` stands for, now that it is whole.
     fn publish(&self) -> Result<PathBuf, HubError> {
-        let id = self.failure.id;
-        let refs = cache::repo_folder(&self.options.cache, id).join("refs");
-        let main = Cache::new(self.options.cache.clone()).model(id.to_owned());
-        main.create_ref(&self.info.sha).map_err(|source| HubError::Io { path: refs.join("main"), source })?;
-        // hf-hub notes the pinned commit as if it were a branch. Nobody looks it up, so a failure here is no matter.
-        let _ = fs::remove_file(refs.join(&self.info.sha));
+        let refs = cache::repo_folder(&self.options.cache, self.failure.id).join("refs");
+        let (new, main) = (refs.join("main.new"), refs.join("main"));
+        let write = || -> io::Result<()> {
+            fs::create_dir_all(&refs)?;
+            let mut file = File::create(&new)?;
+            file.write_all(self.listing.sha.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &main)
+        };
+        write().map_err(|source| HubError::Io { path: main.clone(), source })?;
         Ok(self.snapshot.clone())
     }
-}
-
-/// Deletes the unfinished downloads of a repository, none of which tells which file it belongs to.
-fn remove_parts(blobs: &Path) -> Result<(), HubError> {
-    let io = |source| HubError::Io { path: blobs.to_owned(), source };
-    for entry in fs::read_dir(blobs).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path.extension().is_some_and(|extension| extension == "part") {
-            fs::remove_file(path).map_err(io)?;
-        }
-    }
-    Ok(())
 }
 
 fn is_sha256(name: &str) -> bool {

@@ -107,6 +107,19 @@ pub enum HubError {
         reason: String,
     },
 
+    /// A repository without weights that can be read safely.
+    #[error(
+        "the weights of `{id}` are a Python pickle alone ({file}), which can hold a program and is never read; if you \
+         trust it, open it in Python with transformers, save it by `save_pretrained`, which writes model.safetensors, \
+         and name that folder"
+    )]
+    Pickle {
+        /// The model's name.
+        id: String,
+        /// The file.
+        file: &'static str,
+    },
+
     /// Another process is downloading the same file.
     #[error("another process is downloading {file} of `{id}`; run again when it is done")]
     Locked {

@@ -14,14 +14,24 @@
 //! The branch file `refs/main` is written last, once every file has been checked. A download that was cut is hence
 //! never taken for a whole model, neither here nor by Python; the next call resumes it.
 //!
+//! # What is secret, and what leaves the cache
+//!
+//! The token goes to the hub's own scheme, host and port, and is left out where the hub sends to another; a connection by
+//! `https` is not given up for one by `http`. Neither the token nor a password in `HF_ENDPOINT` is in any error. Every name
+//! that comes from the hub (commit, etag, shard) must be a plain file's name before it becomes one.
+//!
 //! # Without the feature `hub`
 //!
 //! Models in the cache are still found; anything else ends in [`HubError::NotCompiled`].
 
 mod cache;
 #[cfg(feature = "hub")]
+mod client;
+#[cfg(feature = "hub")]
 mod download;
 mod error;
+#[cfg(feature = "hub")]
+mod failure;
 mod id;
 mod options;
 #[cfg(feature = "hub")]

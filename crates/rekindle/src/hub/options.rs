@@ -107,11 +107,28 @@ impl HubOptions {
         self.endpoint.trim_end_matches('/')
     }
 
-    /// `text` without the token. The HTTP client quotes a header that it refuses, so its words are not safe to show.
+    /// `text` without the token, and without what HF_ENDPOINT holds before an `@`: the HTTP client quotes what it
+    /// refuses, so its words are not safe to show.
     pub(super) fn redact(&self, text: &str) -> String {
-        match self.token() {
-            Some(token) => text.replace(token, "***"),
-            None => text.to_owned(),
+        let password = self.user_info().and_then(|info| info.split_once(':')).map(|(_, password)| password);
+        let secrets = [self.token(), self.user_info(), password].into_iter().flatten();
+        secrets.filter(|secret| !secret.is_empty()).fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    }
+}
+
+impl HubOptions {
+    /// `user:password` of the endpoint, where it has one.
+    fn user_info(&self) -> Option<&str> {
+        let (_, rest) = self.endpoint.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        authority.rsplit_once('@').map(|(info, _)| info)
+    }
+
+    /// The endpoint as it may be shown.
+    fn shown(&self) -> String {
+        match self.user_info() {
+            Some(info) => self.endpoint.replacen(info, "***", 1),
+            None => self.endpoint.clone(),
         }
     }
 }
@@ -121,7 +138,7 @@ impl fmt::Debug for HubOptions {
         f.debug_struct("HubOptions")
             .field("offline", &self.offline)
             .field("cache", &self.cache)
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &self.shown())
             .field("answer_timeout", &self.answer_timeout)
             .field("stall_timeout", &self.stall_timeout)
             .field("token", &self.token.as_ref().map(|_| "***"))
@@ -160,6 +177,17 @@ mod tests {
         assert!(options(&[("TRANSFORMERS_OFFLINE", "1")]).offline);
         assert_eq!(options(&[]).endpoint, ENDPOINT);
         assert_eq!(options(&[("HF_ENDPOINT", "http://mirror")]).endpoint, "http://mirror");
+    }
+
+    #[test]
+    fn a_password_in_the_endpoint_is_not_shown() {
+        for endpoint in ["https://me:p@ss@mirror.example/hub", "http://me:p@ss@mirror.example:80", "https://p@ss@m"] {
+            let options = options(&[("HF_ENDPOINT", endpoint)]);
+            assert!(!format!("{options:?}").contains("p@ss"), "{options:?}");
+            #[cfg(feature = "hub")]
+            assert!(!options.redact(&format!("{endpoint} and p@ss")).contains("p@ss"));
+        }
+        assert!(format!("{:?}", options(&[("HF_ENDPOINT", "https://m/a@b")])).contains("https://m/a@b"));
     }
 
     #[test]

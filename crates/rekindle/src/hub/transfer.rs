@@ -1,261 +1,213 @@
 //! Talks to the hub with a limit on every wait.
 //!
-//! hf-hub's HTTP client waits for ever, and the look-up of a host name cannot be given a limit at all. So each request
-//! runs on a thread of its own, and the caller waits for its news only so long. A thread that is given up ends with
-//! its connection or with the process; it can do no harm, for only the caller ever declares a model whole.
+//! The HTTP client waits for ever for a byte, and the look-up of a host name cannot be given a limit at all. So each
+//! request runs on a thread of its own, and the caller waits for its news only so long. A thread that is given up ends
+//! with its connection or with the process; it can do no harm, for only the caller ever declares a model whole.
 
-use std::io;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use hf_hub::api::sync::{Api, ApiError, ApiRepo};
-use hf_hub::api::{Progress, RepoInfo};
+use ureq::Response;
 
-use super::{Download, HubError, HubOptions};
+use super::client::{Client, Fault, Listing};
+use super::failure::Failure;
+use super::{Download, HubError};
 
 /// What the thread gets on top of its own limit, so that its more telling error arrives first.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// Asks for the newest commit and the names of its files.
-pub(super) fn repo_info(api: &Api, failure: &Failure<'_>) -> Result<RepoInfo, HubError> {
+pub(super) fn list(client: &Client, failure: &Failure<'_>) -> Result<Listing, HubError> {
     let limit = failure.options.answer_timeout;
-    let request = api.model(failure.id.to_owned()).info_request().timeout(limit);
+    let (client, id) = (client.clone(), failure.id.to_owned());
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        let answer = request.call().map_err(Box::new).map(ureq::Response::into_json::<RepoInfo>);
         // The caller has gone if it waited long enough.
-        let _ = sender.send(answer);
+        let _ = sender.send(client.list(&id, limit));
     });
-    let answer = receiver
-        .recv_timeout(limit + GRACE)
-        .map_err(|_| failure.unreachable(format!("no answer within {} s", limit.as_secs_f32())))?;
-    match answer {
-        Ok(Ok(info)) => Ok(info),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(failure.unexpected(format!("its list of files cannot be read: {error}")))
-        }
-        Ok(Err(error)) => Err(failure.unreachable(error.to_string())),
-        Err(error) => Err(failure.request(*error, "the repository")),
+    match receiver.recv_timeout(limit + GRACE) {
+        Ok(Ok(listing)) => Ok(listing),
+        Ok(Err(Fault::Cut(error))) => Err(failure.unreachable(error.to_string())),
+        Ok(Err(fault)) => Err(failure.fault("the repository", fault)),
+        Err(_) => Err(failure.unreachable(format!("no answer within {} s", limit.as_secs_f32()))),
     }
 }
 
-/// A file as hf-hub put it in the cache.
-pub(super) struct Done {
-    pub(super) path: PathBuf,
-    /// The size that the hub announced.
-    pub(super) size: Option<u64>,
-}
-
-/// Why a file did not arrive.
-pub(super) enum Cut {
-    /// What an earlier download left cannot be continued, and must be deleted first.
-    Unresumable,
-    /// An error to report as it is.
-    Error(HubError),
-    /// The file's error as the hub or the connection gave it.
-    Api(ApiError),
+/// A file of one commit, and where it goes.
+#[derive(Clone)]
+pub(super) struct Remote {
+    pub(super) client: Client,
+    pub(super) url: String,
+    pub(super) commit: String,
+    /// The folder of contents.
+    pub(super) blobs: PathBuf,
+    /// The file in the snapshot.
+    pub(super) link: PathBuf,
 }
 
 enum News {
-    Start(u64),
+    Start(Option<u64>),
     Bytes(u64),
-    End(Result<PathBuf, ApiError>),
+    End(Result<(), Fault>),
 }
 
-struct Reporter(Sender<News>);
-
-impl Progress for Reporter {
-    fn init(&mut self, size: usize, _filename: &str) {
-        self.tell(News::Start(size as u64));
-    }
-
-    fn update(&mut self, size: usize) {
-        self.tell(News::Bytes(size as u64));
-    }
-
-    fn finish(&mut self) {}
-}
-
-impl Reporter {
-    fn tell(&self, news: News) {
-        // The caller has gone if it gave the download up.
-        let _ = self.0.send(news);
-    }
-}
-
-/// Downloads one file, going on where an earlier call was cut.
-pub(super) fn download_file(
-    repo: ApiRepo,
+/// Downloads one file, going on where an earlier call was cut, and returns the size that the hub announced.
+pub(super) fn download(
+    remote: Remote,
     file: &str,
-    blobs: &Path,
     failure: &Failure<'_>,
     progress: &mut dyn FnMut(Download<'_>),
-) -> Result<Done, Cut> {
+) -> Result<Option<u64>, HubError> {
     let limit = failure.options.stall_timeout;
     let (sender, receiver) = mpsc::channel();
-    let name = file.to_owned();
     thread::spawn(move || {
-        let result = repo.download_with_progress(&name, Reporter(sender.clone()));
-        Reporter(sender).tell(News::End(result));
+        // The caller has gone if it gave the download up.
+        let result = remote.fetch(&|news| _ = sender.send(news));
+        let _ = sender.send(News::End(result));
     });
-    let mut size = None;
-    let mut done_bytes = 0;
+    let (mut size, mut done_bytes) = (None, 0);
     loop {
         match receiver.recv_timeout(limit) {
-            // It comes a second time when the transfer itself starts.
-            Ok(News::Start(total)) => {
-                size = Some(total);
-                done_bytes = 0;
-            }
+            Ok(News::Start(total)) => size = total,
             Ok(News::Bytes(bytes)) => {
                 done_bytes += bytes;
                 progress(Download { file, done_bytes, total_bytes: size.unwrap_or(done_bytes) });
             }
-            Ok(News::End(Ok(path))) => return Ok(Done { path, size }),
-            Ok(News::End(Err(error))) => return Err(classify(error, blobs)),
+            Ok(News::End(Ok(()))) => return Ok(size),
+            Ok(News::End(Err(fault))) => return Err(failure.fault(file, fault)),
             Err(RecvTimeoutError::Timeout) => {
-                let reason = format!("no byte of {file} arrived for {} s", limit.as_secs_f32());
-                return Err(Cut::Error(failure.unreachable(reason)));
+                return Err(failure.unreachable(format!("no byte of {file} arrived for {} s", limit.as_secs_f32())));
             }
-            // hf-hub panics at some answers that no hub gives.
             Err(RecvTimeoutError::Disconnected) => {
-                let reason = format!("the download of {file} failed");
-                return Err(Cut::Error(failure.unexpected(reason)));
+                return Err(failure.unexpected(format!("the download of {file} failed")));
             }
         }
     }
 }
 
-fn classify(error: ApiError, blobs: &Path) -> Cut {
-    match error {
-        ApiError::InvalidResume => Cut::Unresumable,
-        // The leftover is as long as the file: the earlier call died between its last byte and its renaming.
-        ApiError::RequestError(error) if matches!(*error, ureq::Error::Status(416, _)) => Cut::Unresumable,
-        ApiError::IoError(source) if is_disk(source.kind()) => {
-            Cut::Error(HubError::Io { path: blobs.to_owned(), source })
-        }
-        other => Cut::Api(other),
-    }
-}
+impl Remote {
+    /// The thread's work: the content into its blob, and a link to it into the snapshot.
+    fn fetch(&self, tell: &dyn Fn(News)) -> Result<(), Fault> {
+        let etag = self.client.etag(&self.url, &self.commit)?;
+        let blob = self.blobs.join(&etag);
+        let _lock = lock(&blob.with_added_extension("lock"))?;
+        let part = blob.with_added_extension("part");
+        let disk = |error| Fault::Disk(part.clone(), error);
 
-/// hf-hub reports the disk and the connection by the same type; these kinds come from the disk alone.
-fn is_disk(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(
-        kind,
-        Kind::NotFound
-            | Kind::PermissionDenied
-            | Kind::AlreadyExists
-            | Kind::NotADirectory
-            | Kind::IsADirectory
-            | Kind::ReadOnlyFilesystem
-            | Kind::StorageFull
-            | Kind::QuotaExceeded
-            | Kind::FileTooLarge
-            | Kind::InvalidFilename
-    )
-}
-
-/// Words the errors about one repository.
-pub(super) struct Failure<'a> {
-    pub(super) id: &'a str,
-    pub(super) options: &'a HubOptions,
-}
-
-impl Failure<'_> {
-    pub(super) fn unreachable(&self, reason: impl AsRef<str>) -> HubError {
-        HubError::Unreachable {
-            id: self.id.to_owned(),
-            endpoint: self.endpoint(),
-            reason: self.options.redact(reason.as_ref()),
-        }
+        let (answer, start) = self.ask(&part)?;
+        let size = announced(&answer, start)?;
+        tell(News::Start(size));
+        let mut file = OpenOptions::new();
+        let mut file = if start > 0 { file.append(true) } else { file.write(true).create(true).truncate(true) }
+            .open(&part)
+            .map_err(disk)?;
+        tell(News::Bytes(start));
+        receive(answer, &mut file, size.map(|size| size - start), disk, &|bytes| tell(News::Bytes(bytes)))?;
+        file.sync_all().map_err(disk)?;
+        drop(file);
+        fs::rename(&part, &blob).map_err(disk)?;
+        self.link(&etag, &blob).map_err(|error| Fault::Disk(self.link.clone(), error))
     }
 
-    pub(super) fn unexpected(&self, reason: impl AsRef<str>) -> HubError {
-        HubError::Unexpected {
-            id: self.id.to_owned(),
-            endpoint: self.endpoint(),
-            reason: self.options.redact(reason.as_ref()),
-        }
-    }
-
-    pub(super) fn unauthorized(&self, reason: impl AsRef<str>) -> HubError {
-        HubError::Unauthorized {
-            id: self.id.to_owned(),
-            endpoint: self.endpoint(),
-            reason: self.options.redact(reason.as_ref()),
-        }
-    }
-
-    pub(super) fn not_found(&self, what: &str) -> HubError {
-        HubError::NotFound { id: self.id.to_owned(), endpoint: self.endpoint(), what: what.to_owned() }
-    }
-
-    pub(super) fn cut(&self, file: &str, cut: Cut) -> HubError {
-        let incomplete = |reason: String| HubError::Incomplete {
-            id: self.id.to_owned(),
-            file: file.to_owned(),
-            reason: self.options.redact(&reason),
+    /// Asks for what is behind the part that an earlier call left, or for the whole where that part is of no use.
+    fn ask(&self, part: &Path) -> Result<(Response, u64), Fault> {
+        let start = part.metadata().map_or(0, |part| part.len());
+        let answer = match self.client.bytes(&self.url, start) {
+            // The leftover is as long as the file, or longer.
+            Err(Fault::Request(error)) if start > 0 && matches!(*error, ureq::Error::Status(416, _)) => {
+                return Ok((self.client.bytes(&self.url, 0)?, 0));
+            }
+            answer => answer?,
         };
-        match cut {
-            Cut::Error(error) => error,
-            Cut::Unresumable => incomplete("what an earlier download left does not fit".to_owned()),
-            Cut::Api(ApiError::RequestError(error)) => self.request(*error, file),
-            Cut::Api(ApiError::IoError(error)) => incomplete(error.to_string()),
-            Cut::Api(ApiError::LockAcquisition(_)) => {
-                HubError::Locked { id: self.id.to_owned(), file: file.to_owned() }
+        // Not every host knows about ranges.
+        let start = if answer.status() == 206 { start } else { 0 };
+        Ok((answer, start))
+    }
+
+    /// The cache's own links are relative; where the system has none, the content itself takes the link's place.
+    fn link(&self, etag: &str, blob: &Path) -> io::Result<()> {
+        if let Some(snapshot) = self.link.parent() {
+            fs::create_dir_all(snapshot)?;
+        }
+        let target = Path::new("..").join("..").join("blobs").join(etag);
+        #[cfg(unix)]
+        let linked = std::os::unix::fs::symlink(target, &self.link);
+        #[cfg(windows)]
+        let linked = std::os::windows::fs::symlink_file(target, &self.link);
+        #[cfg(not(any(unix, windows)))]
+        let linked = io::Result::Err(io::ErrorKind::Unsupported.into());
+        linked.or_else(|_| fs::rename(blob, &self.link))
+    }
+}
+
+/// Holds a file's lock until it is dropped. Another process gets some seconds to be done.
+fn lock(path: &Path) -> Result<File, Fault> {
+    const TRIES: usize = 6;
+    let disk = |error| Fault::Disk(path.to_owned(), error);
+    let file = File::create(path).map_err(disk)?;
+    for wait in (0..TRIES).rev() {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if wait > 0 => thread::sleep(Duration::from_secs(1)),
+            Err(TryLockError::WouldBlock) => break,
+            Err(TryLockError::Error(error)) => return Err(disk(error)),
+        }
+    }
+    Err(Fault::Locked)
+}
+
+/// The size of the whole file, by an answer that begins at byte `start`.
+fn announced(answer: &Response, start: u64) -> Result<Option<u64>, Fault> {
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let wrong = |what: &str| Err(Fault::Answer(what.to_owned()));
+    match answer.status() {
+        200 => Ok(answer.header("content-length").and_then(number)),
+        206 => {
+            let range = answer.header("content-range").and_then(|range| range.trim().strip_prefix("bytes "));
+            let Some((part, size)) = range.and_then(|range| range.split_once('/')) else {
+                return wrong("a part without its range");
+            };
+            if part.split('-').next().and_then(number) != Some(start) {
+                return wrong("another part than was asked for");
             }
-            Cut::Api(error) => self.unexpected(format!("{file}: {error}")),
+            match number(size) {
+                Some(size) if size < start => wrong("a part behind the file's end"),
+                size => Ok(size),
+            }
         }
+        status => wrong(&format!("HTTP {status}")),
     }
+}
 
-    /// The error for a request about `what` that was not answered with a success.
-    fn request(&self, error: ureq::Error, what: &str) -> HubError {
-        match error {
-            ureq::Error::Status(status, response) => self.status(status, &response, what),
-            ureq::Error::Transport(transport) => self.transport(&transport),
+/// Writes what arrives, which must be `expected` bytes where that is known.
+fn receive(
+    answer: Response,
+    file: &mut File,
+    expected: Option<u64>,
+    disk: impl Fn(io::Error) -> Fault,
+    tell: &dyn Fn(u64),
+) -> Result<(), Fault> {
+    let mut reader = answer.into_reader();
+    let mut buffer = vec![0; 1 << 16];
+    let mut done = 0;
+    loop {
+        let read = reader.read(&mut buffer).map_err(Fault::Cut)?;
+        if read == 0 {
+            break;
         }
+        done += read as u64;
+        if expected.is_some_and(|expected| done > expected) {
+            return Err(Fault::Answer("more bytes than the file has".to_owned()));
+        }
+        file.write_all(&buffer[..read]).map_err(&disk)?;
+        tell(read as u64);
     }
-
-    fn status(&self, status: u16, response: &ureq::Response, what: &str) -> HubError {
-        let header = |name| response.header(name).unwrap_or_default();
-        match (status, header("x-error-code")) {
-            (401 | 403, "GatedRepo") => self.unauthorized(
-                "it is gated: accept its conditions on its page, and set HF_TOKEN to a token of that account",
-            ),
-            // To someone it does not know, the hub denies that a repository exists and that it is private alike.
-            (404, _) | (401, "RepoNotFound") => self.not_found(what),
-            (401, _) if self.options.token().is_none() => self.not_found(what),
-            (401, _) => self.unauthorized("it does not accept the token; check HF_TOKEN or the token file"),
-            (403, _) => self.unauthorized("the token, if any, does not allow it (HTTP 403)"),
-            (429 | 500..=599, _) => self.unreachable(format!("HTTP {status}")),
-            _ => self.unexpected(format!("HTTP {status} for {what}")),
-        }
-    }
-
-    /// Leaves the address out: after a redirection it holds a signature, which is nobody's business.
-    fn transport(&self, transport: &ureq::Transport) -> HubError {
-        use ureq::ErrorKind as Kind;
-        let mut reason = transport.kind().to_string();
-        if let Some(message) = transport.message() {
-            reason = format!("{reason}: {message}");
-        }
-        if let Some(source) = std::error::Error::source(transport) {
-            reason = format!("{reason}: {source}");
-        }
-        match transport.kind() {
-            Kind::InvalidUrl
-            | Kind::UnknownScheme
-            | Kind::InvalidProxyUrl
-            | Kind::BadHeader
-            | Kind::TooManyRedirects => self.unexpected(reason),
-            _ => self.unreachable(reason),
-        }
-    }
-
-    fn endpoint(&self) -> String {
-        self.options.redact(self.options.endpoint())
+    match expected.is_some_and(|expected| done < expected) {
+        true => Err(Fault::Cut(io::ErrorKind::UnexpectedEof.into())),
+        false => Ok(()),
     }
 }

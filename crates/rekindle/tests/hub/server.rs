@@ -31,13 +31,31 @@ pub struct Quirks {
     pub alias: Option<String>,
     /// Serve these names under this commit instead of [`COMMIT`].
     pub other_commit: bool,
+    /// Say that this is the newest commit.
+    pub newest: Option<&'static str>,
+    /// Send to this address for everything.
+    pub moved: Option<String>,
+    /// Send to this address for large files.
+    pub elsewhere: Option<String>,
+    /// Send more bytes of this file than it is said to have.
+    pub longer: Option<String>,
+    /// Serve large files whole, whatever part is asked for.
+    pub no_ranges: bool,
+}
+
+/// What was asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub path: String,
+    pub range: Option<String>,
+    pub authorization: Option<String>,
 }
 
 struct State {
     id: String,
     files: BTreeMap<String, Served>,
     quirks: Mutex<Quirks>,
-    requests: Mutex<Vec<(String, Option<String>)>>,
+    requests: Mutex<Vec<Asked>>,
     address: SocketAddr,
 }
 
@@ -87,8 +105,8 @@ impl Server {
         format!("http://{}", self.0.address)
     }
 
-    /// The path and the `Range` of each request so far.
-    pub fn requests(&self) -> Vec<(String, Option<String>)> {
+    /// Each request so far.
+    pub fn requests(&self) -> Vec<Asked> {
         self.0.requests.lock().expect("not poisoned").clone()
     }
 }
@@ -108,11 +126,15 @@ impl State {
         let Some(path) = lines.first().and_then(|line| line.split(' ').nth(1)) else {
             return;
         };
-        let range = lines.iter().find_map(|line| {
-            let (name, value) = line.split_once(": ")?;
-            name.eq_ignore_ascii_case("range").then(|| value.to_owned())
-        });
-        self.requests.lock().expect("not poisoned").push((path.to_owned(), range.clone()));
+        let header = |wanted: &str| {
+            lines.iter().find_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                name.eq_ignore_ascii_case(wanted).then(|| value.to_owned())
+            })
+        };
+        let range = header("range");
+        let asked = Asked { path: path.to_owned(), range: range.clone(), authorization: header("authorization") };
+        self.requests.lock().expect("not poisoned").push(asked);
         let _ = self.answer(&mut stream, path, range.as_deref());
     }
 
@@ -120,6 +142,9 @@ impl State {
         let mut quirks = self.quirks.lock().expect("not poisoned");
         if let Some((status, code)) = quirks.refuse {
             return reply(stream, status, &[("x-error-code", code)], b"");
+        }
+        if let Some(moved) = &quirks.moved {
+            return reply(stream, 302, &[("location", moved)], b"");
         }
         if let Some(alias) = &quirks.alias {
             let moved = path.replacen(&format!("/{alias}/"), &format!("/{}/", self.id), 1);
@@ -129,17 +154,21 @@ impl State {
         }
         if path == format!("/api/models/{}/revision/main", self.id) {
             let siblings: Vec<_> = self.files.keys().map(|name| serde_json::json!({ "rfilename": name })).collect();
-            let info = serde_json::json!({ "sha": COMMIT, "siblings": siblings });
+            let info = serde_json::json!({ "sha": quirks.newest.unwrap_or(COMMIT), "siblings": siblings });
             return reply(stream, 200, &[], info.to_string().as_bytes());
         }
         if let Some(file) = path.strip_prefix("/cdn/").and_then(|name| self.files.get_key_value(name)) {
+            if quirks.no_ranges {
+                return reply(stream, 200, &[], &file.1.body);
+            }
             return body(stream, file, range, &[], &mut quirks);
         }
         let resolve = format!("/{}/resolve/{COMMIT}/", self.id);
         match path.strip_prefix(&resolve).and_then(|name| self.files.get_key_value(name)) {
             // Large files lie elsewhere; only this answer tells their hash.
             Some((name, served)) if served.etag.len() == 64 => {
-                let location = format!("http://{}/cdn/{name}", self.address);
+                let here = format!("http://{}", self.address);
+                let location = format!("{}/cdn/{name}", quirks.elsewhere.as_ref().unwrap_or(&here));
                 let headers = [
                     ("location", location.as_str()),
                     ("x-linked-etag", &format!("\"{}\"", served.etag)),
@@ -189,6 +218,9 @@ fn body(
     let content_range = format!("bytes {first}-{last}/{size}");
     let mut headers = headers.to_vec();
     headers.push(("content-range", &content_range));
+    if part.len() > 1 && quirks.longer.as_ref() == Some(name) {
+        return reply(stream, 206, &headers, &[part, b"and more"].concat());
+    }
     head(stream, 206, &headers, part.len())?;
     let half = &part[..part.len() / 2];
     // The question about the size is for one byte, and is answered as usual.

@@ -14,7 +14,6 @@ pub fn keep_pages() {
     /// `mi_option_purge_delay` of mimalloc.h, by versions 2 and 3 alike.
     const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
     // SAFETY: sets a number in a table of options; any time is allowed.
-    #[allow(unsafe_code)]
     unsafe {
         libmimalloc_sys::mi_option_set(PURGE_DELAY, 1000);
     }
@@ -25,9 +24,23 @@ pub fn peak_memory() -> Option<u64> {
     let mut peak = 0;
     let none = std::ptr::null_mut;
     // SAFETY: every place is null, which skips it, or that of a number of ours.
-    #[allow(unsafe_code)]
     unsafe {
         libmimalloc_sys::mi_process_info(none(), none(), none(), none(), &mut peak, none(), none(), none());
     }
     (peak > 0).then_some(peak as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_account_grows_with_what_is_held() {
+        keep_pages();
+        let Some(before) = peak_memory() else { return };
+        let held = vec![1_u8; 64 << 20];
+        let after = peak_memory().expect("as before");
+        assert!(after >= before && held.iter().all(|&byte| byte == 1), "{before} and then {after}");
+        assert!(after >= 64 << 20, "{after}");
+    }
 }

@@ -1,0 +1,18 @@
+//! The calls of Rekindle that the compiler cannot check, behind functions that cannot be called wrongly.
+//!
+//! All other packages of the workspace forbid unsafe code. What is here is little enough to be read, and to be run under
+//! sanitizers: `cargo xtask sanitize`.
+#![deny(missing_docs)]
+
+#[cfg(feature = "allocator")]
+pub mod allocator;
+mod map;
+#[cfg(feature = "product")]
+pub mod product;
+
+pub use map::Map;
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

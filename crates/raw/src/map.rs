@@ -1,0 +1,91 @@
+//! A file's bytes, mapped into memory.
+
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::Mmap;
+
+/// The bytes of a file, read by the system when they are first touched. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Map(Arc<Mmap>);
+
+impl Map {
+    /// Maps a file, which nobody may cut short or write to in place while the map is there: whoever replaces it must
+    /// rename another over it, as writers of checkpoints do.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or mapped.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        // SAFETY: the map is read-only and private to this process. Its contents change only if another process
+        // rewrites the file in place while it is in use, which the caller rules out; whatever stands there is read as
+        // plain bytes.
+        let map = unsafe { Mmap::map(&file)? };
+        Ok(Self(Arc::new(map)))
+    }
+
+    /// Gives the memory back; what is touched later is read from the file again.
+    pub fn release(&self) {
+        #[cfg(unix)]
+        {
+            // SAFETY: a read-only map of a file holds the same afterwards.
+            let advised = unsafe { self.0.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+            // Where the advice is refused, nothing is lost.
+            let _ = advised;
+        }
+    }
+}
+
+impl Deref for Map {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Map {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+// Miri maps no files.
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_those_of_the_file_before_and_after_release() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("bytes");
+        let content: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+        std::fs::write(&path, &content).expect("written");
+        let map = Map::open(&path).expect("mapped");
+        let clone = map.clone();
+        assert_eq!(map[..], content);
+        map.release();
+        assert_eq!(clone[..], content);
+        drop(map);
+        // What was renamed over it is another file.
+        std::fs::write(folder.path().join("new"), b"other").expect("written");
+        if std::fs::rename(folder.path().join("new"), &path).is_ok() {
+            assert_eq!(clone[..], content);
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_no_bytes_and_a_folder_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("empty");
+        std::fs::write(&path, b"").expect("written");
+        let map = Map::open(&path).expect("mapped");
+        map.release();
+        assert!(map.is_empty());
+        assert!(Map::open(folder.path()).is_err());
+        assert!(Map::open(&folder.path().join("none")).is_err());
+    }
+}

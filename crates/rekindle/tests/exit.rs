@@ -1,0 +1,124 @@
+//! How the binary ends, by the kind of what went wrong.
+
+mod common;
+
+use common::{Place, text};
+
+/// Runs a command and returns its exit code and what it said.
+fn ended(place: &Place, command: &str, options: &[&str]) -> (Option<i32>, String) {
+    let output = place.plain(command).args(options).output().expect("it ran");
+    (output.status.code(), text(&output.stderr))
+}
+
+#[test]
+fn help_lists_the_codes_and_each_kind_ends_by_its_own() {
+    let place = Place::new();
+    place.model("model");
+    place.write("good.csv", "text,label\na,0\nb,1\nc,0\nd,1\n");
+    place.write("bad.csv", "text,label\na,0\nb,\n");
+    place.write("no_weights/config.json", std::fs::read("embedded/config.json").expect("read"));
+    place.write("file", "");
+    let embedded = ["--offline", "--model", "embedded"];
+    let cases: [(i32, &str, &[&str]); 22] = [
+        (0, "devices", &[]),
+        (0, "data", &["good.csv"]),
+        (2, "experiment", &["--no-such-option"]),
+        (2, "experiment", &["--approaches", "last-layr"]),
+        (2, "experiment", &["--approaches", "last-9"]),
+        (2, "experiment", &["--folds", "1"]),
+        (2, "experiment", &["--sizes", "400"]),
+        (2, "experiment", &["--test-size", "400"]),
+        (2, "experiment", &["--max-length", "100000"]),
+        (2, "experiment", &["--epochs", "0"]),
+        (2, "experiment", &["--early-stopping-patience", "2"]),
+        (2, "experiment", &["--max-length", "2"]),
+        (3, "data", &["none.csv"]),
+        (3, "data", &["bad.csv"]),
+        (3, "experiment", &["--data", "bad.csv"]),
+        (3, "predict", &["text"]),
+        (3, "compare", &["nowhere"]),
+        (3, "experiment", &["--model", "no_weights"]),
+        (4, "experiment", &["--output", "file"]),
+        (4, "experiment", &["--output", "file/below"]),
+        (4, "vocab", &["--corpus", "good.csv", "--output", "file"]),
+        (5, "experiment", &["--model", "org/unknown"]),
+    ];
+    for (code, command, options) in cases {
+        let asks = !["devices", "compare", "vocab"].contains(&command);
+        let model = if options.contains(&"--model") { &embedded[..1] } else { &embedded[..] };
+        let all = [if asks { model } else { &[] }, options].concat();
+        let (ended, said) = ended(&place, command, &all);
+        assert_eq!(ended, Some(code), "{command} {all:?}: {said}");
+    }
+    let help = place.plain("--help").output().expect("it ran");
+    let help = text(&help.stdout);
+    for code in [0, 1, 2, 3, 4, 5, 6, 130] {
+        assert!(help.contains(&format!("\n  {code:3}  ")), "{code} in {help}");
+    }
+}
+
+#[test]
+fn a_training_that_leaves_the_numbers_is_a_kind_of_its_own() {
+    let place = Place::new();
+    let (code, said) = ended(
+        &place,
+        "experiment",
+        &["--offline", "--model", "embedded", "--approaches", "full:lr=1e30", "--epochs", "3", "--output", "out"],
+    );
+    assert_eq!(code, Some(6), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output_is_the_output() {
+    let place = Place::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("there on every Linux");
+    let program = place.plain("devices").get_program().to_owned();
+    let mut child = std::process::Command::new(program);
+    let output = child.arg("devices").stdout(full).output().expect("it ran");
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+}
+
+/// An address at which nobody listens.
+#[cfg(feature = "hub")]
+fn nobody() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address")
+}
+
+#[cfg(feature = "hub")]
+#[test]
+fn a_hub_out_of_reach_is_a_kind_of_its_own_and_no_secret_is_told() {
+    let place = Place::new();
+    let endpoint = format!("http://someone:open-sesame@{}", nobody());
+    let run = |options: &[&str]| {
+        let mut command = place.plain("experiment");
+        command.env("HF_TOKEN", "hf_secret").env("HF_ENDPOINT", &endpoint).args(["--output", "out", "--verbose"]);
+        let output = command.args(options).output().expect("it ran");
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let (code, said) = run(&["--model", "org/unknown"]);
+    assert_eq!(code, Some(5), "{said}");
+    assert!(said.contains("cannot reach"), "{said}");
+    let (stood_in, warned) = run(&["--approaches", "feature-extraction"]);
+    assert_eq!(stood_in, Some(0), "{warned}");
+    assert!(warned.contains("cannot reach"), "{warned}");
+    assert!(place.path("out/results.json").exists());
+    for secret in ["hf_secret", "someone", "sesame"] {
+        assert!(!said.contains(secret) && !warned.contains(secret), "{said}{warned}");
+        for (path, content) in place.files() {
+            let held = content.windows(secret.len()).any(|bytes| bytes == secret.as_bytes());
+            assert!(!held, "{secret} in {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_option_takes_a_token_and_what_was_given_is_not_repeated() {
+    let place = Place::new();
+    for command in ["data", "experiment", "compare", "predict", "vocab", "pretrain", "fill-mask", "devices"] {
+        let (code, said) = ended(&place, command, &["--token", "hf_secret"]);
+        assert_eq!(code, Some(2), "{command}: {said}");
+        assert!(!said.contains("hf_secret"), "{command}: {said}");
+    }
+}
