@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::features::{Features, by_length};
 
 /// What a model makes of a data set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Row-major `[sentences, classes]`, in the order of the data set.
     pub logits: Vec<f32>,
