@@ -20,5 +20,5 @@ pub use rekindle_train as train;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 pub struct Readme;
