@@ -13,6 +13,7 @@ use clap_complete::Shell;
 #[allow(dead_code)] // The devices behind the names.
 #[path = "../src/backend.rs"]
 mod backend;
+#[allow(dead_code, unused_imports)] // What the commands read.
 #[path = "../src/cli/mod.rs"]
 mod cli;
 #[allow(dead_code)] // The way to the models.

@@ -261,7 +261,7 @@ Examples:
 
 const PREDICT_EXAMPLES: &str = "\
 Examples:
-  rekindle predict --model out/models/fine_tune_last_layer 'a joy to use'
+  rekindle predict --model artifacts_transfer_learning/models/fine_tune_last_layer 'a joy to use'
   rekindle predict --model ./model --input reviews.txt > labels.jsonl";
 
 const VOCAB_EXAMPLES: &str = "\
