@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::process::{Command, ExitCode};
 
+use crate::checks::answers;
 use crate::{at_root, cargo, root, run, target, told};
 
 /// The libraries that are published, by their folders.
@@ -21,8 +22,7 @@ pub fn package(folder: &str) -> String {
 
 /// Writes the listings, or compares them with what is there.
 pub fn list(check: bool) -> Result<(), u8> {
-    let version = cargo(&["public-api", "--version"]).output();
-    if !version.is_ok_and(|output| output.status.success()) {
+    if !answers(cargo(&["public-api", "--version"])) {
         println!("SKIPPED docs/api: it takes `cargo install cargo-public-api --locked`");
         return if check { Ok(()) } else { Err(1) };
     }
@@ -31,13 +31,8 @@ pub fn list(check: bool) -> Result<(), u8> {
     for folder in LIBRARIES {
         let json = target().join("doc").join(package(folder).replace('-', "_")).with_extension("json");
         let mut command = cargo(&["public-api", "--omit", "blanket-impls,auto-trait-impls", "--rustdoc-json"]);
-        let output = told(
-            at_root({
-                command.arg(json);
-                command
-            })
-            .output(),
-        )?;
+        command.arg(json);
+        let output = told(at_root(command).output())?;
         if !output.status.success() {
             eprint!("{}", String::from_utf8_lossy(&output.stderr));
             return Err(1);

@@ -16,6 +16,9 @@ mod backend;
 #[allow(dead_code, unused_imports)] // What the commands read.
 #[path = "../src/cli/mod.rs"]
 mod cli;
+#[allow(dead_code)] // How commands end.
+#[path = "../src/exit.rs"]
+mod exit;
 #[allow(dead_code)] // The way to the models.
 #[path = "../src/model.rs"]
 mod model;

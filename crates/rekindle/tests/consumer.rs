@@ -61,7 +61,7 @@ impl Consumer {
 }
 
 /// Packages that reach a network.
-const NETWORK: [&str; 7] = ["curl", "hf-hub", "hyper", "native-tls", "reqwest", "rustls", "ureq"];
+const NETWORK: [&str; 6] = ["curl", "hyper", "native-tls", "reqwest", "rustls", "ureq"];
 
 fn packages(name: &str, features: &str) -> Vec<String> {
     Consumer::new(name, features, "fn main() {}\n").packages()
@@ -69,7 +69,7 @@ fn packages(name: &str, features: &str) -> Vec<String> {
 
 #[test]
 fn what_has_no_tensors_brings_no_burn_and_no_other_of_ours() {
-    for name in ["metrics", "baseline", "data", "tokenizer"] {
+    for name in ["metrics", "baseline", "data", "tokenizer", "raw"] {
         let packages = packages(name, "");
         let ours: Vec<&String> = packages.iter().filter(|package| package.starts_with("rekindle")).collect();
         assert_eq!(ours, [&format!("rekindle-{name}")], "alone among ours");
@@ -81,7 +81,7 @@ fn what_has_no_tensors_brings_no_burn_and_no_other_of_ours() {
 
 #[test]
 fn no_library_brings_a_network_that_was_not_asked_for() {
-    for name in ["metrics", "baseline", "data", "tokenizer", "distilbert", "train", "experiment", "rekindle"] {
+    for name in ["metrics", "baseline", "data", "tokenizer", "raw", "distilbert", "train", "experiment", "rekindle"] {
         let packages = packages(name, "");
         for network in NETWORK {
             assert!(!packages.iter().any(|package| package == network), "{name} brings {network}");
