@@ -55,6 +55,6 @@ fn host() -> String {
 }
 
 /// Whether a program is there and succeeds; what it says is not shown.
-fn answers(mut command: Command) -> bool {
+pub fn answers(mut command: Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }

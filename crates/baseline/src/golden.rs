@@ -1,6 +1,8 @@
 //! Words, rows, weights and probabilities against scikit-learn's (`fixtures/baseline/make.py`).
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::{Baseline, LogisticOptions, Majority, TfidfLogisticRegression};
@@ -23,7 +25,8 @@ fn close(what: &str, found: &[f64], expected: &Value, tolerance: f64) {
 
 #[test]
 fn words_weights_and_probabilities_are_scikit_learns() {
-    let golden: Value = serde_json::from_str(include_str!("../../../fixtures/baseline/golden.json")).unwrap();
+    // Read when it runs: a package holds no fixtures, and its other tests must compile.
+    let golden: Value = serde_json::from_slice(&fs::read("../../fixtures/baseline/golden.json").unwrap()).unwrap();
     for case in golden["cases"].as_array().unwrap() {
         let name = case["name"].as_str().unwrap();
         let (texts, unseen) = (strings(&case["texts"]), strings(&case["unseen"]));

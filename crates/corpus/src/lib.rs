@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The corpus is no sample of English. docs/corpus.md says what it is good for, and what not.
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 #[cfg(test)]
 mod coverage;

@@ -29,6 +29,13 @@ fn run() -> Result<(), Box<dyn Error>> {
     let seed: u32 = seed.parse().map_err(|error| format!("the seed `{seed}`: {error}"))?;
     let data = Dataset::read(Path::new(file), &ReadOptions::default())?;
     let (train, test) = data.train_test_split(test_size, seed, true)?;
+    // Before the first is written: both or none.
+    if train_file == test_file {
+        return Err(format!("{train_file} cannot hold both sides").into());
+    }
+    if let Some(there) = [train_file, test_file].into_iter().find(|path| Path::new(path).exists()) {
+        return Err(format!("{there} is there already").into());
+    }
     for (path, rows) in [(train_file, &train), (test_file, &test)] {
         write(path, rows).map_err(|error| format!("{path}: {error}"))?;
         let counts = rows.labels().iter().fold(vec![0; rows.classes.len()], |mut counts, &label| {

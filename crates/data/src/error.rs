@@ -120,7 +120,13 @@ pub enum DataError {
         /// The only class.
         class: String,
     },
-    /// A test size that is no size.
+    /// A text that is no test size.
+    #[error("`{text}` is neither a share between 0 and 1 nor a number of rows")]
+    NotATestSize {
+        /// As given.
+        text: String,
+    },
+    /// A test size that leaves a side empty.
     #[error("test size {test_size} leaves nothing to train on or to test on: there are {rows} rows")]
     TestSize {
         /// As given.

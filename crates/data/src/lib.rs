@@ -14,7 +14,7 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 mod classes;
 mod dataset;

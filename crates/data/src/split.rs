@@ -40,11 +40,11 @@ impl fmt::Display for TestSize {
 }
 
 impl FromStr for TestSize {
-    type Err = String;
+    type Err = DataError;
 
     /// `100` is a count; `0.25` and `1e-2` are shares.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let refused = || format!("`{text}` is neither a share between 0 and 1 nor a number of rows");
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        let refused = || DataError::NotATestSize { text: text.into() };
         match text.parse::<usize>() {
             Ok(0) => Err(refused()),
             Ok(count) => Ok(Self::Count(count)),
@@ -151,10 +151,11 @@ mod tests {
 
     #[test]
     fn sizes_are_shares_or_counts() {
-        assert_eq!("0.25".parse(), Ok(TestSize::Fraction(0.25)));
-        assert_eq!("3".parse(), Ok(TestSize::Count(3)));
+        let size = |text: &str| text.parse::<TestSize>().ok();
+        assert_eq!(size("0.25"), Some(TestSize::Fraction(0.25)));
+        assert_eq!(size("3"), Some(TestSize::Count(3)));
         for wrong in ["0", "1.0", "-3", "NaN", "inf", "0.0", "half", ""] {
-            assert!(wrong.parse::<TestSize>().is_err(), "{wrong}");
+            assert_eq!(size(wrong), None, "{wrong}");
         }
     }
 }

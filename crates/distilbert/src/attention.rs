@@ -12,6 +12,7 @@ use crate::rows::select;
 
 /// Which tokens a layer computes its output for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Rows {
     /// Every token, `[tokens, dim]`.
     All,

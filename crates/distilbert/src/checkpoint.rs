@@ -1,6 +1,7 @@
 //! The tensors of a checkpoint, in one safetensors file or in shards.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Bytes;
@@ -23,6 +24,15 @@ pub struct Checkpoint {
     files: Vec<(PathBuf, mapping::Bytes)>,
     notes: BTreeMap<String, String>,
     tensors: BTreeMap<String, Entry>,
+}
+
+/// The files, and how many tensors they hold.
+impl fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files: Vec<&PathBuf> = self.files.iter().map(|(path, _)| path).collect();
+        let mut shown = f.debug_struct("Checkpoint");
+        shown.field("files", &files).field("tensors", &self.tensors.len()).finish_non_exhaustive()
+    }
 }
 
 struct Entry {
@@ -59,8 +69,8 @@ impl Checkpoint {
             return Err(DistilBertError::MissingFile { folder: folder.into(), expected });
         }
         let bytes = std::fs::read(&index).map_err(|source| DistilBertError::Io { path: index.clone(), source })?;
-        let parsed: ShardIndex =
-            serde_json::from_slice(&bytes).map_err(|source| DistilBertError::Json { path: index.clone(), source })?;
+        let parsed: ShardIndex = serde_json::from_slice(&bytes)
+            .map_err(|error| DistilBertError::Json { path: index.clone(), reason: error.to_string() })?;
         let refuse = |reason| DistilBertError::Index { path: index.clone(), reason };
         let shards: BTreeSet<&String> = parsed.weight_map.values().collect();
         if let Some(outside) = shards.iter().find(|shard| !is_plain_name(shard)) {

@@ -128,8 +128,8 @@ impl DistilBertConfig {
     pub fn from_json(json: &[u8], path: &Path) -> Result<Self, DistilBertError> {
         let refuse =
             |field: &str, reason: String| DistilBertError::Config { path: path.into(), field: field.into(), reason };
-        let mut fields: Map<String, Value> =
-            serde_json::from_slice(json).map_err(|source| DistilBertError::Json { path: path.into(), source })?;
+        let mut fields: Map<String, Value> = serde_json::from_slice(json)
+            .map_err(|error| DistilBertError::Json { path: path.into(), reason: error.to_string() })?;
         match fields.get("model_type").and_then(Value::as_str) {
             Some("distilbert") => {}
             Some("bert") => {

@@ -7,6 +7,7 @@ use burn::tensor::{Distribution, Tensor};
 /// Burn's own `Dropout` acts where a tensor is tracked by autodiff. Here frozen layers run untracked and drop all the
 /// same while training, as they do in PyTorch, so the caller says which it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mode {
     /// Dropouts act.
     Train {

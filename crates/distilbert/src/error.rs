@@ -34,12 +34,12 @@ pub enum DistilBertError {
         source: std::io::Error,
     },
     /// A JSON file does not parse.
-    #[error("{path}: not valid JSON: {source}")]
+    #[error("{path}: not valid JSON: {reason}")]
     Json {
         /// The file.
         path: PathBuf,
-        /// Line, column and reason.
-        source: serde_json::Error,
+        /// The reason, with line and column.
+        reason: String,
     },
     /// A configuration field holds something this model cannot obey.
     #[error("{path}: field `{field}`: {reason}")]

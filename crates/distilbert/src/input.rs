@@ -39,83 +39,6 @@ pub struct TokenBatch {
     tokens: usize,
 }
 
-/// Rows of a table, on the device and on the host.
-#[derive(Clone, Debug)]
-pub(crate) struct Indices {
-    pub(crate) tensor: Tensor<1, Int>,
-    #[cfg(feature = "flex")]
-    pub(crate) host: Arc<[u32]>,
-}
-
-/// Where the sentences of a batch lie, on the host.
-#[cfg(feature = "flex")]
-#[derive(Debug)]
-pub(crate) struct Spans {
-    /// Sentence `i` from `offsets[i]` to `offsets[i + 1]`.
-    pub(crate) offsets: Vec<usize>,
-    /// 0 where attention must not look; `None` when it may look everywhere.
-    pub(crate) mask: Option<Arc<[u8]>>,
-    /// Picked tokens of sentence `i` from `picked[i]` to `picked[i + 1]`; empty where none are picked.
-    pub(crate) picked: Vec<usize>,
-}
-
-/// Tokens picked out of a batch.
-#[derive(Clone, Debug)]
-pub(crate) struct Picked {
-    /// Their rows, ascending.
-    pub(crate) places: Indices,
-    /// The way to a rectangle of `[sentences, most]` and back.
-    pub(crate) ragged: Ragged,
-    /// How many are picked of the sentence with most of them.
-    pub(crate) most: usize,
-}
-
-impl Indices {
-    fn new(host: Arc<[u32]>, device: &Device) -> Self {
-        Self {
-            tensor: ints(host.iter().map(|&index| index as i32), device),
-            #[cfg(feature = "flex")]
-            host,
-        }
-    }
-}
-
-fn ints(values: impl Iterator<Item = i32>, device: &Device) -> Tensor<1, Int> {
-    let values: Vec<i32> = values.collect();
-    let length = values.len();
-    Tensor::from_data(TensorData::new(values, [length]), device)
-}
-
-/// The way from rows to the rectangle and back.
-#[derive(Clone, Debug)]
-pub(crate) struct Ragged {
-    /// Row of each cell, `[sentences * longest]`; the cells behind a sentence's end repeat its first row, and are masked.
-    pub(crate) cells: Tensor<1, Int>,
-    /// Cell of each row, `[tokens]`.
-    pub(crate) rows: Tensor<1, Int>,
-}
-
-impl Ragged {
-    /// For rows that belong to sentence `i` from `offsets[i]` to `offsets[i + 1]`.
-    fn new(offsets: &[usize], device: &Device) -> Self {
-        let longest = longest(offsets);
-        let last = offsets.last().copied().unwrap_or(0).saturating_sub(1);
-        let (mut cells, mut rows) = (Vec::new(), Vec::new());
-        for (sentence, pair) in offsets.windows(2).enumerate() {
-            let (start, length) = (pair[0], pair[1] - pair[0]);
-            let inside = |position| if position < length { start + position } else { start.min(last) };
-            cells.extend((0..longest).map(|position| inside(position) as i32));
-            rows.extend((0..length).map(|position| (sentence * longest + position) as i32));
-        }
-        Self { cells: ints(cells.into_iter(), device), rows: ints(rows.into_iter(), device) }
-    }
-}
-
-/// The most rows of a sentence.
-fn longest(offsets: &[usize]) -> usize {
-    offsets.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
-}
-
 impl TokenBatch {
     /// Lays a batch out for the model of `config`.
     ///
@@ -246,23 +169,6 @@ impl TokenBatch {
     }
 }
 
-/// Where to cut a batch in two for the CPU: after which sentence, and at which token.
-fn halves(offsets: &[usize], device: &Device) -> Option<(usize, usize)> {
-    #[cfg(feature = "flex")]
-    if crate::host::is_host(&Tensor::<1>::zeros([1], device)) {
-        let tokens = offsets.last().copied().unwrap_or(0);
-        let inner = 1..offsets.len().saturating_sub(1);
-        let cut = inner.min_by_key(|&cut| (2 * offsets[cut]).abs_diff(tokens))?;
-        return (tokens >= LEAST_TOKENS).then_some((cut, offsets[cut]));
-    }
-    let _ = (offsets, device);
-    None
-}
-
-/// Fewer tokens are done sooner than two threads are woken.
-#[cfg(feature = "flex")]
-const LEAST_TOKENS: usize = 32;
-
 fn check(
     input_ids: &[u32],
     attention_mask: &[u8],
@@ -297,4 +203,98 @@ fn check(
         }
     }
     Ok(())
+}
+
+/// Fewer tokens are done sooner than two threads are woken.
+#[cfg(feature = "flex")]
+const LEAST_TOKENS: usize = 32;
+
+/// Where to cut a batch in two for the CPU: after which sentence, and at which token.
+fn halves(offsets: &[usize], device: &Device) -> Option<(usize, usize)> {
+    #[cfg(feature = "flex")]
+    if crate::host::is_host(&Tensor::<1>::zeros([1], device)) {
+        let tokens = offsets.last().copied().unwrap_or(0);
+        let inner = 1..offsets.len().saturating_sub(1);
+        let cut = inner.min_by_key(|&cut| (2 * offsets[cut]).abs_diff(tokens))?;
+        return (tokens >= LEAST_TOKENS).then_some((cut, offsets[cut]));
+    }
+    let _ = (offsets, device);
+    None
+}
+
+/// Where the sentences of a batch lie, on the host.
+#[cfg(feature = "flex")]
+#[derive(Debug)]
+pub(crate) struct Spans {
+    /// Sentence `i` from `offsets[i]` to `offsets[i + 1]`.
+    pub(crate) offsets: Vec<usize>,
+    /// 0 where attention must not look; `None` when it may look everywhere.
+    pub(crate) mask: Option<Arc<[u8]>>,
+    /// Picked tokens of sentence `i` from `picked[i]` to `picked[i + 1]`; empty where none are picked.
+    pub(crate) picked: Vec<usize>,
+}
+
+/// Tokens picked out of a batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Picked {
+    /// Their rows, ascending.
+    pub(crate) places: Indices,
+    /// The way to a rectangle of `[sentences, most]` and back.
+    pub(crate) ragged: Ragged,
+    /// How many are picked of the sentence with most of them.
+    pub(crate) most: usize,
+}
+
+/// The way from rows to the rectangle and back.
+#[derive(Clone, Debug)]
+pub(crate) struct Ragged {
+    /// Row of each cell, `[sentences * longest]`; the cells behind a sentence's end repeat its first row, and are masked.
+    pub(crate) cells: Tensor<1, Int>,
+    /// Cell of each row, `[tokens]`.
+    pub(crate) rows: Tensor<1, Int>,
+}
+
+impl Ragged {
+    /// For rows that belong to sentence `i` from `offsets[i]` to `offsets[i + 1]`.
+    fn new(offsets: &[usize], device: &Device) -> Self {
+        let longest = longest(offsets);
+        let last = offsets.last().copied().unwrap_or(0).saturating_sub(1);
+        let (mut cells, mut rows) = (Vec::new(), Vec::new());
+        for (sentence, pair) in offsets.windows(2).enumerate() {
+            let (start, length) = (pair[0], pair[1] - pair[0]);
+            let inside = |position| if position < length { start + position } else { start.min(last) };
+            cells.extend((0..longest).map(|position| inside(position) as i32));
+            rows.extend((0..length).map(|position| (sentence * longest + position) as i32));
+        }
+        Self { cells: ints(cells.into_iter(), device), rows: ints(rows.into_iter(), device) }
+    }
+}
+
+/// Rows of a table, on the device and on the host.
+#[derive(Clone, Debug)]
+pub(crate) struct Indices {
+    pub(crate) tensor: Tensor<1, Int>,
+    #[cfg(feature = "flex")]
+    pub(crate) host: Arc<[u32]>,
+}
+
+impl Indices {
+    fn new(host: Arc<[u32]>, device: &Device) -> Self {
+        Self {
+            tensor: ints(host.iter().map(|&index| index as i32), device),
+            #[cfg(feature = "flex")]
+            host,
+        }
+    }
+}
+
+/// The most rows of a sentence.
+fn longest(offsets: &[usize]) -> usize {
+    offsets.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+}
+
+fn ints(values: impl Iterator<Item = i32>, device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i32> = values.collect();
+    let length = values.len();
+    Tensor::from_data(TensorData::new(values, [length]), device)
 }

@@ -27,7 +27,7 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 mod attention;
 mod bert;

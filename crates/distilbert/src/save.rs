@@ -17,6 +17,7 @@ use crate::replace::replace;
 
 /// How the elements of a saved file are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Precision {
     /// 32-bit floats.
     F32,

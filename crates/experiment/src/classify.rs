@@ -1,5 +1,7 @@
 //! A trained model at work on plain text.
 
+use std::fmt;
+
 use burn::tensor::Device;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
 use rekindle_tokenizer::Tokenizer;
@@ -27,6 +29,13 @@ pub struct Classifier {
     model: DistilBertForSequenceClassification,
     tokenizer: Tokenizer,
     device: Device,
+}
+
+/// Its classes, without its weights.
+impl fmt::Debug for Classifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Classifier").field("labels", &self.labels).finish_non_exhaustive()
+    }
 }
 
 impl Classifier {

@@ -34,7 +34,7 @@ pub(crate) struct Contender {
 
 /// F1 of class 1 for two classes, macro F1 for more.
 pub(crate) fn f1(confusion: &ConfusionMatrix) -> rekindle_metrics::Score {
-    confusion.f1(if confusion.classes() == 2 { Average::Binary { positive: 1 } } else { Average::Macro })
+    confusion.f1(Average::usual(confusion.classes()))
 }
 
 pub(crate) fn mean(values: impl Iterator<Item = f64>) -> f64 {

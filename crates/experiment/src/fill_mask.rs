@@ -1,5 +1,7 @@
 //! A masked-language model at work: the words behind `[MASK]`.
 
+use std::fmt;
+
 use burn::tensor::{Device, Tensor};
 use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode, TokenBatch};
 use rekindle_tokenizer::Tokenizer;
@@ -28,6 +30,13 @@ pub struct FillMask {
     tokenizer: Tokenizer,
     mask: u32,
     device: Device,
+}
+
+/// Its shape, without its weights.
+impl fmt::Debug for FillMask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FillMask").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 impl FillMask {

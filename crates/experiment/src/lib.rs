@@ -6,7 +6,7 @@
 //! `history.csv`, `results.json`, a zip of them, and as a page, [`report_html`].
 //! A [`Comparison`] lays the results of several runs side by side.
 //! A [`Classifier`] puts a trained model to work, [`FillMask`] one that was pretrained.
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 mod adapt;
 mod approach;

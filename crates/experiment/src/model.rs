@@ -41,6 +41,7 @@ pub struct EmbeddedModel {
 }
 
 /// An opened checkpoint and its tokenizer, before any weight is read.
+#[derive(Debug)]
 pub struct PretrainedModel {
     /// The name in every artifact: a hub id, a folder, or the embedded model's.
     pub id: String,

@@ -2,24 +2,21 @@
 //!
 //! The golden numbers are theirs: `fixtures/approaches/make.py`.
 
+#[path = "../../train/tests/golden/mod.rs"]
+mod golden;
+
 use std::collections::HashMap;
 use std::path::Path;
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
+use golden::{STEP, Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
 use rekindle_distilbert::{
-    Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Linear, Precision, TransformerBlock,
+    Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Linear, TransformerBlock,
 };
 use rekindle_experiment::Approach;
 use rekindle_train::{EncodedDataset, Plan, SchedulerType, StepRecord, Trained, Training, TrainingArguments};
-use safetensors::SafeTensors;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-
-/// Loss and gradient norm of a step, relative: f32 on both sides, drifting apart over twenty steps.
-const STEP: f64 = 1e-4;
-/// Weights at the end, absolute.
-const WEIGHT: f64 = 1e-4;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -50,22 +47,6 @@ struct Case {
 }
 
 #[derive(Deserialize)]
-struct Step {
-    loss: f64,
-    grad_norm: f64,
-    learning_rate: f64,
-}
-
-#[derive(Deserialize)]
-struct Weights {
-    sum: f64,
-    sum_sq: f64,
-    first: Vec<f64>,
-    /// How far PyTorch's f32 run ended from its own f64 run.
-    f64_gap: f64,
-}
-
-#[derive(Deserialize)]
 struct EarlyStopping {
     #[serde(flatten)]
     case: Case,
@@ -88,26 +69,6 @@ struct Count {
 /// The cases with operations of their own: adapters, biases in a frozen base, means, sums of gradients, weights. Schedules
 /// and groups of parameters are the same code on every device.
 const ON_DEVICES: [&str; 5] = ["bitfit", "lora-all", "full-mean", "accumulation-mean", "class-weights"];
-
-fn fixture<T: DeserializeOwned>(name: &str) -> T {
-    let bytes = std::fs::read(Path::new("../../fixtures/approaches").join(name)).expect("fixture");
-    serde_json::from_slice(&bytes).expect("JSON")
-}
-
-#[allow(deprecated)] // ndarray
-fn devices() -> Vec<(&'static str, Device)> {
-    vec![
-        ("flex", Device::flex()),
-        #[cfg(feature = "ndarray")]
-        ("ndarray", Device::ndarray()),
-        #[cfg(feature = "wgpu")]
-        ("wgpu", Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
-    ]
-}
-
-fn close(ours: f64, theirs: f64, tolerance: f64, what: &str) {
-    assert!((ours - theirs).abs() <= tolerance, "{what}: {ours} here, {theirs} there, tolerance {tolerance:e}");
-}
 
 /// The checkpoint that all cases start from, without dropout, as an approach has it; and its plan.
 fn start(case: &Case, device: &Device) -> (DistilBertConfig, Plan, DistilBertForSequenceClassification) {
@@ -160,8 +121,7 @@ fn arguments(case: &Case) -> TrainingArguments {
     }
 }
 
-fn check_steps(trained: &Trained, case: &Case, what: &str) {
-    assert_eq!(trained.steps.len(), case.steps.len(), "{what}, steps");
+fn check(trained: Trained, case: &Case, logits: &[Vec<f32>], what: &str) {
     let largest = |ours: &dyn Fn(&StepRecord) -> f64, theirs: &dyn Fn(&Step) -> f64| {
         let relative = trained.steps.iter().zip(&case.steps).map(|(o, t)| (ours(o) - theirs(t)).abs() / theirs(t));
         relative.fold(0.0, f64::max)
@@ -170,51 +130,20 @@ fn check_steps(trained: &Trained, case: &Case, what: &str) {
     let norm = largest(&|step| step.grad_norm, &|step| step.grad_norm);
     // The rows of docs/parity.md: `cargo test --test approaches -- --nocapture`.
     println!("| {what} | {} | {} | {loss:.1e} | {norm:.1e} |", case.trainable, case.steps.len());
-    for (ours, theirs) in trained.steps.iter().zip(&case.steps) {
-        let what = format!("{what}, step {}", ours.step);
-        close(ours.loss, theirs.loss, STEP * theirs.loss, &format!("{what}, loss"));
-        close(ours.grad_norm, theirs.grad_norm, STEP * theirs.grad_norm, &format!("{what}, gradient norm"));
-        close(ours.learning_rate, theirs.learning_rate, 1e-12, &format!("{what}, rate"));
-    }
-}
-
-fn check_logits(ours: &[f32], theirs: &[Vec<f32>], what: &str) {
-    assert_eq!(ours.len(), theirs.iter().flatten().count(), "{what}");
-    for (ours, theirs) in ours.iter().zip(theirs.iter().flatten()) {
-        close(f64::from(*ours), f64::from(*theirs), 1e-3, &format!("{what}, logits"));
-    }
-}
-
-/// Of the merged model, as a checkpoint holds it.
-fn check_weights(trained: Trained, case: &Case, what: &str) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("model.safetensors");
-    trained.model.merged().save_safetensors(&path, Precision::F32).expect("saved");
-    let bytes = std::fs::read(path).expect("read");
-    let tensors = SafeTensors::deserialize(&bytes).expect("safetensors");
-    for (name, theirs) in &case.r#final {
-        let what = format!("{what}, {name}");
-        let data = tensors.tensor(name).expect("a tensor of that name").data();
-        let ours: Vec<f64> =
-            data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).into()).collect();
-        // A softmax does not see the bias of its keys: their gradient is rounding alone, which Adam scales up to whole
-        // steps, so that no two runs in f32 agree better than by what all steps together can move.
-        let tolerance = match name.ends_with("k_lin.bias") {
-            true => case.steps.iter().map(|step| step.learning_rate).sum(),
-            false => WEIGHT.max(2.0 * theirs.f64_gap),
-        };
-        for (index, (ours, theirs)) in ours.iter().zip(&theirs.first).enumerate() {
-            close(*ours, *theirs, tolerance, &format!("{what}[{index}]"));
-        }
-        close(ours.iter().sum(), theirs.sum, tolerance * (ours.len() as f64).sqrt(), &what);
-        let sum_sq: f64 = ours.iter().map(|value| value * value).sum();
-        close(sum_sq, theirs.sum_sq, 2.0 * tolerance * theirs.sum_sq.sqrt(), &what);
-    }
+    check_steps(&trained.steps, &case.steps, what);
+    check_logits(&trained.evaluation.as_ref().expect("evaluated").logits, logits, what);
+    // A softmax does not see the bias of its keys: their gradient is rounding alone, which Adam scales up to whole
+    // steps, so that no two runs in f32 agree better than by what all steps together can move.
+    let tolerance = |name: &str, theirs: &Weights| match name.ends_with("k_lin.bias") {
+        true => case.steps.iter().map(|step| step.learning_rate).sum(),
+        false => WEIGHT.max(2.0 * theirs.f64_gap),
+    };
+    check_weights(&trained.model.merged(), &case.r#final, tolerance, what);
 }
 
 #[test]
 fn twenty_steps_of_every_approach_follow_the_reference() {
-    let golden: Golden = fixture("golden.json");
+    let golden: Golden = fixture("approaches/golden.json");
     let data = EncodedDataset::new(golden.rows, golden.labels, 2).expect("data");
     // `Trainer` adds up the losses of a step's batches where it believes them divided already; here they are averaged.
     let cases: Vec<&Case> = golden.cases.iter().filter(|case| case.accumulated == "mean").collect();
@@ -236,9 +165,7 @@ fn twenty_steps_of_every_approach_follow_the_reference() {
             };
             let trained = training.run(model, &mut |_| ()).expect("trained");
             assert!(trained.steps.len() >= 20);
-            check_steps(&trained, case, &what);
-            check_logits(&trained.evaluation.as_ref().expect("evaluated").logits, &case.final_logits, &what);
-            check_weights(trained, case, &what);
+            check(trained, case, &case.final_logits, &what);
         }
     }
 }
@@ -246,8 +173,8 @@ fn twenty_steps_of_every_approach_follow_the_reference() {
 #[test]
 fn the_best_epoch_is_kept_and_a_run_that_grows_worse_ends() {
     let EarlyStopping { case, patience, eval_rows, eval_labels, eval_losses, stopped_epoch, best_epoch, eval_logits } =
-        fixture::<Golden>("golden.json").early_stopping;
-    let Golden { rows, labels, .. } = fixture("golden.json");
+        fixture::<Golden>("approaches/golden.json").early_stopping;
+    let Golden { rows, labels, .. } = fixture("approaches/golden.json");
     let data = EncodedDataset::new(rows, labels, 2).expect("data");
     let evaluation = EncodedDataset::new(eval_rows, eval_labels, 2).expect("data");
     let device = Device::flex();
@@ -269,11 +196,9 @@ fn the_best_epoch_is_kept_and_a_run_that_grows_worse_ends() {
     for (ours, theirs) in trained.epochs.iter().zip(&eval_losses) {
         close(ours.eval_loss, *theirs, STEP * theirs, &format!("epoch {}", ours.epoch));
     }
-    check_steps(&trained, &case, "early stopping");
-    check_logits(&trained.evaluation.as_ref().expect("evaluated").logits, &eval_logits, "the evaluation kept");
     let again = rekindle_train::evaluate(&trained.model, &config, &evaluation, None, 4, &device, &mut |_| ());
     check_logits(&again.expect("evaluated").logits, &eval_logits, "the model kept");
-    check_weights(trained, &case, "early stopping");
+    check(trained, &case, &eval_logits, "early stopping");
 }
 
 /// At full size: the counts of transformers and peft for distilbert-base.
@@ -281,7 +206,7 @@ fn the_best_epoch_is_kept_and_a_run_that_grows_worse_ends() {
 fn counts_at_full_size() {
     let config = DistilBertConfig::default();
     let (model, _) = config.load(&Checkpoint::empty(), 0, &Device::flex()).expect("a model");
-    for Count { spec, trainable, total } in fixture::<Vec<Count>>("counts.json") {
+    for Count { spec, trainable, total } in fixture::<Vec<Count>>("approaches/counts.json") {
         let plan = spec.parse::<Approach>().expect("an approach").plan(&config).expect("a plan");
         assert_eq!(plan.count(&plan.prepare(&model, 0).expect("prepared")), (trainable, total), "{spec}");
     }

@@ -47,7 +47,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         names.iter().filter_map(|name| classes.binary_search(&name).ok()).collect()
     };
     let (truth, predicted) = (indices(&rows.labels), indices(&rows.predictions));
-    let average = if classes.len() == 2 { Average::Binary { positive: 1 } } else { Average::Macro };
+    let average = Average::usual(classes.len());
     let f1 = if classes.len() == 2 { format!("F1 of {}", classes[1]) } else { "macro F1".into() };
 
     println!("{} rows, {} classes", truth.len(), classes.len());

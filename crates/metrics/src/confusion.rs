@@ -21,6 +21,13 @@ pub enum Average {
     Weighted,
 }
 
+impl Average {
+    /// What is usual for so many classes: of two, the second alone; of more, the plain mean.
+    pub fn usual(classes: usize) -> Self {
+        if classes == 2 { Self::Binary { positive: 1 } } else { Self::Macro }
+    }
+}
+
 /// A score that may rest on a division by zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {

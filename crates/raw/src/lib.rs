@@ -2,7 +2,7 @@
 //!
 //! All other packages of the workspace forbid unsafe code. What is here is little enough to be read, and to be run under
 //! sanitizers: `cargo xtask sanitize`.
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 #[cfg(feature = "allocator")]
 pub mod allocator;

@@ -4,7 +4,7 @@
 //! [`data`] and [`tokenizer`] turn files into token ids, [`distilbert`] is the model, [`train`] trains it, [`metrics`]
 //! scores it, and [`experiment`] compares approaches and writes what came of it. [`hub`] finds checkpoints, and
 //! [`embedded`] is the one that is always there. A program that trains does well to take its [`allocator`].
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 pub mod embedded;
 pub mod hub;
@@ -20,5 +20,5 @@ pub use rekindle_train as train;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 pub struct Readme;

@@ -1,4 +1,5 @@
-//! Which crate may depend on which, and which may hold unsafe code or start a program: invariants of docs/architecture.md.
+//! Which crate may depend on which, which may hold unsafe code or start a program, and what crosses threads: invariants of
+//! docs/architecture.md, and docs/api.md.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -104,4 +105,32 @@ fn no_library_and_no_command_starts_a_program() {
         let source = fs::read_to_string(&path).expect("read");
         assert!(!source.contains("process::Command"), "{}", path.display());
     }
+}
+
+/// What crosses threads, and errors that `?` turns into a `Box<dyn Error + Send + Sync>`: to compile is to pass.
+#[test]
+fn errors_and_values_cross_threads() {
+    fn error<T: std::error::Error + Send + Sync + 'static>() {}
+    fn shared<T: Send + Sync>() {}
+    fn sent<T: Send>() {}
+    error::<rekindle::baseline::BaselineError>();
+    error::<rekindle::data::DataError>();
+    error::<rekindle::distilbert::DistilBertError>();
+    error::<rekindle::experiment::ExperimentError>();
+    error::<rekindle::hub::HubError>();
+    error::<rekindle::metrics::MetricsError>();
+    error::<rekindle::tokenizer::TokenizerError>();
+    error::<rekindle::train::TrainError>();
+    shared::<rekindle::baseline::TfidfLogisticRegression>();
+    shared::<rekindle::data::Dataset>();
+    shared::<rekindle::data::Profile>();
+    shared::<rekindle::distilbert::Checkpoint>();
+    shared::<rekindle::distilbert::DistilBertForSequenceClassification>();
+    shared::<rekindle::experiment::Classifier>();
+    shared::<rekindle::experiment::FillMask>();
+    shared::<rekindle::experiment::PretrainedModel>();
+    shared::<rekindle::experiment::Results>();
+    shared::<rekindle::tokenizer::Tokenizer>();
+    shared::<rekindle::train::EncodedDataset>();
+    sent::<rekindle::data::Rows>();
 }

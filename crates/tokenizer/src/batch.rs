@@ -2,6 +2,7 @@
 
 /// How far the rows of a batch are filled up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Padding {
     /// To the longest row of the batch.
     Longest,

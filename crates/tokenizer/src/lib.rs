@@ -1,7 +1,8 @@
 //! Text to token ids and batches, as transformers prepares them for BERT-like encoders.
 //!
 //! A [`Tokenizer`] wraps one of Hugging Face's, from `tokenizer.json`, from `vocab.txt`, or from a vocabulary in memory;
-//! it truncates as it is told and not as its file says; [`Tokenizer::learn`] makes one from text. A [`Batch`] lays sentences end to end, packed or padded.
+//! it truncates as it is told and not as its file says; [`Tokenizer::learn`] makes one from text. A [`Batch`] lays sentences
+//! end to end, packed or padded.
 //!
 //! ```
 //! use rekindle_tokenizer::{Batch, Tokenizer};
@@ -17,7 +18,7 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 mod batch;
 mod error;

@@ -1,5 +1,6 @@
 //! Text to token ids.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::vocabulary;
 const LONG_TEXT: usize = 16 * 1024;
 
 /// A tokenizer of Hugging Face's, without truncation or padding of its own. Cloning is cheap.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Tokenizer {
     inner: Arc<Inner>,
     pad_id: u32,
@@ -201,6 +202,14 @@ impl Tokenizer {
     fn finish(&self, mut encoding: Encoding, room: usize) -> Result<Vec<u32>, TokenizerError> {
         encoding.truncate(room, 0, tokenizers::TruncationDirection::Right);
         Ok(self.inner.post_process(encoding, None, true).map_err(refused)?.get_ids().to_vec())
+    }
+}
+
+/// Without its tens of thousands of entries.
+impl fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Tokenizer");
+        shown.field("vocab_size", &self.vocab_size()).field("pad_id", &self.pad_id).finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::features::{Features, by_length};
 
 /// What a model makes of a data set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Row-major `[sentences, classes]`, in the order of the data set.
     pub logits: Vec<f32>,
@@ -42,8 +42,7 @@ impl Evaluation {
 
     /// F1 of class 1 for two classes, macro F1 for more.
     pub fn f1(&self) -> rekindle_metrics::Score {
-        let average = if self.confusion.classes() == 2 { Average::Binary { positive: 1 } } else { Average::Macro };
-        self.confusion.f1(average)
+        self.confusion.f1(Average::usual(self.confusion.classes()))
     }
 
     /// The probability of each class by softmax, row-major `[sentences, classes]`.

@@ -33,7 +33,7 @@ pub struct EpochRecord {
 }
 
 /// Something that happened. Observers draw progress, keep a history or write files; the loop does none of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
     /// Training begins.

@@ -1,5 +1,6 @@
 //! What a frozen base makes of each sentence, computed once.
 
+use std::fmt;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -16,6 +17,13 @@ const MOST_BYTES: usize = 1 << 30;
 pub struct Features {
     values: Tensor<2>,
     all: Arc<Vec<Vec<u32>>>,
+}
+
+/// How many sentences there are, and not what lies on a device.
+impl fmt::Debug for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Features").field("sentences", &self.all.len()).finish_non_exhaustive()
+    }
 }
 
 impl Features {

@@ -6,7 +6,7 @@
 //!
 //! What a model is to be transferred from comes of [`Pretraining`]: a [`Corpus`] of plain text, words of which a
 //! [`Masking`] hides.
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 mod arguments;
 mod best;

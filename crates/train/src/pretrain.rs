@@ -1,5 +1,7 @@
 //! Masked-language modelling: a model learns from plain text.
 
+use std::fmt;
+
 use burn::tensor::Device;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode, trainable};
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,14 @@ const EVALUATION: u64 = 1 << 63;
 pub struct Pretraining<'a> {
     pub(crate) model: DistilBertForMaskedLM,
     pub(crate) run: Run<'a>,
+}
+
+/// How far it is.
+impl fmt::Debug for Pretraining<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Pretraining");
+        shown.field("step", &self.step()).field("steps", &self.steps()).finish_non_exhaustive()
+    }
 }
 
 /// All but the model.

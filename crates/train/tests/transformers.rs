@@ -2,21 +2,16 @@
 //!
 //! The golden numbers are PyTorch's: `fixtures/distilbert/make.py`.
 
+mod golden;
+
 use std::collections::HashMap;
 use std::path::Path;
 
 use burn::tensor::Device;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Precision};
+use golden::{Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification};
 use rekindle_train::{EncodedDataset, Event, Plan, Shuffle, Trained, Training, TrainingArguments};
-use safetensors::SafeTensors;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-
-/// Loss and gradient norm of a step, relative: f32 on both sides, drifting apart over up to 20 steps, on any backend. An
-/// inexact derivative shows here (that of GELU's approximation by tanh did).
-const STEP: f64 = 1e-4;
-/// Weights at the end, absolute.
-const WEIGHT: f64 = 1e-4;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -38,47 +33,10 @@ struct Run {
 }
 
 #[derive(Deserialize)]
-struct Step {
-    loss: f64,
-    grad_norm: f64,
-    learning_rate: f64,
-}
-
-#[derive(Deserialize)]
-struct Weights {
-    sum: f64,
-    sum_sq: f64,
-    first: Vec<f64>,
-    /// How far PyTorch's f32 run ended from its own f64 run: gradients that are zero but for rounding, such as those of
-    /// the key biases, are scaled up by Adam, and then no two f32 runs agree better than this.
-    f64_gap: f64,
-}
-
-#[derive(Deserialize)]
 struct Order {
     n: usize,
     seed: u64,
     epochs: Vec<Vec<usize>>,
-}
-
-fn fixture<T: DeserializeOwned>(name: &str) -> T {
-    let bytes = std::fs::read(Path::new("../../fixtures/distilbert").join(name)).expect("fixture");
-    serde_json::from_slice(&bytes).expect("JSON")
-}
-
-#[allow(deprecated)] // ndarray
-fn devices() -> Vec<(&'static str, Device)> {
-    vec![
-        ("flex", Device::flex()),
-        #[cfg(feature = "ndarray")]
-        ("ndarray", Device::ndarray()),
-        #[cfg(feature = "wgpu")]
-        ("wgpu", Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
-    ]
-}
-
-fn close(ours: f64, theirs: f64, tolerance: f64, what: &str) {
-    assert!((ours - theirs).abs() <= tolerance, "{what}: {ours} here, {theirs} there, tolerance {tolerance:e}");
 }
 
 fn run(golden: &Golden, run: &Run, device: &Device) -> Trained {
@@ -130,32 +88,10 @@ fn learn(
     training.run(model, observer).expect("trained")
 }
 
-fn check_weights(trained: &Trained, run: &Run, what: &str) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("model.safetensors");
-    trained.model.save_safetensors(&path, Precision::F32).expect("saved");
-    let bytes = std::fs::read(path).expect("read");
-    let tensors = SafeTensors::deserialize(&bytes).expect("safetensors");
-    for (name, theirs) in &run.r#final {
-        let what = format!("{what}, {name}");
-        let data = tensors.tensor(name).expect("a tensor of that name").data();
-        let ours: Vec<f64> =
-            data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).into()).collect();
-        let tolerance = WEIGHT.max(2.0 * theirs.f64_gap);
-        for (index, (ours, theirs)) in ours.iter().zip(&theirs.first).enumerate() {
-            close(*ours, *theirs, tolerance, &format!("{what}[{index}]"));
-        }
-        let spread = (ours.len() as f64).sqrt();
-        close(ours.iter().sum(), theirs.sum, tolerance * spread, &what);
-        let sum_sq: f64 = ours.iter().map(|value| value * value).sum();
-        close(sum_sq, theirs.sum_sq, 2.0 * tolerance * theirs.sum_sq.sqrt(), &what);
-    }
-}
-
 /// Features computed once for all epochs train as those computed in every step; only the company in a batch differs.
 #[test]
 fn cached_features_train_alike() {
-    let golden: Golden = fixture("train_golden.json");
+    let golden: Golden = fixture("distilbert/train_golden.json");
     let data = EncodedDataset::new(golden.rows.clone(), golden.labels.clone(), 2).expect("data");
     let device = Device::flex();
     let losses = |base_dropout: f64, frozen_dropout: bool| {
@@ -195,24 +131,17 @@ fn cached_features_train_alike() {
 
 #[test]
 fn trainings_follow_the_reference_step_by_step() {
-    let golden: Golden = fixture("train_golden.json");
+    let golden: Golden = fixture("distilbert/train_golden.json");
     let mut clipped = 0;
     for (backend, device) in devices() {
         for case in &golden.runs {
             let what = format!("{backend}, {} {}", case.plan, case.batching);
             let trained = run(&golden, case, &device);
-            for (ours, theirs) in trained.steps.iter().zip(&case.steps) {
-                let what = format!("{what}, step {}", ours.step);
-                close(ours.loss, theirs.loss, STEP * theirs.loss, &format!("{what}, loss"));
-                close(ours.grad_norm, theirs.grad_norm, STEP * theirs.grad_norm, &format!("{what}, gradient norm"));
-                close(ours.learning_rate, theirs.learning_rate, 1e-12, &format!("{what}, rate"));
-                clipped += usize::from(ours.grad_norm > 1.0);
-            }
-            check_weights(&trained, case, &what);
-            let logits = trained.evaluation.as_ref().expect("evaluated").logits.iter();
-            for (ours, theirs) in logits.zip(case.final_logits.iter().flatten()) {
-                close(f64::from(*ours), f64::from(*theirs), 1e-3, &format!("{what}, logits"));
-            }
+            check_steps(&trained.steps, &case.steps, &what);
+            clipped += trained.steps.iter().filter(|step| step.grad_norm > 1.0).count();
+            let tolerance = |_: &str, theirs: &Weights| WEIGHT.max(2.0 * theirs.f64_gap);
+            check_weights(&trained.model, &case.r#final, tolerance, &what);
+            check_logits(&trained.evaluation.as_ref().expect("evaluated").logits, &case.final_logits, &what);
         }
     }
     assert!(clipped > 0, "clipping was at work");
@@ -220,7 +149,7 @@ fn trainings_follow_the_reference_step_by_step() {
 
 #[test]
 fn rows_come_in_the_order_of_the_trainer() {
-    let orders: Vec<Order> = fixture("trainer_order.json");
+    let orders: Vec<Order> = fixture("distilbert/trainer_order.json");
     for Order { n, seed, epochs } in orders {
         let data = EncodedDataset::new(vec![vec![101, 102]; n], vec![0; n], 1).expect("data");
         for (epoch, order) in epochs.into_iter().enumerate() {

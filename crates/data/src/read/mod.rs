@@ -164,6 +164,14 @@ impl Iterator for Rows {
 
 impl FusedIterator for Rows {}
 
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, format, columns, .. } = self;
+        let mut shown = f.debug_struct("Rows");
+        shown.field("path", path).field("format", format).field("columns", columns).finish_non_exhaustive()
+    }
+}
+
 impl Fault {
     fn named(self, path: &Path, format: Format) -> DataError {
         match self {

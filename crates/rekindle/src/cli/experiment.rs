@@ -239,7 +239,11 @@ const EXAMPLES: &str = "\
 Examples:
   rekindle experiment
   rekindle experiment --model ./my-distilbert --data reviews.csv --test-size 0.2
-  rekindle experiment --train train.tsv --test dev.tsv --no-header --approaches last-layer --epochs 3
-  rekindle experiment --data reviews.csv --folds 5 --repeats 3 --approaches feature-extraction,last-2,full,lora:r=16
-  rekindle experiment --data reviews.csv --sizes 8,32,all --validation-size 0.1 --epochs 20 --early-stopping-patience 3
-  rekindle experiment --data reviews.csv --folds 10 --approaches full --epochs 5 --checkpoint-every epoch --resume";
+  rekindle experiment --train train.tsv --test dev.tsv --no-header \\
+      --approaches last-layer --epochs 3
+  rekindle experiment --data reviews.csv --folds 5 --repeats 3 \\
+      --approaches feature-extraction,last-2,full,lora:r=16
+  rekindle experiment --data reviews.csv --sizes 8,32,all --validation-size 0.1 \\
+      --epochs 20 --early-stopping-patience 3
+  rekindle experiment --data reviews.csv --folds 10 --approaches full --epochs 5 \\
+      --checkpoint-every epoch --resume";

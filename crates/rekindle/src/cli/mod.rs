@@ -14,7 +14,8 @@ pub use experiment::{ExperimentArgs, Switch};
 
 /// Transfer learning for text classification.
 #[derive(Debug, Parser)]
-#[command(name = "rekindle", version, propagate_version = true, arg_required_else_help = true, after_long_help = exit::CODES)]
+#[command(name = "rekindle", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::CODES))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -39,6 +40,7 @@ pub enum Command {
     /// Guess the word behind each [MASK]: a JSON line for each text.
     FillMask(FillMaskArgs),
     /// List the backends that were compiled in, and the devices they find.
+    #[command(after_long_help = DEVICES_EXAMPLES)]
     Devices,
 }
 
@@ -86,7 +88,7 @@ pub struct CompareArgs {
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
     /// Print the comparison as JSON.
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
 
@@ -95,39 +97,41 @@ pub struct CompareArgs {
 #[command(after_long_help = PREDICT_EXAMPLES)]
 pub struct PredictArgs {
     /// The trained model: a folder such as `--save-models` leaves, or a hub id.
-    #[arg(long, value_name = "FOLDER|HUB_ID")]
+    #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
     pub model: ModelChoice,
     /// Ask no network: what is not in the cache is not to be had.
-    #[arg(long)]
+    #[arg(long, help_heading = "Model")]
     pub offline: bool,
+    /// The engine that computes.
+    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Model")]
+    pub backend: Backend,
+
     /// Texts to classify. Without any, and without --input: the lines of standard input.
     #[arg(conflicts_with = "input")]
     pub text: Vec<String>,
     /// A file with a text a line; `-` is standard input.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Texts")]
     pub input: Option<PathBuf>,
     /// Tokens a text at most; what is behind is cut off [default: all that the model has positions for].
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", help_heading = "Texts")]
     pub max_length: Option<usize>,
     /// Texts computed together.
-    #[arg(long, default_value_t = 8, value_name = "TEXTS")]
+    #[arg(long, default_value_t = 8, value_name = "TEXTS", help_heading = "Texts")]
     pub batch_size: usize,
-    /// The engine that computes.
-    #[arg(long, default_value_t = Backend::default(), value_name = "NAME")]
-    pub backend: Backend,
 }
 
 /// The options of `rekindle vocab`.
 #[derive(Args, Debug)]
+#[command(after_long_help = VOCAB_EXAMPLES)]
 pub struct VocabArgs {
     /// Text files to learn from.
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
     pub corpus: Vec<PathBuf>,
     /// Entries at most; special tokens and single characters are among them.
-    #[arg(long, default_value_t = 8000, value_name = "ENTRIES")]
+    #[arg(long, default_value_t = 8000, value_name = "ENTRIES", help_heading = "Data")]
     pub size: usize,
     /// Folder for tokenizer.json, tokenizer_config.json and vocab.txt.
-    #[arg(long, short, value_name = "FOLDER")]
+    #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
     pub output: PathBuf,
 }
 
@@ -217,27 +221,38 @@ pub struct PretrainArgs {
 #[command(after_long_help = FILL_MASK_EXAMPLES)]
 pub struct FillMaskArgs {
     /// A masked-language model: a folder such as `rekindle pretrain` leaves, or a hub id.
-    #[arg(long, value_name = "FOLDER|HUB_ID")]
+    #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
     pub model: ModelChoice,
     /// Ask no network: what is not in the cache is not to be had.
-    #[arg(long)]
+    #[arg(long, help_heading = "Model")]
     pub offline: bool,
+    /// The engine that computes.
+    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Model")]
+    pub backend: Backend,
+
     /// Texts with [MASK] in them.
     #[arg(required = true)]
     pub text: Vec<String>,
     /// Guesses for each [MASK].
-    #[arg(long, default_value_t = 5, value_name = "GUESSES")]
+    #[arg(long, default_value_t = 5, value_name = "GUESSES", help_heading = "Texts")]
     pub top_k: usize,
-    /// The engine that computes.
-    #[arg(long, default_value_t = Backend::default(), value_name = "NAME")]
-    pub backend: Backend,
 }
+
+// Every example is run by tests/transcripts.rs. A line of more than 100 characters would be wrapped.
+
+const EXAMPLES: &str = "\
+Examples:
+  rekindle data reviews.csv
+  rekindle experiment --data reviews.csv --folds 5 --save-models
+  rekindle predict --model artifacts_transfer_learning/models/fine_tune_last_layer 'a joy to use'
+
+`rekindle COMMAND --help` says all of a command, with more of them.";
 
 const DATA_EXAMPLES: &str = "\
 Examples:
   rekindle data reviews.csv
   rekindle data train.tsv --test dev.tsv --no-header --max-length 128
-  rekindle data tickets.parquet --text-column body --label-column queue --json | jq .data.classes";
+  rekindle data reviews.parquet --text-column sentence --json | jq .data.classes";
 
 const COMPARE_EXAMPLES: &str = "\
 Examples:
@@ -246,15 +261,27 @@ Examples:
 
 const PREDICT_EXAMPLES: &str = "\
 Examples:
-  rekindle predict --model out/models/fine_tune_last_layer 'a joy to use'
+  rekindle predict --model artifacts_transfer_learning/models/fine_tune_last_layer 'a joy to use'
   rekindle predict --model ./model --input reviews.txt > labels.jsonl";
+
+const VOCAB_EXAMPLES: &str = "\
+Examples:
+  rekindle vocab --corpus reviews.txt --size 8000 --output vocab
+  rekindle vocab --corpus reviews.txt sentences.txt --output vocab";
 
 const PRETRAIN_EXAMPLES: &str = "\
 Examples:
   rekindle vocab --corpus reviews.txt --size 8000 --output vocab
-  rekindle pretrain --corpus reviews.txt --vocab vocab --output model --epochs 10 --warmup-steps 500 --save-every 1000
-  rekindle pretrain --corpus reviews.txt --model distilbert-base-uncased --output adapted --learning-rate 5e-5";
+  rekindle pretrain --corpus reviews.txt --vocab vocab --output base --epochs 10 \\
+      --warmup-steps 500 --save-every 1000
+  rekindle pretrain --corpus reviews.txt --model distilbert-base-uncased --output adapted \\
+      --learning-rate 5e-5";
 
 const FILL_MASK_EXAMPLES: &str = "\
 Examples:
-  rekindle fill-mask --model model 'a [MASK] to use'";
+  rekindle fill-mask --model base 'a [MASK] to use'
+  rekindle fill-mask --model base --top-k 1 'the [MASK] was [MASK]'";
+
+const DEVICES_EXAMPLES: &str = "\
+Examples:
+  rekindle devices";

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
@@ -37,6 +37,23 @@ impl Place {
             let file = file.expect("a file");
             self.write(&format!("{name}/{}", file.file_name().display()), fs::read(file.path()).expect("read"));
         }
+    }
+
+    /// The embedded model as the hub's model of this name, in the cache.
+    pub fn cached(&self, id: &str) {
+        let repository = format!("cache/hub/models--{}", id.replace('/', "--"));
+        self.write(&format!("{repository}/refs/main"), "c0ffee");
+        self.model(&format!("{repository}/snapshots/c0ffee"));
+    }
+
+    /// A program of the workspace, such as `rekindle` or `examples/scores`; `None` where it was not built.
+    pub fn program(&self, name: &str) -> Option<Command> {
+        let test = std::env::current_exe().expect("this test");
+        let built = test.parent().and_then(Path::parent).expect("a folder of what was built");
+        let program = built.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        let mut command = Command::new(&program);
+        command.current_dir(self.0.path()).env_clear().env("HF_HOME", self.path("cache"));
+        program.is_file().then_some(command)
     }
 
     /// A command of the binary that may ask for a model.

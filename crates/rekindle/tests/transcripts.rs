@@ -1,0 +1,305 @@
+//! The commands of the documents and of the help, run as they stand there; and what they print, held against what is printed
+//! there.
+//!
+//! A block of `sh` is a list of commands. A block of `text` below it, under the same heading, is what the last of them
+//! prints: words must be the same, times may differ, and other numbers by what another processor rounds differently.
+
+mod common;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use common::{Place, text};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+/// Documents with commands.
+const DOCUMENTS: [&str; 14] = [
+    "README.md",
+    "crates/baseline/README.md",
+    "crates/data/README.md",
+    "crates/distilbert/README.md",
+    "crates/experiment/README.md",
+    "crates/metrics/README.md",
+    "crates/rekindle/README.md",
+    "crates/tokenizer/README.md",
+    "crates/train/README.md",
+    "docs/backends.md",
+    "docs/contributing.md",
+    "docs/corpus.md",
+    "docs/guide.md",
+    "docs/results.md",
+];
+
+/// Commands that are not run here, by how they begin: they build, install, need a GPU or Python, or take an hour.
+const NOT_RUN: [&str; 14] = [
+    "cargo clippy",
+    "cargo fmt",
+    "cargo install",
+    "cargo run -p rekindle --no-default-features",
+    "cargo test",
+    "cargo xtask api",
+    "cargo xtask check",
+    "cargo xtask ci",
+    "cargo xtask dist",
+    "cargo xtask experiment --backend",
+    "cargo xtask golden",
+    "pip install",
+    "python make",
+    "rekindle experiment --model ./minilm",
+];
+
+/// How far a number may be from the one that is printed.
+const TOLERANCE: f64 = 2e-3;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A place with the files that the documents speak of.
+fn place() -> Place {
+    let place = Place::new();
+    let opinions = fs::read_to_string(root().join("fixtures/transfer/sentences.tsv")).expect("sentences");
+    let rows: Vec<(&str, &str)> = opinions.lines().filter_map(|line| line.split_once('\t')).collect();
+    let texts = |rows: &[(&str, &str)]| rows.iter().map(|(text, _)| format!("{text}\n")).collect::<String>();
+    place.write("fixtures/transfer/sentences.tsv", &opinions);
+    place.write("sentences.tsv", format!("text\tlabel\n{opinions}"));
+    place.write("sentences.txt", texts(&rows));
+
+    let (few, quoted) = (&rows[..160], |text: &str| format!("\"{}\"", text.replace('"', "\"\"")));
+    let csv = few.iter().map(|(text, label)| format!("{},{label}\n", quoted(text))).collect::<String>();
+    place.write("reviews.csv", format!("text,label\n{csv}"));
+    place.write("reviews.txt", texts(few));
+    let json = |(text, label): &(&str, &str)| serde_json::json!({ "body": text, "queue": label }).to_string() + "\n";
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(few.iter().map(json).collect::<String>().as_bytes()).expect("packed");
+    place.write("tickets.jsonl.gz", packed.finish().expect("packed"));
+    let parquet = root().join("fixtures/data/parquet/beside.parquet");
+    place.write("reviews.parquet", fs::read(parquet).expect("a Parquet file"));
+
+    let data = rekindle::data::Dataset::read(&place.path("sentences.tsv"), &Default::default()).expect("sentences");
+    let size = rekindle::data::TestSize::Fraction(0.25);
+    let (train, test) = data.train_test_split(size, 42, true).expect("a split");
+    let lines = |data: &rekindle::data::Dataset| -> String {
+        data.examples.iter().map(|example| format!("{}\t{}\n", example.text, example.label)).collect()
+    };
+    place.write("train.tsv", lines(&train));
+    place.write("test.tsv", lines(&test));
+    place.write("dev.tsv", lines(&test));
+    place.write("predictions.csv", PREDICTIONS);
+
+    place.model("my-distilbert");
+    place.cached("distilbert-base-uncased");
+    let experiment = |options: &[&str]| {
+        let output = place.run(&[&["--model", "embedded"], options].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    for (seed, name) in [("1", "another_run"), ("2", "other_seed"), ("3", "one"), ("4", "two")] {
+        experiment(&["--seed", seed, "--output", name]);
+    }
+    experiment(&["--data", "reviews.csv", "--save-models", "--output", "trained"]);
+    fs::rename(place.path("trained/models/fine_tune_last_layer"), place.path("model")).expect("a model");
+    place
+}
+
+/// Twelve opinions as a classifier saw them.
+const PREDICTIONS: &str = "label,prediction,probability\ngood,good,0.95\ngood,good,0.9\ngood,good,0.8\ngood,good,0.7\n\
+    good,bad,0.45\ngood,bad,0.3\nbad,good,0.6\nbad,bad,0.4\nbad,bad,0.35\nbad,bad,0.2\nbad,bad,0.15\nbad,bad,0.1\n";
+
+/// A block between fences, and the heading that it stands under.
+struct Block {
+    language: String,
+    section: usize,
+    content: String,
+}
+
+fn blocks(document: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let (mut inside, mut section) = (false, 0);
+    for line in document.lines() {
+        match (line.strip_prefix("```"), inside) {
+            (Some(language), false) => {
+                blocks.push(Block { language: language.into(), section, content: String::new() });
+                inside = true;
+            }
+            (Some(_), true) => inside = false,
+            (None, true) => {
+                let block = blocks.last_mut().expect("an open block");
+                block.content.push_str(line);
+                block.content.push('\n');
+            }
+            (None, false) => section += usize::from(line.starts_with('#')),
+        }
+    }
+    blocks
+}
+
+/// Runs a line as a shell would, and returns what it printed; `None` where it is not run.
+fn run(place: &Place, line: &str) -> Option<String> {
+    if NOT_RUN.iter().any(|start| line.starts_with(start)) {
+        return None;
+    }
+    // What a pipe makes of it is not ours; a file that takes it is.
+    let words = shlex::split(line).unwrap_or_else(|| panic!("`{line}` is no command"));
+    let words: Vec<&str> = words.iter().map(String::as_str).take_while(|word| *word != "|").collect();
+    let (words, into) = match words.iter().position(|word| *word == ">") {
+        Some(at) => (&words[..at], words.get(at + 1)),
+        None => (&words[..], None),
+    };
+    let named = words.contains(&"distilbert-base-uncased");
+    let split = words.iter().position(|word| *word == "--").unwrap_or(words.len());
+    let behind = words.get(split + 1..).unwrap_or_default();
+    let (program, arguments): (String, Vec<&str>) = match words {
+        ["rekindle", arguments @ ..] => ("rekindle".into(), arguments.to_vec()),
+        ["cargo", "xtask", "experiment", arguments @ ..] => ("rekindle".into(), [&["experiment"], arguments].concat()),
+        ["cargo", "run", "-p", "rekindle-corpus", "--", ..] => ("corpus".into(), behind.to_vec()),
+        ["cargo", "run", ..] if words[split - 2] == "--example" => {
+            (format!("examples/{}", words[split - 1]), behind.to_vec())
+        }
+        _ => panic!("`{line}` is neither run by this test nor among those that are not"),
+    };
+    let mut command = place.program(&program).or_else(|| {
+        println!("skipped: {program} is not built; `cargo test --workspace` builds it");
+        None
+    })?;
+    // Without a name, the small model stands in: the hub is out of reach, and its cache empty.
+    if !named {
+        command.env("HF_HOME", place.path("empty"));
+    }
+    let output = command.env("HF_HUB_OFFLINE", "1").args(arguments).output().expect("it ran");
+    assert!(output.status.success(), "`{line}`: {}{}", text(&output.stdout), text(&output.stderr));
+    if let Some(file) = into {
+        place.write(file, &output.stdout);
+    }
+    Some(text(&output.stdout))
+}
+
+/// Whether a program printed what a document says.
+fn same(printed: &str, documented: &str) -> bool {
+    let lines = |text: &str| text.lines().map(str::trim_end).map(String::from).collect::<Vec<_>>();
+    let (printed, documented) = (lines(printed), lines(documented));
+    let alike = |(a, b): (&String, &String)| {
+        let (a, b): (Vec<&str>, Vec<&str>) = (a.split_whitespace().collect(), b.split_whitespace().collect());
+        let word = |index: usize| {
+            let seconds = a.get(index + 1).is_some_and(|unit| unit.trim_end_matches(',') == "s");
+            let close = |(a, b): (f64, f64)| seconds || (a - b).abs() <= TOLERANCE;
+            a[index] == b[index] || number(a[index]).zip(number(b[index])).is_some_and(close)
+        };
+        a.len() == b.len() && (0..a.len()).all(word)
+    };
+    printed.len() == documented.len() && printed.iter().zip(&documented).all(alike)
+}
+
+fn number(word: &str) -> Option<f64> {
+    word.trim_matches(['[', ']', ',', '(', ')']).parse().ok()
+}
+
+/// Joined where a line goes on, without comments and blank lines.
+fn commands_of(block: &str) -> Vec<String> {
+    let joined = block.replace("\\\n", " ");
+    joined.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(String::from).collect()
+}
+
+#[test]
+fn the_documents() {
+    let (mut unseen, mut stale, mut compared) = (markdown(), Vec::new(), 0);
+    let place = place();
+    for document in DOCUMENTS {
+        let content = fs::read_to_string(root().join(document)).expect("a document");
+        unseen.retain(|path| *path != Path::new(document));
+        let mut last = None;
+        for block in blocks(&content) {
+            match (block.language.as_str(), &last) {
+                ("sh", _) => {
+                    let commands = commands_of(&block.content);
+                    let mut printed: Vec<String> = commands.iter().filter_map(|line| run(&place, line)).collect();
+                    last = printed.pop().map(|printed| (block.section, printed));
+                }
+                ("text", Some((section, printed))) if *section == block.section => {
+                    compared += 1;
+                    if !same(printed, &block.content) {
+                        stale.push(format!("{document} is stale; it prints now:\n{printed}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(stale.is_empty(), "{}", stale.join("\n"));
+    assert!(compared >= 7, "what is printed was compared {compared} times alone");
+    let with_commands = |path: &PathBuf| {
+        let content = fs::read_to_string(root().join(path)).expect("a document");
+        // Pages that xtask writes say with which command.
+        blocks(&content).iter().any(|block| block.language == "sh" && !block.content.contains(" PYTHON "))
+    };
+    unseen.retain(with_commands);
+    assert!(unseen.is_empty(), "{unseen:?} have commands that this test does not run");
+}
+
+/// The documents of the repository, by their paths in it.
+fn markdown() -> Vec<PathBuf> {
+    let mut folders = vec![PathBuf::new(), "docs".into()];
+    folders.extend(
+        fs::read_dir(root().join("crates"))
+            .expect("crates")
+            .flatten()
+            .map(|entry| Path::new("crates").join(entry.file_name())),
+    );
+    let in_folder = |folder: PathBuf| {
+        let entries = fs::read_dir(root().join(&folder)).into_iter().flatten().flatten();
+        let names = entries.map(move |entry| folder.join(entry.file_name()));
+        names.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect::<Vec<_>>()
+    };
+    folders.into_iter().flat_map(in_folder).collect()
+}
+
+#[test]
+fn the_examples_of_the_help() {
+    let place = place();
+    let help = |arguments: &[&str]| {
+        let output = place.program("rekindle").expect("the binary").args(arguments).output().expect("it ran");
+        assert!(output.status.success(), "{arguments:?}");
+        text(&output.stdout)
+    };
+    let mut commands = vec![vec!["--help"]];
+    let main = help(&["--help"]);
+    let listed = main.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    commands.extend(names.filter_map(|line| line.split_whitespace().next()).map(|name| vec![name, "--help"]));
+    assert!(commands.len() > 8, "{commands:?}");
+    for command in commands.iter().filter(|command| command[0] != "help") {
+        let help = help(command);
+        let examples = help.lines().skip_while(|line| *line != "Examples:").skip(1);
+        let examples: Vec<&str> = examples.take_while(|line| !line.is_empty()).collect();
+        assert!(!examples.is_empty(), "`rekindle {}` has no example", command.join(" "));
+        commands_of(&examples.join("\n")).iter().for_each(|line| drop(run(&place, line)));
+    }
+}
+
+#[test]
+fn the_library_example_of_the_readme_is_the_one_that_is_run() {
+    let example = |document: &str| {
+        let content = fs::read_to_string(root().join(document)).expect("a document");
+        let found = blocks(&content).into_iter().find(|block| block.language.starts_with("rust"));
+        found.expect("an example").content
+    };
+    assert_eq!(
+        example("README.md"),
+        example("crates/rekindle/README.md"),
+        "whose example is run with the documentation"
+    );
+}
+
+#[test]
+fn a_mistyped_option_is_answered_with_the_right_one() {
+    let place = Place::new();
+    let said = |arguments: &[&str]| {
+        let output = place.program("rekindle").expect("the binary").args(arguments).output().expect("it ran");
+        assert!(!output.status.success());
+        text(&output.stderr)
+    };
+    assert!(said(&["experiment", "--epoch", "3"]).contains("'--epochs'"));
+    assert!(said(&["experimnt"]).contains("'experiment'"));
+    assert!(said(&["experiment", "--frozen-dropout", "of"]).contains("'off'"));
+}

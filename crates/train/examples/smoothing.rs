@@ -1,0 +1,96 @@
+//! A training loop of one's own, for a loss of one's own: `smoothing FOLDER TRAIN.tsv TEST.tsv [EPOCHS]`, a line each
+//! `text TAB label`, where the folder holds a checkpoint of DistilBERT or BERT with its tokenizer.
+//!
+//! Trains the head and the last layer on smoothed labels (Szegedy et al., 2016): a tenth of what a sentence should be
+//! belongs to all classes alike. [`Training`](rekindle_train::Training) knows no such loss; plan, order, optimizer,
+//! schedule and evaluation are this crate's all the same.
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+use rekindle_data::{Dataset, ReadOptions};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, Mode, TokenBatch};
+use rekindle_tokenizer::{Batch, Tokenizer};
+use rekindle_train::{AdamW, EncodedDataset, Plan, TrainingArguments, evaluate};
+
+/// What is taken from the right class and given to all alike.
+const SMOOTHING: f32 = 0.1;
+/// Tokens that are read of a sentence.
+const MAX_LENGTH: usize = 64;
+const SEED: u64 = 42;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (folder, train, test, epochs) = match arguments.as_slice() {
+        [folder, train, test] => (folder, train, test, 3),
+        [folder, train, test, epochs] => {
+            (folder, train, test, epochs.parse::<usize>().map_err(|error| format!("epochs `{epochs}`: {error}"))?)
+        }
+        _ => return Err("usage: smoothing FOLDER TRAIN.tsv TEST.tsv [EPOCHS]".into()),
+    };
+    let (folder, device) = (Path::new(folder), Device::default());
+    let options = ReadOptions { header: false, ..ReadOptions::default() };
+    let train = Dataset::read(Path::new(train), &options)?;
+    let test = Dataset::read_with_classes(Path::new(test), &options, &train.classes)?;
+    let config = DistilBertConfig::from_folder(folder)?.with_labels(train.classes.names());
+    let (model, _) = config.load(&Checkpoint::open(folder)?, SEED, &device)?;
+    let tokenizer = Tokenizer::from_folder(folder)?;
+    let (train, test) = (encode(&train, &tokenizer)?, encode(&test, &tokenizer)?);
+
+    let arguments = TrainingArguments { learning_rate: 5e-4, num_train_epochs: epochs, ..Default::default() };
+    arguments.validate()?;
+    let size = arguments.per_device_train_batch_size;
+    let schedule = arguments.schedule(arguments.steps_per_epoch(train.len()) * epochs);
+    let mut model = Plan::last_layers(1, &config)?.track(&model, 0);
+    let mut optimizer = AdamW::new(&arguments, &model);
+    let mut step = 0;
+    for epoch in 0..epochs {
+        let mut losses = Vec::new();
+        for rows in train.order(arguments.seed, epoch, arguments.shuffle).chunks(size) {
+            let sentences: Vec<&[u32]> = rows.iter().map(|&row| train.sentence(row)).collect();
+            let labels: Vec<usize> = rows.iter().map(|&row| train.labels()[row]).collect();
+            let Batch { input_ids, attention_mask, offsets } = Batch::packed(&sentences);
+            let batch = TokenBatch::new(&input_ids, &attention_mask, &offsets, &config, &device)?;
+            let loss = smoothed(model.forward(&batch, Mode::Train { seed: SEED + step as u64 }), &labels);
+            losses.push(loss.clone().without_autodiff());
+            (model, _) = optimizer.step(model, loss.backward(), arguments.learning_rate * schedule.share(step));
+            step += 1;
+        }
+        // Read back once an epoch: no step waits for a number.
+        let mean = Tensor::cat(losses, 0).mean().try_into_data()?.iter::<f32>().sum::<f32>();
+        let size = arguments.per_device_eval_batch_size;
+        let evaluation = evaluate(&model, &config, &test, None, size, &device, &mut |_| {})?;
+        println!("epoch {}  smoothed loss {mean:.4}  accuracy {:.4}", epoch + 1, evaluation.accuracy());
+    }
+    Ok(())
+}
+
+fn encode(data: &Dataset, tokenizer: &Tokenizer) -> Result<EncodedDataset, Box<dyn Error>> {
+    let texts: Vec<&str> = data.examples.iter().map(|example| example.text.as_str()).collect();
+    Ok(EncodedDataset::new(tokenizer.encode_all(&texts, MAX_LENGTH)?, data.labels(), data.classes.len())?)
+}
+
+/// The mean cross-entropy against smoothed labels, in nats, `[1]`.
+fn smoothed(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
+    let [rows, classes] = logits.dims();
+    let mut targets = vec![SMOOTHING / classes as f32; rows * classes];
+    for (row, label) in labels.iter().enumerate() {
+        targets[row * classes + label] += 1.0 - SMOOTHING;
+    }
+    let targets =
+        Tensor::<2>::from_data(TensorData::new(targets, [rows, classes]), &logits.device().without_autodiff());
+    (log_softmax(logits, 1) * targets).sum().mul_scalar(-1.0 / rows as f32)
+}

@@ -1,0 +1,143 @@
+//! `cargo xtask check` and `ci`: what must hold.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+use std::{env, fs};
+
+use crate::{api, at_root, cargo, checks, experiment, root, run, target, told};
+
+/// The crates that hold tensors.
+const TENSORS: [&str; 4] = ["rekindle-distilbert", "rekindle-train", "rekindle-experiment", "rekindle"];
+
+/// Format, lints, tests, docs.
+pub fn check() -> Result<(), u8> {
+    run(at_root(cargo(&["fmt", "--all", "--check"])))?;
+    run(at_root(cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])))?;
+    run(at_root(cargo(&["test", "--workspace"])))?;
+    let mut docs = cargo(&["doc", "--workspace", "--no-deps"]);
+    docs.env("RUSTDOCFLAGS", "--deny warnings");
+    run(at_root(docs))
+}
+
+/// Everything, on any machine with the Rust toolchain and a C compiler; what needs more is left out, and says so.
+pub fn ci() -> Result<(), u8> {
+    let began = Instant::now();
+    let step = |name: &str| println!("== {name} ({} s)", began.elapsed().as_secs());
+    let out = target().join("ci");
+    if out.exists() {
+        told(fs::remove_dir_all(&out))?;
+    }
+    step("the first README command, as a newcomer types it");
+    let results = out.join("artifacts");
+    run(experiment(&["--output".into(), results.clone().into()]))?;
+    let left = ["tl_results.csv", "results.json", "report.html", "../artifacts.zip"];
+    exist(&results, &left)?;
+    step("format, lints, tests, docs");
+    check()?;
+    step("listings of public items");
+    api::list(true)?;
+    step("packages");
+    packages()?;
+    step("what all of it is built from");
+    checks::deny()?;
+    step("the one package with unsafe code");
+    checks::sanitize()?;
+    step("each crate with each backend");
+    matrix()?;
+    step("the backends by the golden numbers");
+    backends(&out)?;
+    step("done");
+    Ok(())
+}
+
+/// The experiment and the golden numbers on the other backends; on a GPU's only where there is a driver, be it Mesa's
+/// llvmpipe, which computes on the CPU.
+fn backends(out: &Path) -> Result<(), u8> {
+    // Without optimisation the GPU's half of Burn compiles in a fifth of the time, and the driver does the work.
+    let quick = |mut command: Command| {
+        command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
+        run(command)
+    };
+    if !has_driver() {
+        println!("SKIPPED wgpu: there is no Vulkan driver (on Debian: mesa-vulkan-drivers, libvulkan1)");
+        return quick(golden(&["ndarray".into()]));
+    }
+    let results = out.join("wgpu");
+    quick(experiment(&["--backend".into(), "wgpu".into(), "--output".into(), results.clone().into()]))?;
+    exist(&results, &["results.json"])?;
+    quick(golden(&["ndarray".into(), "wgpu".into()]))
+}
+
+/// Whether wgpu can find a device. Only on Linux does it need what may not be installed.
+fn has_driver() -> bool {
+    let holds = |folder: &str, fits: &dyn Fn(&str) -> bool| {
+        let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names.into_iter().any(|name| name.to_str().is_some_and(fits))
+    };
+    let libraries = ["/usr/lib", "/usr/lib64", &format!("/usr/lib/{}-linux-gnu", env::consts::ARCH)];
+    let driver = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"]
+        .iter()
+        .any(|folder| holds(folder, &|name| name.ends_with(".json")));
+    let loader = libraries.iter().any(|folder| holds(folder, &|name| name.starts_with("libvulkan.so.1")));
+    cfg!(not(target_os = "linux")) || (driver && loader)
+}
+
+fn exist(folder: &Path, names: &[&str]) -> Result<(), u8> {
+    let absent: Vec<&&str> = names.iter().filter(|name| !folder.join(name).is_file()).collect();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    eprintln!("xtask: {} lacks {absent:?}", folder.display());
+    Err(1)
+}
+
+/// Every crate that is published packs what a registry wants; and its licences are the texts, not the paths to them
+/// that a checkout without symbolic links leaves.
+fn packages() -> Result<(), u8> {
+    for folder in api::LIBRARIES {
+        let package = api::package(folder);
+        let listed = at_root(cargo(&["package", "--list", "--allow-dirty", "--package", &package])).output();
+        let files = String::from_utf8_lossy(&told(listed)?.stdout).into_owned();
+        for name in ["Cargo.toml", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "src/lib.rs"] {
+            if !files.lines().any(|line| line == name) {
+                eprintln!("xtask: the package {package} lacks {name}");
+                return Err(1);
+            }
+        }
+        for name in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            let ours = told(fs::read(root().join("crates").join(folder).join(name)))?;
+            if ours != told(fs::read(root().join(name)))? {
+                eprintln!(
+                    "xtask: crates/{folder}/{name} is not the licence; check out with `git config core.symlinks true`"
+                );
+                return Err(1);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Lints every crate that holds tensors with each backend alone, and with none. One command a backend for all crates,
+/// and not one each: what they share is then compiled once.
+pub fn matrix() -> Result<(), u8> {
+    let clippy = |packages: &[&str], feature: &str| {
+        println!("{} with {}", packages.join(", "), if feature.is_empty() { "no backend" } else { feature });
+        let mut clippy = cargo(&["clippy", "--quiet", "--no-default-features", "--features", feature]);
+        clippy.args(packages.iter().flat_map(|package| ["--package", package])).args(["--", "--deny", "warnings"]);
+        run(at_root(clippy))
+    };
+    TENSORS.iter().try_for_each(|package| clippy(&[package], ""))?;
+    ["flex", "ndarray", "wgpu", "vulkan"].iter().try_for_each(|feature| clippy(&TENSORS, feature))
+}
+
+/// The golden tests on flex and on these backends.
+pub fn golden(backends: &[OsString]) -> Command {
+    let mut test =
+        cargo(&["test", "--workspace", "--test", "transformers", "--test", "approaches", "--test", "devices"]);
+    for backend in backends {
+        test.arg("--features").arg(format!("rekindle/{}", backend.display()));
+    }
+    at_root(test)
+}

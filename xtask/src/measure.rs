@@ -1,0 +1,74 @@
+//! `cargo xtask parity`, `bench`, `transfer` and `soak`: Rekindle beside the reference, and over hours.
+
+use std::env;
+use std::ffi::OsString;
+use std::process::Command;
+
+use crate::{at_root, binary, cargo, refuse, root, run, target};
+
+/// Logits, hidden states and training beside transformers.
+pub fn parity(options: &[OsString]) -> Result<(), u8> {
+    let [python, train, test, first, ..] = options else { return refuse() };
+    run(cargo(&["build", "--quiet", "--package", "rekindle", "--features", "ndarray", "--bins", "--examples"]))?;
+    let script = |name: &str| {
+        let mut command = Command::new(python);
+        command.arg(root().join("fixtures/parity").join(name));
+        command
+    };
+    println!(
+        "| model | backend | equal ids | alone | batches of 8 | padded to 64 | all at once |\n|---|---|---|---|---|---|---|"
+    );
+    for model in &options[3..] {
+        let reference = env::temp_dir().join(format!("rekindle-parity-{}.safetensors", std::process::id()));
+        let mut make = script("reference.py");
+        make.args([model, test]).arg(&reference);
+        run(make)?;
+        let example = ["run", "--quiet", "--package", "rekindle", "--features", "ndarray", "--example", "parity", "--"];
+        let mut compare = cargo(&example);
+        compare.arg(model).arg(&reference);
+        let compared = run(compare);
+        let _ = std::fs::remove_file(reference);
+        compared?;
+    }
+    println!();
+    let mut check = script("check.py");
+    check.arg(binary("rekindle"));
+    check.args([first, train, test]);
+    run(check)
+}
+
+/// Speed beside PyTorch.
+pub fn bench(options: &[OsString]) -> Result<(), u8> {
+    let binaries = [("--rekindle", "rekindle"), ("--bench", "examples/bench")];
+    beside("fixtures/bench/compare.py", &binaries, "docs/performance.md", options)
+}
+
+/// What pretraining brings, beside random weights and TF-IDF.
+pub fn transfer(options: &[OsString]) -> Result<(), u8> {
+    let binaries = [("--transfer", "examples/transfer")];
+    beside("fixtures/transfer/baseline.py", &binaries, "docs/transfer.md", options)
+}
+
+/// Runs a script that lays our binaries beside a peer and writes a page; `--peer` names its Python, and the other
+/// options are the script's.
+fn beside(script: &str, binaries: &[(&str, &str)], page: &str, options: &[OsString]) -> Result<(), u8> {
+    let peer = options.iter().position(|option| option == "--peer").and_then(|at| Some((at, options.get(at + 1)?)));
+    let Some((at, python)) = peer else { return refuse() };
+    run(cargo(&["build", "--quiet", "--workspace", "--bins", "--examples"]))?;
+    let mut command = Command::new(python);
+    command.arg(root().join(script));
+    for (option, name) in binaries {
+        command.arg(option).arg(binary(name));
+    }
+    command.arg("--page").arg(root().join(page)).args(&options[..at]).args(&options[at + 2..]);
+    run(command)
+}
+
+/// Memory and times over hours.
+pub fn soak(options: &[OsString]) -> Result<(), u8> {
+    run(at_root(cargo(&["build", "--quiet", "--workspace", "--bins", "--examples"])))?;
+    let mut soak = Command::new(binary("examples/soak"));
+    soak.arg(options.first().map_or("120".as_ref(), OsString::as_os_str));
+    soak.arg(root().join("fixtures/transfer/sentences.tsv")).arg(target().join("soak"));
+    run(soak)
+}
