@@ -227,16 +227,11 @@ impl<'a> Bench<'a> {
             load_best_model_at_end: chooses,
             ..approach.arguments(&self.experiment.arguments, draw.seed)
         };
-        let training = Training {
-            config: &config,
-            plan,
-            train: &train,
-            evaluation: Some(&evaluation).filter(|data| !data.is_empty()),
-            arguments: &arguments,
-            features: self.features(approach, plan),
-            checkpoints: self.checkpoints(draw),
-            device: self.device,
-        };
+        let training = Training::new(&config, plan, &train, &arguments, self.device)
+            .evaluated_on(&evaluation)
+            .filter(|data| !data.is_empty())
+            .with_features(self.features(approach, plan))
+            .with_checkpoints(self.checkpoints(draw));
         training.run(model, &mut |event| observer(Progress::Training(event))).map_err(failed)
     }
 

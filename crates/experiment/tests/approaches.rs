@@ -153,16 +153,7 @@ fn twenty_steps_of_every_approach_follow_the_reference() {
         for case in cases.iter().filter(on_device) {
             let what = format!("{backend}, {}", case.name);
             let (config, plan, model) = start(case, &device);
-            let training = Training {
-                config: &config,
-                plan: &plan,
-                train: &data,
-                evaluation: Some(&data),
-                arguments: &arguments(case),
-                features: None,
-                checkpoints: None,
-                device: &device,
-            };
+            let training = Training::new(&config, &plan, &data, &arguments(case), &device).evaluated_on(&data);
             let trained = training.run(model, &mut |_| ()).expect("trained");
             assert!(trained.steps.len() >= 20);
             check(trained, case, &case.final_logits, &what);
@@ -181,16 +172,7 @@ fn the_best_epoch_is_kept_and_a_run_that_grows_worse_ends() {
     let (config, plan, model) = start(&case, &device);
     let arguments =
         TrainingArguments { load_best_model_at_end: true, early_stopping_patience: Some(patience), ..arguments(&case) };
-    let training = Training {
-        config: &config,
-        plan: &plan,
-        train: &data,
-        evaluation: Some(&evaluation),
-        arguments: &arguments,
-        features: None,
-        checkpoints: None,
-        device: &device,
-    };
+    let training = Training::new(&config, &plan, &data, &arguments, &device).evaluated_on(&evaluation);
     let trained = training.run(model, &mut |_| ()).expect("trained");
     assert_eq!((trained.epochs.len(), trained.best_epoch), (stopped_epoch, best_epoch));
     for (ours, theirs) in trained.epochs.iter().zip(&eval_losses) {

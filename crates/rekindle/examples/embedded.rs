@@ -49,16 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Event::Epoch(epoch) => println!("held out: accuracy {:.4}, loss {:.4}", epoch.accuracy, epoch.eval_loss),
         _ => {}
     };
-    let training = Training {
-        config: &config,
-        plan: &Plan::full(&config),
-        train: &encode(&lines)?,
-        evaluation: Some(&encode(&held_out)?),
-        arguments: &arguments,
-        features: None,
-        checkpoints: None,
-        device: &device,
-    };
+    let training = Training::new(&config, &Plan::full(&config), &encode(&lines)?, &arguments, &device)
+        .evaluated_on(&encode(&held_out)?);
     let trained = training.run(model, &mut observe)?;
 
     std::fs::create_dir_all(folder)?;

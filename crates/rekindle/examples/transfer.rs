@@ -237,16 +237,7 @@ impl Base {
             ..TrainingArguments::default()
         };
         let plan = (method.plan)(config)?;
-        let training = Training {
-            config,
-            plan: &plan,
-            train: &task.rows(&rows.train)?,
-            evaluation: None,
-            arguments: &arguments,
-            features: None,
-            checkpoints: None,
-            device: &device,
-        };
+        let training = Training::new(config, &plan, &task.rows(&rows.train)?, &arguments, &device);
         let trained = training.run(self.model.clone(), &mut |_| ())?;
         if plan.freezes_base() {
             return self.test_head(&trained.model, task, &rows.test);

@@ -26,16 +26,7 @@ fn steps(criterion: &mut Criterion) {
         ("step and evaluation, LoRA", Plan::lora(LoraConfig::default())),
     ] {
         let model = plan.prepare(&model, 42).expect("a plan");
-        let training = Training {
-            config: &config,
-            plan: &plan,
-            train: &data,
-            evaluation: Some(&data),
-            arguments: &TrainingArguments::default(),
-            features: None,
-            checkpoints: None,
-            device: &device,
-        };
+        let training = Training::new(&config, &plan, &data, &TrainingArguments::default(), &device).evaluated_on(&data);
         group.bench_function(name, |bencher| {
             bencher.iter(|| training.run(model.clone(), &mut |_| ()).expect(name));
         });

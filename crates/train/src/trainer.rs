@@ -20,22 +20,14 @@ use crate::plan::Plan;
 
 /// A training: what learns, from what, and how.
 pub struct Training<'a> {
-    /// The configuration of the model.
-    pub config: &'a DistilBertConfig,
-    /// Which parameters learn.
-    pub plan: &'a Plan,
-    /// The sentences to learn from.
-    pub train: &'a EncodedDataset,
-    /// The sentences to evaluate on after every epoch. Without, there are no evaluations.
-    pub evaluation: Option<&'a EncodedDataset>,
-    /// Rates, epochs and sizes.
-    pub arguments: &'a TrainingArguments,
-    /// What a frozen base makes of the sentences, where that is known already; otherwise it is computed when it pays.
-    pub features: Option<&'a Features>,
-    /// Where it keeps what it takes to go on after a break; without, a break loses it.
-    pub checkpoints: Option<Checkpoints>,
-    /// Where to compute.
-    pub device: &'a Device,
+    pub(crate) config: &'a DistilBertConfig,
+    pub(crate) plan: &'a Plan,
+    pub(crate) train: &'a EncodedDataset,
+    pub(crate) evaluation: Option<&'a EncodedDataset>,
+    pub(crate) arguments: &'a TrainingArguments,
+    features: Option<&'a Features>,
+    pub(crate) checkpoints: Option<Checkpoints>,
+    device: &'a Device,
 }
 
 /// What a training leaves.
@@ -56,7 +48,34 @@ pub struct Trained {
     pub eval_time: Duration,
 }
 
-impl Training<'_> {
+impl<'a> Training<'a> {
+    /// The training of what `plan` says, in the model of `config`, on the sentences `train`, by `arguments`, on `device`;
+    /// without evaluations.
+    pub fn new(
+        config: &'a DistilBertConfig,
+        plan: &'a Plan,
+        train: &'a EncodedDataset,
+        arguments: &'a TrainingArguments,
+        device: &'a Device,
+    ) -> Self {
+        Self { config, plan, train, evaluation: None, arguments, features: None, checkpoints: None, device }
+    }
+
+    /// With an evaluation on these sentences after every epoch.
+    pub fn evaluated_on(self, data: impl Into<Option<&'a EncodedDataset>>) -> Self {
+        Self { evaluation: data.into(), ..self }
+    }
+
+    /// With what a frozen base makes of the sentences, where that is known already; otherwise it is computed when it pays.
+    pub fn with_features(self, features: impl Into<Option<&'a Features>>) -> Self {
+        Self { features: features.into(), ..self }
+    }
+
+    /// With a place to keep what it takes to go on after a break; without, a break loses it.
+    pub fn with_checkpoints(self, checkpoints: impl Into<Option<Checkpoints>>) -> Self {
+        Self { checkpoints: checkpoints.into(), ..self }
+    }
+
     /// Trains `model`, which the plan has [`prepare`](Plan::prepare)d; from the newest of its checkpoints on, where there
     /// is one.
     ///

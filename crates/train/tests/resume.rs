@@ -96,16 +96,9 @@ impl Bench {
             save_strategy,
             stop: stop.clone(),
         };
-        let training = Training {
-            config: &self.config,
-            plan,
-            train: &self.train,
-            evaluation: self.evaluation.as_ref(),
-            arguments: &self.arguments,
-            features: None,
-            checkpoints: place.map(checkpoints),
-            device: &self.device,
-        };
+        let training = Training::new(&self.config, plan, &self.train, &self.arguments, &self.device)
+            .evaluated_on(self.evaluation.as_ref())
+            .with_checkpoints(place.map(checkpoints));
         let mut observer = |event: &Event| match event {
             Event::Step(step) if step.step == stop_after => stop.request(),
             _ => {}
@@ -158,16 +151,9 @@ fn checkpoints_of_epochs_are_taken_up_too() {
         fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("one").file_name()).collect();
     assert_eq!(left, ["step-00000006.safetensors"], "behind the last epoch there is nothing to go on with");
     let mut steps = 0;
-    let training = Training {
-        config: &bench.config,
-        plan: &plan,
-        train: &bench.train,
-        evaluation: bench.evaluation.as_ref(),
-        arguments: &bench.arguments,
-        features: None,
-        checkpoints: Some(Checkpoints { folder: folder.path().into(), save_strategy: None, stop: Stop::default() }),
-        device: &bench.device,
-    };
+    let training = Training::new(&bench.config, &plan, &bench.train, &bench.arguments, &bench.device)
+        .evaluated_on(bench.evaluation.as_ref())
+        .with_checkpoints(Checkpoints { folder: folder.path().into(), save_strategy: None, stop: Stop::default() });
     let resumed = training.run(bench.model(&plan), &mut |event| match event {
         Event::Resumed { step } => assert_eq!((*step, steps), (6, 0)),
         Event::Step(step) => {

@@ -75,16 +75,7 @@ fn learn(
     device: &Device,
     observer: &mut dyn FnMut(&Event),
 ) -> Trained {
-    let training = Training {
-        config,
-        plan,
-        train: data,
-        evaluation: Some(data),
-        arguments,
-        features: None,
-        checkpoints: None,
-        device,
-    };
+    let training = Training::new(config, plan, data, arguments, device).evaluated_on(data);
     training.run(model, observer).expect("trained")
 }
 
