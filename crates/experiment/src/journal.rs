@@ -22,6 +22,7 @@ use crate::results::RunRecord;
 /// run/models/NAME/             a trained model to keep
 /// before/                      an earlier run that was broken off and not taken up
 /// ```
+#[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
     save_strategy: Option<SaveStrategy>,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use same_file::Handle;
 
 /// A folder that belongs to this process, until the lock is dropped or the process ends, in whatever way.
+#[derive(Debug)]
 pub struct Lock {
     folder: PathBuf,
     /// Open, and locked, as long as the lock is held.

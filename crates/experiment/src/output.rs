@@ -24,6 +24,7 @@ use crate::run::Outcome;
 /// moved into place, `results.json` last and then the zip: a run that fails on the way leaves an earlier output as it
 /// was. Beside it, in the folder whose name is its own with `.checkpoint` appended, lies while it runs what it takes to
 /// go on after a break.
+#[derive(Debug)]
 pub struct Output {
     folder: PathBuf,
     lock: Lock,

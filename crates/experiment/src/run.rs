@@ -59,6 +59,7 @@ pub enum ClassWeights {
 }
 
 /// Something that happened, for whoever shows it.
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Progress<'a> {
     /// The weights are read.
@@ -112,6 +113,7 @@ pub struct RunKey {
 }
 
 /// A finished experiment: its numbers and its trained models.
+#[derive(Debug)]
 pub struct Outcome {
     /// The numbers.
     pub results: Results,

@@ -25,7 +25,7 @@ fn an_index_names_files_of_its_folder_alone() {
     for name in names {
         let index = serde_json::json!({ "weight_map": { "a": name } });
         place.write("model/model.safetensors.index.json", index.to_string());
-        let error = open(&place.path("model")).err().expect("refused").to_string();
+        let error = open(&place.path("model")).expect_err("refused").to_string();
         assert!(error.contains("model.safetensors.index.json") && error.contains("not a plain file name"), "{error}");
     }
     let weights = fs::read(place.path("outside/model.safetensors")).expect("read");
@@ -50,7 +50,7 @@ fn a_link_leads_to_a_file_of_the_folder_or_into_a_cache() {
         for target in [Path::new("../elsewhere").join(file), place.path("elsewhere").join(file)] {
             let link = place.path("model").join(file);
             symlink(&target, &link).expect("linked");
-            let error = open(&place.path("model")).err().expect("refused");
+            let error = open(&place.path("model")).expect_err("refused");
             assert!(matches!(&error, ExperimentError::Link { path, .. } if *path == link), "{error}");
             assert!(error.to_string().contains("elsewhere"), "{error}");
             fs::remove_file(link).expect("removed");

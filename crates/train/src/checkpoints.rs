@@ -60,7 +60,7 @@ impl Checkpoints {
         fs::create_dir_all(&self.folder)
             .map_err(|source| DistilBertError::Io { path: self.folder.clone(), source })
             .and_then(|()| save_values(values, notes, &path))
-            .map_err(TrainError::Save)?;
+            .map_err(|error| TrainError::Save(error.into()))?;
         for (_, older) in self.all()?.into_iter().filter(|(_, older)| *older != path) {
             // Windows keeps a file that is still mapped; the next checkpoint asks again.
             let _ = fs::remove_file(older);

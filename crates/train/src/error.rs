@@ -99,7 +99,7 @@ pub enum TrainError {
     NoMask,
     /// A checkpoint that cannot be written; those before it are as they were.
     #[error("checkpoint {0}")]
-    Save(#[source] DistilBertError),
+    Save(#[source] Box<DistilBertError>),
     /// A checkpoint that cannot be taken up.
     #[error("{path}: {reason}")]
     Resume {

@@ -1,6 +1,7 @@
 //! AdamW with a global gradient norm.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Gradients, Tensor};
@@ -23,6 +24,13 @@ pub struct AdamW {
     state: HashMap<ParamId, State>,
     /// Sums of gradients that wait for a step, flat.
     accumulated: HashMap<ParamId, Tensor<1>>,
+}
+
+/// How many parameters it knows, and not their moments.
+impl fmt::Debug for AdamW {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdamW").field("parameters", &self.state.len()).finish_non_exhaustive()
+    }
 }
 
 struct State {

@@ -33,7 +33,7 @@ impl<'a> Pretraining<'a> {
         fs::create_dir_all(folder)
             .map_err(|source| DistilBertError::Io { path: folder.into(), source })
             .and_then(|()| save_with(&self.model, moments.collect(), notes, &folder.join(WEIGHTS)))
-            .map_err(TrainError::Save)
+            .map_err(|error| TrainError::Save(error.into()))
     }
 
     /// Whether [`save`](Self::save) wrote to `folder`.

@@ -19,6 +19,7 @@ use crate::optimizer::AdamW;
 use crate::plan::Plan;
 
 /// A training: what learns, from what, and how.
+#[derive(Debug)]
 pub struct Training<'a> {
     pub(crate) config: &'a DistilBertConfig,
     pub(crate) plan: &'a Plan,
@@ -31,6 +32,7 @@ pub struct Training<'a> {
 }
 
 /// What a training leaves.
+#[derive(Debug)]
 pub struct Trained {
     /// The model after the last step; of the best epoch, where the arguments ask for that. Adapters are not merged yet.
     pub model: DistilBertForSequenceClassification,

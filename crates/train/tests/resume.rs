@@ -124,7 +124,7 @@ fn broken_off_anywhere_it_takes_the_steps_of_an_unbroken_one() {
                 for stop_after in 1..9 {
                     let folder = tempfile::tempdir().expect("a folder");
                     // Each step is told of where each is saved, so that the wish comes in time.
-                    let broken = bench.run(&plan, Some((folder.path(), EACH)), stop_after).err().expect("an end");
+                    let broken = bench.run(&plan, Some((folder.path(), EACH)), stop_after).expect_err("an end");
                     let TrainError::Interrupted { step } = broken else { panic!("{broken}") };
                     assert!(
                         (stop_after..=stop_after + 1).contains(&step),
@@ -171,9 +171,9 @@ fn a_checkpoint_of_another_training_is_refused() {
     let mut bench =
         Bench { config, train, evaluation: Some(evaluation), arguments: arguments(), device: Device::flex() };
     let (plan, folder) = (Plan::head(), tempfile::tempdir().expect("a folder"));
-    bench.run(&plan, Some((folder.path(), EACH)), 2).err().expect("an end");
+    bench.run(&plan, Some((folder.path(), EACH)), 2).expect_err("an end");
     let refusal = |bench: &Bench, plan: &Plan| {
-        let error = bench.run(plan, Some((folder.path(), EACH)), 0).err().expect("a refusal").to_string();
+        let error = bench.run(plan, Some((folder.path(), EACH)), 0).expect_err("a refusal").to_string();
         assert!(error.contains("step-0000000"), "{error}");
         error
     };
@@ -192,7 +192,7 @@ fn a_loss_that_leaves_the_numbers_names_rows_and_the_last_good_checkpoint() {
         TrainingArguments { learning_rate: 1e38, warmup_steps: 0.0, load_best_model_at_end: false, ..arguments() };
     let bench = Bench { config, train, evaluation: None, arguments, device: Device::flex() };
     let (plan, folder) = (Plan::full(&bench.config), tempfile::tempdir().expect("a folder"));
-    let error = bench.run(&plan, Some((folder.path(), EACH)), 0).err().expect("an end");
+    let error = bench.run(&plan, Some((folder.path(), EACH)), 0).expect_err("an end");
     let message = error.to_string();
     let TrainError::NotFinite { step, rows, checkpoint, .. } = error else { panic!("{message}") };
     assert_eq!(rows.len(), 6, "two batches of three: {message}");
