@@ -228,8 +228,7 @@ impl<'a> Bench<'a> {
             ..approach.arguments(&self.experiment.arguments, draw.seed)
         };
         let training = Training::new(&config, plan, &train, &arguments, self.device)
-            .evaluated_on(&evaluation)
-            .filter(|data| !data.is_empty())
+            .evaluated_on(Some(&evaluation).filter(|data| !data.is_empty()))
             .with_features(self.features(approach, plan))
             .with_checkpoints(self.checkpoints(draw));
         training.run(model, &mut |event| observer(Progress::Training(event))).map_err(failed)
