@@ -88,7 +88,8 @@ impl Side<'_> {
         let seconds = |epochs: usize| -> Result<f64, Box<dyn Error>> {
             let arguments =
                 TrainingArguments { frozen_dropout: false, num_train_epochs: epochs, ..TrainingArguments::default() };
-            let training = Training::new(self.config, &Plan::head(), data, &arguments, &self.device);
+            let plan = Plan::head();
+            let training = Training::new(self.config, &plan, data, &arguments, &self.device);
             Ok(training.run(self.model.clone(), &mut |_| ())?.train_time.as_secs_f64())
         };
         Ok((seconds(101)? - seconds(1)?) / (100 * data.len().div_ceil(BATCH)) as f64)

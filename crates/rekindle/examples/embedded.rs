@@ -49,8 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Event::Epoch(epoch) => println!("held out: accuracy {:.4}, loss {:.4}", epoch.accuracy, epoch.eval_loss),
         _ => {}
     };
-    let training = Training::new(&config, &Plan::full(&config), &encode(&lines)?, &arguments, &device)
-        .evaluated_on(&encode(&held_out)?);
+    let (plan, train, test) = (Plan::full(&config), encode(&lines)?, encode(&held_out)?);
+    let training = Training::new(&config, &plan, &train, &arguments, &device).evaluated_on(&test);
     let trained = training.run(model, &mut observe)?;
 
     std::fs::create_dir_all(folder)?;

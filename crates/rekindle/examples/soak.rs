@@ -102,14 +102,9 @@ fn train(
     let steps = SENTENCES / TrainingArguments::default().per_device_train_batch_size;
     let save_strategy = std::num::NonZero::new(steps / 2).map(SaveStrategy::Steps);
     let checkpoints = |folder: &Path| Checkpoints { folder: folder.into(), save_strategy, stop: Stop::default() };
-    let training = Training::new(
-        config,
-        &Plan::full(config),
-        data,
-        &TrainingArguments { learning_rate: 1e-6, ..TrainingArguments::default() },
-        device,
-    )
-    .with_checkpoints(folder.map(checkpoints));
+    let (plan, arguments) =
+        (Plan::full(config), TrainingArguments { learning_rate: 1e-6, ..TrainingArguments::default() });
+    let training = Training::new(config, &plan, data, &arguments, device).with_checkpoints(folder.map(checkpoints));
     let trained = training.run(model, &mut |_| ())?;
     Ok((trained.model, trained.steps.len()))
 }

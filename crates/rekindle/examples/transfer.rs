@@ -237,7 +237,8 @@ impl Base {
             ..TrainingArguments::default()
         };
         let plan = (method.plan)(config)?;
-        let training = Training::new(config, &plan, &task.rows(&rows.train)?, &arguments, &device);
+        let train = task.rows(&rows.train)?;
+        let training = Training::new(config, &plan, &train, &arguments, &device);
         let trained = training.run(self.model.clone(), &mut |_| ())?;
         if plan.freezes_base() {
             return self.test_head(&trained.model, task, &rows.test);

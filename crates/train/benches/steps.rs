@@ -26,7 +26,8 @@ fn steps(criterion: &mut Criterion) {
         ("step and evaluation, LoRA", Plan::lora(LoraConfig::default())),
     ] {
         let model = plan.prepare(&model, 42).expect("a plan");
-        let training = Training::new(&config, &plan, &data, &TrainingArguments::default(), &device).evaluated_on(&data);
+        let arguments = TrainingArguments::default();
+        let training = Training::new(&config, &plan, &data, &arguments, &device).evaluated_on(&data);
         group.bench_function(name, |bencher| {
             bencher.iter(|| training.run(model.clone(), &mut |_| ()).expect(name));
         });
