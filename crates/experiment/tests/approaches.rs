@@ -153,7 +153,8 @@ fn twenty_steps_of_every_approach_follow_the_reference() {
         for case in cases.iter().filter(on_device) {
             let what = format!("{backend}, {}", case.name);
             let (config, plan, model) = start(case, &device);
-            let training = Training::new(&config, &plan, &data, &arguments(case), &device).evaluated_on(&data);
+            let arguments = arguments(case);
+            let training = Training::new(&config, &plan, &data, &arguments, &device).evaluated_on(&data);
             let trained = training.run(model, &mut |_| ()).expect("trained");
             assert!(trained.steps.len() >= 20);
             check(trained, case, &case.final_logits, &what);
