@@ -6,16 +6,23 @@ use std::sync::Arc;
 use tokenizers::{Encoding, PostProcessor, Tokenizer as Inner};
 
 use crate::error::TokenizerError;
+use crate::quiet;
 use crate::vocabulary;
 
 /// Texts longer than this are cut to the words that can matter before they are tokenized.
 const LONG_TEXT: usize = 16 * 1024;
+
+/// What a tokenizer is tried on before it is believed.
+const TRIALS: [&str; 2] = ["", "A b."];
+/// What is said where the library panics.
+const DAMAGED: &str = "the tokenizer is damaged: its parts do not fit together";
 
 /// A tokenizer of Hugging Face's, without truncation or padding of its own. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
     inner: Arc<Inner>,
     pad_id: u32,
+    ids: usize,
 }
 
 impl Tokenizer {
@@ -23,7 +30,8 @@ impl Tokenizer {
     /// there is one.
     ///
     /// # Errors
-    /// When neither is there, a file cannot be read or parsed, or the vocabulary has no `[PAD]`.
+    /// When neither is there, a file cannot be read or parsed, or its parts do not belong together: the vocabulary has no
+    /// `[PAD]`, ids far beyond its entries, or a part that fails on the plainest text.
     pub fn from_folder(folder: &Path) -> Result<Self, TokenizerError> {
         let (json, vocab) = (folder.join("tokenizer.json"), folder.join("vocab.txt"));
         if json.is_file() {
@@ -38,7 +46,7 @@ impl Tokenizer {
     /// Parses the text of a `tokenizer.json`.
     ///
     /// # Errors
-    /// When it does not parse, or its vocabulary has no `[PAD]`.
+    /// As [`from_folder`](Self::from_folder).
     pub fn from_json_bytes(json: &[u8]) -> Result<Self, TokenizerError> {
         Self::parse(json, Path::new("tokenizer.json"))
     }
@@ -53,9 +61,12 @@ impl Tokenizer {
     }
 
     fn parse(json: &[u8], path: &Path) -> Result<Self, TokenizerError> {
-        let inner = Inner::from_bytes(json)
-            .map_err(|error| TokenizerError::Invalid { path: path.into(), reason: error.to_string() })?;
-        Self::new(inner)
+        let invalid = |reason: String| TokenizerError::Invalid { path: path.into(), reason };
+        // The library has its own way with what is no JSON: it panics at some of it.
+        serde_json::from_slice::<serde::de::IgnoredAny>(json).map_err(|error| invalid(error.to_string()))?;
+        let inner = quiet::catch(|| Inner::from_bytes(json)).ok_or_else(|| invalid(DAMAGED.into()))?;
+        let inner = inner.map_err(|error| invalid(error.to_string()))?;
+        Self::new(inner).map_err(|error| invalid(error.to_string()))
     }
 
     fn new(mut inner: Inner) -> Result<Self, TokenizerError> {
@@ -63,12 +74,26 @@ impl Tokenizer {
         inner.with_truncation(None).map_err(|error| TokenizerError::Encode(error.to_string()))?;
         inner.with_padding(None);
         let pad_id = inner.token_to_id("[PAD]").ok_or(TokenizerError::SpecialToken { token: "[PAD]" })?;
-        Ok(Self { inner: Arc::new(inner), pad_id })
+        let entries = inner.get_vocab(true);
+        let greatest = entries.iter().max_by_key(|(_, id)| **id);
+        let ids = greatest.map_or(0, |(_, id)| *id as usize + 1);
+        // Some files have gaps; whoever writes them walks over these.
+        if let Some((token, id)) = greatest.filter(|_| ids > 2 * entries.len() + 1024) {
+            return Err(TokenizerError::Id { token: token.clone(), id: *id, entries: entries.len() });
+        }
+        let tokenizer = Self { inner: Arc::new(inner), pad_id, ids };
+        TRIALS.iter().try_for_each(|text| tokenizer.encode(text, usize::MAX).map(drop))?;
+        Ok(tokenizer)
     }
 
     /// The number of entries, added tokens among them.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab_size(true)
+    }
+
+    /// One more than the greatest id, which is `vocab_size` but where a vocabulary has gaps.
+    pub fn ids(&self) -> usize {
+        self.ids
     }
 
     /// The id of `[PAD]`.
@@ -85,7 +110,7 @@ impl Tokenizer {
         let mut words = room;
         loop {
             let head = head(text, words);
-            let encoding = self.inner.encode_fast(head, false).map_err(refused)?;
+            let encoding = caught(|| self.inner.encode_fast(head, false))?;
             // Words of nothing but control characters leave no token: then more of the text is needed.
             if encoding.len() >= room || head.len() == text.len() {
                 return self.finish(encoding, room);
@@ -101,7 +126,7 @@ impl Tokenizer {
     pub fn encode_all<T: AsRef<str>>(&self, texts: &[T], max_length: usize) -> Result<Vec<Vec<u32>>, TokenizerError> {
         let room = self.room(max_length)?;
         let heads: Vec<&str> = texts.iter().map(|text| head(text.as_ref(), room)).collect();
-        let encodings = self.inner.encode_batch_fast(heads.clone(), false).map_err(refused)?;
+        let encodings = caught(|| self.inner.encode_batch_fast(heads.clone(), false))?;
         encodings
             .into_iter()
             .zip(texts)
@@ -119,7 +144,7 @@ impl Tokenizer {
     /// When the tokenizer refuses a text.
     pub fn pieces_all<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Vec<u32>>, TokenizerError> {
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-        let encodings = self.inner.encode_batch_fast(texts, false).map_err(refused)?;
+        let encodings = caught(|| self.inner.encode_batch_fast(texts, false))?;
         Ok(encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect())
     }
 
@@ -130,7 +155,7 @@ impl Tokenizer {
     /// When the tokenizer refuses a text.
     pub fn lengths_all<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<usize>, TokenizerError> {
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-        let encodings = self.inner.encode_batch_fast(texts, false).map_err(refused)?;
+        let encodings = caught(|| self.inner.encode_batch_fast(texts, false))?;
         Ok(encodings.iter().map(|encoding| encoding.len() + self.special()).collect())
     }
 
@@ -167,7 +192,7 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer refuses.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String, TokenizerError> {
-        self.inner.decode(ids, skip_special).map_err(refused)
+        caught(|| self.inner.decode(ids, skip_special))
     }
 
     /// The text of a `tokenizer_config.json` that `AutoTokenizer` wants beside `tokenizer.json`, for a model with so
@@ -200,7 +225,7 @@ impl Tokenizer {
 
     fn finish(&self, mut encoding: Encoding, room: usize) -> Result<Vec<u32>, TokenizerError> {
         encoding.truncate(room, 0, tokenizers::TruncationDirection::Right);
-        Ok(self.inner.post_process(encoding, None, true).map_err(refused)?.get_ids().to_vec())
+        Ok(caught(|| self.inner.post_process(encoding, None, true))?.get_ids().to_vec())
     }
 }
 
@@ -226,6 +251,11 @@ fn head(text: &str, words: usize) -> &str {
         }
     }
     text
+}
+
+/// Asks the library, which panics at some damaged files.
+fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TokenizerError> {
+    quiet::catch(work).ok_or_else(|| TokenizerError::Encode(DAMAGED.into()))?.map_err(refused)
 }
 
 fn refused(error: tokenizers::Error) -> TokenizerError {
