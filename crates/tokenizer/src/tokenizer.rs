@@ -9,8 +9,10 @@ use crate::error::TokenizerError;
 use crate::quiet;
 use crate::vocabulary;
 
-/// Texts longer than this are cut to the words that can matter before they are tokenized.
+/// Of a longer text, so many bytes are tokenized first, and more only where they do not fill a sentence.
 const LONG_TEXT: usize = 16 * 1024;
+/// Bytes before a cut in which words may be others than in the whole text: a word that is cut, an added token.
+const MARGIN: usize = 4 * 1024;
 
 /// What a tokenizer is tried on before it is believed.
 const TRIALS: [&str; 2] = ["", "A b."];
@@ -107,15 +109,17 @@ impl Tokenizer {
     /// When `max_length` leaves no room for a word, or the tokenizer refuses the text.
     pub fn encode(&self, text: &str, max_length: usize) -> Result<Vec<u32>, TokenizerError> {
         let room = self.room(max_length)?;
-        let mut words = room;
+        let mut length = LONG_TEXT;
         loop {
-            let head = head(text, words);
-            let encoding = caught(|| self.inner.encode_fast(head, false))?;
-            // Words of nothing but control characters leave no token: then more of the text is needed.
-            if encoding.len() >= room || head.len() == text.len() {
+            let head = head(text, length);
+            if head.len() == text.len() {
+                return self.finish(caught(|| self.inner.encode_fast(text, false))?, room);
+            }
+            let encoding = caught(|| self.inner.encode(head, false))?;
+            if certain(&encoding, head) >= room {
                 return self.finish(encoding, room);
             }
-            words *= 4;
+            length *= 4;
         }
     }
 
@@ -125,17 +129,18 @@ impl Tokenizer {
     /// As [`encode`](Self::encode).
     pub fn encode_all<T: AsRef<str>>(&self, texts: &[T], max_length: usize) -> Result<Vec<Vec<u32>>, TokenizerError> {
         let room = self.room(max_length)?;
-        let heads: Vec<&str> = texts.iter().map(|text| head(text.as_ref(), room)).collect();
-        let encodings = caught(|| self.inner.encode_batch_fast(heads.clone(), false))?;
-        encodings
-            .into_iter()
-            .zip(texts)
-            .zip(heads)
-            .map(|((encoding, text), head)| match encoding.len() < room && head.len() < text.as_ref().len() {
-                true => self.encode(text.as_ref(), max_length),
-                false => self.finish(encoding, room),
-            })
-            .collect()
+        let heads: Vec<&str> = texts.iter().map(|text| head(text.as_ref(), LONG_TEXT)).collect();
+        let whole = |head: &str, text: &T| head.len() == text.as_ref().len();
+        let encodings = match heads.iter().zip(texts).all(|(head, text)| whole(head, text)) {
+            true => caught(|| self.inner.encode_batch_fast(heads.clone(), false))?,
+            false => caught(|| self.inner.encode_batch(heads.clone(), false))?,
+        };
+        let each = encodings.into_iter().zip(texts).zip(heads);
+        each.map(|((encoding, text), head)| match whole(head, text) || certain(&encoding, head) >= room {
+            true => self.finish(encoding, room),
+            false => self.encode(text.as_ref(), max_length),
+        })
+        .collect()
     }
 
     /// The word pieces of many texts, in their order, on all cores: nothing cut off, no special tokens added.
@@ -229,28 +234,17 @@ impl Tokenizer {
     }
 }
 
-/// The first so many words of a long text; a shorter text whole.
-///
-/// A word gives at least one token, so that the words behind as many as fit cannot matter.
-fn head(text: &str, words: usize) -> &str {
-    if text.len() <= LONG_TEXT {
-        return text;
-    }
-    let mut inside = false;
-    let mut count = 0;
-    for (index, character) in text.char_indices() {
-        // BERT removes control characters before it looks for words, so that these three join what is beside them.
-        if character.is_whitespace() && !matches!(character, '\u{b}' | '\u{c}' | '\u{85}') {
-            if inside && count == words {
-                return &text[..index];
-            }
-            inside = false;
-        } else if !inside {
-            inside = true;
-            count += 1;
-        }
-    }
-    text
+/// So many bytes of a text, or all of it.
+fn head(text: &str, length: usize) -> &str {
+    &text[..text.floor_char_boundary(length)]
+}
+
+/// How many tokens of a text's head are those of the whole text: all of the words that end well before the cut.
+fn certain(encoding: &Encoding, head: &str) -> usize {
+    let (words, ends) = (encoding.get_word_ids(), encoding.get_offsets());
+    let end = head.len().saturating_sub(MARGIN);
+    let Some(first) = ends.iter().position(|&(_, last)| last > end) else { return ends.len() };
+    words[..first].iter().rposition(|word| *word != words[first]).map_or(0, |last| last + 1)
 }
 
 /// Asks the library, which panics at some damaged files.
