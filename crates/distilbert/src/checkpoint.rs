@@ -61,6 +61,9 @@ impl Checkpoint {
         if let Some(outside) = shards.iter().find(|shard| Path::new(shard).file_name() != Some(shard.as_ref())) {
             return Err(refuse(format!("shard `{outside}` is not a plain file name")));
         }
+        if let Some(absent) = shards.iter().find(|shard| !folder.join(shard).is_file()) {
+            return Err(refuse(format!("shard `{absent}` is not in the folder")));
+        }
         let checkpoint = Self::from_files(shards.iter().map(|shard| folder.join(shard)).collect())?;
         let held: BTreeSet<(&str, &Path)> =
             checkpoint.tensors.values().map(|entry| (&*entry.name, &*checkpoint.files[entry.file].0)).collect();

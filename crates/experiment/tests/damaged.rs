@@ -61,8 +61,16 @@ fn model_folders() {
     let whole = ["distilbert/base/config.json", "tokenizer/tokenizer.json", "distilbert/base/model.safetensors"]
         .map(|name| fs::read(Path::new(FIXTURES).join(name)).expect("a fixture"));
     let values = [0, 1].map(|index| serde_json::from_slice::<Value>(&whole[index]).expect("JSON"));
-    let places =
-        ["config.json", "tokenizer.json", "model.safetensors", "damaged: ", "tokenizing: ", "max length", "id "];
+    let places = [
+        "config.json",
+        "tokenizer.json",
+        "model.safetensors",
+        "damaged: ",
+        "tokenizing: ",
+        "max length",
+        "holds no token",
+        "the tokenizer has",
+    ];
     let cases = 4_000;
     let outcome = survive("model folder", cases, &[&places], |case| {
         let mut mutator = Mutator::new(case);
