@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use libfuzzer_sys::fuzz_target;
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM};
 use rekindle_tokenizer::Tokenizer;
-use rekindle_train::{Masking, Pretraining, PretrainingArguments};
+use rekindle_train::{Masking, Pretraining, PretrainingArguments, Stop};
 
 struct Start {
     config: DistilBertConfig,
@@ -48,7 +48,7 @@ fn begin(start: &Start) -> Pretraining<'_> {
 /// A whole checkpoint to begin the corpus with.
 fn seed() {
     START.with(|start| {
-        let run = begin(start).advance(1, &mut |_| {}).expect("trained");
+        let run = begin(start).advance(1, &Stop::default(), &mut |_| {}).expect("trained");
         run.save(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/checkpoint"))).expect("saved");
     });
 }
@@ -60,7 +60,7 @@ fuzz_target!(
         START.with(|start| {
             if let Ok(run) = begin(start).resume(file::folder()) {
                 let next = run.step() + 1;
-                let _ = run.advance(next, &mut |_| {});
+                let _ = run.advance(next, &Stop::default(), &mut |_| {});
             }
         });
     }

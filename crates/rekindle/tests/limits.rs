@@ -78,7 +78,7 @@ fn ten_megabytes_are_a_sentence_like_others() {
         assert_eq!((lines.len(), lines[1]["text"].as_str()), (2, Some("short")));
         assert!(lines[0]["score"].as_f64().is_some_and(|score| (0.5..=1.0).contains(&score)));
     };
-    ["so good ", "!", "x"].map(predict);
+    ["so good ", "!", "x"].into_iter().for_each(predict);
     let long = "a very good film ".repeat(600_000);
     place.write("long.csv", format!("text,label\n{long},a\n{long},b\ngood,a\nbad,b\n{long},a\nso bad,b\n"));
     let (results, _) = place.results(&["--model", "embedded", "--data", "long.csv", "--test-size", "2"]);

@@ -84,7 +84,11 @@ impl Tokenizer {
             return Err(TokenizerError::Id { token: token.clone(), id: *id, entries: entries.len() });
         }
         let tokenizer = Self { inner: Arc::new(inner), pad_id, ids };
-        TRIALS.iter().try_for_each(|text| tokenizer.encode(text, usize::MAX).map(drop))?;
+        for text in TRIALS {
+            if let Some(id) = tokenizer.encode(text, usize::MAX)?.into_iter().find(|id| *id as usize >= ids) {
+                return Err(TokenizerError::Encode(format!("a special token has the id {id}, which no entry has")));
+            }
+        }
         Ok(tokenizer)
     }
 

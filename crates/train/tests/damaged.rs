@@ -59,14 +59,14 @@ fn checkpoints_of_a_pretraining() {
     let device = Device::flex();
     let begin = || Pretraining::new(&model, &config, masking.clone(), &sequences, &arguments, &device);
     let folder = tempfile::tempdir().expect("a folder");
-    begin().expect("a run").advance(2, &mut |_| {}).expect("trained").save(folder.path()).expect("saved");
+    begin().expect("a run").advance(2, &Stop::default(), &mut |_| {}).expect("trained").save(folder.path()).expect("saved");
     let path = folder.path().join("model.safetensors");
     let whole = fs::read(&path).expect("saved");
 
     let go_on = |folder: &Path| -> Result<(), TrainError> {
         let run = begin()?.resume(folder)?;
         let next = run.step() + 1;
-        run.advance(next, &mut |_| {}).map(drop)
+        run.advance(next, &Stop::default(), &mut |_| {}).map(drop)
     };
     damaged("checkpoint of a pretraining", 5_000, &path, &whole, || go_on(folder.path()));
 }
