@@ -50,7 +50,7 @@ fn every_layout() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.parquet");
     let whole = FILES.map(fixture);
-    let cases = 26_000;
+    let cases = 20_000;
     let outcome = survive("a.parquet", cases, &[&["a.parquet"], &PLACES], |case| {
         let mut mutator = Mutator::new(case);
         let bytes = mutator.damage(&whole[case as usize % whole.len()]);

@@ -31,7 +31,7 @@ fn results_json() {
     });
     let text = whole.each_ref().map(|results| serde_json::to_vec_pretty(results).expect("JSON"));
     let values = text.each_ref().map(|text| serde_json::from_slice::<Value>(text).expect("JSON"));
-    let cases = 12_000;
+    let cases = 8_000;
     let outcome = survive("results.json", cases, &[&["results.json"], &["line "]], |case| {
         let (mut mutator, which) = (Mutator::new(case), usize::from(case.is_multiple_of(5)));
         let bytes = match mutator.below(3) {
@@ -71,7 +71,7 @@ fn model_folders() {
         "holds no token",
         "the tokenizer has",
     ];
-    let cases = 4_000;
+    let cases = 3_000;
     let outcome = survive("model folder", cases, &[&places], |case| {
         let mut mutator = Mutator::new(case);
         let which = mutator.below(3);

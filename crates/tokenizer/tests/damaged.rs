@@ -51,7 +51,7 @@ fn damaged(name: &str, cases: u64, others: &[(&str, &[u8])], damage: impl Fn(&mu
 fn tokenizer_json() {
     let whole = fixture("tokenizer.json");
     let value = serde_json::from_slice(&whole).expect("JSON");
-    damaged("tokenizer.json", 12_000, &[], |mutator| match mutator.below(3) {
+    damaged("tokenizer.json", 8_000, &[], |mutator| match mutator.below(3) {
         0 => mutator.damage(&whole),
         _ => mutator.damage_json(&value),
     });

@@ -59,7 +59,12 @@ fn checkpoints_of_a_pretraining() {
     let device = Device::flex();
     let begin = || Pretraining::new(&model, &config, masking.clone(), &sequences, &arguments, &device);
     let folder = tempfile::tempdir().expect("a folder");
-    begin().expect("a run").advance(2, &Stop::default(), &mut |_| {}).expect("trained").save(folder.path()).expect("saved");
+    begin()
+        .expect("a run")
+        .advance(2, &Stop::default(), &mut |_| {})
+        .expect("trained")
+        .save(folder.path())
+        .expect("saved");
     let path = folder.path().join("model.safetensors");
     let whole = fs::read(&path).expect("saved");
 
@@ -68,7 +73,7 @@ fn checkpoints_of_a_pretraining() {
         let next = run.step() + 1;
         run.advance(next, &Stop::default(), &mut |_| {}).map(drop)
     };
-    damaged("checkpoint of a pretraining", 5_000, &path, &whole, || go_on(folder.path()));
+    damaged("checkpoint of a pretraining", 3_000, &path, &whole, || go_on(folder.path()));
 }
 
 /// Takes damaged checkpoints to be taken up in the place of a whole one.
@@ -114,7 +119,7 @@ fn checkpoints_of_a_training() {
     run(checkpoints.clone()).expect("trained");
     let path = folder.path().join("step-00000003.safetensors");
     let whole = fs::read(&path).expect("the checkpoint of the first epoch");
-    damaged("checkpoint of a training", 5_000, &path, &whole, || {
+    damaged("checkpoint of a training", 3_000, &path, &whole, || {
         run(Checkpoints { save_strategy: None, ..checkpoints.clone() })
     });
 }
