@@ -1,6 +1,7 @@
 //! The names of classes.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
 /// The classes of a data set: sorted names, each with the index that models use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,9 +46,29 @@ impl Classes {
     }
 }
 
+/// The names as a person reads them: all of a few, the first of many.
+impl fmt::Display for Classes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 100;
+        f.write_str(&self.names[..self.len().min(SHOWN)].join(", "))?;
+        match self.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Classes;
+
+    #[test]
+    fn of_many_names_the_first_are_shown() {
+        let labels: Vec<String> = (0..102).map(|label| label.to_string()).collect();
+        let shown = Classes::from_labels(labels.iter().map(String::as_str)).to_string();
+        assert!(shown.starts_with("0, 1, 2, ") && shown.ends_with(", 98, 99 and 2 more"), "{shown}");
+        assert_eq!(Classes::from_labels(["b", "a"]).to_string(), "a, b");
+    }
 
     #[test]
     fn integers_sort_by_value_and_names_as_text() {

@@ -70,7 +70,7 @@ impl Dataset {
                 unit,
                 line,
                 label,
-                classes: classes.names().join(", "),
+                classes: classes.to_string(),
             })
         };
         let examples: Vec<Example> = rows.map(example).collect::<Result<_, _>>()?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Bytes;
 use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde::Deserialize;
 
 use crate::bert;
@@ -76,11 +76,14 @@ impl Checkpoint {
         if let Some(outside) = shards.iter().find(|shard| !is_plain_name(shard)) {
             return Err(refuse(format!("shard `{outside}` is not a plain file name")));
         }
+        if let Some(absent) = shards.iter().find(|shard| !folder.join(shard).is_file()) {
+            return Err(refuse(format!("shard `{absent}` is not in the folder")));
+        }
         let checkpoint = Self::from_files(shards.iter().map(|shard| folder.join(shard)).collect())?;
+        let held: BTreeSet<(&str, &Path)> =
+            checkpoint.tensors.values().map(|entry| (&*entry.name, &*checkpoint.files[entry.file].0)).collect();
         for (tensor, shard) in &parsed.weight_map {
-            let path = folder.join(shard);
-            let held = |entry: &Entry| entry.name == *tensor && checkpoint.files[entry.file].0 == path;
-            if !checkpoint.tensors.values().any(held) {
+            if !held.contains(&(tensor, &folder.join(shard))) {
                 return Err(refuse(format!("tensor `{tensor}` is not in `{shard}`")));
             }
         }
@@ -122,7 +125,12 @@ impl Checkpoint {
 
     fn add(&mut self, path: PathBuf, bytes: mapping::Bytes) -> Result<(), DistilBertError> {
         let refuse = |reason: String| DistilBertError::Safetensors { path: path.clone(), reason };
-        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| refuse(error.to_string()))?;
+        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| match error {
+            SafeTensorError::MetadataIncompleteBuffer => {
+                refuse(format!("its header speaks of other bytes than the {} there are; is it cut off?", bytes.len()))
+            }
+            error => refuse(error.to_string()),
+        })?;
         let data = size_of::<u64>() + header;
         let canonical = match bert::is_bert(metadata.tensors().keys().map(String::as_str)) {
             true => bert::canonical,
@@ -130,10 +138,6 @@ impl Checkpoint {
         };
         for (name, info) in metadata.tensors() {
             let (start, end) = (data + info.data_offsets.0, data + info.data_offsets.1);
-            if end > bytes.len() {
-                let reason = format!("tensor `{name}` ends at byte {end}, the file at {}; is it cut off?", bytes.len());
-                return Err(refuse(reason));
-            }
             let entry = Entry {
                 name: name.clone(),
                 file: self.files.len(),
@@ -213,7 +217,7 @@ impl Checkpoint {
     pub(crate) fn read(&self, name: &str, transpose: bool) -> Result<Option<Bytes>, DistilBertError> {
         let Some(entry) = self.tensors.get(name) else { return Ok(None) };
         let (_, file) = &self.files[entry.file];
-        let types = if name == bert::POSITIONS { self.decoded(bert::TOKEN_TYPES, false)? } else { None };
+        let types = if name == bert::POSITIONS { self.types(entry)? } else { None };
         let as_is = cfg!(target_endian = "little") && entry.dtype == Dtype::F32 && !transpose && types.is_none();
         if let Some(shared) = Some(entry.start..entry.end).filter(|_| as_is).and_then(|range| file.share(range)) {
             let (elements, _) = file[entry.start..entry.end].as_chunks::<4>();
@@ -226,6 +230,18 @@ impl Checkpoint {
             values.chunks_mut(width).for_each(|row| row.iter_mut().zip(&types).for_each(|(value, add)| *value += add));
         }
         Ok(Some(Bytes::from_elems(values)))
+    }
+
+    /// The row for each type of token, as wide as a position's, where a file has such rows.
+    fn types(&self, positions: &Entry) -> Result<Option<Vec<f32>>, DistilBertError> {
+        let Some(entry) = self.tensors.get(bert::TOKEN_TYPES) else { return Ok(None) };
+        let expected =
+            vec![entry.shape.first().copied().unwrap_or(0).max(1), positions.shape.last().copied().unwrap_or(0)];
+        if entry.shape != expected {
+            let (path, tensor) = (self.files[entry.file].0.clone(), entry.name.clone());
+            return Err(DistilBertError::Shape { path, tensor, found: entry.shape.clone(), expected });
+        }
+        self.decoded(bert::TOKEN_TYPES, false)
     }
 
     /// A copy of a tensor's values.

@@ -9,6 +9,15 @@ use serde_json::{Map, Value};
 use crate::bert;
 use crate::error::DistilBertError;
 
+/// The most classes that can be asked for by their number alone.
+const MOST_LABELS: u64 = 1 << 20;
+/// The most layers of a model; the deepest that were trained have some dozens.
+const MOST_LAYERS: u64 = 1024;
+/// The most of anything else: ids are 32 bits wide.
+const MOST: u64 = u32::MAX as u64;
+/// The most parameters of a model, some sixty times BERT's; in f32, 32 GiB.
+const MOST_PARAMETERS: u128 = 1 << 33;
+
 /// The non-linearity inside the feed-forward block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -150,20 +159,25 @@ impl DistilBertConfig {
         if let Some(activation) = fields.get("activation").filter(|name| *name != "gelu" && *name != "relu") {
             return Err(refuse("activation", format!("{activation} is not supported; \"gelu\" and \"relu\" are")));
         }
-        if let (Some(count), false) =
-            (fields.get("num_labels").and_then(Value::as_u64), fields.contains_key("id2label"))
-        {
-            let names = (0..count.min(1 << 20)).map(|index| Value::from(format!("LABEL_{index}")));
-            let names = names.enumerate().map(|(index, name)| (index.to_string(), name)).collect();
-            fields.insert("id2label".into(), Value::Object(names));
-        }
+        let unnamed = match fields.get("num_labels").and_then(Value::as_u64) {
+            Some(count) if count > MOST_LABELS => {
+                return Err(refuse(
+                    "num_labels",
+                    format!("{count} classes are more than the {MOST_LABELS} there can be"),
+                ));
+            }
+            count => count.filter(|_| !fields.contains_key("id2label")),
+        };
         // Field by field, so that an error names its field.
         for (field, value) in &fields {
             let alone = Value::Object(Map::from_iter([(field.clone(), value.clone())]));
             serde_json::from_value::<Self>(alone).map_err(|error| refuse(field, error.to_string()))?;
         }
-        let config: Self =
+        let mut config: Self =
             serde_json::from_value(Value::Object(fields)).map_err(|error| refuse("config", error.to_string()))?;
+        if let Some(count) = unnamed {
+            config = config.with_labels((0..count).map(|index| format!("LABEL_{index}")));
+        }
         config.validate().map_err(|(field, reason)| refuse(field, reason))?;
         Ok(config)
     }
@@ -180,7 +194,12 @@ impl DistilBertConfig {
             if value == 0 {
                 return Err((field, "must be at least 1".into()));
             }
+            let most = if field == "n_layers" { MOST_LAYERS } else { MOST };
+            if value as u64 > most {
+                return Err((field, format!("{value} is more than the {most} there can be")));
+            }
         }
+        self.check_size()?;
         if !self.dim.is_multiple_of(self.n_heads) {
             return Err(("n_heads", format!("{} heads do not divide dim {}", self.n_heads, self.dim)));
         }
@@ -193,8 +212,9 @@ impl DistilBertConfig {
                 return Err((field, format!("{rate} is not in [0, 1)")));
             }
         }
-        if !(self.initializer_range.is_finite() && self.initializer_range > 0.0) {
-            return Err(("initializer_range", format!("{} is not a positive number", self.initializer_range)));
+        let deviation = self.initializer_range as f32;
+        if !(deviation.is_finite() && deviation > 0.0) {
+            return Err(("initializer_range", format!("{} is not a positive number of f32", self.initializer_range)));
         }
         if (0..self.id2label.len()).any(|index| !self.id2label.contains_key(&index.to_string())) {
             return Err(("id2label", format!("its keys are not 0 to {}", self.id2label.len().saturating_sub(1))));
@@ -203,6 +223,27 @@ impl DistilBertConfig {
             return Err(("id2label", "names no class".into()));
         }
         Ok(())
+    }
+
+    /// Refuses a model that no memory holds before any is taken for it, by the field that asks for most.
+    fn check_size(&self) -> Result<(), (&'static str, String)> {
+        let [words, positions, layers, dim, hidden] =
+            [self.vocab_size, self.max_position_embeddings, self.n_layers, self.dim, self.hidden_dim]
+                .map(|value| value as u128);
+        let parts = [
+            ("vocab_size", words * dim),
+            ("max_position_embeddings", positions * dim),
+            ("n_layers", layers * (4 * dim * dim + 2 * dim * hidden)),
+            ("id2label", self.num_labels() as u128 * dim),
+        ];
+        let total: u128 = parts.iter().map(|(_, count)| count).sum();
+        match parts.iter().max_by_key(|(_, count)| count) {
+            Some((field, _)) if total > MOST_PARAMETERS => Err((
+                field,
+                format!("the model would have {total} parameters, more than the {MOST_PARAMETERS} there can be"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The number of classes, the length of `id2label`.

@@ -30,6 +30,14 @@ pub enum ExperimentError {
         /// The name given.
         name: String,
     },
+    /// More classes than a comparison can hold.
+    #[error("{classes} classes are more than the {most} that can be compared; is the label column the right one?")]
+    Classes {
+        /// Classes of the data.
+        classes: usize,
+        /// The most there can be.
+        most: usize,
+    },
     /// Sentences may be longer than the model's position table.
     #[error("max length {max_length} is more than the {positions} positions of the model")]
     MaxLength {

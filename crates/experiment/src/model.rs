@@ -88,7 +88,7 @@ impl PretrainedModel {
         tokenizer: Tokenizer,
         checkpoint: Checkpoint,
     ) -> Result<Self, ExperimentError> {
-        let (entries, words) = (tokenizer.vocab_size(), config.vocab_size);
+        let (entries, words) = (tokenizer.ids(), config.vocab_size);
         if entries > words {
             return Err(ExperimentError::Vocabulary { tokenizer: entries, model: words });
         }

@@ -25,6 +25,9 @@ use crate::results::{
 use crate::sampling::{Sample, Sampling};
 use crate::trial::{Bench, Draw, Trial};
 
+/// The most classes of an experiment: each run's counts have a cell for every pair of them.
+const MOST_CLASSES: usize = 1000;
+
 /// What to compare, and how.
 #[derive(Clone, Debug)]
 pub struct Experiment {
@@ -170,7 +173,7 @@ impl Experiment {
     /// is not done again.
     ///
     /// # Errors
-    /// When the sentences do not fit the model, the weights cannot be read, training stops, or the journal is of another
+    /// When the sentences do not fit the model, there are more than a thousand classes, the weights cannot be read, training stops, or the journal is of another
     /// experiment or cannot be written.
     pub fn run(
         &self,
@@ -184,6 +187,10 @@ impl Experiment {
         let positions = pretrained.config.max_position_embeddings;
         if self.max_length > positions {
             return Err(ExperimentError::MaxLength { max_length: self.max_length, positions });
+        }
+        let classes = sampling.all.classes.len();
+        if classes > MOST_CLASSES {
+            return Err(ExperimentError::Classes { classes, most: MOST_CLASSES });
         }
         let sizes = self.sizes(sampling)?;
         // The checksum reads the whole file: beside the loading, not before it.

@@ -83,7 +83,9 @@ fn columns(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+        // By hand: a width of the formatter's ends at 65,535, and a damaged name may be longer.
+        let pad = |(cell, &width): (&String, &usize)| cell.clone() + &" ".repeat(width - cell.chars().count());
+        let cells = row.iter().zip(&widths).map(pad);
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
     rows.iter().map(line).collect()

@@ -228,7 +228,7 @@ fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, arg
     }
     display.line(&format!("model    {}", model::describe(model)));
     display.line(&format!("data     {data}"));
-    display.line(&format!("classes  {}", sampling.all.classes.names().join(", ")));
+    display.line(&format!("classes  {}", sampling.all.classes));
     let seeds: Vec<String> = args.seeds.iter().map(u32::to_string).collect();
     let seeds = if seeds.is_empty() { String::new() } else { format!(", training seeds {}", seeds.join(", ")) };
     display.line(&format!("backend  {}, seed {}{seeds}", args.backend, args.seed));

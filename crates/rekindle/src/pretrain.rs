@@ -119,7 +119,7 @@ fn start(
     }
     let tokenizer = Tokenizer::from_folder(vocab)?;
     let config = DistilBertConfig {
-        vocab_size: tokenizer.vocab_size(),
+        vocab_size: tokenizer.ids(),
         max_position_embeddings: args.max_length,
         n_layers: args.layers,
         n_heads: args.heads,

@@ -152,3 +152,12 @@ fn what_cannot_be_read_is_told_by_name() {
         assert!(output.stdout.is_empty() && !error.contains("panicked"), "{error}");
     }
 }
+
+/// The formatter has no columns as wide as this.
+#[test]
+fn a_name_as_long_as_a_book_is_no_panic() {
+    let mut results = samples::twelve();
+    results.model.id = "m".repeat(100_000);
+    let place = place(&[("one", &samples::twelve()), ("two", &results)]);
+    assert!(said(&place, &["one", "two"]).contains(&results.model.id));
+}

@@ -36,6 +36,16 @@ pub enum TokenizerError {
         /// The token.
         token: &'static str,
     },
+    /// An id far beyond the number of entries.
+    #[error("`{token}` has the id {id}, and there are {entries} entries")]
+    Id {
+        /// The entry.
+        token: String,
+        /// Its id.
+        id: u32,
+        /// Entries of the vocabulary.
+        entries: usize,
+    },
     /// Text to learn a vocabulary from that holds no word.
     #[error("the corpus holds no word")]
     NoWords,

@@ -23,6 +23,7 @@
 mod batch;
 mod error;
 mod learn;
+mod quiet;
 mod tokenizer;
 mod vocabulary;
 

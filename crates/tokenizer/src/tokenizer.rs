@@ -7,16 +7,25 @@ use std::sync::Arc;
 use tokenizers::{Encoding, PostProcessor, Tokenizer as Inner};
 
 use crate::error::TokenizerError;
+use crate::quiet;
 use crate::vocabulary;
 
-/// Texts longer than this are cut to the words that can matter before they are tokenized.
+/// Of a longer text, so many bytes are tokenized first, and more only where they do not fill a sentence.
 const LONG_TEXT: usize = 16 * 1024;
+/// Bytes before a cut in which words may be others than in the whole text: a word that is cut, an added token.
+const MARGIN: usize = 4 * 1024;
+
+/// What a tokenizer is tried on before it is believed.
+const TRIALS: [&str; 2] = ["", "A b."];
+/// What is said where the library panics.
+const DAMAGED: &str = "the tokenizer is damaged: its parts do not fit together";
 
 /// A tokenizer of Hugging Face's, without truncation or padding of its own. Cloning is cheap.
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: Arc<Inner>,
     pad_id: u32,
+    ids: usize,
 }
 
 impl Tokenizer {
@@ -24,7 +33,8 @@ impl Tokenizer {
     /// there is one.
     ///
     /// # Errors
-    /// When neither is there, a file cannot be read or parsed, or the vocabulary has no `[PAD]`.
+    /// When neither is there, a file cannot be read or parsed, or its parts do not belong together: the vocabulary has no
+    /// `[PAD]`, ids far beyond its entries, or a part that fails on the plainest text.
     pub fn from_folder(folder: &Path) -> Result<Self, TokenizerError> {
         let (json, vocab) = (folder.join("tokenizer.json"), folder.join("vocab.txt"));
         if json.is_file() {
@@ -39,7 +49,7 @@ impl Tokenizer {
     /// Parses the text of a `tokenizer.json`.
     ///
     /// # Errors
-    /// When it does not parse, or its vocabulary has no `[PAD]`.
+    /// As [`from_folder`](Self::from_folder).
     pub fn from_json_bytes(json: &[u8]) -> Result<Self, TokenizerError> {
         Self::parse(json, Path::new("tokenizer.json"))
     }
@@ -54,9 +64,12 @@ impl Tokenizer {
     }
 
     fn parse(json: &[u8], path: &Path) -> Result<Self, TokenizerError> {
-        let inner = Inner::from_bytes(json)
-            .map_err(|error| TokenizerError::Invalid { path: path.into(), reason: error.to_string() })?;
-        Self::new(inner)
+        let invalid = |reason: String| TokenizerError::Invalid { path: path.into(), reason };
+        // The library has its own way with what is no JSON: it panics at some of it.
+        serde_json::from_slice::<serde::de::IgnoredAny>(json).map_err(|error| invalid(error.to_string()))?;
+        let inner = quiet::catch(|| Inner::from_bytes(json)).ok_or_else(|| invalid(DAMAGED.into()))?;
+        let inner = inner.map_err(|error| invalid(error.to_string()))?;
+        Self::new(inner).map_err(|error| invalid(error.to_string()))
     }
 
     fn new(mut inner: Inner) -> Result<Self, TokenizerError> {
@@ -64,12 +77,30 @@ impl Tokenizer {
         inner.with_truncation(None).map_err(|error| TokenizerError::Encode(error.to_string()))?;
         inner.with_padding(None);
         let pad_id = inner.token_to_id("[PAD]").ok_or(TokenizerError::SpecialToken { token: "[PAD]" })?;
-        Ok(Self { inner: Arc::new(inner), pad_id })
+        let entries = inner.get_vocab(true);
+        let greatest = entries.iter().max_by_key(|(_, id)| **id);
+        let ids = greatest.map_or(0, |(_, id)| *id as usize + 1);
+        // Some files have gaps; whoever writes them walks over these.
+        if let Some((token, id)) = greatest.filter(|_| ids > 2 * entries.len() + 1024) {
+            return Err(TokenizerError::Id { token: token.clone(), id: *id, entries: entries.len() });
+        }
+        let tokenizer = Self { inner: Arc::new(inner), pad_id, ids };
+        for text in TRIALS {
+            if let Some(id) = tokenizer.encode(text, usize::MAX)?.into_iter().find(|id| *id as usize >= ids) {
+                return Err(TokenizerError::Encode(format!("a special token has the id {id}, which no entry has")));
+            }
+        }
+        Ok(tokenizer)
     }
 
     /// The number of entries, added tokens among them.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab_size(true)
+    }
+
+    /// One more than the greatest id, which is `vocab_size` but where a vocabulary has gaps.
+    pub fn ids(&self) -> usize {
+        self.ids
     }
 
     /// The id of `[PAD]`.
@@ -83,15 +114,17 @@ impl Tokenizer {
     /// When `max_length` leaves no room for a word, or the tokenizer refuses the text.
     pub fn encode(&self, text: &str, max_length: usize) -> Result<Vec<u32>, TokenizerError> {
         let room = self.room(max_length)?;
-        let mut words = room;
+        let mut length = LONG_TEXT;
         loop {
-            let head = head(text, words);
-            let encoding = self.inner.encode_fast(head, false).map_err(refused)?;
-            // Words of nothing but control characters leave no token: then more of the text is needed.
-            if encoding.len() >= room || head.len() == text.len() {
+            let head = head(text, length);
+            if head.len() == text.len() {
+                return self.finish(caught(|| self.inner.encode_fast(text, false))?, room);
+            }
+            let encoding = caught(|| self.inner.encode(head, false))?;
+            if certain(&encoding, head) >= room {
                 return self.finish(encoding, room);
             }
-            words *= 4;
+            length *= 4;
         }
     }
 
@@ -101,17 +134,18 @@ impl Tokenizer {
     /// As [`encode`](Self::encode).
     pub fn encode_all<T: AsRef<str>>(&self, texts: &[T], max_length: usize) -> Result<Vec<Vec<u32>>, TokenizerError> {
         let room = self.room(max_length)?;
-        let heads: Vec<&str> = texts.iter().map(|text| head(text.as_ref(), room)).collect();
-        let encodings = self.inner.encode_batch_fast(heads.clone(), false).map_err(refused)?;
-        encodings
-            .into_iter()
-            .zip(texts)
-            .zip(heads)
-            .map(|((encoding, text), head)| match encoding.len() < room && head.len() < text.as_ref().len() {
-                true => self.encode(text.as_ref(), max_length),
-                false => self.finish(encoding, room),
-            })
-            .collect()
+        let heads: Vec<&str> = texts.iter().map(|text| head(text.as_ref(), LONG_TEXT)).collect();
+        let whole = |head: &str, text: &T| head.len() == text.as_ref().len();
+        let encodings = match heads.iter().zip(texts).all(|(head, text)| whole(head, text)) {
+            true => caught(|| self.inner.encode_batch_fast(heads.clone(), false))?,
+            false => caught(|| self.inner.encode_batch(heads.clone(), false))?,
+        };
+        let each = encodings.into_iter().zip(texts).zip(heads);
+        each.map(|((encoding, text), head)| match whole(head, text) || certain(&encoding, head) >= room {
+            true => self.finish(encoding, room),
+            false => self.encode(text.as_ref(), max_length),
+        })
+        .collect()
     }
 
     /// The word pieces of many texts, in their order, on all cores: nothing cut off, no special tokens added.
@@ -120,7 +154,7 @@ impl Tokenizer {
     /// When the tokenizer refuses a text.
     pub fn pieces_all<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Vec<u32>>, TokenizerError> {
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-        let encodings = self.inner.encode_batch_fast(texts, false).map_err(refused)?;
+        let encodings = caught(|| self.inner.encode_batch_fast(texts, false))?;
         Ok(encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect())
     }
 
@@ -131,7 +165,7 @@ impl Tokenizer {
     /// When the tokenizer refuses a text.
     pub fn lengths_all<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<usize>, TokenizerError> {
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-        let encodings = self.inner.encode_batch_fast(texts, false).map_err(refused)?;
+        let encodings = caught(|| self.inner.encode_batch_fast(texts, false))?;
         Ok(encodings.iter().map(|encoding| encoding.len() + self.special()).collect())
     }
 
@@ -168,7 +202,7 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer refuses.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String, TokenizerError> {
-        self.inner.decode(ids, skip_special).map_err(refused)
+        caught(|| self.inner.decode(ids, skip_special))
     }
 
     /// The text of a `tokenizer_config.json` that `AutoTokenizer` wants beside `tokenizer.json`, for a model with so
@@ -201,7 +235,7 @@ impl Tokenizer {
 
     fn finish(&self, mut encoding: Encoding, room: usize) -> Result<Vec<u32>, TokenizerError> {
         encoding.truncate(room, 0, tokenizers::TruncationDirection::Right);
-        Ok(self.inner.post_process(encoding, None, true).map_err(refused)?.get_ids().to_vec())
+        Ok(caught(|| self.inner.post_process(encoding, None, true))?.get_ids().to_vec())
     }
 }
 
@@ -213,28 +247,22 @@ impl fmt::Debug for Tokenizer {
     }
 }
 
-/// The first so many words of a long text; a shorter text whole.
-///
-/// A word gives at least one token, so that the words behind as many as fit cannot matter.
-fn head(text: &str, words: usize) -> &str {
-    if text.len() <= LONG_TEXT {
-        return text;
-    }
-    let mut inside = false;
-    let mut count = 0;
-    for (index, character) in text.char_indices() {
-        // BERT removes control characters before it looks for words, so that these three join what is beside them.
-        if character.is_whitespace() && !matches!(character, '\u{b}' | '\u{c}' | '\u{85}') {
-            if inside && count == words {
-                return &text[..index];
-            }
-            inside = false;
-        } else if !inside {
-            inside = true;
-            count += 1;
-        }
-    }
-    text
+/// So many bytes of a text, or all of it.
+fn head(text: &str, length: usize) -> &str {
+    &text[..text.floor_char_boundary(length)]
+}
+
+/// How many tokens of a text's head are those of the whole text: all of the words that end well before the cut.
+fn certain(encoding: &Encoding, head: &str) -> usize {
+    let (words, ends) = (encoding.get_word_ids(), encoding.get_offsets());
+    let end = head.len().saturating_sub(MARGIN);
+    let Some(first) = ends.iter().position(|&(_, last)| last > end) else { return ends.len() };
+    words[..first].iter().rposition(|word| *word != words[first]).map_or(0, |last| last + 1)
+}
+
+/// Asks the library, which panics at some damaged files.
+fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TokenizerError> {
+    quiet::catch(work).ok_or_else(|| TokenizerError::Encode(DAMAGED.into()))?.map_err(refused)
 }
 
 fn refused(error: tokenizers::Error) -> TokenizerError {

@@ -45,17 +45,19 @@ pub(crate) fn from_files(vocab: &Path, config: &Path) -> Result<Inner, Tokenizer
 
 /// BERT's pipeline around a vocabulary.
 pub(crate) fn wordpiece(vocabulary: Vec<String>, settings: &Settings) -> Result<Inner, TokenizerError> {
-    let id = |token: &'static str| match vocabulary.iter().position(|entry| entry == token) {
-        Some(id) => Ok(id as u32),
-        None => Err(TokenizerError::SpecialToken { token }),
-    };
+    // Of an entry that is there twice the last counts, as in transformers. The ids of those before it stay taken.
+    let mut entries = AHashMap::with_capacity(vocabulary.len());
+    for (id, token) in vocabulary.into_iter().enumerate().rev() {
+        let token = if entries.contains_key(&token) { format!("[repeated {id}]") } else { token };
+        entries.insert(token, id as u32);
+    }
+    let id = |token: &'static str| entries.get(token).copied().ok_or(TokenizerError::SpecialToken { token });
     let (cls, sep) = (id("[CLS]")?, id("[SEP]")?);
     id("[UNK]")?;
     id("[PAD]")?;
     let special = ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"].into_iter().filter(|token| id(token).is_ok());
     let special: Vec<AddedToken> = special.map(|token| AddedToken::from(token, true)).collect();
 
-    let entries: AHashMap<String, u32> = vocabulary.into_iter().zip(0..).collect();
     let model = WordPiece::builder()
         .vocab(entries)
         .unk_token("[UNK]".into())

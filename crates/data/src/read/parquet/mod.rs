@@ -1,23 +1,27 @@
 //! Parquet: two of its columns, row by row.
 
+mod footer;
+mod pages;
+mod quiet;
+mod thrift;
+
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use parquet::basic::{ConvertedType, Repetition, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::file::reader::FileReader;
-use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row as Record};
 use parquet::schema::types::Type;
 
+use self::pages::Checked;
 use super::{Columns, Fault, ReadOptions, Reader, Row, columns, label};
 use crate::error::DataError;
 
 pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Columns, Reader), DataError> {
     let broken = |reason: String| DataError::Parquet { path: path.into(), reason };
-    let reader = guarded(|| SerializedFileReader::new(file)).map_err(broken)?;
+    let reader = guarded(|| Checked::open(file)).map_err(broken)?;
     let schema = reader.metadata().file_metadata().schema().clone();
     let names = schema.get_fields().iter().map(|field| field.name().to_string()).collect();
     let columns = columns::find(path, names, options)?;
@@ -36,11 +40,12 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
     let mut fields = vec![text.clone(), name.clone()];
     fields.dedup();
     let mut records = guarded(|| {
-        let projection = Type::group_type_builder(schema.name()).with_fields(fields).build()?;
-        RowIter::from_file_into(Box::new(reader)).project(Some(projection))
+        let projection = Type::group_type_builder(schema.name()).with_fields(fields).build();
+        let project = |projection| RowIter::from_file_into(Box::new(reader)).project(Some(projection));
+        projection.and_then(project).map_err(text_of)
     })
     .map_err(broken)?;
-    let rows = (1..).map_while(move |line| match guarded(|| records.next().transpose()) {
+    let rows = (1..).map_while(move |line| match guarded(|| records.next().transpose().map_err(text_of)) {
         Ok(record) => Some(row(line, &record?, text.name(), name.name())),
         Err(reason) => Some(Err(Fault::Row { line, reason })),
     });
@@ -48,9 +53,12 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
 }
 
 /// Asks the library, which panics at some damaged files.
-fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
-    let done = catch_unwind(AssertUnwindSafe(work));
-    done.map_or_else(|_| Err("the file is damaged".into()), |result| result.map_err(|error| error.to_string()))
+fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    quiet::catch(work).unwrap_or_else(|| Err("the file is damaged".into()))
+}
+
+fn text_of(error: ParquetError) -> String {
+    error.to_string()
 }
 
 fn row(line: u64, record: &Record, text: &str, name: &str) -> Result<Row, Fault> {

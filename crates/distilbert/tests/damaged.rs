@@ -1,0 +1,167 @@
+//! Damaged config.json, safetensors and shard indices: no panic, no hang, bounded memory, and errors that name file and
+//! place.
+
+#[path = "../../data/tests/mutate/mod.rs"]
+mod mutate;
+
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::Device;
+use mutate::{Mutator, Outcome, survive};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertError, Precision};
+use serde_json::Value;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/distilbert");
+
+/// What an error says of the place: a field, a line of JSON, a tensor; or that it is about a whole file.
+const PLACES: [&str; 8] = [
+    "field `",
+    "not valid JSON: ",
+    "tensor `",
+    "tensors `",
+    "not a whole safetensors file: ",
+    "none of the tensors",
+    "tensors of the base are missing",
+    "shard `",
+];
+
+fn fixture(name: &str) -> Vec<u8> {
+    fs::read(Path::new(FIXTURES).join(name)).expect("a fixture")
+}
+
+fn json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).expect("JSON")
+}
+
+/// Loads both models of a folder.
+fn load(folder: &Path) -> Result<DistilBertConfig, DistilBertError> {
+    let config = DistilBertConfig::from_folder(folder)?;
+    let checkpoint = Checkpoint::open(folder)?;
+    config.load(&checkpoint, 0, &Device::flex())?;
+    config.load_masked_lm(&checkpoint, 0, &Device::flex())?;
+    Ok(config)
+}
+
+/// Takes damaged files to be loaded in the place of whole ones.
+fn damaged(name: &str, cases: u64, files: &[(&str, &[u8])], damage: impl Fn(u64, &mut Mutator) -> Vec<u8>) -> Outcome {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (other, content) in files {
+        fs::write(folder.path().join(other), content).expect("written");
+    }
+    let path = folder.path().join(name);
+    let outcome = survive(name, cases, &[&[".json", ".safetensors"], &PLACES], |case| {
+        fs::write(&path, damage(case, &mut Mutator::new(case))).expect("written");
+        load(folder.path()).map(drop).map_err(|error| error.to_string())
+    });
+    assert!(outcome.read > cases / 100 && outcome.refused > cases / 20, "damage of both kinds: {outcome:?}");
+    outcome
+}
+
+/// A checkpoint of some kilobytes: one layer, eight words.
+fn tiny() -> (Vec<u8>, Vec<u8>) {
+    let config = DistilBertConfig {
+        vocab_size: 8,
+        max_position_embeddings: 4,
+        n_layers: 1,
+        n_heads: 2,
+        dim: 4,
+        hidden_dim: 8,
+        ..DistilBertConfig::default()
+    };
+    let (model, _) = config.load(&Checkpoint::empty(), 1, &Device::flex()).expect("a model");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model.safetensors");
+    model.save_safetensors(&path, Precision::F32).expect("saved");
+    (config.to_json().into_bytes(), fs::read(path).expect("saved"))
+}
+
+#[test]
+fn config_json() {
+    let (config, weights) = tiny();
+    let configs = [config, fixture("base/config.json"), fixture("bert/config.json"), fixture("labels4/config.json")];
+    let values = configs.each_ref().map(|config| json(config));
+    damaged("config.json", 10_000, &[("model.safetensors", &weights)], |case, mutator| {
+        let which = if case % 3 > 0 { 0 } else { 1 + mutator.below(3) };
+        match mutator.below(3) {
+            0 => mutator.damage(&configs[which]),
+            _ => mutator.damage_json(&values[which]),
+        }
+    });
+}
+
+#[test]
+fn safetensors() {
+    let (config, weights) = tiny();
+    damaged("model.safetensors", 8_000, &[("config.json", &config)], |_, mutator| mutator.damage_safetensors(&weights));
+}
+
+#[test]
+fn safetensors_of_a_bert() {
+    let (config, weights) = (fixture("bert/config.json"), fixture("bert/model.safetensors"));
+    damaged("model.safetensors", 1_000, &[("config.json", &config)], |_, mutator| mutator.damage_safetensors(&weights));
+}
+
+#[test]
+fn an_index_of_shards() {
+    let names = ["config.json", "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors"];
+    let last = "model-00003-of-00003.safetensors";
+    let files = [names[0], names[1], names[2], last].map(|name| (name, fixture(&format!("sharded/{name}"))));
+    let files = files.each_ref().map(|(name, content)| (*name, content.as_slice()));
+    let index = fixture("sharded/model.safetensors.index.json");
+    let value = json(&index);
+    damaged("model.safetensors.index.json", 4_000, &files, |_, mutator| match mutator.below(3) {
+        0 => mutator.damage(&index),
+        _ => mutator.damage_json(&value),
+    });
+}
+
+/// What a configuration and a header promise, and the words in which it is refused.
+#[test]
+fn promises_that_nobody_can_keep() {
+    let (config, weights) = tiny();
+    let (length, rest) = weights.split_first_chunk().expect("a length");
+    let (header, body) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    let header = String::from_utf8(header.to_vec()).expect("JSON");
+    let with = |field: &str, value: u64| {
+        let mut config = json(&config);
+        config[field] = value.into();
+        (config.to_string().into_bytes(), weights.clone())
+    };
+    let safetensors =
+        |header: &str| (config.clone(), [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), body].concat());
+    let huge = |words: u64, end: u64| {
+        let tensor = |name: &str, shape: u64, start: u64, end: u64| {
+            format!("\"{name}\":{{\"dtype\":\"U8\",\"shape\":[{shape}],\"data_offsets\":[{start},{end}]}}")
+        };
+        safetensors(&format!("{{{},{}}}", tensor("a", words, 0, words), tensor("b", end - words, words, end)))
+    };
+    let mut no_labels = json(&config);
+    no_labels["num_labels"] = 1_000_000_000.into();
+    no_labels.as_object_mut().expect("fields").remove("id2label");
+    let cases: [(&str, (Vec<u8>, Vec<u8>), &[&str]); 11] = [
+        ("layers", with("n_layers", 1_000_000_000), &["config.json", "field `n_layers`: 1000000000"]),
+        ("words", with("vocab_size", 1_000_000_000_000), &["config.json", "field `vocab_size`: 1000000000000"]),
+        ("positions", with("max_position_embeddings", 4_000_000_000), &["field `max_position_embeddings`: "]),
+        ("width", with("dim", 1 << 20), &["field `n_layers`: ", "parameters"]),
+        ("hidden", with("hidden_dim", 1 << 60), &["field `hidden_dim`: "]),
+        ("classes", (no_labels.to_string().into(), weights.clone()), &["field `num_labels`: 1000000000 classes"]),
+        (
+            "a header of 2^60 bytes",
+            (config.clone(), [&(1u64 << 60).to_le_bytes()[..], rest].concat()),
+            &["safetensors"],
+        ),
+        ("a tensor of 2^60 bytes", huge(1, 1 << 60), &["model.safetensors", "is it cut off?"]),
+        ("tensors of 2^64 bytes", huge(1 << 63, u64::MAX), &["model.safetensors", "not a whole safetensors file"]),
+        ("no bytes at all", (config.clone(), Vec::new()), &["safetensors"]),
+        ("another shape", safetensors(&header.replace("[8,4]", "[4,8]")), &["word_embeddings", "[4, 8]", "[8, 4]"]),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, (config, weights), expected) in cases {
+        fs::write(folder.path().join("config.json"), config).expect("written");
+        fs::write(folder.path().join("model.safetensors"), weights).expect("written");
+        let places: Vec<&[&str]> = expected.chunks(1).collect();
+        let outcome = survive(name, 1, &places, |_| load(folder.path()).map(drop).map_err(|error| error.to_string()));
+        assert!(outcome.refused == 1 && outcome.memory < 1 << 20, "{name}: {outcome:?}");
+    }
+}

@@ -1,0 +1,90 @@
+//! Damaged results.json and model folders: no panic, no hang, bounded memory, and errors that name file and place.
+
+#[path = "../../data/tests/mutate/mod.rs"]
+mod mutate;
+mod samples;
+
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::Device;
+use mutate::{Mutator, survive};
+use rekindle_experiment::{Classifier, Comparison, ExperimentError, PretrainedModel, Source, read_results};
+use serde_json::Value;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures");
+
+#[test]
+fn results_json() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("results.json");
+    let whole = [samples::twelve(), samples::many_classes(3)].map(|mut results| {
+        // Less of the same.
+        for record in &mut results.approaches {
+            record.predictions.truncate(8);
+            record.runs.truncate(1);
+            record.runs.iter_mut().for_each(|run| run.steps.truncate(3));
+            record.steps.truncate(3);
+            record.quality.roc.iter_mut().for_each(|curve| curve.points.truncate(4));
+        }
+        results
+    });
+    let text = whole.each_ref().map(|results| serde_json::to_vec_pretty(results).expect("JSON"));
+    let values = text.each_ref().map(|text| serde_json::from_slice::<Value>(text).expect("JSON"));
+    let cases = 8_000;
+    let outcome = survive("results.json", cases, &[&["results.json"], &["line "]], |case| {
+        let (mut mutator, which) = (Mutator::new(case), usize::from(case.is_multiple_of(5)));
+        let bytes = match mutator.below(3) {
+            0 => mutator.damage(&text[which]),
+            _ => mutator.damage_json(&values[which]),
+        };
+        fs::write(&path, bytes).expect("written");
+        let results = read_results(folder.path()).map_err(|error| error.to_string())?;
+        let comparison = Comparison::of(&[("whole".into(), whole[which].clone()), ("damaged".into(), results)]);
+        assert!(!comparison.scores.is_empty());
+        Ok(())
+    });
+    assert!(outcome.read > cases / 100 && outcome.refused > cases / 20, "damage of both kinds: {outcome:?}");
+}
+
+/// Opens a folder, and classifies a text where that can be done.
+fn classify(folder: &Path) -> Result<(), ExperimentError> {
+    let model = PretrainedModel::from_folder(folder, "damaged", Source::Folder)?;
+    let classifier = Classifier::new(&model, &Device::flex())?;
+    classifier.classify(&["good", "", "a naïve 🎉 film"], classifier.max_length().min(8), 2).map(drop)
+}
+
+#[test]
+fn model_folders() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = ["config.json", "tokenizer.json", "model.safetensors"];
+    let whole = ["distilbert/base/config.json", "tokenizer/tokenizer.json", "distilbert/base/model.safetensors"]
+        .map(|name| fs::read(Path::new(FIXTURES).join(name)).expect("a fixture"));
+    let values = [0, 1].map(|index| serde_json::from_slice::<Value>(&whole[index]).expect("JSON"));
+    let places = [
+        "config.json",
+        "tokenizer.json",
+        "model.safetensors",
+        "damaged: ",
+        "tokenizing: ",
+        "max length",
+        "holds no token",
+        "the tokenizer has",
+    ];
+    let cases = 3_000;
+    let outcome = survive("model folder", cases, &[&places], |case| {
+        let mut mutator = Mutator::new(case);
+        let which = mutator.below(3);
+        for (index, name) in names.iter().enumerate() {
+            let bytes = match (index == which, values.get(index)) {
+                (false, _) => whole[index].clone(),
+                (true, None) => mutator.damage_safetensors(&whole[index]),
+                (true, Some(value)) if mutator.below(3) > 0 => mutator.damage_json(value),
+                (true, Some(_)) => mutator.damage(&whole[index]),
+            };
+            fs::write(folder.path().join(name), bytes).expect("written");
+        }
+        classify(folder.path()).map_err(|error| error.to_string())
+    });
+    assert!(outcome.read > cases / 100 && outcome.refused > cases / 20, "damage of both kinds: {outcome:?}");
+}

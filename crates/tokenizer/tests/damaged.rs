@@ -1,0 +1,72 @@
+//! Damaged tokenizer.json, vocab.txt and tokenizer_config.json: no panic, no hang, bounded memory, and errors that name
+//! file and place.
+
+#[path = "../../data/tests/mutate/mod.rs"]
+mod mutate;
+
+use std::path::Path;
+
+use mutate::{Mutator, survive};
+use rekindle_tokenizer::{Tokenizer, TokenizerError};
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/tokenizer");
+const TEXTS: [&str; 4] =
+    ["Good film, naïve 🎉 unaffable", "", " \u{0}\u{fffd}\u{ad}中文 [MASK] ##ing [CLS]", "a\u{301}b\tc\r\n."];
+
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(FIXTURES).join(name)).expect("a fixture")
+}
+
+/// Opens a folder, and makes all use of what is there.
+fn open(folder: &Path) -> Result<(), TokenizerError> {
+    let tokenizer = Tokenizer::from_folder(folder)?;
+    let rows = tokenizer.encode_all(&TEXTS, 16)?;
+    for (text, row) in TEXTS.iter().zip(&rows) {
+        tokenizer.encode(text, 16)?;
+        tokenizer.decode(row, true)?;
+    }
+    tokenizer.lengths_all(&TEXTS)?;
+    tokenizer.special_ids();
+    tokenizer.vocabulary();
+    tokenizer.to_json().map(drop)
+}
+
+/// Takes damaged files to be opened in the place of whole ones. An error names the file, or that it is about a text.
+fn damaged(name: &str, cases: u64, others: &[(&str, &[u8])], damage: impl Fn(&mut Mutator) -> Vec<u8>) {
+    // Waking threads for four short texts takes longer than all else.
+    tokenizers::utils::parallelism::set_parallelism(false);
+    let folder = tempfile::tempdir().expect("a folder");
+    for (other, content) in others {
+        std::fs::write(folder.path().join(other), content).expect("written");
+    }
+    let path = folder.path().join(name);
+    let outcome = survive(name, cases, &[&[name, "tokenizing: ", "max length 16"]], |case| {
+        std::fs::write(&path, damage(&mut Mutator::new(case))).expect("written");
+        open(folder.path()).map_err(|error| error.to_string())
+    });
+    assert!(outcome.read > cases / 100 && outcome.refused > cases / 20, "damage of both kinds: {outcome:?}");
+}
+
+#[test]
+fn tokenizer_json() {
+    let whole = fixture("tokenizer.json");
+    let value = serde_json::from_slice(&whole).expect("JSON");
+    damaged("tokenizer.json", 8_000, &[], |mutator| match mutator.below(3) {
+        0 => mutator.damage(&whole),
+        _ => mutator.damage_json(&value),
+    });
+}
+
+#[test]
+fn vocab_txt() {
+    let whole = fixture("vocab.txt");
+    damaged("vocab.txt", 6_000, &[], |mutator| mutator.damage(&whole));
+}
+
+#[test]
+fn settings_beside_a_vocabulary() {
+    let whole =
+        br#"{"do_lower_case": true, "strip_accents": null, "tokenize_chinese_chars": true, "more": [1, {"x": 2}]}"#;
+    let vocabulary = fixture("vocab.txt");
+    damaged("tokenizer_config.json", 3_000, &[("vocab.txt", &vocabulary)], |mutator| mutator.damage(whole));
+}

@@ -1,0 +1,20 @@
+//! CSV, TSV and JSONL, plain and packed: the first byte says which.
+#![no_main]
+
+mod file;
+
+use libfuzzer_sys::fuzz_target;
+use rekindle_data::{Dataset, Profile, ReadOptions, Rows};
+
+const NAMES: [&str; 6] = ["a.csv", "a.tsv", "a.jsonl", "a.csv.gz", "a.tsv.gz", "a.jsonl.gz"];
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&which, bytes)) = input.split_first() else { return };
+    let path = file::write(NAMES[which as usize % NAMES.len()], bytes);
+    let options = ReadOptions { header: which < 128, ..ReadOptions::default() };
+    if let Ok(rows) = Rows::open(&path, &options) {
+        let mut profile = Profile::default();
+        rows.map_while(Result::ok).for_each(|row| profile.add(&row));
+    }
+    let _ = Dataset::read(&path, &options);
+});
