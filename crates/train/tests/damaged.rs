@@ -104,16 +104,8 @@ fn checkpoints_of_a_training() {
     let checkpoints =
         Checkpoints { folder: folder.path().into(), save_strategy: Some(SaveStrategy::Epoch), stop: Stop::default() };
     let run = |checkpoints: Checkpoints| {
-        let training = Training {
-            config: &config,
-            plan: &plan,
-            train: &data,
-            evaluation: Some(&data),
-            arguments: &arguments,
-            features: None,
-            checkpoints: Some(checkpoints),
-            device: &device,
-        };
+        let training = Training::new(&config, &plan, &data, &arguments, &device).evaluated_on(&data);
+        let training = training.with_checkpoints(checkpoints);
         training.run(plan.prepare(&model, 1)?, &mut |_| {}).map(drop)
     };
     run(checkpoints.clone()).expect("trained");
