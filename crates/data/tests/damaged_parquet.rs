@@ -78,6 +78,9 @@ fn patched(name: &str, mark: &[u8], with: &[u8]) -> Vec<u8> {
 const MOST: [u8; 5] = [0xfe, 0xff, 0xff, 0xff, 0x0f];
 const HUGE: [u8; 9] = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10];
 
+/// Its name; a mark in a file, and what is put behind it; the words of the error.
+type Promise<'a> = (&'a str, &'a [u8], &'a [u8], &'a [&'a str]);
+
 #[test]
 fn promises_that_nobody_can_keep() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -85,7 +88,7 @@ fn promises_that_nobody_can_keep() {
     let page: Vec<u8> = [&[0x15], &MOST[..], &[0x15, 0xea, 0x08, 0x4c, 0x15, 0x4e, 0x15, 0, 0x12, 0, 0]].concat();
     let dictionary: Vec<u8> = [&MOST[..], &[0x15, 0, 0x12, 0, 0]].concat();
     let nested = [&[0x15, 0x02], &b"\x48\x01g\x15\x02\0".repeat(5000)[..], &[0x15, 0x04]].concat();
-    let cases: [(&str, &[u8], &[u8], &[&str]); 6] = [
+    let cases: [Promise<'_>; 6] = [
         ("fields of a schema", b"\x06schema\x15", &MOST, &["footer promises fields"]),
         ("a schema without end", b"\x06schema", &nested, &["footer"]),
         ("bytes of a page", b"PAR1\x15\x04", &page, &["row 1", "byte 4 promises 2147483647 bytes"]),

@@ -58,8 +58,11 @@ fn damaged(name: &str, cases: u64, files: &[(&str, &[u8])], damage: impl Fn(u64,
     outcome
 }
 
+/// config.json and model.safetensors.
+type Files = (Vec<u8>, Vec<u8>);
+
 /// A checkpoint of some kilobytes: one layer, eight words.
-fn tiny() -> (Vec<u8>, Vec<u8>) {
+fn tiny() -> Files {
     let config = DistilBertConfig {
         vocab_size: 8,
         max_position_embeddings: 4,
@@ -139,7 +142,7 @@ fn promises_that_nobody_can_keep() {
     let mut no_labels = json(&config);
     no_labels["num_labels"] = 1_000_000_000.into();
     no_labels.as_object_mut().expect("fields").remove("id2label");
-    let cases: [(&str, (Vec<u8>, Vec<u8>), &[&str]); 11] = [
+    let cases: [(&str, Files, &[&str]); 11] = [
         ("layers", with("n_layers", 1_000_000_000), &["config.json", "field `n_layers`: 1000000000"]),
         ("words", with("vocab_size", 1_000_000_000_000), &["config.json", "field `vocab_size`: 1000000000000"]),
         ("positions", with("max_position_embeddings", 4_000_000_000), &["field `max_position_embeddings`: "]),
@@ -164,4 +167,37 @@ fn promises_that_nobody_can_keep() {
         let outcome = survive(name, 1, &places, |_| load(folder.path()).map(drop).map_err(|error| error.to_string()));
         assert!(outcome.refused == 1 && outcome.memory < 1 << 20, "{name}: {outcome:?}");
     }
+}
+
+#[test]
+fn what_was_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refusal = |files: &[(&str, Vec<u8>)]| {
+        for (name, content) in files {
+            fs::write(folder.path().join(name), content).expect("written");
+        }
+        load(folder.path()).expect_err("refused").to_string()
+    };
+    let (config, weights) = tiny();
+    for deviation in [1e300, 1e-300] {
+        let mut config = json(&config);
+        config["initializer_range"] = deviation.into();
+        let files = [("config.json", config.to_string().into_bytes()), ("model.safetensors", weights.clone())];
+        assert!(refusal(&files).contains("field `initializer_range`"), "{deviation}");
+    }
+    // Token types of half the width, twice as many.
+    let bert = fixture("bert/model.safetensors");
+    let (wide, narrow) = (b"[2,32]", b"[4,16]");
+    let name = b"token_type_embeddings.weight";
+    let at = bert.windows(name.len()).position(|window| window == name).expect("the table");
+    let at = at + bert[at..].windows(wide.len()).position(|window| window == wide).expect("its shape");
+    let mut damaged = bert.clone();
+    damaged[at..at + narrow.len()].copy_from_slice(narrow);
+    let error = refusal(&[("config.json", fixture("bert/config.json")), ("model.safetensors", damaged)]);
+    assert!(error.contains("token_type_embeddings") && error.contains("[4, 16]"), "{error}");
+    // A shard that is not there.
+    fs::remove_file(folder.path().join("model.safetensors")).expect("removed");
+    let index = fixture("sharded/model.safetensors.index.json");
+    let error = refusal(&[("config.json", fixture("sharded/config.json")), ("model.safetensors.index.json", index)]);
+    assert!(error.contains("index.json: shard `model-00001-of-00003.safetensors` is not"), "{error}");
 }

@@ -70,3 +70,40 @@ fn settings_beside_a_vocabulary() {
     let vocabulary = fixture("vocab.txt");
     damaged("tokenizer_config.json", 3_000, &[("vocab.txt", &vocabulary)], |mutator| mutator.damage(whole));
 }
+
+fn refusal(json: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("tokenizer.json"), json).expect("written");
+    Tokenizer::from_folder(folder.path()).expect_err("refused").to_string()
+}
+
+#[test]
+fn what_was_found() {
+    let whole = String::from_utf8(fixture("tokenizer.json")).expect("text");
+    let mut value: serde_json::Value = serde_json::from_str(&whole).expect("JSON");
+    value["model"]["vocab"]["far"] = 4_000_000_000u32.into();
+    let cases = [
+        (value.to_string(), "`far` has the id 4000000000"),
+        (whole.replace("[PAD]", "[GAP]"), "no [PAD]"),
+        (whole[..whole.len() / 2].into(), "line "),
+        (
+            whole
+                .replace("\"special_tokens\"", "\"x\"")
+                .replace("\"post_processor\": {", "\"post_processor\": {\"special_tokens\": {},"),
+            "do not fit",
+        ),
+    ];
+    for (json, expected) in cases {
+        let error = refusal(&json);
+        assert!(error.contains("tokenizer.json") && error.contains(expected), "`{expected}` in {error}");
+    }
+}
+
+/// As in transformers, the last of two counts; no id moves.
+#[test]
+fn an_entry_that_is_there_twice() {
+    let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "bad", "good", "[SEP]", "fine"].map(String::from);
+    let tokenizer = Tokenizer::wordpiece(words.to_vec(), true).expect("a tokenizer");
+    assert_eq!(tokenizer.encode("good fine", 8).expect("ids"), [2, 6, 8, 7]);
+    assert_eq!((tokenizer.ids(), tokenizer.vocab_size(), tokenizer.vocabulary()[8].as_str()), (9, 9, "fine"));
+}
