@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Documents with commands.
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 15] = [
     "README.md",
     "crates/baseline/README.md",
     "crates/data/README.md",
@@ -29,6 +29,7 @@ const DOCUMENTS: [&str; 14] = [
     "docs/contributing.md",
     "docs/corpus.md",
     "docs/guide.md",
+    "docs/reliability.md",
     "docs/results.md",
 ];
 
