@@ -245,5 +245,5 @@ Examples:
       --approaches feature-extraction,last-2,full,lora:r=16
   rekindle experiment --data reviews.csv --sizes 8,32,all --validation-size 0.1 \\
       --epochs 20 --early-stopping-patience 3
-  rekindle experiment --data reviews.csv --folds 10 --approaches full --epochs 5 \\
+  rekindle experiment --data reviews.csv --folds 5 --approaches last-2 --epochs 3 \\
       --checkpoint-every epoch --resume";
