@@ -173,8 +173,8 @@ impl Experiment {
     /// is not done again.
     ///
     /// # Errors
-    /// When the sentences do not fit the model, there are more than a thousand classes, the weights cannot be read, training stops, or the journal is of another
-    /// experiment or cannot be written.
+    /// When the sentences do not fit the model, there are more than a thousand classes, the weights cannot be read,
+    /// training stops, or the journal is of another experiment or cannot be written.
     pub fn run(
         &self,
         pretrained: &PretrainedModel,
