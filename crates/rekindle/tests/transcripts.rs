@@ -1,8 +1,8 @@
 //! The commands of the documents and of the help, run as they stand there; and what they print, held against what is printed
 //! there.
 //!
-//! A block of `sh` is a list of commands. A block of `text` below it, under the same heading, is what the last of them
-//! prints: words must be the same, times may differ, and other numbers by what another processor rounds differently.
+//! A block of `sh` is a list of commands. If the next block under the same heading is one of `text`, it is what the last of
+//! them prints: words must be the same, times may differ, and other numbers by what another processor rounds differently.
 
 mod common;
 
@@ -211,15 +211,15 @@ fn the_documents() {
         unseen.retain(|path| *path != Path::new(document));
         let mut last = None;
         for block in blocks(&content) {
-            match (block.language.as_str(), &last) {
+            match (block.language.as_str(), last.take()) {
                 ("sh", _) => {
                     let commands = commands_of(&block.content);
                     let mut printed: Vec<String> = commands.iter().filter_map(|line| run(&place, line)).collect();
                     last = printed.pop().map(|printed| (block.section, printed));
                 }
-                ("text", Some((section, printed))) if *section == block.section => {
+                ("text", Some((section, printed))) if section == block.section => {
                     compared += 1;
-                    if !same(printed, &block.content) {
+                    if !same(&printed, &block.content) {
                         stale.push(format!("{document} is stale; it prints now:\n{printed}"));
                     }
                 }
