@@ -12,6 +12,7 @@ use crate::stop::Stop;
 
 /// How often a checkpoint is written, as transformers' `save_strategy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SaveStrategy {
     /// After every so many steps.
     Steps(NonZero<usize>),
