@@ -129,7 +129,8 @@ pub fn matrix() -> Result<(), u8> {
         run(at_root(clippy))
     };
     TENSORS.iter().try_for_each(|package| clippy(&[package], ""))?;
-    ["flex", "ndarray", "wgpu", "vulkan"].iter().try_for_each(|feature| clippy(&TENSORS, feature))
+    ["flex", "ndarray", "wgpu", "vulkan"].iter().try_for_each(|feature| clippy(&TENSORS, feature))?;
+    clippy(&["rekindle"], "flex,remote")
 }
 
 /// The golden tests on flex and on these backends.

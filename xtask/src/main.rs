@@ -89,7 +89,9 @@ fn main() -> ExitCode {
 fn experiment(options: &[OsString]) -> Command {
     let mut cargo = cargo(&["run", "--quiet", "--package", "rekindle"]);
     if let Some(backend) = backend(options) {
-        cargo.args(["--no-default-features", "--features", &format!("hub,parquet,{backend}")]);
+        // Where others compute, this machine still reads the weights.
+        let engine = if backend == "remote" { "flex,remote" } else { backend };
+        cargo.args(["--no-default-features", "--features", &format!("hub,parquet,{engine}")]);
     }
     cargo.args(["--", "experiment"]).args(options);
     cargo
@@ -97,7 +99,8 @@ fn experiment(options: &[OsString]) -> Command {
 
 /// The value of `--backend`, when it names a feature; `rekindle` itself answers for any other.
 fn backend(options: &[OsString]) -> Option<&'static str> {
-    let named = |value: &str| ["flex", "ndarray", "wgpu", "vulkan"].into_iter().find(|backend| *backend == value);
+    let named =
+        |value: &str| ["flex", "ndarray", "wgpu", "vulkan", "remote"].into_iter().find(|backend| *backend == value);
     let options: Vec<&str> = options.iter().filter_map(|option| option.to_str()).collect();
     options.iter().enumerate().rev().find_map(|(index, option)| match option.strip_prefix("--backend") {
         Some("") => options.get(index + 1).and_then(|value| named(value)),

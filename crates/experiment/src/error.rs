@@ -114,6 +114,14 @@ pub enum ExperimentError {
         /// Why not, and what to do.
         reason: String,
     },
+    /// The last of the hosts that could have made the runs is gone.
+    #[error("host {host}: {reason}; no other is left")]
+    Host {
+        /// Its name.
+        host: String,
+        /// Why.
+        reason: String,
+    },
     /// The experiment was asked to stop between two runs.
     #[error("stopped between two runs")]
     Interrupted,

@@ -27,6 +27,8 @@ pub struct Journal {
     folder: PathBuf,
     save_strategy: Option<SaveStrategy>,
     stop: Stop,
+    /// Whether it is that of the experiment itself, which leaves nothing behind that came to nothing.
+    is_own: bool,
 }
 
 /// A finished run.
@@ -44,7 +46,13 @@ const WEIGHTS: &str = "model.safetensors";
 
 impl Journal {
     pub(crate) fn new(folder: &Path, save_strategy: Option<SaveStrategy>, stop: Stop) -> Self {
-        Self { folder: folder.into(), save_strategy, stop }
+        Self { folder: folder.into(), save_strategy, stop, is_own: true }
+    }
+
+    /// The same journal, for another thread.
+    pub(crate) fn share(&self) -> Self {
+        let Self { folder, save_strategy, stop, .. } = self;
+        Self { folder: folder.clone(), save_strategy: *save_strategy, stop: stop.clone(), is_own: false }
     }
 
     /// The folder that it lies in.
@@ -155,7 +163,7 @@ impl Journal {
 impl Drop for Journal {
     /// Of a run that came to nothing, nothing is left.
     fn drop(&mut self) {
-        if !self.is_begun() {
+        if self.is_own && !self.is_begun() {
             let _ = remove_dir(&self.folder.join(RUN));
         }
     }

@@ -18,6 +18,7 @@ mod contender;
 mod error;
 mod fill_mask;
 mod findings;
+mod job;
 mod journal;
 mod links;
 mod lock;
@@ -30,6 +31,7 @@ mod report;
 mod results;
 mod run;
 mod sampling;
+mod spread;
 mod trial;
 
 pub use approach::{Approach, Method};
@@ -51,6 +53,7 @@ pub use results::{
 };
 pub use run::{ClassWeights, Experiment, Outcome, Progress, RunKey};
 pub use sampling::{Sample, Sampling};
+pub use spread::{Connect, Engine, Host, HostNews, Unavailable};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -40,8 +40,8 @@ pub struct EmbeddedModel {
     pub tokenizer: &'static [u8],
 }
 
-/// An opened checkpoint and its tokenizer, before any weight is read.
-#[derive(Debug)]
+/// An opened checkpoint and its tokenizer, before any weight is read. Copies share its tensors.
+#[derive(Clone, Debug)]
 pub struct PretrainedModel {
     /// The name in every artifact: a hub id, a folder, or the embedded model's.
     pub id: String,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use burn::tensor::Device;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoadReport};
 use rekindle_train::{Event, Metric, Plan, TrainingArguments};
 use serde_json::{Map, Value, json};
@@ -13,6 +12,7 @@ use crate::baselines::baselines;
 use crate::contender::{Contender, Tested};
 use crate::error::ExperimentError;
 use crate::findings::findings;
+use crate::job::Job;
 use crate::journal::Journal;
 use crate::misread::misread;
 use crate::model::{PretrainedModel, samples_sha256, sentences_sha256, sha256, tokens_sha256};
@@ -22,7 +22,8 @@ use crate::results::{
     ApproachRecord, ArgumentsRecord, BaselineRecord, CurvePoint, DataRecord, DesignRecord, ModelRecord, Provenance,
     Results, RunRecord,
 };
-use crate::sampling::{Sample, Sampling};
+use crate::sampling::Sampling;
+use crate::spread::{Engine, HostNews, spread};
 use crate::trial::{Bench, Draw, Trial};
 
 /// The most classes of an experiment: each run's counts have a cell for every pair of them.
@@ -94,6 +95,14 @@ pub enum Progress<'a> {
     Tested(&'a RunRecord),
     /// A run was done before the experiment was broken off.
     Restored(&'a RunRecord),
+    /// Of an experiment that is spread over hosts, a host has something to tell. Its runs are told of once more when all
+    /// are done, as restored.
+    Host {
+        /// The host.
+        name: &'a str,
+        /// What it does.
+        news: HostNews<'a>,
+    },
     /// With folds: the model to be kept is trained, on all sentences.
     Final,
     /// An approach is done.
@@ -143,7 +152,7 @@ impl Experiment {
         self.seeds.first().copied().unwrap_or(self.arguments.seed)
     }
 
-    fn seeds(&self) -> Vec<u64> {
+    pub(crate) fn seeds(&self) -> Vec<u64> {
         if self.seeds.is_empty() { vec![self.arguments.seed] } else { self.seeds.clone() }
     }
 
@@ -169,21 +178,22 @@ impl Experiment {
     /// Tries every approach from the same weights on every sample, at every size, with every seed, and the baselines
     /// beside them.
     ///
-    /// `backend` is recorded as it is given; `began` is the start of the time that is reported. What a `journal` tells of
-    /// is not done again.
+    /// `began` is the start of the time that is reported. What a `journal` tells of is not done again; runs are spread over
+    /// hosts by way of one.
     ///
     /// # Errors
-    /// When the sentences do not fit the model, there are more than a thousand classes, the weights cannot be read,
-    /// training stops, or the journal is of another experiment or cannot be written.
-    pub fn run(
+    /// When the sentences do not fit the model, there are more than a thousand classes, the weights cannot be
+    /// read, training stops, all hosts are gone, or the journal is of another experiment or cannot be written.
+    pub fn run<'a>(
         &self,
         pretrained: &PretrainedModel,
         sampling: &Sampling,
-        (backend, device): (&str, &Device),
+        engine: impl Into<Engine<'a>>,
         began: Instant,
         journal: Option<&Journal>,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Outcome, ExperimentError> {
+        let Engine { backend, device, hosts } = engine.into();
         let positions = pretrained.config.max_position_embeddings;
         if self.max_length > positions {
             return Err(ExperimentError::MaxLength { max_length: self.max_length, positions });
@@ -203,9 +213,14 @@ impl Experiment {
             journal.agree(&self.settings(&bench, &sizes, backend, &sha256))?;
         }
         observer(Progress::Loaded { report: &bench.report });
+        let jobs = self.jobs(sampling, &sizes);
+        if let Some(journal) = journal.filter(|_| !hosts.is_empty()) {
+            spread(&bench, journal, &jobs, hosts, observer)?;
+        }
         let (mut records, mut models, mut contenders) = (Vec::new(), Vec::new(), Vec::new());
-        for approach in &self.approaches {
-            let (record, contender, model) = self.approach(&mut bench, approach, &sizes, observer)?;
+        for jobs in jobs.chunk_by(|one, next| one.approach == next.approach) {
+            let approach = jobs[0].approach(self);
+            let (record, contender, model) = self.approach(&mut bench, approach, jobs, observer)?;
             observer(Progress::Done(&record));
             records.push(record);
             contenders.push(contender);
@@ -239,55 +254,52 @@ impl Experiment {
         &self,
         bench: &mut Bench<'_>,
         approach: &Approach,
-        sizes: &[usize],
+        jobs: &[Job],
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(ApproachRecord, Contender, Option<DistilBertForSequenceClassification>), ExperimentError> {
         let (plan, trainable, total) = bench.plan(approach)?;
         observer(Progress::Approach { approach, trainable, total, runs: self.runs(bench.sampling) });
         let mut series = Series::new(&approach.name);
-        for &size in sizes {
-            let keeps = self.keep_models && bench.sampling.folds.is_none() && Some(&size) == sizes.last();
-            self.at_size(bench, approach, &plan, (size, keeps), &mut series, observer)?;
-        }
-        if self.keep_models && bench.sampling.folds.is_some() {
-            observer(Progress::Final);
-            series.kept = Some(self.last_run(bench, approach, &plan, observer)?);
+        for jobs in jobs.chunk_by(|one, next| (one.size, one.sample.is_some()) == (next.size, next.sample.is_some())) {
+            match jobs {
+                [last] if last.sample.is_none() => {
+                    observer(Progress::Final);
+                    series.kept = Some(self.last_run(bench, &plan, last, observer)?);
+                }
+                _ => self.at_size(bench, &plan, jobs, &mut series, observer)?,
+            }
         }
         let record = self.record(approach, [trainable, total], &series, bench.sampling)?;
         Ok((record, series.last, series.kept))
     }
 
-    /// The runs of an approach at one training size: a point of its curve; the first seed's model is kept where the size
-    /// keeps models.
+    /// The runs of an approach at one training size: a point of its curve.
     fn at_size(
         &self,
         bench: &mut Bench<'_>,
-        approach: &Approach,
         plan: &Plan,
-        (size, keeps): (usize, bool),
+        jobs: &[Job],
         series: &mut Series,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), ExperimentError> {
-        let sampling = bench.sampling;
+        let (sampling, size) = (bench.sampling, jobs[0].size);
         series.begin();
-        for (index, sample) in sampling.samples.iter().enumerate() {
-            let train = sampling.draw(sample, size, self.seed() as u32)?;
-            for seed in self.seeds() {
-                let draw = Draw { sample, train: &train, seed, number: bench.next_number() };
-                let keeps = keeps && seed == self.seed();
-                let Trial { record, evaluation, model } = bench.trial(approach, plan, draw, keeps, observer)?;
-                series.last.tests.push(Tested {
-                    sample: index,
-                    probabilities: evaluation.probabilities(),
-                    f1_undefined: evaluation.f1().zero_division,
-                    predictions: evaluation.predictions,
-                    accuracy: record.accuracy,
-                    f1: record.f1,
-                    loss: record.loss,
-                });
-                series.runs.push(record);
-                series.kept = series.kept.take().or(model);
-            }
+        for job in jobs {
+            let (sample, train) = job.rows(self, sampling)?;
+            let draw = Draw { sample: &sample, train: &train, seed: job.seed, number: job.number };
+            let Trial { record, evaluation, model } =
+                bench.trial(job.approach(self), plan, draw, job.keeps, observer)?;
+            series.last.tests.push(Tested {
+                sample: job.sample.unwrap_or_default(),
+                probabilities: evaluation.probabilities(),
+                f1_undefined: evaluation.f1().zero_division,
+                predictions: evaluation.predictions,
+                accuracy: record.accuracy,
+                f1: record.f1,
+                loss: record.loss,
+            });
+            series.runs.push(record);
+            series.kept = series.kept.take().or(model);
         }
         let scores = series.last.scores(sampling, size, self.seed())?;
         series.curve.push(CurvePoint { size, scores });
@@ -329,18 +341,16 @@ impl Experiment {
         })
     }
 
-    /// The model that folds lead to: trained on all sentences but those it is chosen by.
+    /// The model that folds lead to.
     fn last_run(
         &self,
         bench: &mut Bench<'_>,
-        approach: &Approach,
         plan: &Plan,
+        job: &Job,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<DistilBertForSequenceClassification, ExperimentError> {
-        let validation = bench.sampling.samples[0].validation.clone();
-        let train = (0..bench.sampling.all.len()).filter(|row| !validation.contains(row)).collect();
-        let sample = Sample { train, validation, ..Sample::default() };
-        let draw = Draw { sample: &sample, train: &sample.train, seed: self.seed(), number: bench.next_number() };
+        let (approach, (sample, train)) = (job.approach(self), job.rows(self, bench.sampling)?);
+        let draw = Draw { sample: &sample, train: &train, seed: job.seed, number: job.number };
         match bench.kept_model(approach)? {
             Some(model) => Ok(model),
             None => {

@@ -32,8 +32,6 @@ pub(crate) struct Bench<'a> {
     pub(crate) device: &'a Device,
     /// What is done already, and where what is under way is kept.
     journal: Option<&'a Journal>,
-    /// Runs so far, the finished ones of an earlier start among them.
-    runs: usize,
     /// What the frozen base makes of all sentences, where many runs ask for it.
     features: HashMap<Pooling, Option<Features>>,
 }
@@ -78,15 +76,21 @@ impl<'a> Bench<'a> {
         let ids = pretrained.tokenizer.encode_all(&texts, experiment.max_length)?;
         let sentences = EncodedDataset::new(ids, all.labels(), all.classes.len())
             .map_err(|source| ExperimentError::Train { approach: "data".into(), source })?;
-        let (config, model, report) = pretrained.load(all.classes.names(), experiment.seed(), device)?;
-        let (runs, features) = (0, HashMap::new());
-        Ok(Self { experiment, pretrained, sampling, sentences, config, model, report, device, journal, runs, features })
+        Self::on(device, sentences, experiment, pretrained, sampling, journal)
     }
 
-    /// The number of the next run.
-    pub(crate) fn next_number(&mut self) -> usize {
-        self.runs += 1;
-        self.runs - 1
+    /// Reads the weights, where the sentences are tokenized already.
+    pub(crate) fn on(
+        device: &'a Device,
+        sentences: EncodedDataset,
+        experiment: &'a Experiment,
+        pretrained: &'a PretrainedModel,
+        sampling: &'a Sampling,
+        journal: Option<&'a Journal>,
+    ) -> Result<Self, ExperimentError> {
+        let (config, model, report) = pretrained.load(sampling.all.classes.names(), experiment.seed(), device)?;
+        let features = HashMap::new();
+        Ok(Self { experiment, pretrained, sampling, sentences, config, model, report, device, journal, features })
     }
 
     /// Where a run keeps its checkpoints.
@@ -154,8 +158,8 @@ impl<'a> Bench<'a> {
         keeps: bool,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Trial, ExperimentError> {
-        let test = self.sentences.select(&draw.sample.test);
         if let Some(done) = self.journal.map(|journal| journal.finished(draw.number)).transpose()?.flatten() {
+            let test = self.sentences.select(&draw.sample.test);
             let evaluation = Evaluation::new(done.logits, test.labels(), self.config.num_labels());
             let evaluation = evaluation.map_err(|source| failed(approach, source))?;
             observer(Progress::Restored(&done.record));
@@ -163,6 +167,26 @@ impl<'a> Bench<'a> {
             return Ok(Trial { record: done.record, evaluation, model });
         }
         observer(Progress::Run { key: draw.key() });
+        let mut trial = self.perform(approach, plan, draw, keeps, observer)?;
+        if let Some(journal) = self.journal {
+            let done = Finished { record: trial.record, logits: trial.evaluation.logits.clone() };
+            journal.finish(draw.number, &done)?;
+            trial.record = done.record;
+        }
+        observer(Progress::Tested(&trial.record));
+        Ok(trial)
+    }
+
+    /// Trains on the rows drawn and tests on the sample's test rows.
+    pub(crate) fn perform(
+        &mut self,
+        approach: &Approach,
+        plan: &Plan,
+        draw: Draw<'_>,
+        keeps: bool,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Trial, ExperimentError> {
+        let test = self.sentences.select(&draw.sample.test);
         let trained = self.train(approach, plan, draw, observer)?;
         let began = Instant::now();
         let evaluation = match trained.evaluation.filter(|_| draw.sample.validation.is_empty()) {
@@ -192,15 +216,6 @@ impl<'a> Bench<'a> {
             eval_seconds: (trained.eval_time + began.elapsed()).as_secs_f64(),
         };
         let model = if keeps { Some(self.keep_model(approach, trained.model)?) } else { None };
-        let record = match self.journal {
-            Some(journal) => {
-                let done = Finished { record, logits: evaluation.logits.clone() };
-                journal.finish(draw.number, &done)?;
-                done.record
-            }
-            None => record,
-        };
-        observer(Progress::Tested(&record));
         Ok(Trial { record, evaluation, model })
     }
 

@@ -19,6 +19,9 @@ mod cli;
 #[allow(dead_code)] // How commands end.
 #[path = "../src/exit.rs"]
 mod exit;
+#[allow(dead_code)] // Other machines.
+#[path = "../src/host_url.rs"]
+mod host_url;
 #[allow(dead_code)] // The way to the models.
 #[path = "../src/model.rs"]
 mod model;

@@ -24,9 +24,11 @@ pub enum Backend {
     Wgpu,
     /// GPUs through Vulkan's own SPIR-V.
     Vulkan,
+    /// Devices of other machines.
+    Remote,
 }
 
-pub const ALL: [Backend; 4] = [Backend::Flex, Backend::Ndarray, Backend::Wgpu, Backend::Vulkan];
+pub const ALL: [Backend; 5] = [Backend::Flex, Backend::Ndarray, Backend::Wgpu, Backend::Vulkan, Backend::Remote];
 
 impl Backend {
     /// The name on the command line, which is also the cargo feature.
@@ -36,6 +38,7 @@ impl Backend {
             Self::Ndarray => "ndarray",
             Self::Wgpu => "wgpu",
             Self::Vulkan => "vulkan",
+            Self::Remote => "remote",
         }
     }
 
@@ -46,7 +49,13 @@ impl Backend {
             Self::Ndarray => cfg!(feature = "ndarray"),
             Self::Wgpu => cfg!(feature = "wgpu"),
             Self::Vulkan => cfg!(feature = "vulkan"),
+            Self::Remote => cfg!(feature = "remote"),
         }
+    }
+
+    /// The first backend of this machine that was compiled in.
+    pub fn local() -> Self {
+        ALL.into_iter().find(|backend| backend.is_compiled() && *backend != Self::Remote).unwrap_or(Self::Flex)
     }
 
     /// The devices that the backend finds on this machine; none where it was not compiled in.
@@ -108,10 +117,10 @@ impl Backend {
         Ok(device)
     }
 
-    /// Does `work`, turning a panic of a GPU's driver layer into an error: that is how wgpu says that a device has no
-    /// memory left, refuses a buffer or is gone. On a CPU a panic is a defect of ours, and stays one.
+    /// Does `work`, turning a panic of a GPU's driver layer or of Burn's remote engine into an error: that is how they say
+    /// that a device has no memory left, refuses a buffer or is gone. On a CPU a panic is a defect of ours, and stays one.
     pub fn guard<T>(self, work: impl FnOnce() -> Result<T, Box<dyn Error>>) -> Result<T, Box<dyn Error>> {
-        if !matches!(self, Self::Wgpu | Self::Vulkan) {
+        if !matches!(self, Self::Wgpu | Self::Vulkan | Self::Remote) {
             return work();
         }
         // The first panic names the cause; those that follow, in threads that waited for it, do not.
@@ -149,9 +158,8 @@ fn is_software(device: &Device) -> bool {
 }
 
 impl Default for Backend {
-    /// The first that was compiled in.
     fn default() -> Self {
-        ALL.into_iter().find(|backend| backend.is_compiled()).unwrap_or(Self::Flex)
+        Self::local()
     }
 }
 

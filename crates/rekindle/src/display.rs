@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anstream::eprintln;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rekindle::hub::Download;
-use rekindle_experiment::{Progress, Results, RunRecord};
+use rekindle_experiment::{HostNews, Progress, Results, RunKey, RunRecord};
 use rekindle_train::{Event, StepRecord};
 
 use crate::text::{report_table, summary_table, thousands};
@@ -132,6 +132,7 @@ impl Display {
             }
             Progress::Pretraining(event) | Progress::Training(event) => self.training(event),
             Progress::Tested(run) | Progress::Restored(run) if self.runs > 1 => self.tested(run),
+            Progress::Host { name, news } => self.host(name, news),
             Progress::Final => self.line("  the model to keep, on all sentences"),
             Progress::Done(record) => {
                 self.clear();
@@ -146,6 +147,31 @@ impl Display {
                     ));
                 }
             }
+            _ => {}
+        }
+    }
+
+    /// What a host does, a line for each.
+    fn host(&self, name: &str, news: &HostNews<'_>) {
+        match news {
+            HostNews::Ready => self.line(&format!("{name}  is there")),
+            HostNews::Begins { approach, key: RunKey { seed, repeat, fold, size } } => {
+                self.line(&format!("{name}  begins {approach}  repeat {repeat}  fold {fold}  seed {seed}  size {size}"))
+            }
+            HostNews::Step(step) if self.verbosity == Verbosity::Verbose => {
+                self.line(&format!("{name}  step {}  loss {:.4}", step.step, step.loss));
+            }
+            HostNews::Done { approach, record: Some(run) } => self.line(&format!(
+                "{name}  done {approach}  accuracy {:.4}  loss {:.6}  {:.2} s",
+                run.accuracy, run.loss, run.train_seconds
+            )),
+            HostNews::Done { approach, record: None } => {
+                self.line(&format!("{name}  done {approach}, the model to keep"))
+            }
+            HostNews::Lost { reason } => {
+                self.warn(&format!("{name}: {reason}; its run is done elsewhere, and it is asked again"));
+            }
+            HostNews::GivenUp { reason } => self.warn(&format!("{name}: {reason}; it is not asked again")),
             _ => {}
         }
     }

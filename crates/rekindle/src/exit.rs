@@ -75,6 +75,11 @@ impl Failure {
         Self { kind: Kind::Hub, text: text.to_string() }
     }
 
+    /// A device of another machine that cannot be had.
+    pub fn device(text: impl fmt::Display) -> Self {
+        Self { kind: Kind::Training, text: text.to_string() }
+    }
+
     /// Work that was told to stop; all that it takes to go on is on disk.
     pub fn interrupted(what: impl fmt::Display) -> Self {
         let text = format!("{what}\nnothing is lost: go on with the same command and --resume");
@@ -149,6 +154,7 @@ fn experiment(error: &ExperimentError) -> Kind {
         | ExperimentError::MaxLength { .. } => Kind::Usage,
         ExperimentError::Output { .. } => Kind::Output,
         ExperimentError::Interrupted => Kind::Interrupted,
+        ExperimentError::Host { .. } => Kind::Training,
         ExperimentError::Chart { .. } => Kind::Other,
         ExperimentError::Data(error) => data(error),
         ExperimentError::Metrics(error) => metrics(error),

@@ -5,8 +5,8 @@ use std::time::{Instant, SystemTime};
 
 use rekindle_data::{Dataset, ReadOptions, twelve_sentences};
 use rekindle_experiment::{
-    Experiment, ExperimentError, Journal, Output, PretrainedModel, Progress, Provenance, Results, RunKey, RunRecord,
-    Sampling, StepRow,
+    Engine, Experiment, ExperimentError, Journal, Output, PretrainedModel, Progress, Provenance, Results, RunKey,
+    RunRecord, Sampling, StepRow,
 };
 use rekindle_train::{Event, StepRecord, Stop, TrainingArguments};
 
@@ -22,7 +22,7 @@ use crate::model::{self, Found};
 /// Anything that stops it, as a sentence for the user; nothing of an earlier output is then changed.
 pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
-    let device = args.backend.device()?;
+    let (device, hosts) = args.engine.devices(|text| display.warn(text))?;
     let output = Output::prepare(&args.output).map_err(Failure::output)?;
     let sampling = sampling(args)?;
     let Found { model, substituted } =
@@ -41,26 +41,32 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
     begin(&journal, args.resume, &display)?;
     interrupt::handle(&stop)?;
     let experiment = experiment(args);
-    let backend = (args.backend.name(), &device);
+    let engine = Engine { backend: args.engine.backend.name(), device: &device, hosts };
     let mut history = History::default();
     let mut observe = |progress: Progress<'_>| {
         history.note(&progress);
         display.progress(&progress);
     };
-    let outcome =
-        args.backend.guard(|| Ok(experiment.run(&model, &sampling, backend, began, Some(&journal), &mut observe)?));
+    let work = || Ok(experiment.run(&model, &sampling, engine, began, Some(&journal), &mut observe)?);
+    let outcome = args.engine.backend.guard(work);
     let mut outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) if exit::kind(error.as_ref()) == Kind::Interrupted => return Err(Failure::interrupted(error).into()),
-        Err(error) if history.steps.is_empty() => return Err(error),
         Err(error) => {
-            let (steps, kept) = (history.steps.len(), output.write_failed(&history.steps).map_err(Failure::output)?);
-            let mut note = format!("the {steps} steps before are kept in {}", kept.display());
+            let mut notes = Vec::new();
+            if !history.steps.is_empty() {
+                let (steps, kept) =
+                    (history.steps.len(), output.write_failed(&history.steps).map_err(Failure::output)?);
+                notes.push(format!("the {steps} steps before are kept in {}", kept.display()));
+            }
             if journal.is_begun() {
                 let folder = journal.folder().display();
-                note.push_str(&format!("; what is done is kept in {folder}, and --resume goes on from there"));
+                notes.push(format!("what is done is kept in {folder}, and --resume goes on from there"));
             }
-            return Err(Failure::with_note(error.as_ref(), note).into());
+            return Err(match notes.is_empty() {
+                true => error,
+                false => Failure::with_note(error.as_ref(), notes.join("; ")).into(),
+            });
         }
     };
     outcome.results.data.files = files(args);
@@ -231,5 +237,5 @@ fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, arg
     display.line(&format!("classes  {}", sampling.all.classes));
     let seeds: Vec<String> = args.seeds.iter().map(u32::to_string).collect();
     let seeds = if seeds.is_empty() { String::new() } else { format!(", training seeds {}", seeds.join(", ")) };
-    display.line(&format!("backend  {}, seed {}{seeds}", args.backend, args.seed));
+    display.line(&format!("backend  {}, seed {}{seeds}", args.engine.backend, args.seed));
 }

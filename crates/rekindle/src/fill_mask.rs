@@ -29,7 +29,7 @@ enum Predictions {
 /// When the model cannot be read or guesses no words, or a text has no `[MASK]`; nothing is printed then.
 pub fn run(args: &FillMaskArgs) -> Result<(), Box<dyn std::error::Error>> {
     let mut display = Display::new(Verbosity::Quiet);
-    let device = args.backend.device()?;
+    let device = args.engine.device()?;
     let pretrained = model::find(&args.model, args.offline, &mut |download| display.download(&download))?.model;
     let model = FillMask::new(&pretrained, &device)?;
     let filled = args.text.iter().map(|text| model.fill(text, args.top_k)).collect::<Result<Vec<_>, _>>()?;

@@ -13,15 +13,19 @@ mod compare;
 mod data;
 mod devices;
 mod display;
+mod engine;
 mod exit;
 mod experiment;
 mod files;
 mod fill_mask;
+mod host_url;
 mod interrupt;
 mod model;
 mod predict;
 mod pretrain;
+mod remote;
 mod text;
+mod token;
 mod vocab;
 
 #[global_allocator]
@@ -34,12 +38,13 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         cli::Command::Data(args) => data::run(args),
         cli::Command::Experiment(args) => experiment::run(args, began),
-        cli::Command::Predict(args) => args.backend.guard(|| predict::run(args)),
+        cli::Command::Predict(args) => args.engine.backend.guard(|| predict::run(args)),
         cli::Command::Vocab(args) => vocab::run(args),
-        cli::Command::Pretrain(args) => args.backend.guard(|| pretrain::run(args, began)),
-        cli::Command::FillMask(args) => args.backend.guard(|| fill_mask::run(args)),
+        cli::Command::Pretrain(args) => args.engine.backend.guard(|| pretrain::run(args, began)),
+        cli::Command::FillMask(args) => args.engine.backend.guard(|| fill_mask::run(args)),
         cli::Command::Compare(args) => compare::run(args),
-        cli::Command::Devices => devices::run(),
+        cli::Command::Devices(args) => devices::run(args),
+        cli::Command::Host(args) => remote::serve(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -28,7 +28,7 @@ struct Line<'a> {
 /// When the model or the input cannot be read; what was answered before stands.
 pub fn run(args: &PredictArgs) -> Result<(), Box<dyn std::error::Error>> {
     let mut display = Display::new(Verbosity::Quiet);
-    let device = args.backend.device()?;
+    let device = args.engine.device()?;
     let pretrained = model::find(&args.model, args.offline, &mut |download| display.download(&download))?.model;
     let classifier = Classifier::new(&pretrained, &device)?;
     let mut answer = Answer { classifier, args, out: BufWriter::new(io::stdout().lock()) };

@@ -25,7 +25,7 @@ use crate::text::{report_table, thousands};
 /// Anything that stops it, as a sentence for the user; the last checkpoint is then there to be taken up again.
 pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
-    let device = args.backend.device()?;
+    let device = args.engine.device()?;
     let folder = args.output.join("checkpoint");
     check_checkpoint(&folder, args.resume)?;
     let (config, tokenizer, checkpoint) = start(args, &mut display)?;
@@ -168,7 +168,7 @@ fn describe(
         thousands(corpus.tokens()),
         thousands(corpus.held_out.len())
     ));
-    display.line(&format!("backend  {}, seed {}", args.backend, args.seed));
+    display.line(&format!("backend  {}, seed {}", args.engine.backend, args.seed));
 }
 
 /// The loss on held-out text, where there is any.

@@ -33,8 +33,9 @@ const DOCUMENTS: [&str; 15] = [
     "docs/results.md",
 ];
 
-/// Commands that are not run here, by how they begin: they build, install, need a GPU or Python, or take an hour.
-const NOT_RUN: [&str; 14] = [
+/// Commands that are not run here, by how they begin: they build, install, need a GPU or Python, wait for
+/// others, or take an hour.
+const NOT_RUN: [&str; 15] = [
     "cargo clippy",
     "cargo fmt",
     "cargo install",
@@ -49,6 +50,7 @@ const NOT_RUN: [&str; 14] = [
     "pip install",
     "python make",
     "rekindle experiment --model ./minilm",
+    "rekindle host",
 ];
 
 /// How far a number may be from the one that is printed.

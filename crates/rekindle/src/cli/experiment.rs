@@ -7,7 +7,7 @@ use rekindle_data::TestSize;
 use rekindle_experiment::{Approach, ClassWeights};
 use rekindle_train::{Metric, SaveStrategy, SchedulerType, Shuffle};
 
-use crate::backend::Backend;
+use crate::cli::EngineArgs;
 use crate::model::ModelChoice;
 
 /// The options of `rekindle experiment`.
@@ -106,9 +106,8 @@ pub struct ExperimentArgs {
     /// a wholly frozen base makes of each sentence is computed once for all epochs and runs (up to 1 GiB of it).
     #[arg(long, default_value = "on", value_name = "on|off", help_heading = "Training", hide_possible_values = true)]
     pub frozen_dropout: Switch,
-    /// The engine that computes.
-    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Training")]
-    pub backend: Backend,
+    #[command(flatten)]
+    pub engine: EngineArgs,
 
     /// Folder for the results; a zip of the same name stands beside it.
     #[arg(long, short, default_value = "artifacts_transfer_learning", value_name = "FOLDER", help_heading = "Output")]

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
-use crate::backend::Backend;
 use crate::exit;
 use crate::model::ModelChoice;
 
+mod engine;
 mod experiment;
 
+pub use engine::{EngineArgs, HostArgs, HostsArgs};
 pub use experiment::{ExperimentArgs, Switch};
 
 /// Transfer learning for text classification.
@@ -39,9 +40,11 @@ pub enum Command {
     Pretrain(PretrainArgs),
     /// Guess the word behind each [MASK]: a JSON line for each text.
     FillMask(FillMaskArgs),
-    /// List the backends that were compiled in, and the devices they find.
+    /// List the backends that were compiled in, and the devices they find; with --host, those of other machines.
     #[command(after_long_help = DEVICES_EXAMPLES)]
-    Devices,
+    Devices(HostsArgs),
+    /// Offer this machine's devices to experiments on other machines, until Ctrl-C.
+    Host(HostArgs),
 }
 
 /// The options of `rekindle data`.
@@ -102,9 +105,6 @@ pub struct PredictArgs {
     /// Ask no network: what is not in the cache is not to be had.
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
-    /// The engine that computes.
-    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Model")]
-    pub backend: Backend,
 
     /// Texts to classify. Without any, and without --input: the lines of standard input.
     #[arg(conflicts_with = "input")]
@@ -118,6 +118,8 @@ pub struct PredictArgs {
     /// Texts computed together.
     #[arg(long, default_value_t = 8, value_name = "TEXTS", help_heading = "Texts")]
     pub batch_size: usize,
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }
 
 /// The options of `rekindle vocab`.
@@ -195,9 +197,8 @@ pub struct PretrainArgs {
     /// Seed of the new weights, of order, hidden words and dropout.
     #[arg(long, default_value_t = 42, help_heading = "Training")]
     pub seed: u32,
-    /// The engine that computes.
-    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Training")]
-    pub backend: Backend,
+    #[command(flatten)]
+    pub engine: EngineArgs,
 
     /// Folder for the model; while training, its folder `checkpoint` holds what --resume needs.
     #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
@@ -226,9 +227,6 @@ pub struct FillMaskArgs {
     /// Ask no network: what is not in the cache is not to be had.
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
-    /// The engine that computes.
-    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Model")]
-    pub backend: Backend,
 
     /// Texts with [MASK] in them.
     #[arg(required = true)]
@@ -236,6 +234,8 @@ pub struct FillMaskArgs {
     /// Guesses for each [MASK].
     #[arg(long, default_value_t = 5, value_name = "GUESSES", help_heading = "Texts")]
     pub top_k: usize,
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }
 
 // Every example is run by tests/transcripts.rs. A line of more than 100 characters would be wrapped.

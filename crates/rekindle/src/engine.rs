@@ -1,0 +1,105 @@
+//! The devices that the options name: one of this machine, or those of others.
+
+use burn::tensor::Device;
+use rekindle_experiment::{Host, Unavailable};
+
+use crate::backend::Backend;
+use crate::cli::{EngineArgs, HostsArgs};
+use crate::exit::Failure;
+use crate::host_url::HostUrl;
+use crate::remote;
+use crate::token::Token;
+
+impl EngineArgs {
+    /// The one device to compute on.
+    ///
+    /// # Errors
+    /// When it cannot be had, or none or several are named.
+    pub fn device(&self) -> Result<Device, Failure> {
+        self.check()?;
+        match (self.backend, &self.hosts.host[..]) {
+            (Backend::Remote, [url]) => {
+                let token = self.hosts.token()?;
+                remote::connect(url, token.as_ref(), 0, 0).map_err(|reason| Failure::device(format!("{url}: {reason}")))
+            }
+            (Backend::Remote, _) => Err(Failure::usage("--host: this command computes on one host")),
+            (backend, _) => backend.device(),
+        }
+    }
+
+    /// The devices that an experiment is spread over, and the one of this machine that reads the weights.
+    ///
+    /// # Errors
+    /// When a device of this machine cannot be had, or a host refuses. One that is away may still come.
+    pub fn devices(&self, warn: impl Fn(&str)) -> Result<(Device, Vec<Host>), Failure> {
+        self.check()?;
+        if self.backend != Backend::Remote {
+            return Ok((self.backend.device()?, Vec::new()));
+        }
+        let token = self.hosts.token()?;
+        let counts = self.hosts.counts(token.as_ref());
+        let mut hosts = Vec::new();
+        for (url, count) in self.hosts.host.iter().zip(counts) {
+            let count = match count {
+                Ok(count) => count,
+                Err(Unavailable::Refused(reason)) => return Err(Failure::device(format!("{url}: {reason}"))),
+                Err(Unavailable::Away(reason)) => {
+                    warn(&format!("{url}: {reason}; should it come, it takes its share"));
+                    1
+                }
+            };
+            hosts.extend((0..count).map(|index| host(url, index, token.clone())));
+        }
+        Ok((Backend::local().device()?, hosts))
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        let hosts = &self.hosts.host;
+        if self.backend != Backend::Remote {
+            let refusal = format!("--host: backend {} is of this machine; give --backend remote", self.backend);
+            return if hosts.is_empty() { Ok(()) } else { Err(Failure::usage(refusal)) };
+        }
+        if !self.backend.is_compiled() {
+            self.backend.device()?;
+        }
+        if hosts.is_empty() {
+            let refusal = "--backend remote: name the machines, each with --host URL; `rekindle host` prints its own";
+            return Err(Failure::usage(refusal));
+        }
+        match hosts.iter().enumerate().find(|(index, url)| hosts[..*index].contains(url)) {
+            Some((_, url)) => Err(Failure::usage(format!("--host: {url} is given twice"))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl HostsArgs {
+    /// The token that hosts ask for.
+    pub fn token(&self) -> Result<Option<Token>, Failure> {
+        Token::find(self.token_file.as_deref())
+    }
+
+    /// How many devices each host has. All are asked at once: one that is away takes its time.
+    pub fn counts(&self, token: Option<&Token>) -> Vec<Result<usize, Unavailable>> {
+        std::thread::scope(|scope| {
+            let ask = |url| scope.spawn(move || remote::count(url, token));
+            let asked: Vec<_> = self.host.iter().map(ask).collect();
+            let answer = |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join();
+            asked
+                .into_iter()
+                .map(|thread| answer(thread).unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        })
+    }
+}
+
+fn host(url: &HostUrl, index: usize, token: Option<Token>) -> Host {
+    let (url, mut connection) = (url.clone(), 0);
+    let name = if index == 0 { url.to_string() } else { format!("{url}#{index}") };
+    let connect = Box::new(move || {
+        let device = remote::connect(&url, token.as_ref(), index, connection);
+        connection += usize::from(device.is_ok());
+        device
+    });
+    Host { name, connect }
+}

@@ -1,0 +1,61 @@
+//! Where a host is.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Where a host is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostUrl {
+    /// `ws://NAME:PORT`: readable by whoever carries it.
+    WebSocket(String),
+    /// `iroh://ID@NAME:PORT`: encrypted, and answered by nobody but the holder of the identity.
+    Iroh {
+        /// What `rekindle host` prints of its identity.
+        id: String,
+        /// Name and port.
+        address: String,
+    },
+}
+
+impl FromStr for HostUrl {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        let has_port = |address: &str| address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let plain = url.trim_end_matches('/');
+        let known = match plain.split_once("://") {
+            Some(("ws", address)) if has_port(address) => Some(Self::WebSocket(plain.into())),
+            Some(("iroh", rest)) => rest
+                .split_once('@')
+                .filter(|(id, address)| !id.is_empty() && has_port(address))
+                .map(|(id, address)| Self::Iroh { id: id.into(), address: address.into() }),
+            _ => None,
+        };
+        known.ok_or_else(|| "is neither ws://NAME:PORT nor iroh://ID@NAME:PORT; `rekindle host` prints its own".into())
+    }
+}
+
+impl fmt::Display for HostUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WebSocket(url) => f.write_str(url),
+            Self::Iroh { id, address } => write!(f, "iroh://{id}@{address}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read_and_written() {
+        for url in ["ws://127.0.0.1:3000", "ws://[::1]:3000", "iroh://abc@10.0.0.1:3000"] {
+            assert_eq!(url.parse::<HostUrl>().expect(url).to_string(), url);
+        }
+        assert_eq!("ws://gpu:3000/".parse(), Ok(HostUrl::WebSocket("ws://gpu:3000".into())));
+        for url in ["", "gpu:3000", "ws://gpu", "wss://gpu:3000", "http://gpu:3000", "iroh://abc", "iroh://@gpu:3000"] {
+            assert!(url.parse::<HostUrl>().expect_err(url).contains("ws://NAME:PORT"), "{url}");
+        }
+    }
+}

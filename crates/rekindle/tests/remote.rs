@@ -1,0 +1,255 @@
+//! `rekindle host` and `--backend remote`, with real processes on loopback.
+#![cfg(feature = "remote")]
+
+mod common;
+
+use std::fs::{self, File};
+use std::net::UdpSocket;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Place, text, timeless};
+use serde_json::Value;
+
+const TOKEN: &str = "open-sesame";
+
+/// A host, ended when it is dropped.
+struct Host {
+    child: Child,
+    url: String,
+}
+
+impl Host {
+    /// Starts one and waits until it says where it listens.
+    fn start(place: &Place, name: &str, token: Option<&str>, options: &[&str]) -> Self {
+        let log = place.path(&format!("{name}.log"));
+        let mut command = command(place, token);
+        command.arg("host").args(options).stdout(File::create(&log).expect("a log"));
+        let mut child = command.stderr(Stdio::inherit()).spawn().expect("it runs");
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let said = fs::read_to_string(&log).expect("a log");
+            let line = said.lines().find_map(|line| line.strip_prefix("listening  "));
+            if let Some(line) = line.filter(|_| said.contains("offers")) {
+                let url = line.split(',').next().expect("a URL").replace("0.0.0.0", "127.0.0.1");
+                return Self { child, url };
+            }
+            assert!(child.try_wait().expect("a child").is_none() && Instant::now() < until, "no host: {said}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// One on a free port of loopback.
+    fn local(place: &Place, name: &str, backend: &str) -> Self {
+        Self::start(place, name, None, &["--listen", "127.0.0.1:0", "--backend", backend])
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn command(place: &Place, token: Option<&str>) -> Command {
+    let mut command = Command::new(place.plain("").get_program());
+    command.current_dir(place.path("")).env_clear().env("HF_HOME", place.path("cache"));
+    command.envs(token.map(|token| ("REKINDLE_TOKEN", token)));
+    command
+}
+
+fn devices(place: &Place, token: Option<&str>, urls: &[&str]) -> Output {
+    let mut command = command(place, token);
+    command.arg("devices").args(urls.iter().flat_map(|url| ["--host", url]));
+    command.output().expect("it ran")
+}
+
+const EXPERIMENT: [&str; 8] =
+    ["--model", "embedded", "--folds", "3", "--approaches", "feature-extraction,last-layer,lora", "--epochs", "2"];
+
+/// The results but for times, and for where they were computed.
+fn anywhere(results: Value) -> Value {
+    let mut results = timeless(results);
+    for name in ["backend", "provenance"] {
+        results[name] = Value::Null;
+    }
+    results
+}
+
+fn results(place: &Place) -> Value {
+    let json = fs::read(place.path("out/results.json")).expect("results");
+    anywhere(serde_json::from_slice(&json).expect("JSON"))
+}
+
+fn remote<'a>(hosts: &[&'a Host]) -> Vec<&'a str> {
+    let hosts = hosts.iter().flat_map(|host| ["--host", host.url.as_str()]);
+    EXPERIMENT.into_iter().chain(["--backend", "remote"]).chain(hosts).collect()
+}
+
+#[test]
+fn a_host_classifies_as_this_machine_does() {
+    let place = Place::new();
+    let trained = place.run(&["--model", "embedded", "--approaches", "last-layer", "--save-models"]);
+    assert!(trained.status.success(), "{}", text(&trained.stderr));
+    let host = Host::local(&place, "host", "flex");
+    let predict = |more: &[&str]| -> Vec<f64> {
+        let mut command = place.command("predict");
+        command.args(["--model", "out/models/fine_tune_last_layer", "a joy to use", "broke within a week"]).args(more);
+        let output = command.output().expect("it ran");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let line = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["score"].as_f64().expect("a score");
+        text(&output.stdout).lines().map(line).collect()
+    };
+    let (here, there) = (predict(&[]), predict(&["--backend", "remote", "--host", &host.url]));
+    assert_eq!(here.len(), 2);
+    // By other operations: what is added up in another order.
+    assert!(here.iter().zip(&there).all(|(here, there)| (here - there).abs() < 1e-5), "{here:?} {there:?}");
+}
+
+#[cfg(feature = "ndarray")]
+#[test]
+fn one_host_or_two_come_to_what_this_machine_comes_to() {
+    let place = Place::new();
+    let (local, _) = place.results(&[&EXPERIMENT[..], &["--backend", "ndarray"]].concat());
+    let hosts = [Host::local(&place, "one", "ndarray"), Host::local(&place, "other", "ndarray")];
+    for hosts in [vec![&hosts[0]], hosts.iter().collect()] {
+        let (spread, said) = place.results(&remote(&hosts));
+        assert!(anywhere(spread) == anywhere(local.clone()), "{said}");
+        for host in hosts {
+            assert!(said.contains(&format!("{}  done", host.url)), "{said}");
+        }
+    }
+}
+
+/// An experiment on two hosts, the first of which meets its `end` in a run: what the experiment printed.
+fn survives(end: impl FnOnce(&mut Host)) -> String {
+    let place = Place::new();
+    let mut first = Host::local(&place, "first", "flex");
+    let (whole, _) = place.results(&remote(&[&first]));
+    let second = Host::local(&place, "second", "flex");
+    let mut command = command(&place, None);
+    command.args(["experiment", "--offline", "--output", "out", "--verbose"]).args(remote(&[&first, &second]));
+    let log = File::create(place.path("experiment.log")).expect("a log");
+    let mut child = command.stdout(log.try_clone().expect("a log")).stderr(log).spawn().expect("it runs");
+    let said = || fs::read_to_string(place.path("experiment.log")).expect("a log");
+    while !said().contains(&format!("{}  step", first.url)) {
+        assert!(child.try_wait().expect("a child").is_none(), "{}", said());
+        thread::sleep(Duration::from_millis(1));
+    }
+    end(&mut first);
+    assert!(child.wait().expect("ended").success(), "{}", said());
+    assert!(results(&place) == anywhere(whole), "{}", said());
+    said()
+}
+
+#[test]
+fn a_host_killed_in_a_run_costs_nothing_but_time() {
+    let said = survives(Host::kill);
+    assert!(said.contains("asked again"), "{said}");
+}
+
+/// As one whose link is cut, or that is slower by far.
+#[cfg(unix)]
+#[test]
+fn what_a_host_hangs_on_is_done_elsewhere() {
+    survives(|host| {
+        let stopped = Command::new("kill").args(["-STOP", &host.child.id().to_string()]).status();
+        assert!(stopped.expect("kill").success());
+    });
+}
+
+#[test]
+fn a_client_killed_and_resumed_does_no_run_twice() {
+    let place = Place::new();
+    let host = Host::local(&place, "host", "flex");
+    let (whole, _) = place.results(&remote(&[&host]));
+    let mut command = command(&place, None);
+    command.args(["experiment", "--offline", "--output", "out"]).args(remote(&[&host]));
+    let mut child = command.stdout(Stdio::null()).spawn().expect("it runs");
+    let finished = || {
+        let trials = fs::read_dir(place.path("out.checkpoint/run/trials")).into_iter().flatten();
+        trials.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "json")).count()
+    };
+    while finished() < 2 {
+        assert!(child.try_wait().expect("a child").is_none(), "it ended before it could be killed");
+        thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let before = finished();
+    let output = place.run(&[&remote(&[&host])[..], &["--resume"]].concat());
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", text(&output.stderr));
+    assert!(results(&place) == anywhere(whole), "{said}");
+    assert_eq!(said.matches("  done ").count(), 9 - before, "{said}");
+}
+
+#[test]
+fn no_device_without_the_token() {
+    let place = Place::new();
+    let host = Host::start(&place, "host", Some(TOKEN), &["--listen", "127.0.0.1:0"]);
+    place.write("token", format!("{TOKEN}\n"));
+    for wrong in [None, Some("open"), Some("open-sesame-seed")] {
+        let output = devices(&place, wrong, &[&host.url]);
+        assert!(text(&output.stdout).contains("the token is missing or wrong"), "{}", text(&output.stdout));
+        let mut command = command(&place, wrong);
+        command.args(["experiment", "--offline", "--output", "out"]).args(remote(&[&host]));
+        let output = command.output().expect("it ran");
+        assert!(!output.status.success() && text(&output.stderr).contains("--token-file"), "{}", text(&output.stderr));
+        assert!(!place.path("out").exists(), "nothing is written");
+    }
+    assert!(text(&devices(&place, Some(TOKEN), &[&host.url]).stdout).contains("one device"));
+    let output = place.run(&[&remote(&[&host])[..], &["--token-file", "token"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    fs::remove_file(place.path("token")).expect("removed");
+    for (path, content) in place.files() {
+        assert!(!text(&content).contains(TOKEN), "{}", path.display());
+    }
+}
+
+#[test]
+fn an_identity_serves_encrypted_and_by_token() {
+    let place = Place::new();
+    let port = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+    let listen = format!("0.0.0.0:{port}");
+    let options = ["--identity", "identity", "--listen", &listen];
+    let open = command(&place, None).arg("host").args(options).output().expect("it ran");
+    assert!(!open.status.success() && text(&open.stderr).contains("token"), "{}", text(&open.stderr));
+    let host = Host::start(&place, "host", Some(TOKEN), &options);
+    assert!(host.url.starts_with("iroh://"), "{}", host.url);
+    let listed = |token| text(&devices(&place, token, &[&host.url]).stdout);
+    assert!(listed(Some(TOKEN)).contains("one device"), "{}", listed(Some(TOKEN)));
+    assert!(listed(Some("wrong")).contains("the token is missing or wrong"));
+    // Another identity at the same address does not answer for it.
+    let url = host.url.clone();
+    drop(host);
+    fs::remove_file(place.path("identity")).expect("removed");
+    let other = Host::start(&place, "other", Some(TOKEN), &options);
+    assert_ne!(other.url, url);
+    let listed = text(&devices(&place, Some(TOKEN), &[&url]).stdout);
+    assert!(!listed.contains("one device"), "{listed}");
+}
+
+#[test]
+fn what_cannot_be_had_is_refused_in_words() {
+    let place = Place::new();
+    let refused = |arguments: &[&str], words: &str| {
+        let output = command(&place, None).args(arguments).output().expect("it ran");
+        let said = text(&output.stderr);
+        assert!(!output.status.success() && said.contains(words), "{arguments:?}: {said}");
+    };
+    refused(&["host", "--listen", "0.0.0.0:0"], "--token-file");
+    refused(&["host", "--backend", "remote"], "its own devices");
+    refused(&["host", "--listen", "192.0.2.1:0", "--token-file", "absent"], "absent");
+    refused(&["experiment", "--backend", "remote"], "--host URL");
+    refused(&["experiment", "--host", "ws://127.0.0.1:1"], "--backend remote");
+    refused(&["experiment", "--backend", "remote", "--host", "gpu"], "ws://NAME:PORT");
+    let twice = ["experiment", "--backend", "remote", "--host", "ws://127.0.0.1:1", "--host", "ws://127.0.0.1:1/"];
+    refused(&twice, "twice");
+}
