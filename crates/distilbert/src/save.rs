@@ -133,6 +133,16 @@ pub fn save_values(
     write(flat(values), notes, path)
 }
 
+/// Writes one tensor, `[rows, width]`, row-major: the same values make the same bytes.
+///
+/// # Errors
+/// When the file cannot be written; an earlier one is then left as it was.
+pub fn save_rows(name: &str, values: &[f32], width: usize, path: &FilePath) -> Result<(), DistilBertError> {
+    let shape = vec![values.len() / width.max(1), width];
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    write([(name.to_owned(), Stored { dtype: Dtype::F32, shape, bytes })], HashMap::new(), path)
+}
+
 fn flat(values: Vec<(String, Vec<f32>)>) -> impl Iterator<Item = (String, Stored)> {
     values.into_iter().map(|(name, values)| {
         let shape = vec![values.len()];

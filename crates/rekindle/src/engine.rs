@@ -1,7 +1,9 @@
 //! The devices that the options name: one of this machine, or those of others.
 
+use std::num::NonZero;
+
 use burn::tensor::Device;
-use rekindle_experiment::{Host, Unavailable};
+use rekindle_experiment::{Devices, Host, Unavailable};
 
 use crate::backend::Backend;
 use crate::cli::{EngineArgs, HostsArgs};
@@ -27,18 +29,22 @@ impl EngineArgs {
         }
     }
 
-    /// The devices that an experiment is spread over, and the one of this machine that reads the weights.
+    /// The hosts that an experiment is spread over, each of so many devices, and the device of this machine that reads the
+    /// weights.
     ///
     /// # Errors
     /// When a device of this machine cannot be had, or a host refuses. One that is away may still come.
-    pub fn devices(&self, warn: impl Fn(&str)) -> Result<(Device, Vec<Host>), Failure> {
+    pub fn hosts(&self, per_run: NonZero<usize>, warn: impl Fn(&str)) -> Result<(Device, Vec<Host>), Failure> {
         self.check()?;
         if self.backend != Backend::Remote {
+            if per_run.get() > 1 {
+                return Err(Failure::usage("--devices-per-run: with --backend remote alone"));
+            }
             return Ok((self.backend.device()?, Vec::new()));
         }
         let token = self.hosts.token()?;
         let counts = self.hosts.counts(token.as_ref());
-        let mut hosts = Vec::new();
+        let mut devices = Vec::new();
         for (url, count) in self.hosts.host.iter().zip(counts) {
             let count = match count {
                 Ok(count) => count,
@@ -48,9 +54,10 @@ impl EngineArgs {
                     1
                 }
             };
-            hosts.extend((0..count).map(|index| host(url, index, token.clone())));
+            devices.extend((0..count).map(|index| (url.clone(), index)));
         }
-        Ok((Backend::local().device()?, hosts))
+        let hosts = devices.chunks(per_run.get()).map(|devices| host(devices.to_vec(), token.clone()));
+        Ok((Backend::local().device()?, hosts.collect()))
     }
 
     fn check(&self) -> Result<(), Failure> {
@@ -93,13 +100,27 @@ impl HostsArgs {
     }
 }
 
-fn host(url: &HostUrl, index: usize, token: Option<Token>) -> Host {
-    let (url, mut connection) = (url.clone(), 0);
-    let name = if index == 0 { url.to_string() } else { format!("{url}#{index}") };
+/// A host of one device, or of several that work as one.
+fn host(devices: Vec<(HostUrl, usize)>, token: Option<Token>) -> Host {
+    let name = |(url, index): &(HostUrl, usize)| match index {
+        0 => url.to_string(),
+        index => format!("{url}#{index}"),
+    };
+    let (name, mut connection) = (devices.iter().map(name).collect::<Vec<_>>().join(" + "), 0);
     let connect = Box::new(move || {
-        let device = remote::connect(&url, token.as_ref(), index, connection);
-        connection += usize::from(device.is_ok());
-        device
+        let (mut there, mut reasons) = (Vec::new(), Vec::new());
+        for (url, index) in &devices {
+            match remote::connect(url, token.as_ref(), *index, connection) {
+                Ok(device) => there.push(device),
+                Err(Unavailable::Away(reason)) => reasons.push(reason),
+                Err(refused) => return Err(refused),
+            }
+        }
+        connection += usize::from(!there.is_empty());
+        // Some of several are enough.
+        let mut there = there.into_iter();
+        let first = there.next().ok_or_else(|| Unavailable::Away(reasons.join("; ")))?;
+        Ok(Devices { first, further: there.collect() })
     });
     Host { name, connect }
 }
