@@ -7,7 +7,7 @@ use crate::backend::Backend;
 use crate::cli::{EngineArgs, HostsArgs};
 use crate::exit::Failure;
 use crate::host_url::HostUrl;
-use crate::remote;
+use crate::remote::{self, Offer};
 use crate::token::Token;
 
 impl EngineArgs {
@@ -20,7 +20,8 @@ impl EngineArgs {
         match (self.backend, &self.hosts.host[..]) {
             (Backend::Remote, [url]) => {
                 let token = self.hosts.token()?;
-                remote::connect(url, token.as_ref(), 0, 0).map_err(|reason| Failure::device(format!("{url}: {reason}")))
+                let offer = remote::connect(url, token.as_ref(), 0);
+                offer.map(|offer| offer.device).map_err(|reason| Failure::device(format!("{url}: {reason}")))
             }
             (Backend::Remote, _) => Err(Failure::usage("--host: this command computes on one host")),
             (backend, _) => backend.device(),
@@ -37,18 +38,19 @@ impl EngineArgs {
             return Ok((self.backend.device()?, Vec::new()));
         }
         let token = self.hosts.token()?;
-        let counts = self.hosts.counts(token.as_ref());
+        let offers = self.hosts.offers(token.as_ref());
         let mut hosts = Vec::new();
-        for (url, count) in self.hosts.host.iter().zip(counts) {
-            let count = match count {
-                Ok(count) => count,
+        for (url, offers) in self.hosts.host.iter().zip(offers) {
+            let found = match offers {
+                Ok(offers) => offers.into_iter().map(|offer| Some(offer.device)).collect(),
                 Err(Unavailable::Refused(reason)) => return Err(Failure::device(format!("{url}: {reason}"))),
                 Err(Unavailable::Away(reason)) => {
                     warn(&format!("{url}: {reason}; should it come, it takes its share"));
-                    1
+                    vec![None]
                 }
             };
-            hosts.extend((0..count).map(|index| host(url, index, token.clone())));
+            let found = found.into_iter().enumerate();
+            hosts.extend(found.map(|(index, device)| host(url, index, device, token.clone())));
         }
         Ok((Backend::local().device()?, hosts))
     }
@@ -79,10 +81,10 @@ impl HostsArgs {
         Token::find(self.token_file.as_deref())
     }
 
-    /// How many devices each host has. All are asked at once: one that is away takes its time.
-    pub fn counts(&self, token: Option<&Token>) -> Vec<Result<usize, Unavailable>> {
+    /// The devices of each host. All are asked at once: one that is away takes its time.
+    pub fn offers(&self, token: Option<&Token>) -> Vec<Result<Vec<Offer>, Unavailable>> {
         std::thread::scope(|scope| {
-            let ask = |url| scope.spawn(move || remote::count(url, token));
+            let ask = |url| scope.spawn(move || remote::offers(url, token));
             let asked: Vec<_> = self.host.iter().map(ask).collect();
             let answer = |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join();
             asked
@@ -93,13 +95,9 @@ impl HostsArgs {
     }
 }
 
-fn host(url: &HostUrl, index: usize, token: Option<Token>) -> Host {
-    let (url, mut connection) = (url.clone(), 0);
-    let name = if index == 0 { url.to_string() } else { format!("{url}#{index}") };
-    let connect = Box::new(move || {
-        let device = remote::connect(&url, token.as_ref(), index, connection);
-        connection += usize::from(device.is_ok());
-        device
-    });
-    Host { name, connect }
+/// A device of a host, which may be connected already.
+fn host(url: &HostUrl, index: usize, mut device: Option<Device>, token: Option<Token>) -> Host {
+    let (url, name) = (url.clone(), remote::name(url, index));
+    let anew = move || remote::connect(&url, token.as_ref(), index).map(|offer| offer.device);
+    Host { name, connect: Box::new(move || device.take().map_or_else(&anew, Ok)) }
 }

@@ -2,95 +2,20 @@
 #![cfg(feature = "remote")]
 
 mod common;
+#[path = "remote/hosts.rs"]
+mod hosts;
+#[path = "remote/kind.rs"]
+mod kind;
 
 use std::fs::{self, File};
 use std::net::UdpSocket;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{Place, text, timeless};
+use common::{Place, text};
+use hosts::{EXPERIMENT, Host, TOKEN, anywhere, command, devices, remote, results};
 use serde_json::Value;
-
-const TOKEN: &str = "open-sesame";
-
-/// A host, ended when it is dropped.
-struct Host {
-    child: Child,
-    url: String,
-}
-
-impl Host {
-    /// Starts one and waits until it says where it listens.
-    fn start(place: &Place, name: &str, token: Option<&str>, options: &[&str]) -> Self {
-        let log = place.path(&format!("{name}.log"));
-        let mut command = command(place, token);
-        command.arg("host").args(options).stdout(File::create(&log).expect("a log"));
-        let mut child = command.stderr(Stdio::inherit()).spawn().expect("it runs");
-        let until = Instant::now() + Duration::from_secs(60);
-        loop {
-            let said = fs::read_to_string(&log).expect("a log");
-            let line = said.lines().find_map(|line| line.strip_prefix("listening  "));
-            if let Some(line) = line.filter(|_| said.contains("offers")) {
-                let url = line.split(',').next().expect("a URL").replace("0.0.0.0", "127.0.0.1");
-                return Self { child, url };
-            }
-            assert!(child.try_wait().expect("a child").is_none() && Instant::now() < until, "no host: {said}");
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    /// One on a free port of loopback.
-    fn local(place: &Place, name: &str, backend: &str) -> Self {
-        Self::start(place, name, None, &["--listen", "127.0.0.1:0", "--backend", backend])
-    }
-
-    fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn command(place: &Place, token: Option<&str>) -> Command {
-    let mut command = Command::new(place.plain("").get_program());
-    command.current_dir(place.path("")).env_clear().env("HF_HOME", place.path("cache"));
-    command.envs(token.map(|token| ("REKINDLE_TOKEN", token)));
-    command
-}
-
-fn devices(place: &Place, token: Option<&str>, urls: &[&str]) -> Output {
-    let mut command = command(place, token);
-    command.arg("devices").args(urls.iter().flat_map(|url| ["--host", url]));
-    command.output().expect("it ran")
-}
-
-const EXPERIMENT: [&str; 8] =
-    ["--model", "embedded", "--folds", "3", "--approaches", "feature-extraction,last-layer,lora", "--epochs", "2"];
-
-/// The results but for times, and for where they were computed.
-fn anywhere(results: Value) -> Value {
-    let mut results = timeless(results);
-    for name in ["backend", "provenance"] {
-        results[name] = Value::Null;
-    }
-    results
-}
-
-fn results(place: &Place) -> Value {
-    let json = fs::read(place.path("out/results.json")).expect("results");
-    anywhere(serde_json::from_slice(&json).expect("JSON"))
-}
-
-fn remote<'a>(hosts: &[&'a Host]) -> Vec<&'a str> {
-    let hosts = hosts.iter().flat_map(|host| ["--host", host.url.as_str()]);
-    EXPERIMENT.into_iter().chain(["--backend", "remote"]).chain(hosts).collect()
-}
 
 #[test]
 fn a_host_classifies_as_this_machine_does() {
@@ -204,7 +129,7 @@ fn no_device_without_the_token() {
         assert!(!output.status.success() && text(&output.stderr).contains("--token-file"), "{}", text(&output.stderr));
         assert!(!place.path("out").exists(), "nothing is written");
     }
-    assert!(text(&devices(&place, Some(TOKEN), &[&host.url]).stdout).contains("one device"));
+    assert!(text(&devices(&place, Some(TOKEN), &[&host.url]).stdout).contains("flex: CPU"));
     let output = place.run(&[&remote(&[&host])[..], &["--token-file", "token"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     fs::remove_file(place.path("token")).expect("removed");
@@ -224,7 +149,7 @@ fn an_identity_serves_encrypted_and_by_token() {
     let host = Host::start(&place, "host", Some(TOKEN), &options);
     assert!(host.url.starts_with("iroh://"), "{}", host.url);
     let listed = |token| text(&devices(&place, token, &[&host.url]).stdout);
-    assert!(listed(Some(TOKEN)).contains("one device"), "{}", listed(Some(TOKEN)));
+    assert!(listed(Some(TOKEN)).contains("flex: CPU"), "{}", listed(Some(TOKEN)));
     assert!(listed(Some("wrong")).contains("the token is missing or wrong"));
     // Another identity at the same address does not answer for it.
     let url = host.url.clone();
@@ -233,7 +158,7 @@ fn an_identity_serves_encrypted_and_by_token() {
     let other = Host::start(&place, "other", Some(TOKEN), &options);
     assert_ne!(other.url, url);
     let listed = text(&devices(&place, Some(TOKEN), &[&url]).stdout);
-    assert!(!listed.contains("one device"), "{listed}");
+    assert!(!listed.contains("flex: CPU"), "{listed}");
 }
 
 #[test]
