@@ -6,15 +6,17 @@ mod common;
 mod hosts;
 #[path = "remote/kind.rs"]
 mod kind;
+#[path = "remote/version.rs"]
+mod version;
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use common::{Place, text};
-use hosts::{EXPERIMENT, Host, TOKEN, anywhere, command, devices, remote, results};
+use hosts::{EXPERIMENT, Host, RUNS, TOKEN, anywhere, command, devices, interrupted, remote, results};
 use serde_json::Value;
 
 #[test]
@@ -43,11 +45,12 @@ fn one_host_or_two_come_to_what_this_machine_comes_to() {
     let place = Place::new();
     let (local, _) = place.results(&[&EXPERIMENT[..], &["--backend", "ndarray"]].concat());
     let hosts = [Host::local(&place, "one", "ndarray"), Host::local(&place, "other", "ndarray")];
-    for hosts in [vec![&hosts[0]], hosts.iter().collect()] {
-        let (spread, said) = place.results(&remote(&hosts));
+    let urls = [hosts[0].url.as_str(), &hosts[1].url];
+    for urls in [&urls[..1], &urls] {
+        let (spread, said) = place.results(&remote(urls));
         assert!(anywhere(spread) == anywhere(local.clone()), "{said}");
-        for host in hosts {
-            assert!(said.contains(&format!("{}  done", host.url)), "{said}");
+        for url in urls {
+            assert!(said.contains(&format!("{url}  done")), "{said}");
         }
     }
 }
@@ -56,21 +59,9 @@ fn one_host_or_two_come_to_what_this_machine_comes_to() {
 fn survives(end: impl FnOnce(&mut Host)) -> String {
     let place = Place::new();
     let mut first = Host::local(&place, "first", "flex");
-    let (whole, _) = place.results(&remote(&[&first]));
     let second = Host::local(&place, "second", "flex");
-    let mut command = command(&place, None);
-    command.args(["experiment", "--offline", "--output", "out", "--verbose"]).args(remote(&[&first, &second]));
-    let log = File::create(place.path("experiment.log")).expect("a log");
-    let mut child = command.stdout(log.try_clone().expect("a log")).stderr(log).spawn().expect("it runs");
-    let said = || fs::read_to_string(place.path("experiment.log")).expect("a log");
-    while !said().contains(&format!("{}  step", first.url)) {
-        assert!(child.try_wait().expect("a child").is_none(), "{}", said());
-        thread::sleep(Duration::from_millis(1));
-    }
-    end(&mut first);
-    assert!(child.wait().expect("ended").success(), "{}", said());
-    assert!(results(&place) == anywhere(whole), "{}", said());
-    said()
+    let url = first.url.clone();
+    interrupted(&place, &second, &[&url, &second.url], &url, || end(&mut first))
 }
 
 #[test]
@@ -93,9 +84,9 @@ fn what_a_host_hangs_on_is_done_elsewhere() {
 fn a_client_killed_and_resumed_does_no_run_twice() {
     let place = Place::new();
     let host = Host::local(&place, "host", "flex");
-    let (whole, _) = place.results(&remote(&[&host]));
+    let (whole, _) = place.results(&remote(&[&host.url]));
     let mut command = command(&place, None);
-    command.args(["experiment", "--offline", "--output", "out"]).args(remote(&[&host]));
+    command.args(["experiment", "--offline", "--output", "out"]).args(remote(&[&host.url]));
     let mut child = command.stdout(Stdio::null()).spawn().expect("it runs");
     let finished = || {
         let trials = fs::read_dir(place.path("out.checkpoint/run/trials")).into_iter().flatten();
@@ -108,11 +99,11 @@ fn a_client_killed_and_resumed_does_no_run_twice() {
     child.kill().expect("killed");
     child.wait().expect("ended");
     let before = finished();
-    let output = place.run(&[&remote(&[&host])[..], &["--resume"]].concat());
+    let output = place.run(&[&remote(&[&host.url])[..], &["--resume"]].concat());
     let said = text(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", text(&output.stderr));
     assert!(results(&place) == anywhere(whole), "{said}");
-    assert_eq!(said.matches("  done ").count(), 9 - before, "{said}");
+    assert_eq!(said.matches("  done ").count(), RUNS - before, "{said}");
 }
 
 #[test]
@@ -124,13 +115,13 @@ fn no_device_without_the_token() {
         let output = devices(&place, wrong, &[&host.url]);
         assert!(text(&output.stdout).contains("the token is missing or wrong"), "{}", text(&output.stdout));
         let mut command = command(&place, wrong);
-        command.args(["experiment", "--offline", "--output", "out"]).args(remote(&[&host]));
+        command.args(["experiment", "--offline", "--output", "out"]).args(remote(&[&host.url]));
         let output = command.output().expect("it ran");
         assert!(!output.status.success() && text(&output.stderr).contains("--token-file"), "{}", text(&output.stderr));
         assert!(!place.path("out").exists(), "nothing is written");
     }
     assert!(text(&devices(&place, Some(TOKEN), &[&host.url]).stdout).contains("flex: CPU"));
-    let output = place.run(&[&remote(&[&host])[..], &["--token-file", "token"]].concat());
+    let output = place.run(&[&remote(&[&host.url])[..], &["--token-file", "token"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     fs::remove_file(place.path("token")).expect("removed");
     for (path, content) in place.files() {

@@ -16,6 +16,9 @@ use crate::token::Token;
 /// How long a host has to say something. Burn waits for ever; where nothing listens it tries for 16 s.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What to do about other versions.
+const SAME: &str = "install the same Rekindle on both machines";
+
 /// A host by a connection that no other has.
 fn host(url: &HostUrl, token: Option<&Token>) -> Result<RemoteHost, Unavailable> {
     static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
@@ -43,6 +46,9 @@ fn unavailable(error: ConnectError) -> Unavailable {
         ConnectError::Unauthorized => Unavailable::Refused(
             "refused: the token is missing or wrong; give the host's by --token-file or REKINDLE_TOKEN".into(),
         ),
+        ConnectError::IncompatibleProtocol { client_version, server_version } => Unavailable::Refused(format!(
+            "it speaks version {server_version} of Burn's protocol, this is version {client_version}; {SAME}"
+        )),
         error => Unavailable::Refused(error.to_string()),
     }
 }
@@ -86,7 +92,7 @@ fn init(host: &RemoteHost, index: usize) -> Result<Device, Unavailable> {
 
 fn differs(about: &About) -> String {
     let (theirs, ours) = (&about.version, env!("CARGO_PKG_VERSION"));
-    format!("it runs Rekindle {theirs}, this is {ours}; install the same version on both machines")
+    format!("it runs Rekindle {theirs}, this is {ours}; {SAME}")
 }
 
 /// Asks a host something, and waits no longer than one should.

@@ -1,6 +1,7 @@
 //! Hosts as processes of their own, and experiments on them.
 
 use std::fs::{self, File};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -70,6 +71,8 @@ pub fn devices(place: &Place, token: Option<&str>, urls: &[&str]) -> Output {
 /// What is run.
 pub const EXPERIMENT: [&str; 8] =
     ["--model", "embedded", "--folds", "3", "--approaches", "feature-extraction,last-layer,lora", "--epochs", "2"];
+/// How many runs that makes.
+pub const RUNS: usize = 9;
 
 /// The results but for times, and for where they were computed.
 pub fn anywhere(results: Value) -> Value {
@@ -85,7 +88,66 @@ pub fn results(place: &Place) -> Value {
     anywhere(serde_json::from_slice(&json).expect("JSON"))
 }
 
-pub fn remote<'a>(hosts: &[&'a Host]) -> Vec<&'a str> {
-    let hosts = hosts.iter().flat_map(|host| ["--host", host.url.as_str()]);
+/// An experiment on hosts.
+pub fn remote<'a>(urls: &[&'a str]) -> Vec<&'a str> {
+    let hosts = urls.iter().flat_map(|url| ["--host", url]);
     EXPERIMENT.into_iter().chain(["--backend", "remote"]).chain(hosts).collect()
+}
+
+/// An experiment on `urls`, in which something happens while the host at `struck` is in a run: it comes to the results that
+/// `sound` comes to alone, and to each of them once. What it printed.
+pub fn interrupted(place: &Place, sound: &Host, urls: &[&str], struck: &str, happens: impl FnOnce()) -> String {
+    let (whole, _) = place.results(&remote(&[&sound.url]));
+    let mut experiment = Experiment::start(place, None, urls);
+    experiment.wait_for(&format!("{struck}  step"));
+    happens();
+    let (code, said) = experiment.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(results(place) == anywhere(whole), "{said}");
+    assert_eq!(said.matches("  done ").count(), RUNS, "each run once: {said}");
+    said
+}
+
+/// An experiment under way, ended when it is dropped.
+pub struct Experiment {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Experiment {
+    /// Starts one, which prints every step.
+    pub fn start(place: &Place, token: Option<&str>, urls: &[&str]) -> Self {
+        let log = place.path("experiment.log");
+        let file = File::create(&log).expect("a log");
+        let mut command = command(place, token);
+        command.args(["experiment", "--offline", "--output", "out", "--verbose"]).args(remote(urls));
+        let child = command.stdout(file.try_clone().expect("a log")).stderr(file).spawn().expect("it runs");
+        Self { child, log }
+    }
+
+    /// What it has printed.
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.log).expect("a log")
+    }
+
+    /// Waits until it has printed some words.
+    pub fn wait_for(&mut self, words: &str) {
+        while !self.said().contains(words) {
+            assert!(self.child.try_wait().expect("a child").is_none(), "no {words:?}: {}", self.said());
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Its exit code when it has ended, and what it has printed.
+    pub fn end(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().expect("ended");
+        (status.code(), self.said())
+    }
+}
+
+impl Drop for Experiment {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
