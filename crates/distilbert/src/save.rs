@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::{self, File};
 use std::path::Path as FilePath;
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -167,10 +168,14 @@ fn write(
     path: &FilePath,
 ) -> Result<(), DistilBertError> {
     notes.insert("format".into(), "pt".into());
+    let io = |source| DistilBertError::Io { path: path.into(), source };
     replace(path, |new| {
+        // The library leaves a file that its owner alone may read.
+        let usual = File::create(new).and_then(|file| file.metadata()).map_err(io)?.permissions();
         safetensors::serialize_to_file(tensors, Some(notes), new).map_err(|error| match error {
-            safetensors::SafeTensorError::IoError(source) => DistilBertError::Io { path: path.into(), source },
+            safetensors::SafeTensorError::IoError(source) => io(source),
             other => DistilBertError::Safetensors { path: path.into(), reason: other.to_string() },
-        })
+        })?;
+        fs::set_permissions(new, usual).map_err(io)
     })
 }

@@ -34,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let ids = pretrained.tokenizer.encode_all(&reference.texts, MAX_LENGTH)?;
     let same = ids.iter().zip(&reference.ids).filter(|(ours, theirs)| ours == theirs).count();
 
+    #[allow(deprecated)] // ndarray
     let devices = [
         #[cfg(feature = "flex")]
         ("flex", Device::flex()),

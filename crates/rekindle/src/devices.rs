@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::backend::{ALL, Backend, describe};
 use crate::cli::HostsArgs;
+use crate::remote::{self, About};
 
 /// Prints each backend with its devices, or with what it lacks.
 pub fn run(hosts: &HostsArgs) -> Result<(), Box<dyn std::error::Error>> {
@@ -16,7 +17,7 @@ pub fn run(hosts: &HostsArgs) -> Result<(), Box<dyn std::error::Error>> {
             continue;
         }
         if backend == Backend::Remote {
-            remote(hosts, &mut out)?;
+            others(hosts, &mut out)?;
             continue;
         }
         let devices = backend.devices();
@@ -30,17 +31,28 @@ pub fn run(hosts: &HostsArgs) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The devices of other machines. Of which kind they are, Burn's engine does not tell.
-fn remote(hosts: &HostsArgs, out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
+/// The devices of other machines.
+fn others(hosts: &HostsArgs, out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
     if hosts.host.is_empty() {
         writeln!(out, "remote   devices of machines that run `rekindle host`; name them with --host URL")?;
     }
-    for (url, count) in hosts.host.iter().zip(hosts.counts(hosts.token()?.as_ref())) {
-        match count {
-            Ok(1) => writeln!(out, "remote   {url}, one device")?,
-            Ok(count) => writeln!(out, "remote   {url}, {count} devices")?,
+    for (url, offers) in hosts.host.iter().zip(hosts.offers(hosts.token()?.as_ref())) {
+        match offers {
+            Ok(offers) => {
+                for (index, offer) in offers.iter().enumerate() {
+                    writeln!(out, "remote   {}  {}", remote::name(url, index), kind(offer.about.as_ref()))?;
+                }
+            }
             Err(reason) => writeln!(out, "remote   {url}: {reason}")?,
         }
     }
     Ok(())
+}
+
+fn kind(about: Option<&About>) -> String {
+    match about {
+        Some(About { kind, version }) if version == env!("CARGO_PKG_VERSION") => kind.clone(),
+        Some(About { kind, version }) => format!("{kind} (by Rekindle {version})"),
+        None => "of a kind that it does not tell: not a host of Rekindle, or of an older one".into(),
+    }
 }

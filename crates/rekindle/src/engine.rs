@@ -9,7 +9,7 @@ use crate::backend::Backend;
 use crate::cli::{EngineArgs, HostsArgs};
 use crate::exit::Failure;
 use crate::host_url::HostUrl;
-use crate::remote;
+use crate::remote::{self, Offer};
 use crate::token::Token;
 
 impl EngineArgs {
@@ -22,7 +22,8 @@ impl EngineArgs {
         match (self.backend, &self.hosts.host[..]) {
             (Backend::Remote, [url]) => {
                 let token = self.hosts.token()?;
-                remote::connect(url, token.as_ref(), 0, 0).map_err(|reason| Failure::device(format!("{url}: {reason}")))
+                let offer = remote::connect(url, token.as_ref(), 0);
+                offer.map(|offer| offer.device).map_err(|reason| Failure::device(format!("{url}: {reason}")))
             }
             (Backend::Remote, _) => Err(Failure::usage("--host: this command computes on one host")),
             (backend, _) => backend.device(),
@@ -43,20 +44,21 @@ impl EngineArgs {
             return Ok((self.backend.device()?, Vec::new()));
         }
         let token = self.hosts.token()?;
-        let counts = self.hosts.counts(token.as_ref());
+        let offers = self.hosts.offers(token.as_ref());
         let mut devices = Vec::new();
-        for (url, count) in self.hosts.host.iter().zip(counts) {
-            let count = match count {
-                Ok(count) => count,
+        for (url, offers) in self.hosts.host.iter().zip(offers) {
+            let found: Vec<Option<Device>> = match offers {
+                Ok(offers) => offers.into_iter().map(|offer| Some(offer.device)).collect(),
                 Err(Unavailable::Refused(reason)) => return Err(Failure::device(format!("{url}: {reason}"))),
                 Err(Unavailable::Away(reason)) => {
                     warn(&format!("{url}: {reason}; should it come, it takes its share"));
-                    1
+                    vec![None]
                 }
             };
-            devices.extend((0..count).map(|index| (url.clone(), index)));
+            let place = |(index, device)| Place { url: url.clone(), index, device };
+            devices.extend(found.into_iter().enumerate().map(place));
         }
-        let hosts = devices.chunks(per_run.get()).map(|devices| host(devices.to_vec(), token.clone()));
+        let hosts = devices.chunks(per_run.get()).map(|places| host(places.to_vec(), token.clone()));
         Ok((Backend::local().device()?, hosts.collect()))
     }
 
@@ -86,10 +88,10 @@ impl HostsArgs {
         Token::find(self.token_file.as_deref())
     }
 
-    /// How many devices each host has. All are asked at once: one that is away takes its time.
-    pub fn counts(&self, token: Option<&Token>) -> Vec<Result<usize, Unavailable>> {
+    /// The devices of each host. All are asked at once: one that is away takes its time.
+    pub fn offers(&self, token: Option<&Token>) -> Vec<Result<Vec<Offer>, Unavailable>> {
         std::thread::scope(|scope| {
-            let ask = |url| scope.spawn(move || remote::count(url, token));
+            let ask = |url| scope.spawn(move || remote::offers(url, token));
             let asked: Vec<_> = self.host.iter().map(ask).collect();
             let answer = |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join();
             asked
@@ -100,23 +102,27 @@ impl HostsArgs {
     }
 }
 
+/// A device of a host, which may be connected already.
+#[derive(Clone)]
+struct Place {
+    url: HostUrl,
+    index: usize,
+    device: Option<Device>,
+}
+
 /// A host of one device, or of several that work as one.
-fn host(devices: Vec<(HostUrl, usize)>, token: Option<Token>) -> Host {
-    let name = |(url, index): &(HostUrl, usize)| match index {
-        0 => url.to_string(),
-        index => format!("{url}#{index}"),
-    };
-    let (name, mut connection) = (devices.iter().map(name).collect::<Vec<_>>().join(" + "), 0);
+fn host(mut places: Vec<Place>, token: Option<Token>) -> Host {
+    let name = places.iter().map(|place| remote::name(&place.url, place.index)).collect::<Vec<_>>().join(" + ");
     let connect = Box::new(move || {
         let (mut there, mut reasons) = (Vec::new(), Vec::new());
-        for (url, index) in &devices {
-            match remote::connect(url, token.as_ref(), *index, connection) {
+        for Place { url, index, device } in &mut places {
+            let anew = || remote::connect(url, token.as_ref(), *index).map(|offer| offer.device);
+            match device.take().map_or_else(anew, Ok) {
                 Ok(device) => there.push(device),
                 Err(Unavailable::Away(reason)) => reasons.push(reason),
                 Err(refused) => return Err(refused),
             }
         }
-        connection += usize::from(!there.is_empty());
         // Some of several are enough.
         let mut there = there.into_iter();
         let first = there.next().ok_or_else(|| Unavailable::Away(reasons.join("; ")))?;

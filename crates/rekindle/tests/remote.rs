@@ -2,95 +2,22 @@
 #![cfg(feature = "remote")]
 
 mod common;
+#[path = "remote/hosts.rs"]
+mod hosts;
+#[path = "remote/kind.rs"]
+mod kind;
+#[path = "remote/version.rs"]
+mod version;
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::UdpSocket;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{Place, text, timeless};
+use common::{Place, text};
+use hosts::{EXPERIMENT, Host, RUNS, TOKEN, anywhere, command, devices, interrupted, remote, results};
 use serde_json::Value;
-
-const TOKEN: &str = "open-sesame";
-
-/// A host, ended when it is dropped.
-struct Host {
-    child: Child,
-    url: String,
-}
-
-impl Host {
-    /// Starts one and waits until it says where it listens.
-    fn start(place: &Place, name: &str, token: Option<&str>, options: &[&str]) -> Self {
-        let log = place.path(&format!("{name}.log"));
-        let mut command = command(place, token);
-        command.arg("host").args(options).stdout(File::create(&log).expect("a log"));
-        let mut child = command.stderr(Stdio::inherit()).spawn().expect("it runs");
-        let until = Instant::now() + Duration::from_secs(60);
-        loop {
-            let said = fs::read_to_string(&log).expect("a log");
-            let line = said.lines().find_map(|line| line.strip_prefix("listening  "));
-            if let Some(line) = line.filter(|_| said.contains("offers")) {
-                let url = line.split(',').next().expect("a URL").replace("0.0.0.0", "127.0.0.1");
-                return Self { child, url };
-            }
-            assert!(child.try_wait().expect("a child").is_none() && Instant::now() < until, "no host: {said}");
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    /// One on a free port of loopback.
-    fn local(place: &Place, name: &str, backend: &str) -> Self {
-        Self::start(place, name, None, &["--listen", "127.0.0.1:0", "--backend", backend])
-    }
-
-    fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn command(place: &Place, token: Option<&str>) -> Command {
-    let mut command = Command::new(place.plain("").get_program());
-    command.current_dir(place.path("")).env_clear().env("HF_HOME", place.path("cache"));
-    command.envs(token.map(|token| ("REKINDLE_TOKEN", token)));
-    command
-}
-
-fn devices(place: &Place, token: Option<&str>, urls: &[&str]) -> Output {
-    let mut command = command(place, token);
-    command.arg("devices").args(urls.iter().flat_map(|url| ["--host", url]));
-    command.output().expect("it ran")
-}
-
-const EXPERIMENT: [&str; 8] =
-    ["--model", "embedded", "--folds", "3", "--approaches", "feature-extraction,last-layer,lora", "--epochs", "2"];
-
-/// The results but for times, and for where they were computed.
-fn anywhere(results: Value) -> Value {
-    let mut results = timeless(results);
-    for name in ["backend", "provenance"] {
-        results[name] = Value::Null;
-    }
-    results
-}
-
-fn results(place: &Place) -> Value {
-    let json = fs::read(place.path("out/results.json")).expect("results");
-    anywhere(serde_json::from_slice(&json).expect("JSON"))
-}
-
-fn remote<'a>(hosts: &[&'a Host]) -> Vec<&'a str> {
-    let hosts = hosts.iter().flat_map(|host| ["--host", host.url.as_str()]);
-    EXPERIMENT.into_iter().chain(["--backend", "remote"]).chain(hosts).collect()
-}
 
 #[test]
 fn a_host_classifies_as_this_machine_does() {
@@ -118,11 +45,12 @@ fn one_host_or_two_come_to_what_this_machine_comes_to() {
     let place = Place::new();
     let (local, _) = place.results(&[&EXPERIMENT[..], &["--backend", "ndarray"]].concat());
     let hosts = [Host::local(&place, "one", "ndarray"), Host::local(&place, "other", "ndarray")];
-    for hosts in [vec![&hosts[0]], hosts.iter().collect()] {
-        let (spread, said) = place.results(&remote(&hosts));
+    let urls = [hosts[0].url.as_str(), &hosts[1].url];
+    for urls in [&urls[..1], &urls] {
+        let (spread, said) = place.results(&remote(urls));
         assert!(anywhere(spread) == anywhere(local.clone()), "{said}");
-        for host in hosts {
-            assert!(said.contains(&format!("{}  done", host.url)), "{said}");
+        for url in urls {
+            assert!(said.contains(&format!("{url}  done")), "{said}");
         }
     }
 }
@@ -131,21 +59,9 @@ fn one_host_or_two_come_to_what_this_machine_comes_to() {
 fn survives(end: impl FnOnce(&mut Host)) -> String {
     let place = Place::new();
     let mut first = Host::local(&place, "first", "flex");
-    let (whole, _) = place.results(&remote(&[&first]));
     let second = Host::local(&place, "second", "flex");
-    let mut command = command(&place, None);
-    command.args(["experiment", "--offline", "--output", "out", "--verbose"]).args(remote(&[&first, &second]));
-    let log = File::create(place.path("experiment.log")).expect("a log");
-    let mut child = command.stdout(log.try_clone().expect("a log")).stderr(log).spawn().expect("it runs");
-    let said = || fs::read_to_string(place.path("experiment.log")).expect("a log");
-    while !said().contains(&format!("{}  step", first.url)) {
-        assert!(child.try_wait().expect("a child").is_none(), "{}", said());
-        thread::sleep(Duration::from_millis(1));
-    }
-    end(&mut first);
-    assert!(child.wait().expect("ended").success(), "{}", said());
-    assert!(results(&place) == anywhere(whole), "{}", said());
-    said()
+    let url = first.url.clone();
+    interrupted(&place, &second, &[&url, &second.url], &url, || end(&mut first))
 }
 
 #[test]
@@ -168,9 +84,9 @@ fn what_a_host_hangs_on_is_done_elsewhere() {
 fn a_client_killed_and_resumed_does_no_run_twice() {
     let place = Place::new();
     let host = Host::local(&place, "host", "flex");
-    let (whole, _) = place.results(&remote(&[&host]));
+    let (whole, _) = place.results(&remote(&[&host.url]));
     let mut command = command(&place, None);
-    command.args(["experiment", "--offline", "--output", "out"]).args(remote(&[&host]));
+    command.args(["experiment", "--offline", "--output", "out"]).args(remote(&[&host.url]));
     let mut child = command.stdout(Stdio::null()).spawn().expect("it runs");
     let finished = || {
         let trials = fs::read_dir(place.path("out.checkpoint/run/trials")).into_iter().flatten();
@@ -183,11 +99,11 @@ fn a_client_killed_and_resumed_does_no_run_twice() {
     child.kill().expect("killed");
     child.wait().expect("ended");
     let before = finished();
-    let output = place.run(&[&remote(&[&host])[..], &["--resume"]].concat());
+    let output = place.run(&[&remote(&[&host.url])[..], &["--resume"]].concat());
     let said = text(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", text(&output.stderr));
     assert!(results(&place) == anywhere(whole), "{said}");
-    assert_eq!(said.matches("  done ").count(), 9 - before, "{said}");
+    assert_eq!(said.matches("  done ").count(), RUNS - before, "{said}");
 }
 
 #[test]
@@ -199,13 +115,13 @@ fn no_device_without_the_token() {
         let output = devices(&place, wrong, &[&host.url]);
         assert!(text(&output.stdout).contains("the token is missing or wrong"), "{}", text(&output.stdout));
         let mut command = command(&place, wrong);
-        command.args(["experiment", "--offline", "--output", "out"]).args(remote(&[&host]));
+        command.args(["experiment", "--offline", "--output", "out"]).args(remote(&[&host.url]));
         let output = command.output().expect("it ran");
         assert!(!output.status.success() && text(&output.stderr).contains("--token-file"), "{}", text(&output.stderr));
         assert!(!place.path("out").exists(), "nothing is written");
     }
-    assert!(text(&devices(&place, Some(TOKEN), &[&host.url]).stdout).contains("one device"));
-    let output = place.run(&[&remote(&[&host])[..], &["--token-file", "token"]].concat());
+    assert!(text(&devices(&place, Some(TOKEN), &[&host.url]).stdout).contains("flex: CPU"));
+    let output = place.run(&[&remote(&[&host.url])[..], &["--token-file", "token"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     fs::remove_file(place.path("token")).expect("removed");
     for (path, content) in place.files() {
@@ -224,7 +140,7 @@ fn an_identity_serves_encrypted_and_by_token() {
     let host = Host::start(&place, "host", Some(TOKEN), &options);
     assert!(host.url.starts_with("iroh://"), "{}", host.url);
     let listed = |token| text(&devices(&place, token, &[&host.url]).stdout);
-    assert!(listed(Some(TOKEN)).contains("one device"), "{}", listed(Some(TOKEN)));
+    assert!(listed(Some(TOKEN)).contains("flex: CPU"), "{}", listed(Some(TOKEN)));
     assert!(listed(Some("wrong")).contains("the token is missing or wrong"));
     // Another identity at the same address does not answer for it.
     let url = host.url.clone();
@@ -233,7 +149,7 @@ fn an_identity_serves_encrypted_and_by_token() {
     let other = Host::start(&place, "other", Some(TOKEN), &options);
     assert_ne!(other.url, url);
     let listed = text(&devices(&place, Some(TOKEN), &[&url]).stdout);
-    assert!(!listed.contains("one device"), "{listed}");
+    assert!(!listed.contains("flex: CPU"), "{listed}");
 }
 
 #[test]

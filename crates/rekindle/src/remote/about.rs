@@ -1,0 +1,100 @@
+//! Of which kind a device of a host is. Burn's handshake does not tell, so a host offers an operation of its own, whose
+//! result is a text: the host's version and the device's kind, a line each.
+
+use burn::backend::{BackendTypes, DispatchDevice, Remote};
+use burn::remote::CustomOpClient;
+use burn::server::{CustomOpIr, RemoteServer};
+use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
+use burn_ir::{BackendIr, TensorIr};
+
+use super::About;
+use crate::backend::{Backend, describe};
+
+/// The name of the operation.
+const NAME: &str = "rekindle.device";
+/// The bytes of the text, the rest of them zero, each a number that every backend's floats hold.
+const BYTES: usize = 256;
+
+/// Lets a server say of which kind its devices are.
+#[allow(deprecated, unreachable_patterns)] // ndarray, which Burn will drop one day; where all backends are compiled in
+pub fn offer(server: RemoteServer, backend: Backend) -> RemoteServer {
+    match backend {
+        #[cfg(feature = "flex")]
+        Backend::Flex => offer_on::<burn::backend::Flex>(server, backend),
+        #[cfg(feature = "ndarray")]
+        Backend::Ndarray => offer_on::<burn::backend::NdArray>(server, backend),
+        #[cfg(feature = "wgpu")]
+        Backend::Wgpu | Backend::Vulkan => offer_on::<burn::backend::Cube>(server, backend),
+        _ => server,
+    }
+}
+
+fn offer_on<B>(server: RemoteServer, backend: Backend) -> RemoteServer
+where
+    B: BackendIr,
+    <B as BackendTypes>::Device: Into<DispatchDevice>,
+{
+    server.with_custom_op::<B, _>(NAME, move |handles, operation, device| {
+        let kind = format!("{backend}: {}", describe(&Device::from(device.clone())));
+        let text = format!("{}\n{kind}", env!("CARGO_PKG_VERSION"));
+        let mut bytes: Vec<f32> = text.bytes().map(f32::from).collect();
+        bytes.resize(BYTES, 0.0);
+        let tensor = B::float_from_data(TensorData::new(bytes, [BYTES]), device);
+        handles.register_float_tensor::<B>(&operation.outputs[0].id, tensor);
+    })
+}
+
+/// What a host says of its device. `None` where it does not know the question, and then the device is lost: Burn ends the
+/// session.
+pub fn ask(device: &Device) -> Option<About> {
+    let DispatchDevice::Remote(remote) = device.as_dispatch() else { return None };
+    let client = CustomOpClient::new(remote);
+    let answer = TensorIr::uninit(client.create_empty_handle(), Shape::from([BYTES]), DType::F32);
+    let answer = client.register(CustomOpIr::new(NAME, &[], &[answer])).pop()?;
+    let bytes = Tensor::<1>::from_primitive::<Remote>(answer).try_into_vec_as::<f32>().ok()?;
+    read(&bytes)
+}
+
+fn read(bytes: &[f32]) -> Option<About> {
+    let text: Vec<u8> = bytes.iter().map(|&byte| byte as u8).take_while(|&byte| byte != 0).collect();
+    // A host's words are shown on a terminal, which must not obey them.
+    let text = String::from_utf8_lossy(&text).replace(|c: char| c.is_control() && c != '\n', " ");
+    let (version, kind) = text.split_once('\n')?;
+    Some(About { kind: kind.replace('\n', " "), version: version.into() })
+}
+
+impl About {
+    /// Whether a host of that version does what this one expects: by Cargo's rule, where the first number that is not zero
+    /// is the same.
+    pub fn is_compatible(&self) -> bool {
+        breaking(&self.version) == breaking(env!("CARGO_PKG_VERSION"))
+    }
+}
+
+fn breaking(version: &str) -> &str {
+    let end = version.find(|c: char| c.is_ascii_digit() && c != '0').unwrap_or(version.len());
+    let end = version[end..].find('.').map_or(version.len(), |dot| end + dot);
+    &version[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_break_where_cargo_says() {
+        for (version, same) in
+            [("0.1.0", "0.1"), ("0.12.3", "0.12"), ("2.3.4", "2"), ("10.0.1", "10"), ("0.0.3", "0.0.3")]
+        {
+            assert_eq!(breaking(version), same);
+        }
+    }
+
+    #[test]
+    fn no_words_of_a_host_steer_the_terminal() {
+        let said = |text: &str| read(&text.bytes().map(f32::from).collect::<Vec<_>>());
+        let about = said("0.1.0\nflex: a\x1b[2J\nb\0c").expect("it says");
+        assert_eq!(about, About { kind: "flex: a [2J b".into(), version: "0.1.0".into() });
+        assert_eq!(said("no line"), None);
+    }
+}

@@ -1,0 +1,153 @@
+//! Hosts as processes of their own, and experiments on them.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::common::{Place, timeless};
+
+pub const TOKEN: &str = "open-sesame";
+
+/// A host, ended when it is dropped.
+pub struct Host {
+    pub child: Child,
+    pub url: String,
+}
+
+impl Host {
+    /// Starts one and waits until it says where it listens.
+    pub fn start(place: &Place, name: &str, token: Option<&str>, options: &[&str]) -> Self {
+        let log = place.path(&format!("{name}.log"));
+        let mut command = command(place, token);
+        command.arg("host").args(options).stdout(File::create(&log).expect("a log"));
+        let mut child = command.stderr(Stdio::inherit()).spawn().expect("it runs");
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let said = fs::read_to_string(&log).expect("a log");
+            let line = said.lines().find_map(|line| line.strip_prefix("listening  "));
+            if let Some(line) = line.filter(|_| said.contains("offers")) {
+                let url = line.split(',').next().expect("a URL").replace("0.0.0.0", "127.0.0.1");
+                return Self { child, url };
+            }
+            assert!(child.try_wait().expect("a child").is_none() && Instant::now() < until, "no host: {said}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// One on a free port of loopback.
+    pub fn local(place: &Place, name: &str, backend: &str) -> Self {
+        Self::start(place, name, None, &["--listen", "127.0.0.1:0", "--backend", backend])
+    }
+
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+pub fn command(place: &Place, token: Option<&str>) -> Command {
+    let mut command = Command::new(place.plain("").get_program());
+    command.current_dir(place.path("")).env_clear().env("HF_HOME", place.path("cache"));
+    command.envs(token.map(|token| ("REKINDLE_TOKEN", token)));
+    command
+}
+
+pub fn devices(place: &Place, token: Option<&str>, urls: &[&str]) -> Output {
+    let mut command = command(place, token);
+    command.arg("devices").args(urls.iter().flat_map(|url| ["--host", url]));
+    command.output().expect("it ran")
+}
+
+/// What is run.
+pub const EXPERIMENT: [&str; 8] =
+    ["--model", "embedded", "--folds", "3", "--approaches", "feature-extraction,last-layer,lora", "--epochs", "2"];
+/// How many runs that makes.
+pub const RUNS: usize = 9;
+
+/// The results but for times, and for where they were computed.
+pub fn anywhere(results: Value) -> Value {
+    let mut results = timeless(results);
+    for name in ["backend", "provenance"] {
+        results[name] = Value::Null;
+    }
+    results
+}
+
+pub fn results(place: &Place) -> Value {
+    let json = fs::read(place.path("out/results.json")).expect("results");
+    anywhere(serde_json::from_slice(&json).expect("JSON"))
+}
+
+/// An experiment on hosts.
+pub fn remote<'a>(urls: &[&'a str]) -> Vec<&'a str> {
+    let hosts = urls.iter().flat_map(|url| ["--host", url]);
+    EXPERIMENT.into_iter().chain(["--backend", "remote"]).chain(hosts).collect()
+}
+
+/// An experiment on `urls`, in which something happens while the host at `struck` is in a run: it comes to the results that
+/// `sound` comes to alone, and to each of them once. What it printed.
+pub fn interrupted(place: &Place, sound: &Host, urls: &[&str], struck: &str, happens: impl FnOnce()) -> String {
+    let (whole, _) = place.results(&remote(&[&sound.url]));
+    let mut experiment = Experiment::start(place, None, urls);
+    experiment.wait_for(&format!("{struck}  step"));
+    happens();
+    let (code, said) = experiment.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(results(place) == anywhere(whole), "{said}");
+    assert_eq!(said.matches("  done ").count(), RUNS, "each run once: {said}");
+    said
+}
+
+/// An experiment under way, ended when it is dropped.
+pub struct Experiment {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Experiment {
+    /// Starts one, which prints every step.
+    pub fn start(place: &Place, token: Option<&str>, urls: &[&str]) -> Self {
+        let log = place.path("experiment.log");
+        let file = File::create(&log).expect("a log");
+        let mut command = command(place, token);
+        command.args(["experiment", "--offline", "--output", "out", "--verbose"]).args(remote(urls));
+        let child = command.stdout(file.try_clone().expect("a log")).stderr(file).spawn().expect("it runs");
+        Self { child, log }
+    }
+
+    /// What it has printed.
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.log).expect("a log")
+    }
+
+    /// Waits until it has printed some words.
+    pub fn wait_for(&mut self, words: &str) {
+        while !self.said().contains(words) {
+            assert!(self.child.try_wait().expect("a child").is_none(), "no {words:?}: {}", self.said());
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Its exit code when it has ended, and what it has printed.
+    pub fn end(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().expect("ended");
+        (status.code(), self.said())
+    }
+}
+
+impl Drop for Experiment {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
