@@ -6,6 +6,8 @@ mod common;
 mod hosts;
 #[path = "remote/kind.rs"]
 mod kind;
+#[path = "remote/several.rs"]
+mod several;
 #[path = "remote/version.rs"]
 mod version;
 

@@ -108,7 +108,7 @@ pub fn interrupted(place: &Place, sound: &Host, urls: &[&str], struck: &str, hap
     said
 }
 
-/// An experiment under way, ended when it is dropped.
+/// An experiment, or another command, under way; ended when it is dropped.
 pub struct Experiment {
     child: Child,
     log: PathBuf,
@@ -117,10 +117,15 @@ pub struct Experiment {
 impl Experiment {
     /// Starts one, which prints every step.
     pub fn start(place: &Place, token: Option<&str>, urls: &[&str]) -> Self {
+        Self::command(place, token, &[&["experiment"], &remote(urls)[..]].concat())
+    }
+
+    /// Starts another command that writes to `out`.
+    pub fn command(place: &Place, token: Option<&str>, arguments: &[&str]) -> Self {
         let log = place.path("experiment.log");
         let file = File::create(&log).expect("a log");
         let mut command = command(place, token);
-        command.args(["experiment", "--offline", "--output", "out", "--verbose"]).args(remote(urls));
+        command.args(arguments).args(["--offline", "--output", "out", "--verbose"]);
         let child = command.stdout(file.try_clone().expect("a log")).stderr(file).spawn().expect("it runs");
         Self { child, log }
     }
