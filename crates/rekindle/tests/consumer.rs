@@ -213,80 +213,85 @@ fn tokenizer_alone_is_built_and_run() {
     assert_eq!(run([Member { name: "tokenizer", features: &[], beside: &[], main }]), ["[2, 5, 1, 4, 3]\n"]);
 }
 
-/// In one workspace, so that Burn is compiled once for all three. What Burn is made to share with each alone is looked at
-/// above, and linted by `cargo xtask matrix`.
+/// Logits of a tiny model: their shape, and what the probabilities of each row add up to.
+const DISTILBERT: &str = r#"
+use burn::tensor::{Device, activation::softmax};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, Mode, TokenBatch};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let device = Device::default();
+    let config = DistilBertConfig {
+        vocab_size: 20, dim: 16, hidden_dim: 32, n_heads: 2, n_layers: 2, ..Default::default()
+    };
+    let (model, _) = config.load(&Checkpoint::empty(), 42, &device)?;
+    let batch = TokenBatch::new(&[1, 7, 2, 1, 2], &[1; 5], &[0, 3, 5], &config, &device)?;
+    let logits = model.forward(&batch, Mode::Eval);
+    let shape = logits.dims();
+    let sums: Vec<f32> = softmax(logits, 1).sum_dim(1).try_into_data()?.iter().collect();
+    println!("{shape:?} {sums:.3?}");
+    Ok(())
+}
+"#;
+
+/// A tiny model learns what tells two classes apart: whether the loss falls, and what is right at the end.
+const TRAIN: &str = r#"
+use burn::tensor::Device;
+use rekindle_distilbert::{Checkpoint, DistilBertConfig};
+use rekindle_train::{EncodedDataset, Event, Plan, Training, TrainingArguments};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let device = Device::default();
+    let config = DistilBertConfig {
+        vocab_size: 20, dim: 16, hidden_dim: 32, n_heads: 2, n_layers: 2, initializer_range: 0.2,
+        ..Default::default()
+    };
+    let (model, _) = config.load(&Checkpoint::empty(), 42, &device)?;
+    // The word in the middle says which class it is.
+    let sentences = (0..32).map(|row| vec![1, 10 + row % 2, 2]).collect();
+    let data = EncodedDataset::new(sentences, [0, 1].repeat(16), 2)?;
+    let plan = Plan::full(&config);
+    let arguments = TrainingArguments { learning_rate: 5e-3, num_train_epochs: 5, ..Default::default() };
+    let mut losses = Vec::new();
+    let trained = Training::new(&config, &plan, &data, &arguments, &device).evaluated_on(&data).run(
+        plan.prepare(&model, 42)?,
+        &mut |event| if let Event::Epoch(epoch) = event { losses.push(epoch.train_loss) },
+    )?;
+    let accuracy = trained.evaluation.expect("asked for").accuracy();
+    println!("{} {accuracy}", losses[4] < losses[0] / 2.0);
+    Ok(())
+}
+"#;
+
+/// The notebook's experiment, with the small model: which approaches, and how many test sentences.
+const EXPERIMENT: &str = r#"
+use std::path::Path;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use rekindle_data::{TestSize, twelve_sentences};
+use rekindle_experiment::{Experiment, PretrainedModel, Sampling, Source};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let model = PretrainedModel::from_folder(Path::new("crates/rekindle/embedded"), "small", Source::Folder)?;
+    let (train, test) = twelve_sentences().train_test_split(TestSize::Fraction(0.25), 42, true)?;
+    let (sampling, device) = (Sampling::fixed(train, None, test), Device::default());
+    let engine = ("flex", &device);
+    let outcome = Experiment::notebook().run(&model, &sampling, engine, Instant::now(), None, &mut |_| ())?;
+    for approach in &outcome.results.approaches {
+        println!("{} {}", approach.approach, approach.predictions.len());
+    }
+    Ok(())
+}
+"#;
+
+/// In one workspace, so that Burn is compiled once for all three: what they share has the features that they need together.
 #[test]
 fn those_with_tensors_are_built_and_run() {
-    let distilbert = r#"
-        use burn::tensor::{Device, activation::softmax};
-        use rekindle_distilbert::{Checkpoint, DistilBertConfig, Mode, TokenBatch};
-
-        fn main() -> Result<(), Box<dyn std::error::Error>> {
-            let device = Device::default();
-            let config = DistilBertConfig {
-                vocab_size: 20, dim: 16, hidden_dim: 32, n_heads: 2, n_layers: 2, ..Default::default()
-            };
-            let (model, _) = config.load(&Checkpoint::empty(), 42, &device)?;
-            let batch = TokenBatch::new(&[1, 7, 2, 1, 2], &[1; 5], &[0, 3, 5], &config, &device)?;
-            let logits = model.forward(&batch, Mode::Eval);
-            let shape = logits.dims();
-            let sums: Vec<f32> = softmax(logits, 1).sum_dim(1).try_into_data()?.iter().collect();
-            println!("{shape:?} {sums:.3?}");
-            Ok(())
-        }
-    "#;
-    let train = r#"
-        use burn::tensor::Device;
-        use rekindle_distilbert::{Checkpoint, DistilBertConfig};
-        use rekindle_train::{EncodedDataset, Event, Plan, Training, TrainingArguments};
-
-        fn main() -> Result<(), Box<dyn std::error::Error>> {
-            let device = Device::default();
-            let config = DistilBertConfig {
-                vocab_size: 20, dim: 16, hidden_dim: 32, n_heads: 2, n_layers: 2, initializer_range: 0.2,
-                ..Default::default()
-            };
-            let (model, _) = config.load(&Checkpoint::empty(), 42, &device)?;
-            // The word in the middle says which class it is.
-            let sentences = (0..32).map(|row| vec![1, 10 + row % 2, 2]).collect();
-            let data = EncodedDataset::new(sentences, [0, 1].repeat(16), 2)?;
-            let plan = Plan::full(&config);
-            let arguments = TrainingArguments { learning_rate: 5e-3, num_train_epochs: 5, ..Default::default() };
-            let mut losses = Vec::new();
-            let trained = Training::new(&config, &plan, &data, &arguments, &device).evaluated_on(&data).run(
-                plan.prepare(&model, 42)?,
-                &mut |event| if let Event::Epoch(epoch) = event { losses.push(epoch.train_loss) },
-            )?;
-            let accuracy = trained.evaluation.expect("asked for").accuracy();
-            println!("{} {accuracy}", losses[4] < losses[0] / 2.0);
-            Ok(())
-        }
-    "#;
-    let experiment = r#"
-        use std::path::Path;
-        use std::time::Instant;
-
-        use burn::tensor::Device;
-        use rekindle_data::{TestSize, twelve_sentences};
-        use rekindle_experiment::{Experiment, PretrainedModel, Sampling, Source};
-
-        fn main() -> Result<(), Box<dyn std::error::Error>> {
-            let model = PretrainedModel::from_folder(Path::new("crates/rekindle/embedded"), "small", Source::Folder)?;
-            let (train, test) = twelve_sentences().train_test_split(TestSize::Fraction(0.25), 42, true)?;
-            let (sampling, device) = (Sampling::fixed(train, None, test), Device::default());
-            let engine = ("flex", &device);
-            let outcome = Experiment::notebook().run(&model, &sampling, engine, Instant::now(), None, &mut |_| ())?;
-            for approach in &outcome.results.approaches {
-                println!("{} {}", approach.approach, approach.predictions.len());
-            }
-            Ok(())
-        }
-    "#;
     let flex = &["flex"];
     let [distilbert, train, experiment] = run([
-        Member { name: "distilbert", features: flex, beside: &["burn"], main: distilbert },
-        Member { name: "train", features: flex, beside: &["burn", "distilbert"], main: train },
-        Member { name: "experiment", features: flex, beside: &["burn", "data"], main: experiment },
+        Member { name: "distilbert", features: flex, beside: &["burn"], main: DISTILBERT },
+        Member { name: "train", features: flex, beside: &["burn", "distilbert"], main: TRAIN },
+        Member { name: "experiment", features: flex, beside: &["burn", "data"], main: EXPERIMENT },
     ]);
     assert_eq!(distilbert, "[2, 2] [1.000, 1.000]\n");
     assert_eq!(train, "true 1\n");
