@@ -6,6 +6,8 @@
 
 #[cfg(feature = "allocator")]
 pub mod allocator;
+#[cfg(feature = "connections")]
+pub mod connections;
 mod map;
 #[cfg(feature = "product")]
 pub mod product;

@@ -6,6 +6,9 @@ mod common;
 mod hosts;
 #[path = "remote/kind.rs"]
 mod kind;
+#[cfg(target_os = "linux")]
+#[path = "remote/links.rs"]
+mod links;
 #[path = "remote/several.rs"]
 mod several;
 #[path = "remote/version.rs"]
@@ -13,7 +16,9 @@ mod version;
 
 use std::fs;
 use std::net::UdpSocket;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -72,13 +77,31 @@ fn a_host_killed_in_a_run_costs_nothing_but_time() {
     assert!(said.contains("asked again"), "{said}");
 }
 
-/// As one whose link is cut, or that is slower by far.
 #[cfg(unix)]
 #[test]
 fn what_a_host_hangs_on_is_done_elsewhere() {
-    survives(|host| {
-        let stopped = Command::new("kill").args(["-STOP", &host.child.id().to_string()]).status();
-        assert!(stopped.expect("kill").success());
+    survives(|host| host.signal("-STOP"));
+}
+
+/// Of every hundred milliseconds, it has ten.
+#[cfg(unix)]
+#[test]
+fn a_host_ten_times_slower_does_what_it_can() {
+    let place = Place::new();
+    let (slow, sound) = (Host::local(&place, "slow", "flex"), Host::local(&place, "sound", "flex"));
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                for (signal, time) in [("-STOP", 90), ("-CONT", 10)] {
+                    slow.signal(signal);
+                    thread::sleep(Duration::from_millis(time));
+                }
+            }
+        });
+        let said = interrupted(&place, &sound, &[&slow.url, &sound.url], &slow.url, || {});
+        over.store(true, Ordering::Relaxed);
+        assert!(!said.contains("asked again"), "{said}");
     });
 }
 

@@ -1,6 +1,6 @@
 //! The devices of other machines, as a client has them.
 
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use burn::remote::{ConnectError, EndpointId, IrohHost, IrohRelays, RemoteHost};
 use burn::tensor::Device;
 use rekindle_experiment::Unavailable;
 
-use super::{About, Offer, SEPARATOR, about};
+use super::{About, Offer, SEPARATOR, about, link};
 use crate::host_url::HostUrl;
 use crate::token::Token;
 
@@ -75,13 +75,22 @@ pub fn offers(url: &HostUrl, token: Option<&Token>) -> Result<Vec<Offer>, Unavai
 fn open(host: &RemoteHost, url: &HostUrl, token: Option<&Token>, index: usize) -> Result<Offer, Unavailable> {
     let device = init(host, index)?;
     let asked = device.clone();
-    let about = match patiently(move || Ok(about::ask(&asked)))? {
-        Some(about) => about,
-        None => return Ok(Offer { device: init(&self::host(url, token)?, index)?, about: None }),
+    let offer = match patiently(move || Ok(about::ask(&asked)))? {
+        Some(about) if !about.is_compatible() => return Err(Unavailable::Refused(differs(&about))),
+        Some(about) => Offer { device, about: Some(about) },
+        None => Offer { device: init(&self::host(url, token)?, index)?, about: None },
     };
-    match about.is_compatible() {
-        true => Ok(Offer { device, about: Some(about) }),
-        false => Err(Unavailable::Refused(differs(&about))),
+    watch(url);
+    Ok(offer)
+}
+
+/// Iroh notices by itself when a host cannot be reached any more.
+fn watch(url: &HostUrl) {
+    if let HostUrl::WebSocket(url) = url {
+        let addresses = url.trim_start_matches("ws://").to_socket_addrs();
+        let mut addresses: Vec<SocketAddr> = addresses.into_iter().flatten().collect();
+        addresses.sort();
+        link::watch(addresses);
     }
 }
 

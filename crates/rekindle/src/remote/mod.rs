@@ -11,6 +11,8 @@ mod absent;
 #[cfg(feature = "remote")]
 mod client;
 #[cfg(feature = "remote")]
+mod link;
+#[cfg(feature = "remote")]
 mod serve;
 
 #[cfg(not(feature = "remote"))]

@@ -14,17 +14,23 @@ pub const TOKEN: &str = "open-sesame";
 
 /// A host, ended when it is dropped.
 pub struct Host {
-    pub child: Child,
+    child: Child,
     pub url: String,
 }
 
 impl Host {
     /// Starts one and waits until it says where it listens.
     pub fn start(place: &Place, name: &str, token: Option<&str>, options: &[&str]) -> Self {
-        let log = place.path(&format!("{name}.log"));
         let mut command = command(place, token);
-        command.arg("host").args(options).stdout(File::create(&log).expect("a log"));
-        let mut child = command.stderr(Stdio::inherit()).spawn().expect("it runs");
+        command.arg("host").args(options);
+        Self::launch(place, name, command)
+    }
+
+    /// Runs a command that is one, and waits until it says where it listens.
+    pub fn launch(place: &Place, name: &str, mut command: Command) -> Self {
+        let log = place.path(&format!("{name}.log"));
+        command.stdout(File::create(&log).expect("a log")).stderr(Stdio::inherit());
+        let mut child = command.spawn().expect("it runs");
         let until = Instant::now() + Duration::from_secs(60);
         loop {
             let said = fs::read_to_string(&log).expect("a log");
@@ -41,6 +47,13 @@ impl Host {
     /// One on a free port of loopback.
     pub fn local(place: &Place, name: &str, backend: &str) -> Self {
         Self::start(place, name, None, &["--listen", "127.0.0.1:0", "--backend", backend])
+    }
+
+    /// Sends a signal, such as `-STOP`.
+    #[cfg(unix)]
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
     }
 
     pub fn kill(&mut self) {
@@ -122,10 +135,13 @@ impl Experiment {
 
     /// Starts another command that writes to `out`.
     pub fn command(place: &Place, token: Option<&str>, arguments: &[&str]) -> Self {
+        Self::launch(place, writing(place, token, arguments))
+    }
+
+    /// Runs a command that is one.
+    pub fn launch(place: &Place, mut command: Command) -> Self {
         let log = place.path("experiment.log");
         let file = File::create(&log).expect("a log");
-        let mut command = command(place, token);
-        command.args(arguments).args(["--offline", "--output", "out", "--verbose"]);
         let child = command.stdout(file.try_clone().expect("a log")).stderr(file).spawn().expect("it runs");
         Self { child, log }
     }
@@ -137,7 +153,12 @@ impl Experiment {
 
     /// Waits until it has printed some words.
     pub fn wait_for(&mut self, words: &str) {
-        while !self.said().contains(words) {
+        self.wait_for_more(words, 0);
+    }
+
+    /// Waits until it has printed some words more often than a number of times.
+    pub fn wait_for_more(&mut self, words: &str, times: usize) {
+        while self.said().matches(words).count() <= times {
             assert!(self.child.try_wait().expect("a child").is_none(), "no {words:?}: {}", self.said());
             thread::sleep(Duration::from_millis(1));
         }
