@@ -71,7 +71,7 @@ pub use masked_lm::{DistilBertForMaskedLM, VocabProjector};
 pub use model::{DistilBertModel, Transformer};
 pub use parameters::{Parameter, parameters, trainable, values, with_values};
 pub use replace::replace;
-pub use save::{Precision, save_values, save_with};
+pub use save::{Precision, save_rows, save_values, save_with};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

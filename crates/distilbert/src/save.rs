@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::{self, File};
 use std::path::Path as FilePath;
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -133,6 +134,16 @@ pub fn save_values(
     write(flat(values), notes, path)
 }
 
+/// Writes one tensor, `[rows, width]`, row-major: the same values make the same bytes.
+///
+/// # Errors
+/// When the file cannot be written; an earlier one is then left as it was.
+pub fn save_rows(name: &str, values: &[f32], width: usize, path: &FilePath) -> Result<(), DistilBertError> {
+    let shape = vec![values.len() / width.max(1), width];
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    write([(name.to_owned(), Stored { dtype: Dtype::F32, shape, bytes })], HashMap::new(), path)
+}
+
 fn flat(values: Vec<(String, Vec<f32>)>) -> impl Iterator<Item = (String, Stored)> {
     values.into_iter().map(|(name, values)| {
         let shape = vec![values.len()];
@@ -157,10 +168,14 @@ fn write(
     path: &FilePath,
 ) -> Result<(), DistilBertError> {
     notes.insert("format".into(), "pt".into());
+    let io = |source| DistilBertError::Io { path: path.into(), source };
     replace(path, |new| {
+        // The library leaves a file that its owner alone may read.
+        let usual = File::create(new).and_then(|file| file.metadata()).map_err(io)?.permissions();
         safetensors::serialize_to_file(tensors, Some(notes), new).map_err(|error| match error {
-            safetensors::SafeTensorError::IoError(source) => DistilBertError::Io { path: path.into(), source },
+            safetensors::SafeTensorError::IoError(source) => io(source),
             other => DistilBertError::Safetensors { path: path.into(), reason: other.to_string() },
-        })
+        })?;
+        fs::set_permissions(new, usual).map_err(io)
     })
 }

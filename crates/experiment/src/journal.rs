@@ -83,17 +83,7 @@ impl Journal {
 
     /// Notes what must be the same when the experiment goes on, or makes sure that it is.
     pub(crate) fn agree(&self, settings: &Map<String, Value>) -> Result<(), ExperimentError> {
-        let path = self.path(SETTINGS);
-        let Some(theirs) = read::<Map<String, Value>>(&path)? else {
-            return write(&path, settings);
-        };
-        let differs = settings.iter().find(|(name, value)| theirs.get(*name) != Some(value));
-        let Some((name, ours)) = differs else { return Ok(()) };
-        let theirs = theirs.get(name).unwrap_or(&Value::Null);
-        let reason = format!(
-            "the run that was broken off had {name} {theirs}, not {ours}; give it the same, or begin without --resume"
-        );
-        Err(ExperimentError::Journal { path, reason })
+        agree(&self.path(SETTINGS), settings)
     }
 
     /// A run that is done already.
@@ -167,6 +157,20 @@ impl Drop for Journal {
             let _ = remove_dir(&self.folder.join(RUN));
         }
     }
+}
+
+/// Notes settings in a file or, where it is there, makes sure that they are those.
+pub(crate) fn agree(path: &Path, settings: &Map<String, Value>) -> Result<(), ExperimentError> {
+    let Some(theirs) = read::<Map<String, Value>>(path)? else {
+        return write(path, settings);
+    };
+    let differs = settings.iter().find(|(name, value)| theirs.get(*name) != Some(value));
+    let Some((name, ours)) = differs else { return Ok(()) };
+    let theirs = theirs.get(name).unwrap_or(&Value::Null);
+    let reason = format!(
+        "the run that was broken off had {name} {theirs}, not {ours}; give it the same, or begin without --resume"
+    );
+    Err(ExperimentError::Journal { path: path.into(), reason })
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ExperimentError> {

@@ -16,8 +16,10 @@ mod classify;
 mod compare;
 mod contender;
 mod error;
+mod extraction;
 mod fill_mask;
 mod findings;
+mod hosts;
 mod job;
 mod journal;
 mod links;
@@ -39,7 +41,9 @@ pub use artifacts::StepRow;
 pub use classify::{Classifier, Prediction};
 pub use compare::{Comparison, ScoresRow, Setting, read_results};
 pub use error::ExperimentError;
+pub use extraction::{Extraction, ShardNews};
 pub use fill_mask::{FillMask, Guess};
+pub use hosts::{Engine, HostNews};
 pub use journal::Journal;
 pub use links::check_links;
 pub use lock::Lock;
@@ -53,7 +57,7 @@ pub use results::{
 };
 pub use run::{ClassWeights, Experiment, Outcome, Progress, RunKey};
 pub use sampling::{Sample, Sampling};
-pub use spread::{Connect, Engine, Host, HostNews, Unavailable};
+pub use spread::{Connect, Devices, Host, Unavailable};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

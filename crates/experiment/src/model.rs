@@ -130,6 +130,16 @@ pub(crate) fn sentences_sha256(data: &Dataset) -> String {
     hexadecimal(&hash.finalize())
 }
 
+/// The SHA-256 of texts, each behind its length.
+pub(crate) fn texts_sha256(texts: &[String]) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    hexadecimal(&hash.finalize())
+}
+
 /// The SHA-256 of the token ids of sentences, each behind their number.
 pub(crate) fn tokens_sha256(sentences: &EncodedDataset) -> String {
     let mut hash = Sha256::new();

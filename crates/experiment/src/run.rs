@@ -12,6 +12,7 @@ use crate::baselines::baselines;
 use crate::contender::{Contender, Tested};
 use crate::error::ExperimentError;
 use crate::findings::findings;
+use crate::hosts::{Engine, HostNews, make_runs};
 use crate::job::Job;
 use crate::journal::Journal;
 use crate::misread::misread;
@@ -23,7 +24,6 @@ use crate::results::{
     Results, RunRecord,
 };
 use crate::sampling::Sampling;
-use crate::spread::{Engine, HostNews, spread};
 use crate::trial::{Bench, Draw, Trial};
 
 /// The most classes of an experiment: each run's counts have a cell for every pair of them.
@@ -215,7 +215,7 @@ impl Experiment {
         observer(Progress::Loaded { report: &bench.report });
         let jobs = self.jobs(sampling, &sizes);
         if let Some(journal) = journal.filter(|_| !hosts.is_empty()) {
-            spread(&bench, journal, &jobs, hosts, observer)?;
+            make_runs(&bench, journal, &jobs, hosts, observer)?;
         }
         let (mut records, mut models, mut contenders) = (Vec::new(), Vec::new(), Vec::new());
         for jobs in jobs.chunk_by(|one, next| one.approach == next.approach) {

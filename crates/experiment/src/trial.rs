@@ -30,6 +30,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) model: DistilBertForSequenceClassification,
     pub(crate) report: LoadReport,
     pub(crate) device: &'a Device,
+    /// Devices that batches are split over too.
+    pub(crate) further: &'a [Device],
     /// What is done already, and where what is under way is kept.
     journal: Option<&'a Journal>,
     /// What the frozen base makes of all sentences, where many runs ask for it.
@@ -89,8 +91,20 @@ impl<'a> Bench<'a> {
         journal: Option<&'a Journal>,
     ) -> Result<Self, ExperimentError> {
         let (config, model, report) = pretrained.load(sampling.all.classes.names(), experiment.seed(), device)?;
-        let features = HashMap::new();
-        Ok(Self { experiment, pretrained, sampling, sentences, config, model, report, device, journal, features })
+        let (further, features) = (&[][..], HashMap::new());
+        Ok(Self {
+            experiment,
+            pretrained,
+            sampling,
+            sentences,
+            config,
+            model,
+            report,
+            device,
+            further,
+            journal,
+            features,
+        })
     }
 
     /// Where a run keeps its checkpoints.
@@ -245,7 +259,8 @@ impl<'a> Bench<'a> {
         let training = Training::new(&config, plan, &train, &arguments, self.device)
             .evaluated_on(Some(&evaluation).filter(|data| !data.is_empty()))
             .with_features(self.features(approach, plan))
-            .with_checkpoints(self.checkpoints(draw));
+            .with_checkpoints(self.checkpoints(draw))
+            .split_over(self.further);
         training.run(model, &mut |event| observer(Progress::Training(event))).map_err(failed)
     }
 

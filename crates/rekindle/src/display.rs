@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anstream::eprintln;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rekindle::hub::Download;
-use rekindle_experiment::{HostNews, Progress, Results, RunKey, RunRecord};
+use rekindle_experiment::{HostNews, Progress, Results, RunKey, RunRecord, ShardNews};
 use rekindle_train::{Event, StepRecord};
 
 use crate::text::{report_table, summary_table, thousands};
@@ -243,6 +243,36 @@ impl Display {
                 self.began.elapsed().as_secs_f64() / (step.step - before) as f64 * (self.steps - step.step) as f64;
             self.line(&format!("  step {}/{}  {numbers}  {left:.0} s left", step.step, self.steps));
             self.last_line = Instant::now();
+        }
+    }
+
+    /// Of all texts, some were read by an earlier run, and some since this one began.
+    pub fn reading(&mut self, before: usize, read: usize, total: usize) {
+        let (done, pace) = (before + read, read as f64 / self.began.elapsed().as_secs_f64());
+        if self.live {
+            let bar = self.bar.get_or_insert_with(|| bar("{bar:32} {human_pos}/{human_len} texts  {msg}  {eta} left"));
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+            bar.set_message(format!("{pace:.0} a second"));
+        } else if self.last_line.elapsed() >= LINE_EVERY {
+            let left = (total - done) as f64 / pace;
+            let (done, total) = (thousands(done), thousands(total));
+            self.line(&format!("  {done}/{total} texts  {pace:.0} a second  {left:.0} s left"));
+            self.last_line = Instant::now();
+        }
+    }
+
+    /// What a host does with shards.
+    pub fn shard(&self, name: &str, news: ShardNews<'_>) {
+        match news {
+            ShardNews::Done(number) if self.verbosity == Verbosity::Verbose => {
+                self.line(&format!("{name}  shard {number} is written"));
+            }
+            ShardNews::Lost(reason) => {
+                self.warn(&format!("{name}: {reason}; its shard is done elsewhere, and it is asked again"));
+            }
+            ShardNews::GivenUp(reason) => self.warn(&format!("{name}: {reason}; it is not asked again")),
+            _ => {}
         }
     }
 

@@ -1,7 +1,9 @@
 //! The devices that the options name: one of this machine, or those of others.
 
+use std::num::NonZero;
+
 use burn::tensor::Device;
-use rekindle_experiment::{Host, Unavailable};
+use rekindle_experiment::{Devices, Host, Unavailable};
 
 use crate::backend::Backend;
 use crate::cli::{EngineArgs, HostsArgs};
@@ -28,20 +30,24 @@ impl EngineArgs {
         }
     }
 
-    /// The devices that an experiment is spread over, and the one of this machine that reads the weights.
+    /// The hosts that an experiment is spread over, each of so many devices, and the device of this machine that reads the
+    /// weights.
     ///
     /// # Errors
     /// When a device of this machine cannot be had, or a host refuses. One that is away may still come.
-    pub fn devices(&self, warn: impl Fn(&str)) -> Result<(Device, Vec<Host>), Failure> {
+    pub fn hosts(&self, per_run: NonZero<usize>, warn: impl Fn(&str)) -> Result<(Device, Vec<Host>), Failure> {
         self.check()?;
         if self.backend != Backend::Remote {
+            if per_run.get() > 1 {
+                return Err(Failure::usage("--devices-per-run: with --backend remote alone"));
+            }
             return Ok((self.backend.device()?, Vec::new()));
         }
         let token = self.hosts.token()?;
         let offers = self.hosts.offers(token.as_ref());
-        let mut hosts = Vec::new();
+        let mut devices = Vec::new();
         for (url, offers) in self.hosts.host.iter().zip(offers) {
-            let found = match offers {
+            let found: Vec<Option<Device>> = match offers {
                 Ok(offers) => offers.into_iter().map(|offer| Some(offer.device)).collect(),
                 Err(Unavailable::Refused(reason)) => return Err(Failure::device(format!("{url}: {reason}"))),
                 Err(Unavailable::Away(reason)) => {
@@ -49,10 +55,11 @@ impl EngineArgs {
                     vec![None]
                 }
             };
-            let found = found.into_iter().enumerate();
-            hosts.extend(found.map(|(index, device)| host(url, index, device, token.clone())));
+            let place = |(index, device)| Place { url: url.clone(), index, device };
+            devices.extend(found.into_iter().enumerate().map(place));
         }
-        Ok((Backend::local().device()?, hosts))
+        let hosts = devices.chunks(per_run.get()).map(|places| host(places.to_vec(), token.clone()));
+        Ok((Backend::local().device()?, hosts.collect()))
     }
 
     fn check(&self) -> Result<(), Failure> {
@@ -96,8 +103,30 @@ impl HostsArgs {
 }
 
 /// A device of a host, which may be connected already.
-fn host(url: &HostUrl, index: usize, mut device: Option<Device>, token: Option<Token>) -> Host {
-    let (url, name) = (url.clone(), remote::name(url, index));
-    let anew = move || remote::connect(&url, token.as_ref(), index).map(|offer| offer.device);
-    Host { name, connect: Box::new(move || device.take().map_or_else(&anew, Ok)) }
+#[derive(Clone)]
+struct Place {
+    url: HostUrl,
+    index: usize,
+    device: Option<Device>,
+}
+
+/// A host of one device, or of several that work as one.
+fn host(mut places: Vec<Place>, token: Option<Token>) -> Host {
+    let name = places.iter().map(|place| remote::name(&place.url, place.index)).collect::<Vec<_>>().join(" + ");
+    let connect = Box::new(move || {
+        let (mut there, mut reasons) = (Vec::new(), Vec::new());
+        for Place { url, index, device } in &mut places {
+            let anew = || remote::connect(url, token.as_ref(), *index).map(|offer| offer.device);
+            match device.take().map_or_else(anew, Ok) {
+                Ok(device) => there.push(device),
+                Err(Unavailable::Away(reason)) => reasons.push(reason),
+                Err(refused) => return Err(refused),
+            }
+        }
+        // Some of several are enough.
+        let mut there = there.into_iter();
+        let first = there.next().ok_or_else(|| Unavailable::Away(reasons.join("; ")))?;
+        Ok(Devices { first, further: there.collect() })
+    });
+    Host { name, connect }
 }

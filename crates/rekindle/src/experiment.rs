@@ -22,7 +22,7 @@ use crate::model::{self, Found};
 /// Anything that stops it, as a sentence for the user; nothing of an earlier output is then changed.
 pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
-    let (device, hosts) = args.engine.devices(|text| display.warn(text))?;
+    let (device, hosts) = args.engine.hosts(args.devices_per_run, |text| display.warn(text))?;
     let output = Output::prepare(&args.output).map_err(Failure::output)?;
     let sampling = sampling(args)?;
     let Found { model, substituted } =

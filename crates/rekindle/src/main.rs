@@ -16,6 +16,7 @@ mod display;
 mod engine;
 mod exit;
 mod experiment;
+mod features;
 mod files;
 mod fill_mask;
 mod host_url;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         cli::Command::Vocab(args) => vocab::run(args),
         cli::Command::Pretrain(args) => args.engine.backend.guard(|| pretrain::run(args, began)),
         cli::Command::FillMask(args) => args.engine.backend.guard(|| fill_mask::run(args)),
+        cli::Command::Features(args) => args.engine.backend.guard(|| features::run(args, began)),
         cli::Command::Compare(args) => compare::run(args),
         cli::Command::Devices(args) => devices::run(args),
         cli::Command::Host(args) => remote::serve(args),

@@ -9,6 +9,8 @@ mod kind;
 #[cfg(target_os = "linux")]
 #[path = "remote/links.rs"]
 mod links;
+#[path = "remote/several.rs"]
+mod several;
 #[path = "remote/version.rs"]
 mod version;
 

@@ -8,10 +8,11 @@ use std::time::Instant;
 use burn::tensor::Device;
 use common::timeless;
 use rekindle::data::twelve_sentences;
+use rekindle::distilbert::Pooling;
 use rekindle::embedded::EMBEDDED;
 use rekindle::experiment::{
-    Approach, Engine, Experiment, ExperimentError, Host, HostNews, Outcome, Output, PretrainedModel, Progress,
-    Sampling, Unavailable,
+    Approach, Devices, Engine, Experiment, ExperimentError, Extraction, Host, HostNews, Outcome, Output,
+    PretrainedModel, Progress, Sampling, ShardNews, Unavailable,
 };
 use rekindle::train::{Stop, TrainingArguments};
 use serde_json::Value;
@@ -53,7 +54,7 @@ fn run(hosts: Vec<Host>) -> (Result<Outcome, ExperimentError>, Vec<(String, Stri
     (outcome, said)
 }
 
-fn host(name: &str, connect: impl FnMut() -> Result<Device, Unavailable> + Send + 'static) -> Host {
+fn host(name: &str, connect: impl FnMut() -> Result<Devices, Unavailable> + Send + 'static) -> Host {
     Host { name: name.into(), connect: Box::new(connect) }
 }
 
@@ -77,11 +78,15 @@ fn several_devices_come_to_what_one_comes_to() {
     let mut asked = 0;
     let late = host("late", move || {
         asked += 1;
-        if asked < 3 { Err(Unavailable::Away("not yet".into())) } else { Ok(Device::flex()) }
+        if asked < 3 { Err(Unavailable::Away("not yet".into())) } else { Ok(Device::flex().into()) }
     });
     let never = host("never", || Err(Unavailable::Refused("wrong token".into())));
-    let (spread, said) =
-        run(vec![host("first", || Ok(Device::flex())), late, never, host("other", || Ok(Device::flex()))]);
+    let (spread, said) = run(vec![
+        host("first", || Ok(Device::flex().into())),
+        late,
+        never,
+        host("other", || Ok(Device::flex().into())),
+    ]);
     assert!(comparable(&alone.expect("alone")) == comparable(&spread.expect("spread")), "the same, byte for byte");
     let count = |news: &str, name: &str| said.iter().filter(|entry| **entry == (name.into(), news.into())).count();
     assert_eq!(count("given up", "never"), 1, "{said:?}");
@@ -97,4 +102,40 @@ fn where_every_host_refuses_the_last_says_why() {
     let error = outcome.expect_err("no device").to_string();
     assert!(error.contains("wrong token") || error.contains("another version"), "{error}");
     assert_eq!(said.len(), 2);
+}
+
+#[test]
+fn shards_of_features_are_the_same_whoever_makes_them() {
+    let pretrained = PretrainedModel::embedded(EMBEDDED).expect("the model");
+    let texts: Vec<String> = (0..61).map(|index| format!("the {index} {}", "very ".repeat(index % 7))).collect();
+    let make = |hosts: Vec<Host>| {
+        let folder = TempDir::new().expect("a folder");
+        let (pooling, at) = (Pooling::Cls, folder.path().to_path_buf());
+        let extraction = Extraction { pooling, max_length: 64, batch_size: 4, shard_size: 3, folder: at };
+        let mut done = Vec::new();
+        let mut observe = |name: &str, news: ShardNews<'_>| {
+            if let ShardNews::Done(number) = news {
+                done.push((number, name.to_owned()));
+            }
+        };
+        let stop = Stop::default();
+        let made = extraction.run(&pretrained, texts.clone(), "flex", hosts, &stop, &mut observe);
+        made.expect("shards");
+        let files = std::fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry").path());
+        let mut files: Vec<_> = files.map(|path| (path.file_name().map(Into::into), std::fs::read(path))).collect();
+        files.sort_by(|(one, _): &(Option<std::ffi::OsString>, _), (other, _)| one.cmp(other));
+        let files: Vec<_> = files.into_iter().map(|(name, content)| (name, content.expect("read"))).collect();
+        (files, done)
+    };
+    let (alone, _) = make(vec![host("alone", || Ok(Device::flex().into()))]);
+    let mut asked = 0;
+    let late = host("late", move || {
+        asked += 1;
+        if asked < 2 { Err(Unavailable::Away("not yet".into())) } else { Ok(Device::flex().into()) }
+    });
+    let (spread, mut done) = make(vec![host("first", || Ok(Device::flex().into())), late]);
+    assert_eq!(spread.len(), 21 + 1);
+    assert!(alone == spread, "the same, byte for byte");
+    done.sort();
+    assert!(done.iter().map(|(number, _)| *number).eq(0..21), "each once: {done:?}");
 }

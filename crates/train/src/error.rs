@@ -58,8 +58,8 @@ pub enum TrainError {
         /// The last checkpoint, written before that step.
         checkpoint: Option<PathBuf>,
     },
-    /// A model's logits left the numbers.
-    #[error("sentence {sentence} (from 0): the logits are not finite; the model's weights are too large")]
+    /// What a model makes of a sentence left the numbers.
+    #[error("sentence {sentence} (from 0): what the model makes of it is not finite; its weights are too large")]
     Logits {
         /// The sentence.
         sentence: usize,

@@ -84,10 +84,10 @@ pub fn evaluate(
     Evaluation::new(logits, data.labels(), config.num_labels())
 }
 
-/// Refuses logits that are no numbers any more.
-fn check_finite(logits: &[f32], classes: usize) -> Result<(), TrainError> {
-    match logits.iter().position(|logit| !logit.is_finite()) {
-        Some(place) => Err(TrainError::Logits { sentence: place / classes.max(1) }),
+/// Refuses rows that are no numbers any more.
+fn check_finite(values: &[f32], width: usize) -> Result<(), TrainError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(place) => Err(TrainError::Logits { sentence: place / width.max(1) }),
         None => Ok(()),
     }
 }
@@ -113,6 +113,26 @@ pub fn logits<R: AsRef<[u32]>>(
     let logits = by_length(sentences, config, batch_size, device, progress, forward)?.map_or(Ok(Vec::new()), read)?;
     check_finite(&logits, config.num_labels())?;
     Ok(logits)
+}
+
+/// What the head reads of tokenized sentences, without dropout: row-major `[sentences, dim]`, in the order given, in
+/// batches as [`logits`] forms them.
+///
+/// # Errors
+/// When a sentence does not fit the model, or a value is not finite.
+pub fn features<R: AsRef<[u32]>>(
+    model: &DistilBertForSequenceClassification,
+    config: &DistilBertConfig,
+    sentences: &[R],
+    batch_size: usize,
+    device: &Device,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Vec<f32>, TrainError> {
+    let model = model.trainable(|_| false);
+    let forward = |batch: &TokenBatch| model.pool(batch, Mode::Eval);
+    let features = by_length(sentences, config, batch_size, device, progress, forward)?.map_or(Ok(Vec::new()), read)?;
+    check_finite(&features, config.dim)?;
+    Ok(features)
 }
 
 /// A tensor's values on the host.

@@ -8,7 +8,7 @@ use rekindle_tokenizer::Tokenizer;
 
 use crate::dataset::batch;
 use crate::error::TrainError;
-use crate::trainer::cross_entropy;
+use crate::step::cross_entropy;
 
 /// How words are hidden (Devlin et al., 2019), as transformers' `DataCollatorForLanguageModeling` does it: of the tokens
 /// that are chosen, 80 % become `[MASK]`, 10 % a random entry of the vocabulary, 10 % stay.

@@ -12,6 +12,7 @@ use crate::error::TrainError;
 use crate::evaluate::read;
 #[cfg(feature = "flex")]
 use crate::host;
+use crate::replicas::carry;
 
 /// AdamW (Loshchilov and Hutter, 2019) in the order of operations of `torch.optim.AdamW`, clipped by the norm over all
 /// trained tensors as `torch.nn.utils.clip_grad_norm_` does it.
@@ -98,26 +99,32 @@ impl AdamW {
         }
     }
 
-    /// Adds the gradients of one batch to those that wait for the next step.
+    /// Adds the gradients of one batch to those that wait for the next step. `model` may be a copy on another device.
     pub(crate) fn accumulate(&mut self, model: &impl Module, gradients: Gradients) {
-        self.accumulated = self.flatten(model, gradients).flat;
-    }
-
-    /// The gradients of one batch and those that waited.
-    fn flatten(&mut self, model: &impl Module, gradients: Gradients) -> Flatten {
-        let waiting = std::mem::take(&mut self.accumulated);
-        let mut flatten = Flatten { gradients, waiting, flat: HashMap::with_capacity(self.state.len()) };
+        let mut flatten = Flatten { gradients, flat: Vec::with_capacity(self.state.len()) };
         model.visit(&mut flatten);
-        flatten
+        for (id, flat) in carry(flatten.flat, &self.device) {
+            let sum = match self.accumulated.remove(&id) {
+                Some(waiting) => waiting + flat,
+                None => flat,
+            };
+            self.accumulated.insert(id, sum);
+        }
     }
 
     /// Updates the model by the gradients of one batch, and returns the gradient norm before clipping, `[1]`.
     pub fn step<M: Module>(&mut self, model: M, gradients: Gradients, learning_rate: f64) -> (M, Tensor<1>) {
-        let flat = self.flatten(&model, gradients);
-        let mut squares = Sum { flat: &flat.flat, squares: Squares::default() };
+        self.accumulate(&model, gradients);
+        self.update(model, learning_rate)
+    }
+
+    /// Updates the model by the gradients that wait.
+    pub(crate) fn update<M: Module>(&mut self, model: M, learning_rate: f64) -> (M, Tensor<1>) {
+        let gradients = std::mem::take(&mut self.accumulated);
+        let mut squares = Sum { flat: &gradients, squares: Squares::default() };
         model.visit(&mut squares);
         let (norm, clip) = self.clip(squares.squares);
-        let mut update = Update { optimizer: self, gradients: flat.flat, clip, learning_rate };
+        let mut update = Update { optimizer: self, gradients, clip, learning_rate };
         (model.map(&mut update), norm)
     }
 
@@ -178,7 +185,7 @@ impl AdamW {
     }
 
     /// One tensor, flat, by its gradient.
-    fn update(&mut self, id: ParamId, value: Tensor<1>, gradient: Tensor<1>, clip: &Clip, rate: f64) -> Tensor<1> {
+    fn updated(&mut self, id: ParamId, value: Tensor<1>, gradient: Tensor<1>, clip: &Clip, rate: f64) -> Tensor<1> {
         let Some(state) = self.state.get_mut(&id) else { return value };
         state.steps += 1;
         let r = Self::rates(&self.arguments, state.decays, state.steps, clip.host, rate * state.rate);
@@ -275,22 +282,17 @@ struct Clip {
     device: Option<Tensor<1>>,
 }
 
-/// Takes the gradients out, flat, and adds each to what waits for it.
+/// Takes the gradients out, flat, in the order of the parameters.
 struct Flatten {
     gradients: Gradients,
-    waiting: HashMap<ParamId, Tensor<1>>,
-    flat: HashMap<ParamId, Tensor<1>>,
+    flat: Vec<(ParamId, Tensor<1>)>,
 }
 
 impl ModuleVisitor for Flatten {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let Some(gradient) = param.val().grad_remove(&mut self.gradients) else { return };
-        let flat = gradient.flatten::<1>(0, D - 1);
-        let flat = match self.waiting.remove(&param.id) {
-            Some(waiting) => waiting + flat,
-            None => flat,
-        };
-        self.flat.insert(param.id, flat);
+        if let Some(gradient) = param.val().grad_remove(&mut self.gradients) {
+            self.flat.push((param.id, gradient.flatten(0, D - 1)));
+        }
     }
 }
 
@@ -337,7 +339,7 @@ impl ModuleMapper for Update<'_> {
         let value = param.into_value().without_autodiff();
         let shape = value.shape();
         let flat = value.flatten::<1>(0, D - 1);
-        let updated = self.optimizer.update(id, flat, gradient, &self.clip, self.learning_rate);
+        let updated = self.optimizer.updated(id, flat, gradient, &self.clip, self.learning_rate);
         Param::initialized(id, updated.reshape(shape).autodiff().require_grad())
     }
 }

@@ -2,21 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
+use burn::tensor::Device;
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
 
 use crate::arguments::TrainingArguments;
 use crate::best::Best;
 use crate::checkpoints::Checkpoints;
-use crate::dataset::{EncodedDataset, batch};
+use crate::dataset::EncodedDataset;
 use crate::error::TrainError;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::event::{EpochRecord, Event, StepRecord};
 use crate::features::Features;
-use crate::history::{History, Pending, Planned};
+use crate::history::{History, Planned};
 use crate::optimizer::AdamW;
 use crate::plan::Plan;
+use crate::replicas::Replicas;
 
 /// A training: what learns, from what, and how.
 #[derive(Debug)]
@@ -28,7 +28,9 @@ pub struct Training<'a> {
     pub(crate) arguments: &'a TrainingArguments,
     features: Option<&'a Features>,
     pub(crate) checkpoints: Option<Checkpoints>,
-    device: &'a Device,
+    pub(crate) device: &'a Device,
+    /// Further devices, which take their share of every batch.
+    further: &'a [Device],
 }
 
 /// What a training leaves.
@@ -60,7 +62,8 @@ impl<'a> Training<'a> {
         arguments: &'a TrainingArguments,
         device: &'a Device,
     ) -> Self {
-        Self { config, plan, train, evaluation: None, arguments, features: None, checkpoints: None, device }
+        let (evaluation, features, checkpoints, further) = (None, None, None, &[][..]);
+        Self { config, plan, train, evaluation, arguments, features, checkpoints, device, further }
     }
 
     /// With an evaluation on these sentences after every epoch.
@@ -76,6 +79,14 @@ impl<'a> Training<'a> {
     /// With a place to keep what it takes to go on after a break; without, a break loses it.
     pub fn with_checkpoints(self, checkpoints: impl Into<Option<Checkpoints>>) -> Self {
         Self { checkpoints: checkpoints.into(), ..self }
+    }
+
+    /// With each batch split over these devices too, and the gradients averaged on the first one, which steps and
+    /// evaluates. It comes to what one device comes to, but for the order of sums, and for what dropout drops.
+    ///
+    /// The head of a frozen base, where that was read once, learns on the first alone: there is little to split.
+    pub fn split_over(self, further: &'a [Device]) -> Self {
+        Self { further, ..self }
     }
 
     /// Trains `model`, which the plan has [`prepare`](Plan::prepare)d; from the newest of its checkpoints on, where there
@@ -104,6 +115,9 @@ impl<'a> Training<'a> {
         let event = |done, total| Event::Extracting { done, total };
         let train_features = if pays { self.extract(&model, self.train, event, observer)? } else { None };
         run.features = train_features.as_ref().or(self.features).filter(|_| pays);
+        if run.features.is_none() {
+            run.replicas = Replicas::of(&model, self.further);
+        }
         let mut eval_features = None;
         for epoch in first..epochs {
             model = run.epoch(model, epoch, observer)?;
@@ -192,7 +206,8 @@ impl<'a> Training<'a> {
 pub(crate) struct Run<'a> {
     pub(crate) training: &'a Training<'a>,
     /// Of the training sentences, where the base is frozen and deterministic.
-    features: Option<&'a Features>,
+    pub(crate) features: Option<&'a Features>,
+    pub(crate) replicas: Replicas,
     pub(crate) optimizer: AdamW,
     pub(crate) history: History,
     pub(crate) best: Best<'a>,
@@ -219,6 +234,7 @@ impl<'a> Run<'a> {
         Self {
             training,
             features: None,
+            replicas: Replicas::default(),
             optimizer: AdamW::empty(training.arguments, training.device),
             history: History::new(),
             best: Best::new(training.arguments),
@@ -251,6 +267,7 @@ impl<'a> Run<'a> {
         if epoch > 0 && plan.changes_at(epoch) {
             model = plan.track(&model, epoch);
         }
+        self.replicas.track(plan, epoch);
         self.admit(&model, epoch);
         let order = self.training.train.order(arguments.seed, epoch, arguments.shuffle);
         let batches: Vec<(usize, &[usize])> = order.chunks(arguments.per_device_train_batch_size).enumerate().collect();
@@ -300,102 +317,4 @@ impl<'a> Run<'a> {
             f1: evaluation.f1().value,
         }
     }
-
-    /// A step by the mean of the losses of some batches, each numbered within its epoch; `before` were in the epochs
-    /// before.
-    fn step(
-        &mut self,
-        model: DistilBertForSequenceClassification,
-        batches: &[(usize, &[usize])],
-        before: usize,
-        observer: &mut dyn FnMut(&Event),
-    ) -> Result<DistilBertForSequenceClassification, TrainError> {
-        let step = self.history.len();
-        let Planned { epoch, learning_rate, .. } = self.training.planned(step);
-        let mut mean: Option<Tensor<1>> = None;
-        let [rest @ .., (number, rows)] = batches else { return Ok(model) };
-        for (number, rows) in rest {
-            let loss = self.loss(&model, rows, before + number, batches.len())?;
-            self.optimizer.accumulate(&model, loss.backward());
-            let loss = loss.without_autodiff();
-            mean = Some(mean.map_or(loss.clone(), |mean| mean + loss));
-        }
-        let loss = self.loss(&model, rows, before + number, batches.len())?;
-        let (model, grad_norm) = self.optimizer.step(model, loss.backward(), learning_rate);
-        let loss = loss.without_autodiff();
-        let places = self.training.train.places();
-        let done = Pending {
-            step: step + 1,
-            epoch: epoch + 1,
-            rows: batches.iter().flat_map(|(_, rows)| rows.iter().map(|&row| places[row])).collect(),
-            learning_rate,
-            loss: mean.map_or(loss.clone(), |mean| mean + loss),
-            grad_norm,
-        };
-        self.history.push(done, observer)?;
-        Ok(model)
-    }
-
-    /// The loss of one of `batches` batches that make a step, its share of their mean; `number` counts the batches of the
-    /// run.
-    fn loss(
-        &self,
-        model: &DistilBertForSequenceClassification,
-        rows: &[usize],
-        number: usize,
-        batches: usize,
-    ) -> Result<Tensor<1>, TrainError> {
-        let arguments = self.training.arguments;
-        let seed = (arguments.seed << 32).wrapping_add(number as u64);
-        let rows = &self.balanced(rows);
-        let logits = self.logits(model, rows, seed)?;
-        let labels: Vec<usize> = rows.iter().map(|&row| self.training.train.labels()[row]).collect();
-        let loss = cross_entropy(logits, &labels, arguments.class_weights.as_deref());
-        Ok(if batches == 1 { loss } else { loss.div_scalar(batches as f64) })
-    }
-
-    /// The logits of some training sentences, with dropout.
-    fn logits(
-        &self,
-        model: &DistilBertForSequenceClassification,
-        rows: &[usize],
-        seed: u64,
-    ) -> Result<Tensor<2>, TrainError> {
-        let Training { train, config, device, arguments, .. } = self.training;
-        let mode = if arguments.frozen_dropout { Mode::Train { seed } } else { Mode::TrainTop { seed } };
-        if let Some(features) = self.features.filter(|_| model.distilbert.is_frozen()) {
-            return Ok(model.classify(features.rows(train, rows.iter().copied()), mode));
-        }
-        let sentences: Vec<&[u32]> = rows.iter().map(|&row| train.sentence(row)).collect();
-        Ok(model.forward(&batch(&sentences, config, device)?, mode))
-    }
-
-    /// The rows of a batch in an order in which the tokens of the first half weigh as much as those of the second: the
-    /// longest sentence goes to the lighter side, and so on. Within a batch the order changes no mean.
-    fn balanced(&self, rows: &[usize]) -> Vec<usize> {
-        let length = |row: usize| self.training.train.sentence(row).len();
-        let mut longest_first = rows.to_vec();
-        longest_first.sort_by_key(|&row| std::cmp::Reverse(length(row)));
-        let mut sides = [(0, Vec::new()), (0, Vec::new())];
-        for row in longest_first {
-            let lighter = usize::from(sides[1].0 < sides[0].0);
-            sides[lighter].0 += length(row);
-            sides[lighter].1.push(row);
-        }
-        let [(_, first), (_, second)] = sides;
-        [first, second].concat()
-    }
-}
-
-/// Mean cross-entropy of `[sentences, classes]` logits, `[1]`; with a weight for each class, the weighted mean.
-pub(crate) fn cross_entropy(logits: Tensor<2>, labels: &[usize], weights: Option<&[f64]>) -> Tensor<1> {
-    let device = logits.device().without_autodiff();
-    let indices: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
-    let indices = Tensor::<2, Int>::from_data(TensorData::new(indices, [labels.len(), 1]), &device);
-    let likelihoods = log_softmax(logits, 1).gather(1, indices);
-    let Some(weights) = weights else { return likelihoods.mean().neg() };
-    let weights: Vec<f32> = labels.iter().map(|&label| weights[label] as f32).collect();
-    let sum: f32 = weights.iter().sum();
-    let weights = Tensor::<2>::from_data(TensorData::new(weights, [labels.len(), 1]), &device);
-    (likelihoods * weights).sum().div_scalar(-sum)
 }

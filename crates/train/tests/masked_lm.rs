@@ -87,6 +87,7 @@ fn golden() -> Golden {
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
+#[allow(deprecated)] // ndarray
 fn devices() -> Vec<(&'static str, Device)> {
     vec![
         ("flex", Device::flex()),

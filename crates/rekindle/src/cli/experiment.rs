@@ -1,5 +1,6 @@
 //! The options of `rekindle experiment`.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -108,6 +109,10 @@ pub struct ExperimentArgs {
     pub frozen_dropout: Switch,
     #[command(flatten)]
     pub engine: EngineArgs,
+    /// Devices of other machines that each run is given, and splits its batches over. What they come to is what one comes
+    /// to, but for the order of sums and for dropout.
+    #[arg(long, default_value = "1", value_name = "DEVICES", help_heading = "Engine")]
+    pub devices_per_run: NonZero<usize>,
 
     /// Folder for the results; a zip of the same name stands beside it.
     #[arg(long, short, default_value = "artifacts_transfer_learning", value_name = "FOLDER", help_heading = "Output")]

@@ -9,9 +9,11 @@ use crate::model::ModelChoice;
 
 mod engine;
 mod experiment;
+mod features;
 
 pub use engine::{EngineArgs, HostArgs, HostsArgs};
 pub use experiment::{ExperimentArgs, Switch};
+pub use features::FeaturesArgs;
 
 /// Transfer learning for text classification.
 #[derive(Debug, Parser)]
@@ -29,7 +31,7 @@ pub enum Command {
     /// Look at labelled sentences before training on them: classes, lengths, repeats, contradictions, leaks.
     Data(DataArgs),
     /// Train in several ways (the base frozen, the last layer free…), compare them, and pack the results.
-    Experiment(ExperimentArgs),
+    Experiment(Box<ExperimentArgs>),
     /// Lay the results of experiments side by side: what differs between them, and what each came to.
     Compare(CompareArgs),
     /// Classify texts with a trained model: a JSON line for each.
@@ -38,6 +40,8 @@ pub enum Command {
     Vocab(VocabArgs),
     /// Train a masked-language model on plain text: a new one, or on from a checkpoint.
     Pretrain(PretrainArgs),
+    /// Compute what a frozen base makes of each text, in shards on disk.
+    Features(FeaturesArgs),
     /// Guess the word behind each [MASK]: a JSON line for each text.
     FillMask(FillMaskArgs),
     /// List the backends that were compiled in, and the devices they find; with --host, those of other machines.

@@ -121,7 +121,14 @@ pub fn interrupted(place: &Place, sound: &Host, urls: &[&str], struck: &str, hap
     said
 }
 
-/// An experiment under way, ended when it is dropped.
+/// A command that writes to `out`, and prints all that it does.
+pub fn writing(place: &Place, token: Option<&str>, arguments: &[&str]) -> Command {
+    let mut command = command(place, token);
+    command.args(arguments).args(["--offline", "--output", "out", "--verbose"]);
+    command
+}
+
+/// An experiment, or another command, under way; ended when it is dropped.
 pub struct Experiment {
     child: Child,
     log: PathBuf,
@@ -130,9 +137,12 @@ pub struct Experiment {
 impl Experiment {
     /// Starts one, which prints every step.
     pub fn start(place: &Place, token: Option<&str>, urls: &[&str]) -> Self {
-        let mut command = command(place, token);
-        command.args(["experiment", "--offline", "--output", "out", "--verbose"]).args(remote(urls));
-        Self::launch(place, command)
+        Self::command(place, token, &[&["experiment"], &remote(urls)[..]].concat())
+    }
+
+    /// Starts another command that writes to `out`.
+    pub fn command(place: &Place, token: Option<&str>, arguments: &[&str]) -> Self {
+        Self::launch(place, writing(place, token, arguments))
     }
 
     /// Runs a command that is one.

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::common::Place;
-use crate::hosts::{Experiment, Host, RUNS, TOKEN, command, remote, results};
+use crate::hosts::{Experiment, Host, RUNS, TOKEN, command, remote, results, writing};
 
 /// A client's namespace, and one of each host, which a link leads to.
 struct Net {
@@ -72,8 +72,8 @@ impl Net {
     }
 
     fn experiment(&self, place: &Place, urls: &[&str], more: &[&str]) -> Experiment {
-        let mut command = command(place, Some(TOKEN));
-        command.args(["experiment", "--offline", "--output", "out", "--verbose"]).args(remote(urls)).args(more);
+        let arguments = [&["experiment"], &remote(urls)[..], more].concat();
+        let command = writing(place, Some(TOKEN), &arguments);
         Experiment::launch(place, self.inside(0, &command))
     }
 }

@@ -1,0 +1,106 @@
+//! One run over several hosts, and features of one data set over several.
+#![cfg(feature = "ndarray")]
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use rekindle::data::twelve_sentences;
+use serde_json::Value;
+
+use crate::common::{Place, text};
+use crate::hosts::{Experiment, Host};
+
+/// Without dropout, which each host draws for itself; 27 steps of each approach.
+const EXPERIMENT: [&str; 9] =
+    ["experiment", "--model", "sober", "--approaches", "last-layer,full,lora", "--epochs", "9", "--batch-size", "4"];
+
+/// The embedded model without dropout.
+fn sober(place: &Place) {
+    place.model("sober");
+    let path = place.path("sober/config.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
+    for name in ["dropout", "attention_dropout", "seq_classif_dropout"] {
+        config[name] = 0.0.into();
+    }
+    fs::write(path, config.to_string()).expect("written");
+}
+
+/// Loss and gradient norm of every step of every approach.
+fn steps(place: &Place) -> Vec<[f64; 2]> {
+    let results: Value =
+        serde_json::from_slice(&fs::read(place.path("out/results.json")).expect("results")).expect("JSON");
+    let approaches = results["approaches"].as_array().expect("approaches");
+    let steps = approaches.iter().flat_map(|approach| approach["steps"].as_array().expect("steps"));
+    steps.map(|step| ["loss", "grad_norm"].map(|name| step[name].as_f64().expect("a number"))).collect()
+}
+
+/// Runs on hosts that share each run; what the first of them meets when it has taken some steps.
+fn shared(place: &Place, urls: &[&str], happens: impl FnOnce()) -> String {
+    let count = urls.len().to_string();
+    let hosts = urls.iter().flat_map(|url| ["--host", url]);
+    let options = ["--backend", "remote", "--devices-per-run", &count, "--checkpoint-every", "5"];
+    let arguments: Vec<&str> = EXPERIMENT.into_iter().chain(options).chain(hosts).collect();
+    let mut experiment = Experiment::command(place, None, &arguments);
+    experiment.wait_for("  step 12 ");
+    happens();
+    let (code, said) = experiment.end();
+    assert_eq!(code, Some(0), "{said}");
+    said
+}
+
+fn compare(local: &[[f64; 2]], shared: &[[f64; 2]]) {
+    assert_eq!(local.len(), 3 * 27);
+    assert_eq!(shared.len(), local.len());
+    for (step, (local, shared)) in local.iter().zip(shared).enumerate() {
+        let far = |index: usize| (local[index] - shared[index]).abs() / local[index].abs().max(1.0);
+        assert!(far(0) < 1e-5 && far(1) < 1e-5, "step {step}: {local:?} {shared:?}");
+    }
+}
+
+#[test]
+fn hosts_that_share_a_run_take_the_steps_of_one_device() {
+    let place = Place::new();
+    sober(&place);
+    let local = place.run(&[&EXPERIMENT[1..], &["--backend", "ndarray"]].concat());
+    assert!(local.status.success(), "{}", text(&local.stderr));
+    let alone = steps(&place);
+    let mut hosts = ["one", "two", "three"].map(|name| Host::local(&place, name, "ndarray"));
+    let urls = hosts.each_ref().map(|host| host.url.clone());
+    let urls = urls.each_ref().map(String::as_str);
+    shared(&place, &urls, || {});
+    compare(&alone, &steps(&place));
+    // The others go on from the last checkpoint.
+    let said = shared(&place, &urls[..2], || hosts[1].kill());
+    assert!(said.contains("asked again"), "{said}");
+    compare(&alone, &steps(&place));
+}
+
+#[test]
+fn shards_of_a_host_that_is_killed_are_made_by_the_others() {
+    let place = Place::new();
+    let sentences: Vec<String> = twelve_sentences().examples.into_iter().map(|example| example.text).collect();
+    let lines = (0..600).map(|index| format!("{} {}", sentences[index % 12], sentences[index * 7 % 11]));
+    place.write("texts.txt", lines.collect::<Vec<_>>().join("\n"));
+    let features = ["features", "--model", "embedded", "--input", "texts.txt", "--shard-size", "20"];
+    let shards = || -> BTreeMap<String, Vec<u8>> {
+        let entries = fs::read_dir(place.path("out")).expect("an output").map(|entry| entry.expect("an entry"));
+        let shards = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "safetensors"));
+        shards.map(|shard| (shard.file_name().display().to_string(), fs::read(shard.path()).expect("read"))).collect()
+    };
+    let (code, said) = Experiment::command(&place, None, &[&features[..], &["--backend", "ndarray"]].concat()).end();
+    assert_eq!(code, Some(0), "{said}");
+    let local = shards();
+    assert_eq!(local.len(), 30);
+    fs::remove_dir_all(place.path("out")).expect("removed");
+
+    let mut hosts = ["one", "two"].map(|name| Host::local(&place, name, "ndarray"));
+    let urls = hosts.each_ref().map(|host| host.url.clone());
+    let remote = ["--backend", "remote", "--host", &urls[0], "--host", &urls[1]];
+    let mut run = Experiment::command(&place, None, &[&features[..], &remote[..]].concat());
+    run.wait_for(&format!("{}  shard", urls[0]));
+    hosts[0].kill();
+    let (code, said) = run.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(shards() == local, "the same, byte for byte: {said}");
+    assert_eq!(said.matches(" is written").count(), 30, "each once: {said}");
+}

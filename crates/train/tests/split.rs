@@ -1,0 +1,91 @@
+//! A training whose batches are split over several devices comes to what one device comes to.
+
+use burn::tensor::Device;
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, LoraConfig, values};
+use rekindle_train::{EncodedDataset, Plan, Trained, Training, TrainingArguments};
+
+/// A tiny model, and sentences of three classes and uneven lengths.
+fn tiny() -> (DistilBertConfig, EncodedDataset) {
+    let config = DistilBertConfig {
+        vocab_size: 50,
+        max_position_embeddings: 16,
+        dim: 16,
+        hidden_dim: 32,
+        n_heads: 2,
+        n_layers: 2,
+        // Each device would drop something else.
+        dropout: 0.0,
+        attention_dropout: 0.0,
+        seq_classif_dropout: 0.0,
+        ..DistilBertConfig::default()
+    };
+    let sentence = |index: u32| {
+        let inner = (0..3 + index % 9).map(|place| 5 + (index * 7 + place * place) % 45);
+        [2].into_iter().chain(inner).chain([3]).collect()
+    };
+    let data = EncodedDataset::new((0..46).map(sentence).collect(), (0..46).map(|row| row * row % 3).collect(), 3);
+    (config.with_labels(["a", "b", "c"]), data.expect("data"))
+}
+
+fn plans(config: &DistilBertConfig) -> [Plan; 4] {
+    let lora = LoraConfig { r: 2, ..LoraConfig::default() };
+    let last = Plan::last_layers(1, config).expect("a layer");
+    let gradual = Plan::full(config).gradually(1).with_layer_decay(0.5);
+    [last, Plan::full(config), gradual, Plan::lora(lora)]
+}
+
+/// 20 steps or more; the last batch of an epoch has two sentences.
+fn arguments() -> TrainingArguments {
+    TrainingArguments {
+        learning_rate: 1e-3,
+        num_train_epochs: 4,
+        per_device_train_batch_size: 4,
+        gradient_accumulation_steps: 2,
+        class_weights: Some(vec![1.0, 2.0, 0.5]),
+        max_grad_norm: 0.5,
+        ..TrainingArguments::default()
+    }
+}
+
+fn train(plan: &Plan, devices: &[Device]) -> Trained {
+    let (config, data) = tiny();
+    let (model, _) = config.load(&Checkpoint::empty(), 1, &devices[0]).expect("a model");
+    let model = plan.prepare(&model, 5).expect("prepared");
+    let arguments = arguments();
+    let training = Training::new(&config, plan, &data, &arguments, &devices[0]).split_over(&devices[1..]);
+    training.run(model, &mut |_| {}).expect("trained")
+}
+
+fn compare(devices: &[Device]) {
+    let (config, _) = tiny();
+    for plan in plans(&config) {
+        let (one, several) = (train(&plan, &devices[..1]), train(&plan, devices));
+        assert!(one.steps.len() >= 20, "{} steps", one.steps.len());
+        for (one, several) in one.steps.iter().zip(&several.steps) {
+            let close = |one: f64, several: f64| (one - several).abs() < 1e-5 * one.abs().max(1.0);
+            assert!(close(one.loss, several.loss), "{plan:?}, step {}: {} {}", one.step, one.loss, several.loss);
+            assert!(close(one.grad_norm, several.grad_norm), "{plan:?}: {} {}", one.grad_norm, several.grad_norm);
+        }
+        let weights = |trained: &Trained| values(&trained.model, |_| true).expect("values");
+        for ((name, one), (_, several)) in weights(&one).iter().zip(&weights(&several)) {
+            let far = one.iter().zip(several).map(|(one, several)| (one - several).abs()).fold(0.0, f32::max);
+            assert!(far < 1e-4, "{plan:?}: {name} is {far} apart");
+        }
+    }
+}
+
+#[test]
+fn shares_of_a_batch_make_the_step_of_the_batch() {
+    let device = Device::flex();
+    compare(&[device.clone(), device.clone()]);
+    // The last batch has fewer sentences than there are devices.
+    compare(&[device.clone(), device.clone(), device]);
+}
+
+/// Two devices in truth: gradients and parameters travel.
+#[cfg(feature = "ndarray")]
+#[allow(deprecated)] // ndarray
+#[test]
+fn gradients_and_parameters_travel() {
+    compare(&[Device::flex(), Device::ndarray()]);
+}
