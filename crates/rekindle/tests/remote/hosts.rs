@@ -121,6 +121,13 @@ pub fn interrupted(place: &Place, sound: &Host, urls: &[&str], struck: &str, hap
     said
 }
 
+/// A command that writes to `out`, and prints all that it does.
+pub fn writing(place: &Place, token: Option<&str>, arguments: &[&str]) -> Command {
+    let mut command = command(place, token);
+    command.args(arguments).args(["--offline", "--output", "out", "--verbose"]);
+    command
+}
+
 /// An experiment, or another command, under way; ended when it is dropped.
 pub struct Experiment {
     child: Child,
