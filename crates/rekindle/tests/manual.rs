@@ -32,7 +32,7 @@ fn every_command_has_a_page_and_help_stands_behind_what_is_its_own() {
             place_of("HELP") > place_of("OUTPUT") && place_of("HELP") < place_of("EXAMPLES"),
             "{name}: {headings:?}"
         );
-        match Command::new("groff").args(["-man", "-Tutf8", "-ww"]).arg(&path).output() {
+        match Command::new("groff").args(["-man", "-Tutf8"]).arg(&path).output() {
             Ok(read) => assert_eq!(text(&read.stderr), "", "{name}"),
             Err(_) => println!("skipped: {name} is not read; there is no groff"),
         }
