@@ -55,6 +55,11 @@ impl Training<'_> {
 }
 
 impl Run<'_> {
+    /// The training's settings: they take in every token, and are looked at once.
+    fn settings(&self) -> &Map<String, Value> {
+        self.settings.get_or_init(|| self.training.settings())
+    }
+
     /// Writes a checkpoint, where the training keeps any. What it counts as good has been read back before.
     pub(crate) fn save(
         &mut self,
@@ -80,7 +85,7 @@ impl Run<'_> {
         tensors.push((NORMS.into(), records.iter().map(|record| record.grad_norm as f32).collect()));
         let step = records.len();
         let note = Note {
-            settings: self.training.settings(),
+            settings: self.settings().clone(),
             step,
             steps,
             epochs: self.best.epochs.clone(),
@@ -104,7 +109,7 @@ impl Run<'_> {
             return Ok(model);
         };
         let file = Saved { path: &path, checkpoint: &checkpoint };
-        let note = file.note(&self.training.settings())?;
+        let note = file.note(self.settings())?;
         let epoch = self.epoch_after(note.step, note.epochs.len());
         let steps = self.training.steps_per_epoch();
         if !(epoch * steps..=(epoch + 1) * steps).contains(&note.step) {

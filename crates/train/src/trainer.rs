@@ -1,9 +1,11 @@
 //! The training loop.
 
+use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
+use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;
 use crate::best::Best;
@@ -208,6 +210,8 @@ pub(crate) struct Run<'a> {
     /// Of the training sentences, where the base is frozen and deterministic.
     pub(crate) features: Option<&'a Features>,
     pub(crate) replicas: Replicas,
+    /// What a checkpoint says of the training.
+    pub(crate) settings: OnceCell<Map<String, Value>>,
     pub(crate) optimizer: AdamW,
     pub(crate) history: History,
     pub(crate) best: Best<'a>,
@@ -235,6 +239,7 @@ impl<'a> Run<'a> {
             training,
             features: None,
             replicas: Replicas::default(),
+            settings: OnceCell::new(),
             optimizer: AdamW::empty(training.arguments, training.device),
             history: History::new(),
             best: Best::new(training.arguments),
