@@ -37,10 +37,10 @@ impl EngineArgs {
     /// When a device of this machine cannot be had, or a host refuses. One that is away may still come.
     pub fn hosts(&self, per_run: NonZero<usize>, warn: impl Fn(&str)) -> Result<(Device, Vec<Host>), Failure> {
         self.check()?;
+        if per_run.get() > 1 {
+            self.check_sharing()?;
+        }
         if self.backend != Backend::Remote {
-            if per_run.get() > 1 {
-                return Err(Failure::usage("--devices-per-run: with --backend remote alone"));
-            }
             return Ok((self.backend.device()?, Vec::new()));
         }
         let token = self.hosts.token()?;
@@ -60,6 +60,20 @@ impl EngineArgs {
         }
         let hosts = devices.chunks(per_run.get()).map(|places| host(places.to_vec(), token.clone()));
         Ok((Backend::local().device()?, hosts.collect()))
+    }
+
+    /// Whether hosts can share a run.
+    fn check_sharing(&self) -> Result<(), Failure> {
+        if self.backend != Backend::Remote {
+            return Err(Failure::usage(
+                "--devices-per-run: devices of this machine share no run; give --backend remote",
+            ));
+        }
+        let iroh = self.hosts.host.iter().filter(|url| matches!(url, HostUrl::Iroh { .. })).count();
+        match iroh == 0 || iroh == self.hosts.host.len() {
+            true => Ok(()),
+            false => Err(Failure::usage("--devices-per-run: hosts at ws:// and at iroh:// cannot send to each other")),
+        }
     }
 
     fn check(&self) -> Result<(), Failure> {

@@ -104,3 +104,17 @@ fn shards_of_a_host_that_is_killed_are_made_by_the_others() {
     assert!(shards() == local, "the same, byte for byte: {said}");
     assert_eq!(said.matches(" is written").count(), 30, "each once: {said}");
 }
+
+#[test]
+fn who_cannot_share_a_run_is_told_before_any_work() {
+    let place = Place::new();
+    let refused = |arguments: &[&str], words: &str| {
+        let arguments = [&EXPERIMENT[1..], &["--devices-per-run", "2"], arguments].concat();
+        let output = place.run(&arguments);
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(words), "{said}");
+    };
+    refused(&[], "--backend remote");
+    let iroh = format!("iroh://{}@127.0.0.1:2", "a7".repeat(32));
+    refused(&["--backend", "remote", "--host", "ws://127.0.0.1:1", "--host", &iroh], "cannot send to each other");
+}
