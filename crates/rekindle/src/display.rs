@@ -158,7 +158,7 @@ impl Display {
             HostNews::Begins { approach, key: RunKey { seed, repeat, fold, size } } => {
                 self.line(&format!("{name}  begins {approach}  repeat {repeat}  fold {fold}  seed {seed}  size {size}"))
             }
-            HostNews::Step(step) if self.verbosity == Verbosity::Verbose => {
+            HostNews::Step { step, .. } if self.verbosity == Verbosity::Verbose => {
                 self.line(&format!("{name}  step {}  loss {:.4}", step.step, step.loss));
             }
             HostNews::Done { approach, record: Some(run) } => self.line(&format!(
