@@ -48,6 +48,15 @@ pub fn ci() -> Result<(), u8> {
     matrix()?;
     step("the backends by the golden numbers");
     backends(&out)?;
+    step("several machines, by processes on this one");
+    run(at_root(cargo(&[
+        "test",
+        "--workspace",
+        "--features",
+        "rekindle/remote,rekindle/ndarray",
+        "--test",
+        "remote",
+    ])))?;
     step("done");
     Ok(())
 }

@@ -3,7 +3,9 @@
 //! A [`PretrainedModel`] is opened from a folder or from the program itself. A [`Sampling`] says which sentences are
 //! trained and tested on. An [`Experiment`] tries every [`Approach`] from the same weights on every sample, and says what
 //! happens as [`Progress`]. Its [`Outcome`] holds [`Results`], which an [`Output`] writes as `tl_results.csv`,
-//! `history.csv`, `results.json`, a zip of them, and as a page, [`report_html`].
+//! `scores.csv`, `history.csv`, `results.json`, as a page, [`report_html`], and as a zip of all of them.
+//! A [`Journal`] keeps what is done, so that a break loses none of it; an [`Engine`] may have [`Host`]s, over which the runs
+//! are spread.
 //! A [`Comparison`] lays the results of several runs side by side.
 //! A [`Classifier`] puts a trained model to work, [`FillMask`] one that was pretrained.
 #![deny(missing_docs, missing_debug_implementations)]

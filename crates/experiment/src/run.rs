@@ -203,14 +203,7 @@ impl Experiment {
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Outcome, ExperimentError> {
         let Engine { backend, device, hosts } = engine.into();
-        let positions = pretrained.config.max_position_embeddings;
-        if self.max_length > positions {
-            return Err(ExperimentError::MaxLength { max_length: self.max_length, positions });
-        }
-        let classes = sampling.all.classes.len();
-        if classes > MOST_CLASSES {
-            return Err(ExperimentError::Classes { classes, most: MOST_CLASSES });
-        }
+        self.check(pretrained, sampling)?;
         let sizes = self.sizes(sampling)?;
         // The checksum reads the whole file: beside the loading, not before it.
         let checkpoint = Arc::clone(&pretrained.checkpoint);
@@ -256,6 +249,18 @@ impl Experiment {
             peak_memory: None,
         };
         Ok(Outcome { results, models })
+    }
+
+    /// Whether model and sentences are such that an experiment can be made of them.
+    fn check(&self, pretrained: &PretrainedModel, sampling: &Sampling) -> Result<(), ExperimentError> {
+        let (max_length, positions) = (self.max_length, pretrained.config.max_position_embeddings);
+        if max_length > positions {
+            return Err(ExperimentError::MaxLength { max_length, positions });
+        }
+        match sampling.all.classes.len() {
+            classes if classes > MOST_CLASSES => Err(ExperimentError::Classes { classes, most: MOST_CLASSES }),
+            _ => Ok(()),
+        }
     }
 
     /// All runs of one approach: its record, its tests at the largest size, and the model to keep.

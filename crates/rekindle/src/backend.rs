@@ -3,18 +3,18 @@
 use std::error::Error;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::Device;
 #[cfg(feature = "wgpu")]
 use burn::tensor::{DeviceKind, DeviceType};
+use clap::ValueEnum;
 use rekindle_train::TrainError;
 
 use crate::exit::Failure;
 
 /// An engine of Burn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
     /// Burn's CPU backend.
     Flex,
@@ -166,15 +166,5 @@ impl Default for Backend {
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl FromStr for Backend {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        ALL.into_iter()
-            .find(|backend| backend.name() == name)
-            .ok_or_else(|| format!("there are {}", ALL.map(Self::name).join(", ")))
     }
 }

@@ -51,23 +51,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
     let outcome = args.engine.backend.guard(work);
     let mut outcome = match outcome {
         Ok(outcome) => outcome,
-        Err(error) if exit::kind(error.as_ref()) == Kind::Interrupted => return Err(Failure::interrupted(error).into()),
-        Err(error) => {
-            let mut notes = Vec::new();
-            if !history.steps.is_empty() {
-                let (steps, kept) =
-                    (history.steps.len(), output.write_failed(&history.steps).map_err(Failure::output)?);
-                notes.push(format!("the {steps} steps before are kept in {}", kept.display()));
-            }
-            if journal.is_begun() {
-                let folder = journal.folder().display();
-                notes.push(format!("what is done is kept in {folder}, and --resume goes on from there"));
-            }
-            return Err(match notes.is_empty() {
-                true => error,
-                false => Failure::with_note(error.as_ref(), notes.join("; ")).into(),
-            });
-        }
+        Err(error) => return Err(broken_off(error, &history.steps, output, &journal)?.into()),
     };
     outcome.results.data.files = files(args);
     outcome.results.provenance = provenance();
@@ -101,6 +85,31 @@ fn begin(journal: &Journal, resume: bool, display: &Display) -> Result<(), Exper
         ));
     }
     Ok(())
+}
+
+/// How a run that came to no end is told of: with where its parts are kept.
+fn broken_off(
+    error: Box<dyn std::error::Error>,
+    steps: &[StepRow],
+    output: Output,
+    journal: &Journal,
+) -> Result<Failure, Box<dyn std::error::Error>> {
+    if exit::kind(error.as_ref()) == Kind::Interrupted {
+        return Ok(Failure::interrupted(error));
+    }
+    let mut notes = Vec::new();
+    if !steps.is_empty() {
+        let kept = output.write_failed(steps).map_err(Failure::output)?;
+        notes.push(format!("the {} steps before are kept in {}", steps.len(), kept.display()));
+    }
+    if journal.is_begun() {
+        let folder = journal.folder().display();
+        notes.push(format!("what is done is kept in {folder}, and --resume goes on from there"));
+    }
+    match notes.is_empty() {
+        true => Err(error),
+        false => Ok(Failure::with_note(error.as_ref(), notes.join("; "))),
+    }
 }
 
 /// What to compare, from the options.

@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all.
+//! What commands write: whether a folder takes it, and files that appear whole or not at all.
 
 use std::fs::{self, File};
 use std::path::Path;

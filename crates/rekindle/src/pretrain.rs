@@ -47,11 +47,8 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
     drop(model);
     files::prepare(&args.output)?;
     let lock = lock(&folder)?;
-    if args.resume && Pretraining::is_begun(&folder) {
-        run = run.resume(&folder)?;
-        display.line(&format!("resumed  after step {} of {}", run.step(), run.steps()));
-    } else if args.resume {
-        display.line("resumed  nothing: no earlier run was broken off here");
+    if args.resume {
+        run = resume(run, &folder, &display)?;
     }
     let stop = Stop::default();
     interrupt::handle(&stop)?;
@@ -78,6 +75,21 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
     let (seconds, output) = (began.elapsed().as_secs_f64(), args.output.display());
     display.result(&format!("{} steps{perplexity}, {seconds:.2} s\nmodel in {output}", run.step()));
     Ok(())
+}
+
+/// Goes on from the checkpoint in `folder`, where there is one.
+fn resume<'a>(
+    run: Pretraining<'a>,
+    folder: &Path,
+    display: &Display,
+) -> Result<Pretraining<'a>, rekindle_train::TrainError> {
+    if !Pretraining::is_begun(folder) {
+        display.line("resumed  nothing: no earlier run was broken off here");
+        return Ok(run);
+    }
+    let run = run.resume(folder)?;
+    display.line(&format!("resumed  after step {} of {}", run.step(), run.steps()));
+    Ok(run)
 }
 
 /// Keeps other runs away from the folder of checkpoints.

@@ -1,38 +1,65 @@
-//! Each library as a package outside this workspace sees it: by its path alone, with only the features it needs.
-//!
-//! Those without tensors are built and run. Those with tensors would compile Burn once more, with features of their own;
-//! of them, what they would compile is looked at, and `cargo xtask matrix` lints each with every backend alone and with none.
+//! Each library as a workspace outside of ours has it: by its path alone, with only the features it needs, built and run.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
-/// A package that depends on one of ours.
-struct Consumer {
-    folder: TempDir,
-    /// Its name, which no other has: they share a target folder.
-    name: String,
+/// A package that tries one of our crates.
+struct Member<'a> {
+    /// The crate, by its folder.
+    name: &'a str,
+    /// Those of its features that are asked for.
+    features: &'a [&'a str],
+    /// What else its signatures speak of: others of our crates, and Burn.
+    beside: &'a [&'a str],
+    main: &'a str,
 }
 
+impl Member<'_> {
+    fn manifest(&self) -> String {
+        let dependency = |name: &str, features: &[&str]| match name {
+            // Which version is for the lock to say.
+            "burn" => "burn = { version = '*', default-features = false }\n".into(),
+            _ => {
+                let package = if name == "rekindle" { name.into() } else { format!("rekindle-{name}") };
+                let path = root().join("crates").join(name);
+                format!(
+                    "{package} = {{ path = '{}', default-features = false, features = {features:?} }}\n",
+                    path.display()
+                )
+            }
+        };
+        let beside: String = self.beside.iter().map(|name| dependency(name, &[])).collect();
+        format!(
+            "[package]\nname = \"consumer-{}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n{}{beside}",
+            self.name,
+            dependency(self.name, self.features)
+        )
+    }
+}
+
+/// A workspace of such packages.
+struct Consumer(TempDir);
+
 impl Consumer {
-    fn new(name: &str, features: &str, main: &str) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace");
-        let path = root.join("crates").join(name);
-        let package = if name == "rekindle" { name.into() } else { format!("rekindle-{name}") };
-        let manifest = format!(
-            "[package]\nname = \"consumer-{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
-             {package} = {{ path = '{}', default-features = false, features = [{features}] }}\n",
-            path.display()
-        );
+    fn new(members: &[Member]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::create_dir(folder.path().join("src")).expect("a folder");
+        let names: Vec<&str> = members.iter().map(|member| member.name).collect();
+        // Compiling takes longer than running: as little of it as can be.
+        let manifest = format!("[workspace]\nresolver = \"3\"\nmembers = {names:?}\n\n[profile.dev]\ndebug = false\n");
         fs::write(folder.path().join("Cargo.toml"), manifest).expect("written");
-        fs::write(folder.path().join("src/main.rs"), main).expect("written");
         // Our versions, which this machine has: nothing is asked of a network.
-        fs::copy(root.join("Cargo.lock"), folder.path().join("Cargo.lock")).expect("copied");
-        Self { folder, name: format!("consumer-{name}") }
+        fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).expect("copied");
+        for member in members {
+            let folder = folder.path().join(member.name);
+            fs::create_dir_all(folder.join("src")).expect("a folder");
+            fs::write(folder.join("Cargo.toml"), member.manifest()).expect("written");
+            fs::write(folder.join("src/main.rs"), member.main).expect("written");
+        }
+        Self(folder)
     }
 
     /// What cargo prints.
@@ -40,66 +67,88 @@ impl Consumer {
         let mut cargo = Command::new(std::env::var_os("CARGO").expect("run by cargo"));
         // Where the next run of this test finds what this one compiled.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("consumer");
-        cargo.args(arguments).current_dir(&self.folder).env("CARGO_TARGET_DIR", target).env("CARGO_INCREMENTAL", "0");
-        let output = cargo.output().expect("cargo");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8")
+        cargo.args(arguments).arg("--offline").current_dir(&self.0);
+        printed(cargo.env("CARGO_TARGET_DIR", target).env("CARGO_INCREMENTAL", "0"))
     }
 
-    /// What it prints when it is built and run.
-    fn run(&self) -> String {
-        let printed = self.cargo(&["run", "--quiet", "--offline"]);
-        self.cargo(&["clean", "--quiet", "--offline", "--package", &self.name]);
-        printed
+    /// Builds all packages at once, so that what they share is compiled once, and returns their programs.
+    fn build(&self) -> Vec<PathBuf> {
+        let messages = self.cargo(&["build", "--quiet", "--message-format", "json"]);
+        let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).collect()
     }
 
     /// The names of all packages that it would compile, build scripts' own aside.
     fn packages(&self) -> Vec<String> {
-        let tree = self.cargo(&["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+        let tree = self.cargo(&["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
         tree.lines().filter_map(|line| line.split(' ').next()).map(String::from).collect()
     }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace")
+}
+
+/// What a command prints.
+fn printed(command: &mut Command) -> String {
+    let output = command.output().expect("it ran");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// What each package prints when it is built and run.
+fn run<const N: usize>(members: [Member; N]) -> [String; N] {
+    let consumer = Consumer::new(&members);
+    let programs = consumer.build();
+    let names = members.map(|member| format!("consumer-{}", member.name));
+    names.map(|name| {
+        let program = programs.iter().find(|program| program.file_stem().is_some_and(|stem| *stem == *name));
+        let printed = printed(Command::new(program.expect("built")).current_dir(root()));
+        consumer.cargo(&["clean", "--quiet", "--package", &name]);
+        printed
+    })
 }
 
 /// Packages that reach a network.
 const NETWORK: [&str; 6] = ["curl", "hyper", "native-tls", "reqwest", "rustls", "ureq"];
 
-fn packages(name: &str, features: &str) -> Vec<String> {
-    Consumer::new(name, features, "fn main() {}\n").packages()
+fn packages(name: &str, features: &[&str]) -> Vec<String> {
+    Consumer::new(&[Member { name, features, beside: &[], main: "fn main() {}\n" }]).packages()
 }
 
 #[test]
 fn what_has_no_tensors_brings_no_burn_and_no_other_of_ours() {
     for name in ["metrics", "baseline", "data", "tokenizer", "raw"] {
-        let packages = packages(name, "");
+        let packages = packages(name, &[]);
         let ours: Vec<&String> = packages.iter().filter(|package| package.starts_with("rekindle")).collect();
         assert_eq!(ours, [&format!("rekindle-{name}")], "alone among ours");
         let burn: Vec<&String> = packages.iter().filter(|package| package.starts_with("burn")).collect();
         assert!(burn.is_empty(), "rekindle-{name} brings {burn:?}");
     }
-    assert!(packages("tokenizer", "").iter().any(|package| package == "tokenizers"), "the tree is read");
+    assert!(packages("tokenizer", &[]).iter().any(|package| package == "tokenizers"), "the tree is read");
 }
 
 #[test]
 fn no_library_brings_a_network_that_was_not_asked_for() {
     for name in ["metrics", "baseline", "data", "tokenizer", "raw", "distilbert", "train", "experiment", "rekindle"] {
-        let packages = packages(name, "");
+        let packages = packages(name, &[]);
         for network in NETWORK {
             assert!(!packages.iter().any(|package| package == network), "{name} brings {network}");
         }
     }
-    assert!(packages("rekindle", "\"hub\"").iter().any(|package| package == "ureq"), "the feature that asks for it");
+    assert!(packages("rekindle", &["hub"]).iter().any(|package| package == "ureq"), "the feature that asks for it");
 }
 
 #[test]
 fn what_has_tensors_brings_the_backend_that_it_is_asked_for_alone() {
-    let backends = [("burn-flex", "\"flex\""), ("burn-ndarray", "\"ndarray\""), ("burn-wgpu", "\"wgpu\"")];
+    let backends = [("burn-flex", "flex"), ("burn-ndarray", "ndarray"), ("burn-wgpu", "wgpu")];
     for name in ["distilbert", "train", "experiment", "rekindle"] {
-        for asked in ["", "\"flex\"", "\"ndarray\"", "\"wgpu\""] {
+        for asked in [&[][..], &["flex"], &["ndarray"], &["wgpu"]] {
             let packages = packages(name, asked);
             assert!(packages.iter().any(|package| package == "burn"), "{packages:?}");
             for (backend, feature) in backends {
                 let there = packages.iter().any(|package| package == backend);
-                assert_eq!(there, feature == asked, "{name}, features [{asked}]: {backend}");
+                assert_eq!(there, asked.contains(&feature), "{name}, features {asked:?}: {backend}");
             }
         }
     }
@@ -115,7 +164,7 @@ fn metrics_alone_is_built_and_run() {
             Ok(())
         }
     "#;
-    assert_eq!(Consumer::new("metrics", "", main).run(), "0.75\n");
+    assert_eq!(run([Member { name: "metrics", features: &[], beside: &[], main }]), ["0.75\n"]);
 }
 
 #[test]
@@ -130,7 +179,7 @@ fn baseline_alone_is_built_and_run() {
             Ok(())
         }
     "#;
-    assert_eq!(Consumer::new("baseline", "", main).run(), "[1, 0]\n");
+    assert_eq!(run([Member { name: "baseline", features: &[], beside: &[], main }]), ["[1, 0]\n"]);
 }
 
 #[test]
@@ -144,7 +193,10 @@ fn data_alone_is_built_and_run() {
             Ok(())
         }
     "#;
-    assert_eq!(Consumer::new("data", "", main).run(), "9 3 This is disappointing and buggy.\n");
+    assert_eq!(
+        run([Member { name: "data", features: &[], beside: &[], main }]),
+        ["9 3 This is disappointing and buggy.\n"]
+    );
 }
 
 #[test]
@@ -158,5 +210,90 @@ fn tokenizer_alone_is_built_and_run() {
             Ok(())
         }
     "#;
-    assert_eq!(Consumer::new("tokenizer", "", main).run(), "[2, 5, 1, 4, 3]\n");
+    assert_eq!(run([Member { name: "tokenizer", features: &[], beside: &[], main }]), ["[2, 5, 1, 4, 3]\n"]);
+}
+
+/// Logits of a tiny model: their shape, and what the probabilities of each row add up to.
+const DISTILBERT: &str = r#"
+use burn::tensor::{Device, activation::softmax};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, Mode, TokenBatch};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let device = Device::default();
+    let config = DistilBertConfig {
+        vocab_size: 20, dim: 16, hidden_dim: 32, n_heads: 2, n_layers: 2, ..Default::default()
+    };
+    let (model, _) = config.load(&Checkpoint::empty(), 42, &device)?;
+    let batch = TokenBatch::new(&[1, 7, 2, 1, 2], &[1; 5], &[0, 3, 5], &config, &device)?;
+    let logits = model.forward(&batch, Mode::Eval);
+    let shape = logits.dims();
+    let sums: Vec<f32> = softmax(logits, 1).sum_dim(1).try_into_data()?.iter().collect();
+    println!("{shape:?} {sums:.3?}");
+    Ok(())
+}
+"#;
+
+/// A tiny model learns what tells two classes apart: whether the loss falls, and what is right at the end.
+const TRAIN: &str = r#"
+use burn::tensor::Device;
+use rekindle_distilbert::{Checkpoint, DistilBertConfig};
+use rekindle_train::{EncodedDataset, Event, Plan, Training, TrainingArguments};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let device = Device::default();
+    let config = DistilBertConfig {
+        vocab_size: 20, dim: 16, hidden_dim: 32, n_heads: 2, n_layers: 2, initializer_range: 0.2,
+        ..Default::default()
+    };
+    let (model, _) = config.load(&Checkpoint::empty(), 42, &device)?;
+    // The word in the middle says which class it is.
+    let sentences = (0..32).map(|row| vec![1, 10 + row % 2, 2]).collect();
+    let data = EncodedDataset::new(sentences, [0, 1].repeat(16), 2)?;
+    let plan = Plan::full(&config);
+    let arguments = TrainingArguments { learning_rate: 5e-3, num_train_epochs: 5, ..Default::default() };
+    let mut losses = Vec::new();
+    let trained = Training::new(&config, &plan, &data, &arguments, &device).evaluated_on(&data).run(
+        plan.prepare(&model, 42)?,
+        &mut |event| if let Event::Epoch(epoch) = event { losses.push(epoch.train_loss) },
+    )?;
+    let accuracy = trained.evaluation.expect("asked for").accuracy();
+    println!("{} {accuracy}", losses[4] < losses[0] / 2.0);
+    Ok(())
+}
+"#;
+
+/// The notebook's experiment, with the small model: which approaches, and how many test sentences.
+const EXPERIMENT: &str = r#"
+use std::path::Path;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use rekindle_data::{TestSize, twelve_sentences};
+use rekindle_experiment::{Experiment, PretrainedModel, Sampling, Source};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let model = PretrainedModel::from_folder(Path::new("crates/rekindle/embedded"), "small", Source::Folder)?;
+    let (train, test) = twelve_sentences().train_test_split(TestSize::Fraction(0.25), 42, true)?;
+    let (sampling, device) = (Sampling::fixed(train, None, test), Device::default());
+    let engine = ("flex", &device);
+    let outcome = Experiment::notebook().run(&model, &sampling, engine, Instant::now(), None, &mut |_| ())?;
+    for approach in &outcome.results.approaches {
+        println!("{} {}", approach.approach, approach.predictions.len());
+    }
+    Ok(())
+}
+"#;
+
+/// In one workspace, so that Burn is compiled once for all three: what they share has the features that they need together.
+#[test]
+fn those_with_tensors_are_built_and_run() {
+    let flex = &["flex"];
+    let [distilbert, train, experiment] = run([
+        Member { name: "distilbert", features: flex, beside: &["burn"], main: DISTILBERT },
+        Member { name: "train", features: flex, beside: &["burn", "distilbert"], main: TRAIN },
+        Member { name: "experiment", features: flex, beside: &["burn", "data"], main: EXPERIMENT },
+    ]);
+    assert_eq!(distilbert, "[2, 2] [1.000, 1.000]\n");
+    assert_eq!(train, "true 1\n");
+    assert_eq!(experiment, "feature_extraction_freeze_all 3\nfine_tune_last_layer 3\n");
 }

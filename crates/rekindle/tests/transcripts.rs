@@ -70,7 +70,8 @@ fn place() -> Place {
     place.write("sentences.tsv", format!("text\tlabel\n{opinions}"));
     place.write("sentences.txt", texts(&rows));
 
-    let (few, quoted) = (&rows[..160], |text: &str| format!("\"{}\"", text.replace('"', "\"\"")));
+    // As few as the documents' sizes and folds allow: nothing that is compared comes of them.
+    let (few, quoted) = (&rows[..60], |text: &str| format!("\"{}\"", text.replace('"', "\"\"")));
     let csv = few.iter().map(|(text, label)| format!("{},{label}\n", quoted(text))).collect::<String>();
     place.write("reviews.csv", format!("text,label\n{csv}"));
     place.write("reviews.txt", texts(few));

@@ -1,7 +1,8 @@
 //! Transfer learning in Burn: which parameters learn, how, and what came of it.
 //!
 //! A [`Plan`] says which parts of a model are trained, [`TrainingArguments`] how, under the names of transformers.
-//! [`Training`] runs the loop over an [`EncodedDataset`] and speaks in [`Event`]s: it prints nothing and writes nothing.
+//! [`Training`] runs the loop over an [`EncodedDataset`] and speaks in [`Event`]s: it prints nothing, and writes nothing
+//! but the [`Checkpoints`] that it is asked for.
 //! [`evaluate`] turns a model and a data set into loss and scores, [`logits`] sentences into logits.
 //!
 //! What a model is to be transferred from comes of [`Pretraining`]: a [`Corpus`] of plain text, words of which a

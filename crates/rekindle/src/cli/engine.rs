@@ -53,4 +53,5 @@ const EXAMPLES: &str = "\
 Examples:
   rekindle host --backend wgpu
   rekindle host --listen 192.168.1.5:3000 --token-file token
-  rekindle host --identity identity --listen 0.0.0.0:3000 --token-file token";
+  rekindle host --identity identity --listen 0.0.0.0:3000 \\
+      --token-file token";

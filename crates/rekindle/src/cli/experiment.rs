@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use rekindle_data::TestSize;
 use rekindle_experiment::{Approach, ClassWeights};
@@ -83,7 +84,7 @@ pub struct ExperimentArgs {
     #[arg(long, default_value_t = 1, help_heading = "Training")]
     pub epochs: usize,
     /// How the learning rate goes after its warm-up.
-    #[arg(long, default_value = "linear", value_name = "linear|cosine|constant", value_parser = scheduler, help_heading = "Training")]
+    #[arg(long, default_value = "linear", value_name = "linear|cosine|constant", value_parser = one_of(SCHEDULERS), hide_possible_values = true, help_heading = "Training")]
     pub lr_scheduler_type: SchedulerType,
     /// Steps over which the rate rises from 0; below 1, their share of all steps.
     #[arg(long, default_value_t = 0.0, value_name = "STEPS|SHARE", help_heading = "Training")]
@@ -92,7 +93,7 @@ pub struct ExperimentArgs {
     #[arg(long, default_value = "none", value_name = "none|balanced|W,W,...", value_parser = class_weights, help_heading = "Training")]
     pub class_weights: Weights,
     /// What the best epoch is chosen by, where there are validation sentences.
-    #[arg(long, default_value = "loss", value_name = "loss|accuracy|f1", value_parser = metric, help_heading = "Training")]
+    #[arg(long, default_value = "loss", value_name = "loss|accuracy|f1", value_parser = one_of(METRICS), hide_possible_values = true, help_heading = "Training")]
     pub metric_for_best_model: Metric,
     /// End a run after so many epochs without improvement on the validation sentences.
     #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
@@ -101,7 +102,7 @@ pub struct ExperimentArgs {
     #[arg(long, default_value_t = 42, help_heading = "Training")]
     pub seed: u32,
     /// The order of the training sentences: the one that transformers' Trainer draws at the same seed, or the file's.
-    #[arg(long, default_value = "reference", value_name = "reference|none", value_parser = shuffle, help_heading = "Training")]
+    #[arg(long, default_value = "reference", value_name = "reference|none", value_parser = one_of(SHUFFLES), hide_possible_values = true, help_heading = "Training")]
     pub shuffle: Shuffle,
     /// Whether the frozen part drops out while training, as in the reference. With `off` it is deterministic, and what
     /// a wholly frozen base makes of each sentence is computed once for all epochs and runs (up to 1 GiB of it).
@@ -144,13 +145,18 @@ pub enum Switch {
     Off,
 }
 
-fn shuffle(name: &str) -> Result<Shuffle, String> {
-    match name {
-        "reference" => Ok(Shuffle::Reference),
-        "none" => Ok(Shuffle::None),
-        _ => Err("there are reference and none".into()),
-    }
+/// One of a few values, whose names completions and suggestions then know.
+fn one_of<T: Clone + Send + Sync + 'static>(values: &'static [(&'static str, T)]) -> impl TypedValueParser<Value = T> {
+    let value = |name: String| values.iter().find(|(one, _)| *one == name).map(|(_, value)| value.clone());
+    PossibleValuesParser::new(values.iter().map(|(name, _)| *name)).try_map(move |name| value(name).ok_or("unknown"))
 }
+
+const SHUFFLES: &[(&str, Shuffle)] = &[("reference", Shuffle::Reference), ("none", Shuffle::None)];
+
+const SCHEDULERS: &[(&str, SchedulerType)] =
+    &[("linear", SchedulerType::Linear), ("cosine", SchedulerType::Cosine), ("constant", SchedulerType::Constant)];
+
+const METRICS: &[(&str, Metric)] = &[("loss", Metric::Loss), ("accuracy", Metric::Accuracy), ("f1", Metric::F1)];
 
 /// A list of approaches, as one value for clap.
 #[derive(Clone, Debug)]
@@ -159,24 +165,6 @@ pub struct Approaches(pub Vec<Approach>);
 impl Approaches {
     fn parse(list: &str) -> Result<Self, String> {
         Approach::parse_list(list).map(Self).map_err(|error| error.to_string())
-    }
-}
-
-fn scheduler(name: &str) -> Result<SchedulerType, String> {
-    match name {
-        "linear" => Ok(SchedulerType::Linear),
-        "cosine" => Ok(SchedulerType::Cosine),
-        "constant" => Ok(SchedulerType::Constant),
-        _ => Err("there are linear, cosine and constant".into()),
-    }
-}
-
-fn metric(name: &str) -> Result<Metric, String> {
-    match name {
-        "loss" => Ok(Metric::Loss),
-        "accuracy" => Ok(Metric::Accuracy),
-        "f1" => Ok(Metric::F1),
-        _ => Err("there are loss, accuracy and f1".into()),
     }
 }
 
@@ -219,35 +207,43 @@ fn class_weights(text: &str) -> Result<Weights, String> {
     }))
 }
 
+// Narrow enough for a page of the manual, which does not know that it is a table.
 const APPROACHES: &str = "\
 What to compare: NAME[:OPTION=VALUE]... for each, between commas.
 
   feature-extraction  the head, on a frozen base (rate 2e-3)
-  last-layer, last-N  the head and the last transformer layer, or the last N (2e-5)
+  last-layer, last-N  the head and the last layer, or N (2e-5)
   full                everything (2e-5)
-  gradual             everything, a layer more from the top every epoch (2e-5)
-  lora                the head and low-rank adapters, merged when saved (1e-3)
+  gradual             everything, a layer more from the top each
+                      epoch (2e-5)
+  lora                the head and low-rank adapters, merged
+                      when saved (1e-3)
   bitfit              the head and all biases (1e-3)
 
   lr=RATE             the highest learning rate
-  wd=DECAY            weight decay [0 for feature-extraction, otherwise 0.01]
-  pooling=cls|mean    what the head reads: [CLS], or the mean of all tokens
-  pretrain=EPOCHS     first guess hidden words of the training sentences
-  layer-decay=FACTOR  of last-N, full and gradual: each layer's rate over that of the one above
-  every=EPOCHS        of gradual: epochs between one layer and the next [1]
+  wd=DECAY            weight decay [0.01; feature-extraction: 0]
+  pooling=cls|mean    the head reads [CLS], or all tokens' mean
+  pretrain=EPOCHS     first guess hidden words of the training
+                      sentences
+  layer-decay=FACTOR  of last-N, full and gradual: a layer's
+                      rate over that of the one above
+  every=EPOCHS        of gradual: from one layer to the next [1]
   r=RANK              of lora [8]
-  alpha=ALPHA         of lora: what adapters add is scaled by ALPHA / RANK [8]
-  targets=A+B+...     of lora: of q_lin, k_lin, v_lin, out_lin, lin1, lin2 [q_lin+v_lin]";
+  alpha=ALPHA         of lora: what adapters add is scaled by
+                      ALPHA / RANK [8]
+  targets=A+B+...     of lora: of q_lin, k_lin, v_lin, out_lin,
+                      lin1, lin2 [q_lin+v_lin]";
 
 const EXAMPLES: &str = "\
 Examples:
   rekindle experiment
-  rekindle experiment --model ./my-distilbert --data reviews.csv --test-size 0.2
+  rekindle experiment --model ./my-distilbert --data reviews.csv \\
+      --test-size 0.2
   rekindle experiment --train train.tsv --test dev.tsv --no-header \\
       --approaches last-layer --epochs 3
   rekindle experiment --data reviews.csv --folds 5 --repeats 3 \\
       --approaches feature-extraction,last-2,full,lora:r=16
-  rekindle experiment --data reviews.csv --sizes 8,32,all --validation-size 0.1 \\
-      --epochs 20 --early-stopping-patience 3
-  rekindle experiment --data reviews.csv --folds 5 --approaches last-2 --epochs 3 \\
-      --checkpoint-every epoch --resume";
+  rekindle experiment --data reviews.csv --sizes 8,32,all \\
+      --validation-size 0.1 --epochs 20 --early-stopping-patience 3
+  rekindle experiment --data reviews.csv --folds 5 --approaches last-2 \\
+      --epochs 3 --checkpoint-every epoch --resume";

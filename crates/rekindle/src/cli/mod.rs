@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand};
 
 use crate::exit;
 use crate::model::ModelChoice;
@@ -18,11 +18,19 @@ pub use features::FeaturesArgs;
 /// Transfer learning for text classification.
 #[derive(Debug, Parser)]
 #[command(name = "rekindle", version, propagate_version = true, arg_required_else_help = true)]
+// Ours instead: clap's own come first, before what a command can do.
+#[command(disable_help_flag = true, disable_version_flag = true)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::CODES))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Print help; with -h, a line for each option.
+    #[arg(long, short, global = true, action = ArgAction::Help, help_heading = "Help")]
+    help: Option<bool>,
+    /// Print the version.
+    #[arg(long, short = 'V', global = true, action = ArgAction::Version, help_heading = "Help")]
+    version: Option<bool>,
 }
 
 /// The commands.
@@ -103,6 +111,10 @@ pub struct CompareArgs {
 #[derive(Args, Debug)]
 #[command(after_long_help = PREDICT_EXAMPLES)]
 pub struct PredictArgs {
+    /// Texts to classify. Without any, and without --input: the lines of standard input.
+    #[arg(conflicts_with = "input")]
+    pub text: Vec<String>,
+
     /// The trained model: a folder such as `--save-models` leaves, or a hub id.
     #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
     pub model: ModelChoice,
@@ -110,9 +122,6 @@ pub struct PredictArgs {
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
 
-    /// Texts to classify. Without any, and without --input: the lines of standard input.
-    #[arg(conflicts_with = "input")]
-    pub text: Vec<String>,
     /// A file with a text a line; `-` is standard input.
     #[arg(long, value_name = "FILE", help_heading = "Texts")]
     pub input: Option<PathBuf>,
@@ -225,6 +234,10 @@ pub struct PretrainArgs {
 #[derive(Args, Debug)]
 #[command(after_long_help = FILL_MASK_EXAMPLES)]
 pub struct FillMaskArgs {
+    /// Texts with [MASK] in them.
+    #[arg(required = true)]
+    pub text: Vec<String>,
+
     /// A masked-language model: a folder such as `rekindle pretrain` leaves, or a hub id.
     #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
     pub model: ModelChoice,
@@ -232,9 +245,6 @@ pub struct FillMaskArgs {
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
 
-    /// Texts with [MASK] in them.
-    #[arg(required = true)]
-    pub text: Vec<String>,
     /// Guesses for each [MASK].
     #[arg(long, default_value_t = 5, value_name = "GUESSES", help_heading = "Texts")]
     pub top_k: usize,
@@ -242,13 +252,14 @@ pub struct FillMaskArgs {
     pub engine: EngineArgs,
 }
 
-// Every example is run by tests/transcripts.rs. A line of more than 100 characters would be wrapped.
+// Every example is run by tests/transcripts.rs. A line of more than 72 characters would not fit a page of the manual.
 
 const EXAMPLES: &str = "\
 Examples:
   rekindle data reviews.csv
   rekindle experiment --data reviews.csv --folds 5 --save-models
-  rekindle predict --model artifacts_transfer_learning/models/fine_tune_last_layer 'a joy to use'
+  rekindle predict 'a joy to use' \\
+      --model artifacts_transfer_learning/models/fine_tune_last_layer
 
 `rekindle COMMAND --help` says all of a command, with more of them.";
 
@@ -256,16 +267,17 @@ const DATA_EXAMPLES: &str = "\
 Examples:
   rekindle data reviews.csv
   rekindle data train.tsv --test dev.tsv --no-header --max-length 128
-  rekindle data reviews.parquet --text-column sentence --json | jq .data.classes";
+  rekindle data reviews.parquet --json | jq .data.classes";
 
 const COMPARE_EXAMPLES: &str = "\
 Examples:
   rekindle compare artifacts_transfer_learning other_seed
-  rekindle compare one/results.json two/results.json --json > comparison.json";
+  rekindle compare one/results.json two/results.json --json > both.json";
 
 const PREDICT_EXAMPLES: &str = "\
 Examples:
-  rekindle predict --model artifacts_transfer_learning/models/fine_tune_last_layer 'a joy to use'
+  rekindle predict 'a joy to use' \\
+      --model artifacts_transfer_learning/models/fine_tune_last_layer
   rekindle predict --model ./model --input reviews.txt > labels.jsonl";
 
 const VOCAB_EXAMPLES: &str = "\
@@ -276,10 +288,10 @@ Examples:
 const PRETRAIN_EXAMPLES: &str = "\
 Examples:
   rekindle vocab --corpus reviews.txt --size 8000 --output vocab
-  rekindle pretrain --corpus reviews.txt --vocab vocab --output base --epochs 10 \\
-      --warmup-steps 500 --save-every 1000
-  rekindle pretrain --corpus reviews.txt --model distilbert-base-uncased --output adapted \\
-      --learning-rate 5e-5";
+  rekindle pretrain --corpus reviews.txt --vocab vocab --output base \\
+      --epochs 10 --warmup-steps 500 --save-every 1000
+  rekindle pretrain --corpus reviews.txt --model distilbert-base-uncased \\
+      --output adapted --learning-rate 5e-5";
 
 const FILL_MASK_EXAMPLES: &str = "\
 Examples:

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::cache::{self, CONFIG, INDEX, PICKLES, TOKENIZER_CONFIG, TOKENIZERS, WEIGHTS};
 use super::client::{Client, Listing};
 use super::failure::Failure;
-use super::transfer::{self, Remote};
+use super::transfer::{self, RemoteFile};
 use super::{Download, HubError, HubOptions};
 
 /// Downloads what is still missing of the model `id` and then points the branch `main` at it.
@@ -100,7 +100,7 @@ impl<'a> Session<'a> {
         }
         let blobs = cache::repo_folder(&self.options.cache, self.failure.id).join("blobs");
         fs::create_dir_all(&blobs).map_err(|source| HubError::Io { path: blobs.clone(), source })?;
-        let remote = Remote {
+        let remote = RemoteFile {
             client: self.client.clone(),
             // Pinning the commit keeps the files of one model together when the branch moves in between.
             url: self.client.address(self.failure.id, &self.listing.sha, file),

@@ -39,7 +39,7 @@ pub(super) fn list(client: &Client, failure: &Failure<'_>) -> Result<Listing, Hu
 
 /// A file of one commit, and where it goes.
 #[derive(Clone)]
-pub(super) struct Remote {
+pub(super) struct RemoteFile {
     pub(super) client: Client,
     pub(super) url: String,
     pub(super) commit: String,
@@ -57,7 +57,7 @@ enum News {
 
 /// Downloads one file, going on where an earlier call was cut, and returns the size that the hub announced.
 pub(super) fn download(
-    remote: Remote,
+    remote: RemoteFile,
     file: &str,
     failure: &Failure<'_>,
     progress: &mut dyn FnMut(Download<'_>),
@@ -89,7 +89,7 @@ pub(super) fn download(
     }
 }
 
-impl Remote {
+impl RemoteFile {
     /// The thread's work: the content into its blob, and a link to it into the snapshot.
     fn fetch(&self, tell: &dyn Fn(News)) -> Result<(), Fault> {
         let etag = self.client.etag(&self.url, &self.commit)?;

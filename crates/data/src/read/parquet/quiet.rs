@@ -1,4 +1,5 @@
-//! Panics of the Parquet library, caught before anybody is told of them.
+//! Panics of the Parquet library, caught before anybody is told of them. (As in rekindle-tokenizer; neither crate knows
+//! the other.)
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
