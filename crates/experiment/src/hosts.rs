@@ -49,7 +49,12 @@ pub enum HostNews<'a> {
         key: RunKey,
     },
     /// It has taken a step.
-    Step(&'a StepRecord),
+    Step {
+        /// The step.
+        step: &'a StepRecord,
+        /// Steps in the run.
+        steps: usize,
+    },
     /// It has done its run.
     Done {
         /// The approach.
@@ -83,6 +88,9 @@ pub(crate) fn make_runs(
     };
     let settled = jobs.iter().map(is_settled).collect::<Result<Vec<bool>, ExperimentError>>()?;
     let costs = jobs.iter().map(|job| cost(bench, job)).collect::<Result<Vec<f64>, ExperimentError>>()?;
+    let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
+    let done = settled.iter().filter(|&&settled| settled).count();
+    observer(Progress::Spread { hosts: &names, done, runs: jobs.len() });
     let runs = Arc::new(Runs {
         experiment: bench.experiment.clone(),
         pretrained: bench.pretrained.clone(),
@@ -132,7 +140,7 @@ impl Runs {
                 let draw = Draw { sample: &sample, train: &train, seed: job.seed, number };
                 HostNews::Begins { approach: self.name(number), key: draw.key() }
             }
-            News::Step(step) => HostNews::Step(step),
+            News::Step((step, steps)) => HostNews::Step { step, steps: *steps },
             News::Done(number, made) => {
                 HostNews::Done { approach: self.name(*number), record: made.as_ref().map(|made| &made.record) }
             }
@@ -146,7 +154,8 @@ impl Runs {
 
 impl Work for Runs {
     type Bench<'a> = Bench<'a>;
-    type Step = StepRecord;
+    /// And how many steps the run has.
+    type Step = (StepRecord, usize);
     /// Nothing of a model that is trained to be kept.
     type Made = Option<Finished>;
 
@@ -161,16 +170,22 @@ impl Work for Runs {
         &self,
         bench: &mut Bench<'_>,
         number: usize,
-        tell: &mut dyn FnMut(Option<StepRecord>),
+        tell: &mut dyn FnMut(Option<Self::Step>),
     ) -> Result<Option<Finished>, ExperimentError> {
         let job = &self.jobs[number];
         let approach = job.approach(&self.experiment);
         let (plan, ..) = bench.plan(approach)?;
         let (sample, train) = job.rows(&self.experiment, &self.sampling)?;
         let draw = Draw { sample: &sample, train: &train, seed: job.seed, number };
-        let mut observe = |progress: Progress<'_>| match progress {
-            Progress::Training(Event::Step(step)) => tell(Some(step.clone())),
-            _ => tell(None),
+        let mut steps = 0;
+        let mut observe = |progress: Progress<'_>| {
+            if let Progress::Training(Event::Begin { steps: all, .. }) = progress {
+                steps = *all;
+            }
+            match progress {
+                Progress::Training(Event::Step(step)) => tell(Some((step.clone(), steps))),
+                _ => tell(None),
+            }
         };
         match job.sample {
             Some(_) => {

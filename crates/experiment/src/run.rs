@@ -95,6 +95,15 @@ pub enum Progress<'a> {
     Tested(&'a RunRecord),
     /// A run was done before the experiment was broken off.
     Restored(&'a RunRecord),
+    /// The runs that are not done are spread over hosts.
+    Spread {
+        /// The hosts' names.
+        hosts: &'a [String],
+        /// Runs that an earlier experiment did.
+        done: usize,
+        /// All runs.
+        runs: usize,
+    },
     /// Of an experiment that is spread over hosts, a host has something to tell. Its runs are told of once more when all
     /// are done, as restored.
     Host {

@@ -9,6 +9,8 @@ use rekindle::hub::Download;
 use rekindle_experiment::{HostNews, Progress, Results, RunKey, RunRecord, ShardNews};
 use rekindle_train::{Event, StepRecord};
 
+use crate::hosts_page::HostsPage;
+use crate::remote;
 use crate::text::{report_table, summary_table, thousands};
 
 /// How much is printed.
@@ -40,6 +42,8 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub struct Display {
     verbosity: Verbosity,
     bar: Option<ProgressBar>,
+    /// While an experiment is spread over hosts.
+    page: Option<HostsPage>,
     live: bool,
     /// Of the current approach.
     runs: usize,
@@ -56,6 +60,7 @@ impl Display {
         Self {
             verbosity,
             bar: None,
+            page: None,
             live,
             runs: 1,
             steps: 0,
@@ -68,19 +73,21 @@ impl Display {
     /// A line of the report.
     pub fn line(&self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
-            match &self.bar {
-                Some(bar) => bar.suspend(|| print(text)),
-                None => print(text),
-            }
+            self.aside(|| print(text));
         }
     }
 
     /// Something that must not be missed, also when quiet.
     pub fn warn(&self, text: &str) {
-        let print = || eprintln!("\x1b[1;33mwarning:\x1b[0m {text}");
-        match &self.bar {
-            Some(bar) => bar.suspend(print),
-            None => print(),
+        self.aside(|| eprintln!("\x1b[1;33mwarning:\x1b[0m {text}"));
+    }
+
+    /// Prints above what is drawn.
+    fn aside(&self, print: impl FnOnce()) {
+        match (&self.bar, &self.page) {
+            (Some(bar), _) => bar.suspend(print),
+            (None, Some(page)) => page.aside(print),
+            (None, None) => print(),
         }
     }
 
@@ -120,7 +127,13 @@ impl Display {
     pub fn progress(&mut self, progress: &Progress<'_>) {
         match progress {
             Progress::Loaded { report } => report_table(report).iter().for_each(|line| self.line(line)),
+            Progress::Spread { hosts, done, runs } if self.live => {
+                let page = HostsPage::new(ProgressDrawTarget::stderr(), hosts, *done, *runs);
+                page.name(remote::kind);
+                self.page = Some(page);
+            }
             Progress::Approach { approach, trainable, total, runs } => {
+                self.clear();
                 let share = 100.0 * *trainable as f64 / *total as f64;
                 let (trainable, total) = (thousands(*trainable), thousands(*total));
                 self.runs = *runs;
@@ -151,14 +164,23 @@ impl Display {
         }
     }
 
-    /// What a host does, a line for each.
-    fn host(&self, name: &str, news: &HostNews<'_>) {
+    /// What a host does, in its line of the page or else a line for each.
+    fn host(&mut self, name: &str, news: &HostNews<'_>) {
+        if let Some(page) = &mut self.page {
+            page.tell(name, news);
+            if let HostNews::Ready = news {
+                // One that came late has told its kind now.
+                page.name(remote::kind);
+            }
+        }
+        let told = self.page.is_some() && self.verbosity < Verbosity::Verbose;
         match news {
+            HostNews::Ready | HostNews::Begins { .. } | HostNews::Done { .. } if told => {}
             HostNews::Ready => self.line(&format!("{name}  is there")),
             HostNews::Begins { approach, key: RunKey { seed, repeat, fold, size } } => {
                 self.line(&format!("{name}  begins {approach}  repeat {repeat}  fold {fold}  seed {seed}  size {size}"))
             }
-            HostNews::Step(step) if self.verbosity == Verbosity::Verbose => {
+            HostNews::Step { step, .. } if self.verbosity == Verbosity::Verbose => {
                 self.line(&format!("{name}  step {}  loss {:.4}", step.step, step.loss));
             }
             HostNews::Done { approach, record: Some(run) } => self.line(&format!(
@@ -276,10 +298,13 @@ impl Display {
         }
     }
 
-    /// Takes the bar away.
+    /// Takes bar and page away.
     pub fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
+        }
+        if let Some(page) = self.page.take() {
+            page.clear();
         }
     }
 }
@@ -296,8 +321,11 @@ fn print(text: &str) {
 }
 
 fn bar(template: &str) -> ProgressBar {
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style(template))
+}
+
+/// How a bar looks.
+pub fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    bar.set_style(style.progress_chars("━╸ "));
-    bar
+    style.progress_chars("━╸ ")
 }

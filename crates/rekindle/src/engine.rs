@@ -126,7 +126,7 @@ struct Place {
 
 /// A host of one device, or of several that work as one.
 fn host(mut places: Vec<Place>, token: Option<Token>) -> Host {
-    let name = places.iter().map(|place| remote::name(&place.url, place.index)).collect::<Vec<_>>().join(" + ");
+    let name = places.iter().map(|place| remote::name(&place.url, place.index)).collect::<Vec<_>>().join(remote::AND);
     let connect = Box::new(move || {
         let (mut there, mut reasons) = (Vec::new(), Vec::new());
         for Place { url, index, device } in &mut places {

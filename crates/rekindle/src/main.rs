@@ -20,6 +20,7 @@ mod features;
 mod files;
 mod fill_mask;
 mod host_url;
+mod hosts_page;
 mod interrupt;
 mod model;
 mod predict;

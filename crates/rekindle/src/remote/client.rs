@@ -1,6 +1,7 @@
 //! The devices of other machines, as a client has them.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use burn::remote::{ConnectError, EndpointId, IrohHost, IrohRelays, RemoteHost};
 use burn::tensor::Device;
 use rekindle_experiment::Unavailable;
 
-use super::{About, Offer, SEPARATOR, about, link};
+use super::{About, KINDS, Offer, SEPARATOR, about, link};
 use crate::host_url::HostUrl;
 use crate::token::Token;
 
@@ -77,7 +78,11 @@ fn open(host: &RemoteHost, url: &HostUrl, token: Option<&Token>, index: usize) -
     let asked = device.clone();
     let offer = match patiently(move || Ok(about::ask(&asked)))? {
         Some(about) if !about.is_compatible() => return Err(Unavailable::Refused(differs(&about))),
-        Some(about) => Offer { device, about: Some(about) },
+        Some(about) => {
+            let mut kinds = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
+            kinds.insert(super::name(url, index), about.kind.clone());
+            Offer { device, about: Some(about) }
+        }
         None => Offer { device: init(&self::host(url, token)?, index)?, about: None },
     };
     watch(url);

@@ -1,5 +1,8 @@
 //! Other machines by Burn's remote engine: how their devices are connected, and how ours are offered.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use burn::tensor::Device;
 
 use crate::host_url::HostUrl;
@@ -43,6 +46,20 @@ pub struct About {
 pub fn name(url: &HostUrl, index: usize) -> String {
     if index == 0 { url.to_string() } else { format!("{url}#{index}") }
 }
+
+/// What hosts have said of their devices, by name.
+static KINDS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+/// Of which kind a device is, or several that work as one, where it is known.
+pub fn kind(name: &str) -> Option<String> {
+    let known = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut kinds: Vec<&str> = name.split(AND).filter_map(|name| known.get(name)).map(String::as_str).collect();
+    kinds.dedup();
+    (!kinds.is_empty()).then(|| kinds.join(AND))
+}
+
+/// Between the names of devices that work as one.
+pub const AND: &str = " + ";
 
 /// Behind the token, what tells one connection of a client from the next. Burn knows a device by host and credential, and
 /// never connects the same one again once it was lost.

@@ -1,0 +1,271 @@
+//! The page of an experiment that is spread over hosts: a bar of all runs and a line for each host, on a terminal.
+
+use std::time::Instant;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
+use rekindle_experiment::{HostNews, RunKey};
+
+use crate::display::style;
+
+/// How a host's line looks while it is on a run whose steps are counted.
+const STEPS: &str = "  {prefix}  {bar:10} {pos}/{len}  {wide_msg}";
+/// And at any other time.
+const WORDS: &str = "  {prefix}  {wide_msg}";
+
+/// Drawn anew as news come, below whatever is printed aside.
+pub struct HostsPage {
+    page: MultiProgress,
+    runs: ProgressBar,
+    before: u64,
+    began: Instant,
+    hosts: Vec<Line>,
+}
+
+/// A host's line.
+struct Line {
+    name: String,
+    bar: ProgressBar,
+    /// What it is on.
+    run: String,
+}
+
+impl HostsPage {
+    /// A page with all hosts, none of which is there yet.
+    pub fn new(target: ProgressDrawTarget, names: &[String], done: usize, runs: usize) -> Self {
+        let page = MultiProgress::with_draw_target(target);
+        let all = page.add(ProgressBar::new(runs as u64).with_style(style("  {bar:32} {pos}/{len} runs  {wide_msg}")));
+        all.set_position(done as u64);
+        let line = |name: &String| {
+            let bar = page.add(ProgressBar::new(0).with_style(style(WORDS)).with_message("not there yet"));
+            Line { name: name.clone(), bar, run: String::new() }
+        };
+        let hosts = names.iter().map(line).collect();
+        let page = Self { page, runs: all, before: done as u64, began: Instant::now(), hosts };
+        page.name(|_| None);
+        page
+    }
+
+    /// Writes the names anew, each with the kind that is known of it.
+    pub fn name(&self, kind: impl Fn(&str) -> Option<String>) {
+        let names = self.hosts.iter().map(|host| match kind(&host.name) {
+            Some(kind) => format!("{}  {}", short(&host.name, 32), short(&kind, 24)),
+            None => short(&host.name, 32),
+        });
+        let names: Vec<String> = names.collect();
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        for (host, name) in self.hosts.iter().zip(&names) {
+            host.bar.set_prefix(format!("{name:width$}"));
+        }
+    }
+
+    /// Shows what a host does.
+    pub fn tell(&mut self, name: &str, news: &HostNews<'_>) {
+        let Some(host) = self.hosts.iter_mut().find(|host| host.name == name) else { return };
+        match news {
+            HostNews::Begins { approach, key: RunKey { seed, repeat, fold, size } } => {
+                let repeat = if *repeat > 1 { format!("  repeat {repeat}") } else { String::new() };
+                host.run = format!("{approach}{repeat}  fold {fold}  seed {seed}  size {size}");
+                host.say(host.run.clone());
+            }
+            HostNews::Step { step, steps } => {
+                host.bar.set_style(style(STEPS));
+                host.bar.set_length(*steps as u64);
+                host.bar.set_position(step.step as u64);
+                host.bar.set_message(format!("loss {:.4}  {}", step.loss, host.run));
+            }
+            HostNews::Ready => host.say("waits".into()),
+            HostNews::Done { .. } => {
+                host.say("waits".into());
+                self.count();
+            }
+            HostNews::Lost { reason } => host.say(format!("lost, asked again: {reason}")),
+            HostNews::GivenUp { reason } => host.say(format!("given up: {reason}")),
+            _ => {}
+        }
+    }
+
+    /// One more run is done.
+    fn count(&self) {
+        self.runs.inc(1);
+        let (done, all) = (self.runs.position(), self.runs.length().unwrap_or_default());
+        let left = self.began.elapsed().as_secs_f64() / (done - self.before) as f64 * all.saturating_sub(done) as f64;
+        self.runs.set_message(format!("{left:.0} s left"));
+    }
+
+    /// Prints something above the page.
+    pub fn aside(&self, print: impl FnOnce()) {
+        self.page.suspend(print);
+    }
+
+    /// Takes the page away.
+    pub fn clear(&self) {
+        // Where nothing can be drawn, nothing is there to be taken away.
+        let _ = self.page.clear();
+        self.page.set_draw_target(ProgressDrawTarget::hidden());
+    }
+}
+
+impl Line {
+    fn say(&self, words: String) {
+        self.bar.set_style(style(WORDS));
+        self.bar.set_message(words);
+    }
+}
+
+/// A text without its middle, where it is longer than that many characters: an identity has 64.
+fn short(text: &str, most: usize) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() <= most {
+        return text.into();
+    }
+    let (begin, end) = (&chars[..most / 3], &chars[chars.len() - (most - most / 3 - 1)..]);
+    begin.iter().chain(&['…']).chain(end).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex, MutexGuard};
+
+    use indicatif::TermLike;
+    use rekindle_train::StepRecord;
+
+    use super::*;
+
+    const WIDTH: usize = 100;
+
+    /// A terminal that wraps: its rows, and where the cursor is.
+    #[derive(Clone, Debug, Default)]
+    struct Terminal(Arc<Mutex<Screen>>);
+
+    #[derive(Debug, Default)]
+    struct Screen {
+        rows: Vec<[char; WIDTH]>,
+        row: usize,
+        column: usize,
+    }
+
+    impl Terminal {
+        fn screen(&self) -> MutexGuard<'_, Screen> {
+            self.0.lock().expect("a screen")
+        }
+
+        fn shown(&self) -> Vec<String> {
+            let rows = self.screen().rows.iter().map(String::from_iter).collect::<Vec<_>>();
+            rows.iter().map(|row| row.trim_end().to_owned()).filter(|row| !row.is_empty()).collect()
+        }
+    }
+
+    impl Screen {
+        fn put(&mut self, c: char) {
+            if c == '\r' {
+                self.column = 0;
+                return;
+            }
+            if c == '\n' || self.column == WIDTH {
+                (self.row, self.column) = (self.row + 1, 0);
+            }
+            self.rows.resize(self.rows.len().max(self.row + 1), [' '; WIDTH]);
+            if c != '\n' {
+                self.rows[self.row][self.column] = c;
+                self.column += 1;
+            }
+        }
+    }
+
+    impl TermLike for Terminal {
+        fn width(&self) -> u16 {
+            WIDTH as u16
+        }
+
+        fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+            self.screen().row -= n;
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+            self.screen().row += n;
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+            self.screen().column += n;
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+            self.screen().column -= n;
+            Ok(())
+        }
+
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)?;
+            self.write_str("\n")
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            let mut screen = self.screen();
+            text.chars().for_each(|c| screen.put(c));
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            let mut screen = self.screen();
+            let row = screen.row;
+            if let Some(row) = screen.rows.get_mut(row) {
+                *row = [' '; WIDTH];
+            }
+            screen.column = 0;
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn step(step: usize) -> HostNews<'static> {
+        let record = StepRecord { step, epoch: 1, loss: 0.5, grad_norm: 1.0, learning_rate: 1e-5 };
+        HostNews::Step { step: Box::leak(Box::new(record)), steps: 20 }
+    }
+
+    #[test]
+    fn every_host_has_a_line_that_says_what_it_is_on() {
+        let terminal = Terminal::default();
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255);
+        let names = ["ws://a:1".to_owned(), "ws://longer:1".to_owned()];
+        let mut page = HostsPage::new(target, &names, 2, 6);
+        page.name(|name| (name == "ws://a:1").then(|| "flex: CPU".into()));
+        let key = RunKey { seed: 42, repeat: 1, fold: 3, size: 9 };
+        page.tell("ws://a:1", &HostNews::Ready);
+        page.tell("ws://a:1", &HostNews::Begins { approach: "lora", key });
+        page.tell("ws://a:1", &step(5));
+        page.tell("unknown", &HostNews::Ready);
+        let draw = |page: &HostsPage| page.aside(|| {});
+        draw(&page);
+        let shown = terminal.shown();
+        assert_eq!(shown.len(), 3, "{shown:#?}");
+        assert!(shown[0].contains(" 2/6 runs"), "{shown:#?}");
+        assert!(shown[1].starts_with("  ws://a:1  flex: CPU  ━━╸"), "{shown:#?}");
+        assert!(shown[1].ends_with(" 5/20  loss 0.5000  lora  fold 3  seed 42  size 9"), "{shown:#?}");
+        assert!(shown[2].starts_with("  ws://longer:1        not there yet"), "{shown:#?}");
+
+        page.tell("ws://a:1", &HostNews::Done { approach: "lora", record: None });
+        page.tell("ws://longer:1", &HostNews::Lost { reason: "gone" });
+        draw(&page);
+        let shown = terminal.shown();
+        assert!(shown[0].contains(" 3/6 runs  0 s left"), "{shown:#?}");
+        assert!(shown[1].ends_with("flex: CPU  waits"), "{shown:#?}");
+        assert!(shown[2].ends_with("lost, asked again: gone"), "{shown:#?}");
+        page.tell("ws://longer:1", &HostNews::GivenUp { reason: "another version" });
+        draw(&page);
+        assert!(terminal.shown()[2].ends_with("given up: another version"));
+        page.clear();
+        assert_eq!(terminal.shown(), Vec::<String>::new());
+    }
+    #[test]
+    fn long_names_keep_their_ends() {
+        assert_eq!(short("ws://a:1", 8), "ws://a:1");
+        assert_eq!(short("iroh://0123456789abcdef@host:3000", 16), "iroh:…@host:3000");
+    }
+}
