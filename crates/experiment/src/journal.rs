@@ -1,5 +1,6 @@
 //! What of an experiment is done, on disk, so that a break loses none of it.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -91,6 +92,11 @@ impl Journal {
         read(&self.record(number))
     }
 
+    /// The error of a finished run that is not of the sentences it should be of.
+    pub(crate) fn damaged(&self, number: usize, why: &dyn Display) -> ExperimentError {
+        damaged(&self.record(number), why)
+    }
+
     /// Notes that a run is done, and removes its checkpoints.
     pub(crate) fn finish(&self, number: usize, finished: &Finished) -> Result<(), ExperimentError> {
         write(&self.record(number), finished)?;
@@ -179,11 +185,12 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ExperimentError> 
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error(path, error)),
     };
-    let damaged = |error: serde_json::Error| ExperimentError::Journal {
-        path: path.into(),
-        reason: format!("is damaged ({error}); remove it, and what it tells of is done once more"),
-    };
-    serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(path, &error))
+}
+
+fn damaged(path: &Path, why: &dyn Display) -> ExperimentError {
+    let reason = format!("is damaged ({why}); remove it, and what it tells of is done once more");
+    ExperimentError::Journal { path: path.into(), reason }
 }
 
 fn write(path: &Path, content: &impl Serialize) -> Result<(), ExperimentError> {

@@ -172,10 +172,11 @@ impl<'a> Bench<'a> {
         keeps: bool,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Trial, ExperimentError> {
-        if let Some(done) = self.journal.map(|journal| journal.finished(draw.number)).transpose()?.flatten() {
+        let finished = |journal: &'a Journal| journal.finished(draw.number).map(|done| Some((journal, done?)));
+        if let Some((journal, done)) = self.journal.map(finished).transpose()?.flatten() {
             let test = self.sentences.select(&draw.sample.test);
             let evaluation = Evaluation::new(done.logits, test.labels(), self.config.num_labels());
-            let evaluation = evaluation.map_err(|source| failed(approach, source))?;
+            let evaluation = evaluation.map_err(|error| journal.damaged(draw.number, &error))?;
             observer(Progress::Restored(&done.record));
             let model = if keeps { self.kept_model(approach)? } else { None };
             return Ok(Trial { record: done.record, evaluation, model });

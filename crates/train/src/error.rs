@@ -64,6 +64,16 @@ pub enum TrainError {
         /// The sentence.
         sentence: usize,
     },
+    /// Logits that are not those of the sentences.
+    #[error("{logits} logits, where {sentences} sentences of {classes} classes have one each")]
+    Shape {
+        /// How many there are.
+        logits: usize,
+        /// The sentences.
+        sentences: usize,
+        /// The classes.
+        classes: usize,
+    },
     /// The training was asked to stop, and has written a checkpoint.
     #[error("stopped after step {step}")]
     Interrupted {

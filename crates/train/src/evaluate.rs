@@ -26,8 +26,11 @@ impl Evaluation {
     /// Scores logits, row-major `[sentences, classes]`, by the class of each sentence.
     ///
     /// # Errors
-    /// When a logit is not finite, or a label is not below `classes`.
+    /// When there is not one logit for each sentence and class, one is not finite, or a label is not below `classes`.
     pub fn new(logits: Vec<f32>, labels: &[usize], classes: usize) -> Result<Self, TrainError> {
+        if logits.len() != labels.len() * classes {
+            return Err(TrainError::Shape { logits: logits.len(), sentences: labels.len(), classes });
+        }
         check_finite(&logits, classes)?;
         let predictions: Vec<usize> = logits.chunks(classes).map(argmax).collect();
         let loss = logits.chunks(classes).zip(labels).map(|(row, &label)| cross_entropy(row, label)).sum::<f64>();
