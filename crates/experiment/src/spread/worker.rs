@@ -13,8 +13,8 @@ use crate::error::ExperimentError;
 
 /// How often a piece may lose the host that it is on before it is what is wrong.
 const LOSSES: usize = 5;
-/// How often in a row a host may be away while no other is there.
-const ABSENCES: usize = 8;
+/// How long a host may be away while no other is there.
+const ABSENCE: Duration = Duration::from_secs(60);
 /// How long until a host is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -45,12 +45,13 @@ impl<W: Work> Worker<W> {
     fn pieces(&mut self, mut connect: Connect) -> Result<(), ExperimentError> {
         let name = self.name.to_string();
         let refused = |reason| ExperimentError::Host { host: name.clone(), reason };
-        let (mut absences, mut found) = (0, None);
+        let (mut away_since, mut found) = (Instant::now(), None);
         loop {
             if let Some(devices) = found.take() {
                 self.shared.board().present += 1;
                 let end = self.serve(&devices);
                 self.shared.board().present -= 1;
+                away_since = Instant::now();
                 match end {
                     Ok(()) => return self.shared.work.check_stop(),
                     Err(End::Failed(error)) => return Err(error),
@@ -62,11 +63,12 @@ impl<W: Work> Worker<W> {
             }
             self.shared.work.check_stop()?;
             match connect() {
-                Ok(devices) => (absences, found) = (0, Some(devices)),
+                Ok(devices) => found = Some(devices),
                 Err(Unavailable::Refused(reason)) => return Err(refused(reason)),
                 Err(Unavailable::Away(reason)) => {
-                    absences = if self.shared.board().present > 0 { 0 } else { absences + 1 };
-                    if absences == ABSENCES {
+                    if self.shared.board().present > 0 {
+                        away_since = Instant::now();
+                    } else if away_since.elapsed() > ABSENCE {
                         return Err(refused(reason));
                     }
                     std::thread::sleep(AGAIN);
