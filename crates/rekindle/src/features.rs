@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use rekindle_data::{ReadOptions, Rows};
-use rekindle_experiment::{Devices, Extraction, Host, Lock, ShardNews};
+use rekindle_experiment::{Devices, Extraction, Host, ShardNews};
 use rekindle_train::Stop;
 
 use crate::cli::FeaturesArgs;
@@ -51,7 +51,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Box<dyn std::error
         folder: args.output.clone(),
     };
     files::prepare(&args.output)?;
-    let _lock = lock(&args.output)?;
+    let _lock = files::lock(&args.output)?;
     let stop = Stop::default();
     interrupt::handle(&stop)?;
     let (mut kept, mut read) = (0, 0);
@@ -83,16 +83,6 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Box<dyn std::error
         args.output.display()
     ));
     Ok(())
-}
-
-/// Keeps other runs away from the folder.
-fn lock(folder: &Path) -> Result<Lock, Failure> {
-    Lock::take(folder).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => {
-            Failure::output(format!("{}: another run is writing to it", folder.display()))
-        }
-        _ => Failure::output(format!("{}: {error}", folder.display())),
-    })
 }
 
 fn texts(args: &FeaturesArgs) -> Result<Vec<String>, Box<dyn std::error::Error>> {

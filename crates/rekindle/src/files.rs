@@ -1,9 +1,11 @@
 //! What commands write: whether a folder takes it, and files that appear whole or not at all.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 
 use rekindle_distilbert::{DistilBertError, replace};
+use rekindle_experiment::Lock;
 
 use crate::exit::Failure;
 
@@ -20,6 +22,17 @@ pub fn prepare(folder: &Path) -> Result<(), Failure> {
         .and_then(|()| File::create(&probe))
         .and_then(|_| fs::remove_file(&probe))
         .map_err(|error| Failure::output(format!("output {}: {error}", folder.display())))
+}
+
+/// Keeps other runs away from a folder, until the lock is dropped.
+///
+/// # Errors
+/// When another run has it, or it cannot be written into.
+pub fn lock(folder: &Path) -> Result<Lock, Failure> {
+    Lock::take(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => Failure::output(format!("{}: another run is writing to it", folder.display())),
+        _ => Failure::output(format!("{}: {error}", folder.display())),
+    })
 }
 
 /// Writes a file beside its place, and moves it there once it is on disk.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Precision};
-use rekindle_experiment::{Lock, check_links};
+use rekindle_experiment::check_links;
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{
     Corpus, Event, Masking, Pretraining, PretrainingArguments, SaveStrategy, Stop, TrainingArguments,
@@ -46,7 +46,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
     let mut run = Pretraining::new(&model, &config, masking, &corpus.train, &arguments(args), &device)?;
     drop(model);
     files::prepare(&args.output)?;
-    let lock = lock(&folder)?;
+    let lock = files::lock(&folder)?;
     if args.resume {
         run = resume(run, &folder, &display)?;
     }
@@ -90,16 +90,6 @@ fn resume<'a>(
     let run = run.resume(folder)?;
     display.line(&format!("resumed  after step {} of {}", run.step(), run.steps()));
     Ok(run)
-}
-
-/// Keeps other runs away from the folder of checkpoints.
-fn lock(folder: &Path) -> Result<Lock, Failure> {
-    Lock::take(folder).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => {
-            Failure::output(format!("{}: another run is writing to it", folder.display()))
-        }
-        _ => Failure::output(format!("{}: {error}", folder.display())),
-    })
 }
 
 /// A checkpoint is never overwritten unasked.

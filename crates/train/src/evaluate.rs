@@ -113,9 +113,7 @@ pub fn logits<R: AsRef<[u32]>>(
     // Weights without their autodiff association run without a graph.
     let model = model.trainable(|_| false);
     let forward = |batch: &TokenBatch| model.forward(batch, Mode::Eval);
-    let logits = by_length(sentences, config, batch_size, device, progress, forward)?.map_or(Ok(Vec::new()), read)?;
-    check_finite(&logits, config.num_labels())?;
-    Ok(logits)
+    finite(by_length(sentences, config, batch_size, device, progress, forward)?, config.num_labels())
 }
 
 /// What the head reads of tokenized sentences, without dropout: row-major `[sentences, dim]`, in the order given, in
@@ -133,9 +131,14 @@ pub fn features<R: AsRef<[u32]>>(
 ) -> Result<Vec<f32>, TrainError> {
     let model = model.trainable(|_| false);
     let forward = |batch: &TokenBatch| model.pool(batch, Mode::Eval);
-    let features = by_length(sentences, config, batch_size, device, progress, forward)?.map_or(Ok(Vec::new()), read)?;
-    check_finite(&features, config.dim)?;
-    Ok(features)
+    finite(by_length(sentences, config, batch_size, device, progress, forward)?, config.dim)
+}
+
+/// The values of rows on the host, which must be numbers.
+fn finite(rows: Option<Tensor<2>>, width: usize) -> Result<Vec<f32>, TrainError> {
+    let values = rows.map_or(Ok(Vec::new()), read)?;
+    check_finite(&values, width)?;
+    Ok(values)
 }
 
 /// A tensor's values on the host.
