@@ -6,8 +6,9 @@ use burn::tensor::{Device, Tensor};
 
 use crate::config::DistilBertConfig;
 use crate::dropout::{Mode, dropout};
-use crate::input::{Ragged, TokenBatch};
+use crate::input::TokenBatch;
 use crate::linear::Linear;
+use crate::rectangle::Ragged;
 use crate::rows::select;
 
 /// Which tokens a layer computes its output for.
@@ -28,7 +29,7 @@ impl Rows {
         match (self, &batch.picked) {
             (Rows::All, _) | (Rows::Picked, None) => hidden,
             (Rows::First, _) => hidden.select(0, batch.first.clone()),
-            (Rows::Picked, Some(picked)) => select(hidden, &picked.places),
+            (Rows::Picked, Some(places)) => select(hidden, places),
         }
     }
 }
@@ -82,7 +83,7 @@ impl SelfAttention {
     ) -> Tensor<2> {
         #[cfg(feature = "flex")]
         if let Some(context) =
-            crate::host::attention([&query, &key, &value], &batch.spans, rows, self.heads, self.dropout, mode)
+            crate::host::attention([&query, &key, &value], batch, rows, self.heads, self.dropout, mode)
         {
             return context;
         }
@@ -101,16 +102,17 @@ impl SelfAttention {
     ) -> Tensor<2> {
         let [_, dim] = query.dims();
         let (sentences, longest) = (batch.sentences(), batch.longest());
-        let (ragged, length) = match (rows, &batch.picked) {
-            (Rows::All, _) | (Rows::Picked, None) => (batch.ragged.as_ref(), longest),
+        let rectangle = batch.rectangle();
+        let (ragged, length) = match (rows, &rectangle.picked) {
+            (Rows::All, _) | (Rows::Picked, None) => (rectangle.ragged.as_ref(), longest),
             (Rows::First, _) => (None, 1),
-            (Rows::Picked, Some(picked)) => (Some(&picked.ragged), picked.most),
+            (Rows::Picked, Some((ragged, most))) => (Some(ragged), *most),
         };
         let query = self.rectangle(query, ragged, [sentences, length]);
-        let [key, value] = [key, value].map(|rows| self.rectangle(rows, batch.ragged.as_ref(), [sentences, longest]));
+        let [key, value] = [key, value].map(|rows| self.rectangle(rows, rectangle.ragged.as_ref(), [sentences, longest]));
         let scale = ((dim / self.heads) as f64).sqrt().recip();
         let scores = query.mul_scalar(scale).matmul(key.swap_dims(2, 3));
-        let scores = match &batch.masked {
+        let scores = match &rectangle.masked {
             Some(masked) => {
                 let shape = scores.dims();
                 scores.mask_fill(masked.clone().expand(shape), f32::NEG_INFINITY)

@@ -64,9 +64,9 @@ pub(crate) fn dropout<const D: usize>(input: Tensor<D>, rate: f64, mode: Mode) -
         return input;
     }
     #[cfg(feature = "flex")]
-    if let Some(host) = crate::host::Host::of(&input) {
+    if let Some(held) = rekindle_ops::Held::of(&input) {
         drop(input);
-        return crate::host::dropout(host, rate, seed);
+        return crate::host::dropout(held, rate, seed);
     }
     let keep = 1.0 - rate;
     let device = input.device().without_autodiff();

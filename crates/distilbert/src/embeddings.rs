@@ -46,7 +46,7 @@ impl Embeddings {
 
 fn look_up(table: &Embedding, indices: &Indices) -> Tensor<2> {
     #[cfg(feature = "flex")]
-    if let Some(rows) = crate::host::embedding(&table.weight.val(), &indices.host) {
+    if let Some(rows) = crate::host::embedding(&table.weight.val(), indices) {
         return rows;
     }
     table.forward(indices.tensor.clone().unsqueeze()).squeeze_dim(0)

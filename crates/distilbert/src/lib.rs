@@ -50,11 +50,15 @@ mod masked_lm;
 mod model;
 mod names;
 mod parameters;
+mod rectangle;
 mod replace;
 mod rows;
 mod save;
+mod spans;
 
 pub use attention::{Rows, SelfAttention};
+#[cfg(all(feature = "flex", feature = "remote"))]
+pub use host::offer;
 pub use checkpoint::Checkpoint;
 pub use classifier::DistilBertForSequenceClassification;
 pub use config::{Activation, DistilBertConfig, Pooling};

@@ -27,7 +27,7 @@ impl Linear {
         }
     }
 
-    /// On host memory by kernels of our own, elsewhere by Burn's.
+    /// By kernels of our own where the tensors are held, elsewhere by Burn's.
     ///
     /// # Shapes
     /// - input: `[rows, in]`

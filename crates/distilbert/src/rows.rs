@@ -1,4 +1,4 @@
-//! What works row by row: on host memory by kernels of our own, elsewhere by Burn's.
+//! What works row by row: by kernels of our own where the tensors are held, elsewhere by Burn's.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -31,7 +31,7 @@ pub(crate) fn add_norm(norm: &LayerNorm, a: Tensor<2>, b: Tensor<2>) -> Tensor<2
 /// The rows at these places, `[places, dim]`.
 pub(crate) fn select(rows: Tensor<2>, places: &Indices) -> Tensor<2> {
     #[cfg(feature = "flex")]
-    if let Some(output) = crate::host::embedding(&rows, &places.host) {
+    if let Some(output) = crate::host::embedding(&rows, places) {
         return output;
     }
     rows.select(0, places.tensor.clone())
@@ -50,9 +50,9 @@ pub(crate) fn activate(activation: Activation, input: Tensor<2>) -> Tensor<2> {
 /// Burn's own has the derivative of the approximation by tanh on most backends, which is off by up to 8.7e-4.
 fn exact_gelu(input: Tensor<2>) -> Tensor<2> {
     #[cfg(feature = "flex")]
-    if let Some(host) = crate::host::Host::of(&input) {
+    if let Some(held) = rekindle_ops::Held::of(&input) {
         drop(input);
-        return crate::host::gelu(host);
+        return crate::host::gelu(held);
     }
     let half = input.clone() * 0.5;
     half.clone() * (input * FRAC_1_SQRT_2).erf() + half

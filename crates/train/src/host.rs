@@ -1,32 +1,59 @@
-//! AdamW on host memory: one pass over each tensor, in place, on all cores.
+//! AdamW by operations of our own: one pass over each tensor, in place, on all cores.
 //!
 //! Written as tensor operations an update reads and writes every value some ten times, into fresh memory each time.
 
-use burn::tensor::{DType, Tensor};
-use burn_flex::{Flex, FlexTensor};
+use burn::tensor::Shape;
+use burn_flex::FlexTensor;
 use pulp::Arch;
 use rayon::prelude::*;
+use rekindle_ops::memory::{CHUNK, tensor, values, values_mut};
+use rekindle_ops::{Numbers, Operation};
 
 use crate::optimizer::Rates;
 
-/// Elements that a core takes at a time.
-const CHUNK: usize = 8 * 1024;
 /// Sums that run side by side, so that the compiler may use vectors.
 const LANES: usize = 16;
 
-/// The first and second moments of a tensor's gradient.
-pub(crate) struct Moments {
-    pub(crate) first: Vec<f32>,
-    pub(crate) second: Vec<f32>,
+/// Offers what optimizers compute by.
+#[cfg(feature = "remote")]
+pub(crate) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
+    rekindle_ops::remote::offer::<Update, 3>(rekindle_ops::remote::offer::<Clip, 2>(server))
 }
 
-/// The sum of squares of a gradient in host memory; the same for any number of threads.
-pub(crate) fn sum_of_squares(gradient: &Tensor<1>) -> Option<f64> {
-    let primitive = of(gradient)?;
-    let values = primitive.as_slice::<f32>()?;
+/// The norm over all gradients, `[1]`, and the factor that brings it to `most` at most, `[1]`.
+#[derive(Debug)]
+pub(crate) struct Clip {
+    pub(crate) most: f64,
+}
+
+impl Operation<2> for Clip {
+    const NAME: &'static str = "rekindle.clip";
+
+    fn shapes(&self, _: &[Shape]) -> [Shape; 2] {
+        [Shape::from([1]), Shape::from([1])]
+    }
+
+    fn run(&self, gradients: Vec<FlexTensor>) -> [FlexTensor; 2] {
+        let squares: f64 = gradients.iter().map(|gradient| sum_of_squares(values(gradient))).sum();
+        let norm = squares.sqrt();
+        let factor = (self.most / (norm + 1e-6)).min(1.0);
+        [norm, factor].map(|number| tensor(vec![number as f32], [1]))
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        vec![self.most.to_bits()]
+    }
+
+    fn read(numbers: &mut Numbers) -> Self {
+        Self { most: numbers.float() }
+    }
+}
+
+/// The same for any number of threads.
+fn sum_of_squares(values: &[f32]) -> f64 {
     let arch = Arch::new();
     let parts: Vec<f64> = values.par_chunks(CHUNK).map(|chunk| arch.dispatch(|| chunk_squares(chunk))).collect();
-    Some(parts.iter().sum())
+    parts.iter().sum()
 }
 
 #[inline(always)]
@@ -41,44 +68,55 @@ fn chunk_squares(chunk: &[f32]) -> f64 {
     sums.iter().chain(&rest.iter().map(|value| value * value).collect::<Vec<_>>()).map(|&part| f64::from(part)).sum()
 }
 
-/// The tensor, where it lies in host memory. Drop `tensor` before updating it, so that the update is in place.
-pub(crate) fn of(tensor: &Tensor<1>) -> Option<FlexTensor> {
-    tensor.clone().try_into_primitive::<Flex>().ok().filter(|tensor| tensor.dtype() == DType::F32)
-}
+/// A step. Inputs: the values, their gradient, its two moments, and the factor that clips it, `[1]`. Results: values and
+/// moments.
+#[derive(Debug)]
+pub(crate) struct Update(pub(crate) Rates);
 
-/// Updates a tensor by its gradient.
-pub(crate) fn update(
-    mut primitive: FlexTensor,
-    gradient: FlexTensor,
-    moments: &mut Option<Moments>,
-    rates: &Rates,
-) -> Tensor<1> {
-    let gradient = gradient.to_contiguous();
-    let count = primitive.layout().num_elements();
-    if primitive.layout().contiguous_offsets() != Some((0, count)) {
-        primitive = primitive.to_contiguous();
+impl Operation<3> for Update {
+    const NAME: &'static str = "rekindle.adamw";
+
+    fn shapes(&self, inputs: &[Shape]) -> [Shape; 3] {
+        [(); 3].map(|()| inputs[0].clone())
     }
-    let zeros = || Moments { first: vec![0.0; count], second: vec![0.0; count] };
-    let Moments { first, second } = moments.get_or_insert_with(zeros);
-    let arch = Arch::new();
-    primitive.storage_mut::<f32>()[..count]
-        .par_chunks_mut(CHUNK)
-        .zip(gradient.as_slice::<f32>().unwrap_or_default().par_chunks(CHUNK))
-        .zip(first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK)))
-        .for_each(|((values, gradient), (first, second))| {
-            arch.dispatch(|| {
-                for (((value, &gradient), first), second) in values.iter_mut().zip(gradient).zip(first).zip(second) {
-                    rates.apply(value, gradient, first, second);
-                }
+
+    fn run(&self, inputs: Vec<FlexTensor>) -> [FlexTensor; 3] {
+        let Ok([mut value, gradient, mut first, mut second, clip]) = <[FlexTensor; 5]>::try_from(inputs) else {
+            panic!("values, their gradient, its moments and a factor");
+        };
+        let clip = values(&clip).first().copied().unwrap_or(1.0);
+        let arch = Arch::new();
+        values_mut(&mut value)
+            .par_chunks_mut(CHUNK)
+            .zip(values(&gradient).par_chunks(CHUNK))
+            .zip(values_mut(&mut first).par_chunks_mut(CHUNK).zip(values_mut(&mut second).par_chunks_mut(CHUNK)))
+            .for_each(|((values, gradient), (first, second))| {
+                arch.dispatch(|| {
+                    for (((value, &gradient), first), second) in values.iter_mut().zip(gradient).zip(first).zip(second)
+                    {
+                        self.0.apply(value, gradient * clip, first, second);
+                    }
+                });
             });
-        });
-    Tensor::from_primitive::<Flex>(primitive)
+        [value, first, second]
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        let Rates { keep, beta1, beta2, epsilon, correction, size } = self.0;
+        [keep, beta1, beta2, epsilon, correction, size].map(|rate| rate.to_bits().into()).to_vec()
+    }
+
+    fn read(numbers: &mut Numbers) -> Self {
+        let mut rate = || f32::from_bits(numbers.word() as u32);
+        let [keep, beta1, beta2] = [rate(), rate(), rate()];
+        let [epsilon, correction, size] = [rate(), rate(), rate()];
+        Self(Rates { keep, beta1, beta2, epsilon, correction, size })
+    }
 }
 
 impl Rates {
     #[inline(always)]
     fn apply(&self, value: &mut f32, gradient: f32, first: &mut f32, second: &mut f32) {
-        let gradient = gradient * self.clip;
         *first = *first * self.beta1 + gradient * (1.0 - self.beta1);
         *second = *second * self.beta2 + gradient * gradient * (1.0 - self.beta2);
         *value = *value * self.keep - *first / (second.sqrt() * self.correction + self.epsilon) * self.size;

@@ -25,6 +25,8 @@ mod masking;
 mod optimizer;
 mod plan;
 mod pretrain;
+#[cfg(all(feature = "flex", feature = "remote"))]
+pub mod remote;
 mod replicas;
 mod resume;
 mod schedule;

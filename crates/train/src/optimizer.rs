@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Device, Gradients, Tensor};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rekindle_distilbert::{Checkpoint, parameters};
+#[cfg(feature = "flex")]
+use rekindle_ops::{apply, is_held};
 
 use crate::arguments::TrainingArguments;
 use crate::error::TrainError;
@@ -45,17 +47,14 @@ struct State {
     /// Steps since it began to learn.
     steps: i32,
     /// First and second moment on the device, flat; `None` before the first step.
-    moments: Option<(Tensor<1>, Tensor<1>)>,
-    #[cfg(feature = "flex")]
-    host: Option<host::Moments>,
+    moments: Option<[Tensor<1>; 2]>,
 }
 
 /// What one step does to every element of a tensor.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Rates {
     /// Factor of the value before the step: the weight decay.
     pub(crate) keep: f32,
-    /// Factor of the gradient that clips it.
-    pub(crate) clip: f32,
     pub(crate) beta1: f32,
     pub(crate) beta2: f32,
     pub(crate) epsilon: f32,
@@ -93,8 +92,6 @@ impl AdamW {
                 decays: !spared,
                 steps: 0,
                 moments: None,
-                #[cfg(feature = "flex")]
-                host: None,
             });
         }
     }
@@ -121,9 +118,9 @@ impl AdamW {
     /// Updates the model by the gradients that wait.
     pub(crate) fn update<M: Module>(&mut self, model: M, learning_rate: f64) -> (M, Tensor<1>) {
         let gradients = std::mem::take(&mut self.accumulated);
-        let mut squares = Sum { flat: &gradients, squares: Squares::default() };
-        model.visit(&mut squares);
-        let (norm, clip) = self.clip(squares.squares);
+        let mut order = Order { flat: &gradients, ordered: Vec::with_capacity(gradients.len()) };
+        model.visit(&mut order);
+        let [norm, clip] = self.clip(order.ordered);
         let mut update = Update { optimizer: self, gradients, clip, learning_rate };
         (model.map(&mut update), norm)
     }
@@ -154,28 +151,24 @@ impl AdamW {
         Ok(())
     }
 
-    /// The norm, `[1]`, and the factor that brings it to `max_grad_norm` at most.
-    fn clip(&self, squares: Squares) -> (Tensor<1>, Clip) {
+    /// The norm over all gradients, `[1]`, and the factor that brings it to `max_grad_norm` at most, `[1]`. Neither is waited
+    /// for.
+    fn clip(&self, gradients: Vec<Tensor<1>>) -> [Tensor<1>; 2] {
         let most = self.arguments.max_grad_norm;
-        match squares.device {
-            Some(sum) => {
-                let norm = sum.add_scalar(squares.host).sqrt();
-                let factor = (norm.clone().add_scalar(1e-6).recip() * most).clamp_max(1.0);
-                (norm, Clip { host: 1.0, device: Some(factor) })
-            }
-            None => {
-                let norm = squares.host.sqrt();
-                let factor = (most / (norm + 1e-6)).min(1.0) as f32;
-                (Tensor::from_floats([norm as f32], &self.device), Clip { host: factor, device: None })
-            }
+        #[cfg(feature = "flex")]
+        if gradients.iter().all(is_held) && !gradients.is_empty() {
+            return apply(&host::Clip { most }, gradients);
         }
+        let squares = gradients.into_iter().map(|gradient| gradient.square().sum());
+        let norm = squares.reduce(|sum, squares| sum + squares).unwrap_or(Tensor::zeros([1], &self.device)).sqrt();
+        let factor = (norm.clone().add_scalar(1e-6).recip() * most).clamp_max(1.0);
+        [norm, factor]
     }
 
     /// What the step does to a tensor that has taken so many steps, this one included.
-    fn rates(a: &TrainingArguments, decays: bool, steps: i32, clip: f32, rate: f64) -> Rates {
+    fn rates(a: &TrainingArguments, decays: bool, steps: i32, rate: f64) -> Rates {
         Rates {
             keep: if decays { 1.0 - rate * a.weight_decay } else { 1.0 } as f32,
-            clip,
             beta1: a.adam_beta1 as f32,
             beta2: a.adam_beta2 as f32,
             epsilon: a.adam_epsilon as f32,
@@ -185,20 +178,15 @@ impl AdamW {
     }
 
     /// One tensor, flat, by its gradient.
-    fn updated(&mut self, id: ParamId, value: Tensor<1>, gradient: Tensor<1>, clip: &Clip, rate: f64) -> Tensor<1> {
+    fn updated(&mut self, id: ParamId, value: Tensor<1>, gradient: Tensor<1>, clip: Tensor<1>, rate: f64) -> Tensor<1> {
         let Some(state) = self.state.get_mut(&id) else { return value };
         state.steps += 1;
-        let r = Self::rates(&self.arguments, state.decays, state.steps, clip.host, rate * state.rate);
-        #[cfg(feature = "flex")]
-        if let (Some(held), Some(gradient)) = (host::of(&value), host::of(&gradient)) {
-            drop(value);
-            return host::update(held, gradient, &mut state.host, &r);
-        }
-        let gradient = match &clip.device {
-            Some(factor) => gradient * factor.clone(),
-            None => gradient,
-        };
-        r.step(value, gradient, &mut state.moments)
+        let r = Self::rates(&self.arguments, state.decays, state.steps, rate * state.rate);
+        let zeros = || [(); 2].map(|()| Tensor::zeros([state.size], &self.device));
+        let moments = state.moments.take().unwrap_or_else(zeros);
+        let [value, moments @ ..] = r.step(value, gradient, moments, clip);
+        state.moments = Some(moments);
+        value
     }
 }
 
@@ -232,54 +220,45 @@ impl Progress {
 
 impl State {
     fn moments(&self) -> Result<Option<Pair>, TrainError> {
-        #[cfg(feature = "flex")]
-        if let Some(host) = &self.host {
-            return Ok(Some([host.first.clone(), host.second.clone()]));
-        }
-        let Some((first, second)) = &self.moments else { return Ok(None) };
+        let Some([first, second]) = &self.moments else { return Ok(None) };
         Ok(Some([read(first.clone())?, read(second.clone())?]))
     }
 
-    fn restore(&mut self, [first, second]: Pair, device: &Device) {
-        #[cfg(feature = "flex")]
-        if host::of(&Tensor::zeros([1], device)).is_some() {
-            self.host = Some(host::Moments { first, second });
-            return;
-        }
-        let tensor = |values: Vec<f32>| Tensor::from_floats(values.as_slice(), device);
-        self.moments = Some((tensor(first), tensor(second)));
+    fn restore(&mut self, moments: Pair, device: &Device) {
+        let tensor = |values: Vec<f32>| {
+            let size = values.len();
+            Tensor::from_data(TensorData::new(values, [size]), device)
+        };
+        self.moments = Some(moments.map(tensor));
     }
 }
 
 impl Rates {
-    /// The update by Burn's own operations.
-    fn step(&self, value: Tensor<1>, gradient: Tensor<1>, moments: &mut Option<(Tensor<1>, Tensor<1>)>) -> Tensor<1> {
-        let gradient = if self.clip == 1.0 { gradient } else { gradient.mul_scalar(self.clip) };
+    /// Values and the moments of their gradient, after a step.
+    fn step(
+        &self,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        [first, second]: [Tensor<1>; 2],
+        clip: Tensor<1>,
+    ) -> [Tensor<1>; 3] {
+        #[cfg(feature = "flex")]
+        if is_held(&value) {
+            return apply(&host::Update(*self), vec![value, gradient, first, second, clip]);
+        }
+        self.by_burn(value, gradient * clip, [first, second])
+    }
+
+    /// The same by Burn's own operations, of a gradient that is clipped.
+    fn by_burn(&self, value: Tensor<1>, gradient: Tensor<1>, [first, second]: [Tensor<1>; 2]) -> [Tensor<1>; 3] {
         let square = gradient.clone().square() * (1.0 - self.beta2);
-        let first = gradient * (1.0 - self.beta1);
-        let (first, second) = match moments.take() {
-            Some((m, v)) => (m.mul_scalar(self.beta1) + first, v.mul_scalar(self.beta2) + square),
-            None => (first, square),
-        };
+        let first = first.mul_scalar(self.beta1) + gradient * (1.0 - self.beta1);
+        let second = second.mul_scalar(self.beta2) + square;
         let denominator = second.clone().sqrt().mul_scalar(self.correction).add_scalar(self.epsilon);
         let kept = if self.keep == 1.0 { value } else { value.mul_scalar(self.keep) };
         let updated = kept - first.clone().div(denominator).mul_scalar(self.size);
-        *moments = Some((first, second));
-        updated
+        [updated, first, second]
     }
-}
-
-/// The sum of squares over all gradients: of those in host memory, and of those on a device.
-#[derive(Default)]
-struct Squares {
-    host: f64,
-    device: Option<Tensor<1>>,
-}
-
-/// The factor that clips gradients. One that lies on a device is never waited for.
-struct Clip {
-    host: f32,
-    device: Option<Tensor<1>>,
 }
 
 /// Takes the gradients out, flat, in the order of the parameters.
@@ -296,39 +275,23 @@ impl ModuleVisitor for Flatten {
     }
 }
 
-/// Sums the squares of flat gradients in the order of the parameters.
-struct Sum<'a> {
+/// Takes flat gradients in the order of the parameters.
+struct Order<'a> {
     flat: &'a HashMap<ParamId, Tensor<1>>,
-    squares: Squares,
+    ordered: Vec<Tensor<1>>,
 }
 
-impl ModuleVisitor for Sum<'_> {
+impl ModuleVisitor for Order<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = self.flat.get(&param.id) {
-            self.add(gradient);
-        }
-    }
-}
-
-impl Sum<'_> {
-    fn add(&mut self, gradient: &Tensor<1>) {
-        #[cfg(feature = "flex")]
-        if let Some(squares) = host::sum_of_squares(gradient) {
-            self.squares.host += squares;
-            return;
-        }
-        let squares = gradient.clone().square().sum();
-        self.squares.device = Some(match self.squares.device.take() {
-            Some(sum) => sum + squares,
-            None => squares,
-        });
+        self.ordered.extend(self.flat.get(&param.id).cloned());
     }
 }
 
 struct Update<'a> {
     optimizer: &'a mut AdamW,
     gradients: HashMap<ParamId, Tensor<1>>,
-    clip: Clip,
+    /// The factor that clips gradients.
+    clip: Tensor<1>,
     learning_rate: f64,
 }
 
@@ -339,7 +302,7 @@ impl ModuleMapper for Update<'_> {
         let value = param.into_value().without_autodiff();
         let shape = value.shape();
         let flat = value.flatten::<1>(0, D - 1);
-        let updated = self.optimizer.updated(id, flat, gradient, &self.clip, self.learning_rate);
+        let updated = self.optimizer.updated(id, flat, gradient, self.clip.clone(), self.learning_rate);
         Param::initialized(id, updated.reshape(shape).autodiff().require_grad())
     }
 }
@@ -351,16 +314,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn on_the_host_as_by_tensor_operations() {
+    fn our_operations_as_burns() {
         let device = Device::flex();
         device.seed(1);
         let random = || Tensor::<1>::random([20_001], Distribution::Normal(0.0, 1.0), &device);
-        let (mut fast, mut fast_moments) = (random(), None);
-        let (mut plain, mut plain_moments) = (fast.clone(), None);
+        let zeros = || [(); 2].map(|()| Tensor::zeros([20_001], &device));
+        let (mut fast, mut fast_moments) = (random(), zeros());
+        let (mut plain, mut plain_moments) = (fast.clone(), zeros());
         for step in 1..=5 {
             let rates = Rates {
                 keep: 0.999,
-                clip: 0.25,
                 beta1: 0.9,
                 beta2: 0.999,
                 epsilon: 1e-8,
@@ -368,12 +331,15 @@ mod tests {
                 size: 0.1 / (1.0 - 0.9f32.powi(step)),
             };
             let gradient = random();
-            let squares = host::sum_of_squares(&gradient).expect("host memory");
-            let exact: f64 = gradient.to_data().iter::<f32>().map(|value| f64::from(value) * f64::from(value)).sum();
-            assert!((squares - exact).abs() < 1e-6 * exact, "{squares} is not {exact}");
-            let held = (host::of(&fast).expect("host memory"), host::of(&gradient).expect("host memory"));
-            fast = host::update(held.0, held.1, &mut fast_moments, &rates);
-            plain = rates.step(plain, gradient, &mut plain_moments);
+            let squares: f64 = gradient.to_data().iter::<f32>().map(|value| f64::from(value) * f64::from(value)).sum();
+            let [norm, clip] = apply(&host::Clip { most: 2.0 }, vec![gradient.clone()]);
+            let (norm, factor): (f32, f32) = (norm.into_scalar(), clip.clone().into_scalar());
+            assert!((f64::from(norm) - squares.sqrt()).abs() < 1e-6 * squares.sqrt(), "{norm} squared is not {squares}");
+            assert!((f64::from(factor) - 2.0 / (squares.sqrt() + 1e-6)).abs() < 1e-8, "{factor}");
+            let [value, moments @ ..] = rates.step(fast, gradient.clone(), fast_moments, clip.clone());
+            (fast, fast_moments) = (value, moments);
+            let [value, moments @ ..] = rates.by_burn(plain, gradient * clip, plain_moments);
+            (plain, plain_moments) = (value, moments);
             let far: f32 = (fast.clone() - plain.clone()).abs().max().into_scalar();
             assert!(far < 2e-6, "step {step}: {far}");
         }

@@ -3,25 +3,27 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Shape, Tensor};
 use burn_flex::FlexTensor;
 use pulp::Arch;
+use rekindle_ops::memory::{cut, each, rows_of, tensor, values};
+use rekindle_ops::{Differentiable, Held, Numbers, Saved, run};
 use rekindle_raw::product::{Then, View, ViewMut, product};
 
 use super::elementwise::{Dropout, Kernel, exp_negative};
-use super::{Host, Op, contiguous, cut, each, rows_of, run, tensor, values};
 use crate::attention::Rows;
 use crate::dropout::Mode;
-use crate::input::Spans;
+use crate::input::TokenBatch;
+use crate::spans::Spans;
 
-/// `softmax(q kᵀ / sqrt(width)) v` in every sentence and head, with dropout on the weights, where all lie in host memory.
+/// `softmax(q kᵀ / sqrt(width)) v` in every sentence and head, with dropout on the weights, where all are held.
 ///
 /// # Shapes
 /// - query: `[tokens, dim]`, or as many rows as [`Rows`] says; so is the output
 /// - key, value: `[tokens, dim]`
 pub(crate) fn attention(
     [query, key, value]: [&Tensor<2>; 3],
-    spans: &Arc<Spans>,
+    batch: &TokenBatch,
     rows: Rows,
     heads: usize,
     rate: f64,
@@ -29,10 +31,16 @@ pub(crate) fn attention(
 ) -> Option<Tensor<2>> {
     let dropout = mode.seed().filter(|_| rate > 0.0).map(|seed| Dropout::new(rate, seed));
     let [_, dim] = query.dims();
-    let op = Attention { spans: spans.clone(), rows, heads, width: dim / heads, dropout };
-    Some(run(op, [Host::of(query)?, Host::of(key)?, Host::of(value)?]))
+    let op = Attention { spans: batch.spans.clone(), rows, heads, width: dim / heads, dropout };
+    Some(run(op, batch.numbers.as_ref(), [Held::of(query)?, Held::of(key)?, Held::of(value)?]))
 }
 
+#[cfg(feature = "remote")]
+pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
+    rekindle_ops::remote::offer_differentiable::<Attention, 3>(server)
+}
+
+/// Made for the backward pass: the weights of every sentence and head, before dropout, one after the other.
 #[derive(Debug)]
 struct Attention {
     spans: Arc<Spans>,
@@ -40,13 +48,6 @@ struct Attention {
     heads: usize,
     width: usize,
     dropout: Option<Dropout>,
-}
-
-/// The inputs, and the weights of every sentence and head, before dropout, one after the other.
-#[derive(Clone, Debug)]
-struct Saved {
-    inputs: [FlexTensor; 3],
-    weights: FlexTensor,
 }
 
 /// One sentence.
@@ -122,14 +123,25 @@ fn softmax(row: &mut [f32]) {
     }
 }
 
-impl Op<3> for Attention {
-    type Saved = Option<Saved>;
+impl Differentiable<3> for Attention {
+    const NAMES: [&'static str; 2] = ["rekindle.attention", "rekindle.attention.backward"];
 
-    fn forward(&self, inputs: [FlexTensor; 3], tracked: [bool; 3]) -> (FlexTensor, Self::Saved) {
-        let inputs = inputs.map(contiguous);
+    fn shapes(&self, [query, ..]: &[Shape; 3], keep: bool) -> Vec<Shape> {
+        let mut shapes = vec![query.clone()];
+        if keep {
+            let weights: usize = self.sentences().iter().map(|span| self.heads * span.area()).sum();
+            shapes.push(Shape::from([weights]));
+        }
+        shapes
+    }
+
+    fn reads(&self, _: [bool; 3]) -> [bool; 3] {
+        [true; 3]
+    }
+
+    fn forward(&self, inputs: [FlexTensor; 3], keep: bool) -> (FlexTensor, Vec<FlexTensor>) {
         let [query, key, value] = inputs.each_ref().map(values);
         let [queries, dim] = rows_of(&inputs[0]);
-        let keep = tracked.contains(&true);
         let spans = self.sentences();
         let mut output = vec![0.0; queries * dim];
         let total = if keep { spans.iter().map(|span| self.heads * span.area()).sum() } else { 0 };
@@ -154,15 +166,21 @@ impl Op<3> for Attention {
                 product(output, View::new(&weights, tokens), value, 1.0, Then::Replace);
             }
         });
-        let saved = keep.then(|| Saved { inputs: inputs.clone(), weights: tensor(kept, [total]) });
-        (tensor(output, [queries, dim]), saved)
+        (tensor(output, [queries, dim]), if keep { vec![tensor(kept, [total])] } else { Vec::new() })
     }
 
-    fn backward(&self, saved: Self::Saved, gradient: FlexTensor, tracked: [bool; 3]) -> [Option<FlexTensor>; 3] {
-        let Some(Saved { inputs, weights }) = saved else { return [const { None }; 3] };
-        let [query, key, value] = inputs.each_ref().map(values);
-        let (weights, gradient) = (values(&weights), values(&gradient));
-        let shapes = inputs.each_ref().map(rows_of);
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 3>,
+        gradient: FlexTensor,
+        wanted: &[Option<Shape>; 3],
+    ) -> [Option<FlexTensor>; 3] {
+        let ([Some(query), Some(key), Some(value)], [weights]) = (&saved.inputs, &saved.made[..]) else {
+            return [const { None }; 3];
+        };
+        let shapes = [query, key, value].map(rows_of);
+        let [query, key, value] = [query, key, value].map(values);
+        let (weights, gradient) = (values(weights), values(&gradient));
         let dim = shapes[0][1];
         let spans = self.sentences();
         let mut results = shapes.map(|[rows, dim]| vec![0.0; rows * dim]);
@@ -201,7 +219,22 @@ impl Op<3> for Attention {
         });
         let [for_query, for_key, for_value] = results;
         [(for_query, 0), (for_key, 1), (for_value, 2)]
-            .map(|(result, input)| tracked[input].then(|| tensor(result, shapes[input])))
+            .map(|(result, input)| wanted[input].as_ref().map(|_| tensor(result, shapes[input])))
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        let rows = [Rows::All, Rows::First, Rows::Picked].iter().position(|rows| *rows == self.rows).unwrap_or(0);
+        let mut numbers = [rows, self.heads, self.width].map(|number| number as u64).to_vec();
+        // A rate of 0 stands for none.
+        numbers.extend(self.dropout.unwrap_or(Dropout::new(0.0, 0)).numbers());
+        numbers
+    }
+
+    fn read(numbers: &mut Numbers) -> Self {
+        let rows = [Rows::All, Rows::First, Rows::Picked][numbers.size().min(2)];
+        let (heads, width) = (numbers.size(), numbers.size());
+        let dropout = Some(Dropout::read(numbers)).filter(Dropout::acts);
+        Self { spans: Spans::read(&numbers.integers()).into(), rows, heads, width, dropout }
     }
 }
 

@@ -1,13 +1,15 @@
 //! GELU and dropout.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Shape, Tensor};
 use burn_flex::FlexTensor;
 use pulp::Arch;
-
-use super::{CHUNK, Host, Op, contiguous, each, run, values};
+use rekindle_ops::memory::{CHUNK, each, values, values_mut};
+use rekindle_ops::{Differentiable, Held, Numbers, Saved, run};
 
 /// An elementwise operation and its derivative.
 pub(super) trait Kernel: Copy + Send + Sync + std::fmt::Debug + 'static {
+    /// [`Differentiable::NAMES`].
+    const NAMES: [&'static str; 2];
     /// Whether [`backward`](Self::backward) reads the input of the forward pass.
     const KEEPS_INPUT: bool;
 
@@ -16,49 +18,76 @@ pub(super) trait Kernel: Copy + Send + Sync + std::fmt::Debug + 'static {
 
     /// Replaces the gradient of the results by that of the inputs, which are empty where they are not kept.
     fn backward(&self, gradient: &mut [f32], inputs: &[f32], start: usize);
+
+    /// [`Differentiable::numbers`].
+    fn numbers(&self) -> Vec<u64>;
+
+    /// [`Differentiable::read`].
+    fn read(numbers: &mut Numbers) -> Self;
 }
 
 /// The exact GELU, x Φ(x) (Hendrycks and Gimpel, 2016).
-pub(crate) fn gelu<const D: usize>(input: Host) -> Tensor<D> {
-    run(Elementwise(Gelu), [input])
+pub(crate) fn gelu<const D: usize>(input: Held) -> Tensor<D> {
+    run(Elementwise(Gelu), None, [input])
 }
 
 /// Dropout; the same key drops the same elements.
-pub(crate) fn dropout<const D: usize>(input: Host, rate: f64, key: u64) -> Tensor<D> {
-    run(Elementwise(Dropout::new(rate, key)), [input])
+pub(crate) fn dropout<const D: usize>(input: Held, rate: f64, key: u64) -> Tensor<D> {
+    run(Elementwise(Dropout::new(rate, key)), None, [input])
+}
+
+#[cfg(feature = "remote")]
+pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
+    use rekindle_ops::remote::offer_differentiable;
+    let server = offer_differentiable::<Elementwise<Gelu>, 1>(server);
+    offer_differentiable::<Elementwise<Dropout>, 1>(server)
 }
 
 #[derive(Debug)]
 struct Elementwise<K>(K);
 
-impl<K: Kernel> Op<1> for Elementwise<K> {
-    /// The input, where it is needed.
-    type Saved = Option<FlexTensor>;
+impl<K: Kernel> Differentiable<1> for Elementwise<K> {
+    const NAMES: [&'static str; 2] = K::NAMES;
 
-    fn forward(&self, [input]: [FlexTensor; 1], [tracked]: [bool; 1]) -> (FlexTensor, Self::Saved) {
-        let saved = (K::KEEPS_INPUT && tracked).then(|| contiguous(input.clone()));
-        (in_place(input, |chunk, start| self.0.forward(chunk, start)), saved)
+    fn shapes(&self, [input]: &[Shape; 1], _: bool) -> Vec<Shape> {
+        vec![input.clone()]
     }
 
-    fn backward(&self, saved: Self::Saved, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
-        let inputs = saved.as_ref().map(values).unwrap_or_default();
+    fn reads(&self, [tracked]: [bool; 1]) -> [bool; 1] {
+        [K::KEEPS_INPUT && tracked]
+    }
+
+    fn forward(&self, [input]: [FlexTensor; 1], _: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        (in_place(input, |chunk, start| self.0.forward(chunk, start)), Vec::new())
+    }
+
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 1>,
+        gradient: FlexTensor,
+        _: &[Option<Shape>; 1],
+    ) -> [Option<FlexTensor>; 1] {
+        let inputs = saved.inputs[0].as_ref().map(values).unwrap_or_default();
         let result = in_place(gradient, |chunk, start| {
             let inputs = inputs.get(start..start + chunk.len()).unwrap_or_default();
             self.0.backward(chunk, inputs, start);
         });
         [Some(result)]
     }
+
+    fn numbers(&self) -> Vec<u64> {
+        self.0.numbers()
+    }
+
+    fn read(numbers: &mut Numbers) -> Self {
+        Self(K::read(numbers))
+    }
 }
 
 /// Works on all values, in place where nobody else holds them.
-fn in_place(tensor: FlexTensor, work: impl Fn(&mut [f32], usize) + Sync + Send) -> FlexTensor {
-    let count = tensor.layout().num_elements();
-    let mut tensor = match tensor.layout().contiguous_offsets() == Some((0, count)) {
-        true => tensor,
-        false => tensor.to_contiguous(),
-    };
+fn in_place(mut tensor: FlexTensor, work: impl Fn(&mut [f32], usize) + Sync + Send) -> FlexTensor {
     let arch = Arch::new();
-    let chunks = tensor.storage_mut::<f32>()[..count].chunks_mut(CHUNK).enumerate().collect();
+    let chunks = values_mut(&mut tensor).chunks_mut(CHUNK).enumerate().collect();
     each(chunks, |(index, chunk): (usize, &mut [f32])| arch.dispatch(|| work(chunk, index * CHUNK)));
     tensor
 }
@@ -67,6 +96,7 @@ fn in_place(tensor: FlexTensor, work: impl Fn(&mut [f32], usize) + Sync + Send) 
 struct Gelu;
 
 impl Kernel for Gelu {
+    const NAMES: [&'static str; 2] = ["rekindle.gelu", "rekindle.gelu.backward"];
     const KEEPS_INPUT: bool = true;
 
     #[inline(always)]
@@ -82,6 +112,14 @@ impl Kernel for Gelu {
             let (cdf, exponential) = normal(x);
             *gradient *= cdf + x * exponential * 0.398_942_3;
         }
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn read(_: &mut Numbers) -> Self {
+        Self
     }
 }
 
@@ -129,6 +167,7 @@ pub(super) fn exp_negative(x: f32) -> f32 {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dropout {
+    rate: f64,
     key: u64,
     /// An element whose 32 random bits are below is dropped.
     threshold: u32,
@@ -137,11 +176,17 @@ pub(super) struct Dropout {
 
 impl Dropout {
     pub(super) fn new(rate: f64, key: u64) -> Self {
-        Self { key, threshold: (rate * 2f64.powi(32)) as u32, scale: (1.0 / (1.0 - rate)) as f32 }
+        Self { rate, key, threshold: (rate * 2f64.powi(32)) as u32, scale: (1.0 / (1.0 - rate)) as f32 }
+    }
+
+    /// Whether it drops anything.
+    pub(super) fn acts(&self) -> bool {
+        self.rate > 0.0
     }
 }
 
 impl Kernel for Dropout {
+    const NAMES: [&'static str; 2] = ["rekindle.dropout", "rekindle.dropout.backward"];
     const KEEPS_INPUT: bool = false;
 
     #[inline(always)]
@@ -157,6 +202,15 @@ impl Kernel for Dropout {
     #[inline(always)]
     fn backward(&self, gradient: &mut [f32], _: &[f32], start: usize) {
         self.forward(gradient, start);
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        vec![self.key, self.rate.to_bits()]
+    }
+
+    fn read(numbers: &mut Numbers) -> Self {
+        let key = numbers.word();
+        Self::new(numbers.float(), key)
     }
 }
 

@@ -2,35 +2,54 @@
 
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Shape, Tensor};
 use burn_flex::FlexTensor;
+use rekindle_ops::memory::{rows_of, tensor, values};
+use rekindle_ops::{Differentiable, Held, Numbers, Saved, run};
 
-use super::{Host, Op, contiguous, rows_of, run, tensor, values};
+use crate::input::Indices;
 
-/// The rows of a table, `[rows, dim]`, that `indices` name, where the table lies in host memory.
-pub(crate) fn embedding(table: &Tensor<2>, indices: &Arc<[u32]>) -> Option<Tensor<2>> {
-    Some(run(Gather(indices.clone()), [Host::of(table)?]))
+/// The rows of a table, `[rows, dim]`, that `indices` name, where the table is held.
+pub(crate) fn embedding(table: &Tensor<2>, indices: &Indices) -> Option<Tensor<2>> {
+    Some(run(Gather(indices.host.clone()), Some(&indices.tensor), [Held::of(table)?]))
+}
+
+#[cfg(feature = "remote")]
+pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
+    rekindle_ops::remote::offer_differentiable::<Gather, 1>(server)
 }
 
 #[derive(Debug)]
 struct Gather(Arc<[u32]>);
 
-impl Op<1> for Gather {
-    /// The number of rows.
-    type Saved = usize;
+impl Differentiable<1> for Gather {
+    const NAMES: [&'static str; 2] = ["rekindle.gather", "rekindle.gather.backward"];
 
-    fn forward(&self, [table]: [FlexTensor; 1], _: [bool; 1]) -> (FlexTensor, usize) {
-        let table = contiguous(table);
-        let [rows, dim] = rows_of(&table);
+    fn shapes(&self, [table]: &[Shape; 1], _: bool) -> Vec<Shape> {
+        vec![Shape::from([self.0.len(), table[1]])]
+    }
+
+    fn reads(&self, _: [bool; 1]) -> [bool; 1] {
+        [false]
+    }
+
+    fn forward(&self, [table]: [FlexTensor; 1], _: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        let [_, dim] = rows_of(&table);
         let mut output = Vec::with_capacity(self.0.len() * dim);
         for &index in self.0.iter() {
             output.extend_from_slice(&values(&table)[index as usize * dim..][..dim]);
         }
-        (tensor(output, [self.0.len(), dim]), rows)
+        (tensor(output, [self.0.len(), dim]), Vec::new())
     }
 
-    fn backward(&self, rows: usize, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
-        let [_, dim] = rows_of(&gradient);
+    fn backward(
+        &self,
+        _: Saved<FlexTensor, 1>,
+        gradient: FlexTensor,
+        [table]: &[Option<Shape>; 1],
+    ) -> [Option<FlexTensor>; 1] {
+        let Some(table) = table else { return [None] };
+        let (rows, dim) = (table[0], table[1]);
         let mut result = vec![0.0; rows * dim];
         for (&index, row) in self.0.iter().zip(values(&gradient).chunks_exact(dim)) {
             for (sum, value) in result[index as usize * dim..][..dim].iter_mut().zip(row) {
@@ -38,5 +57,13 @@ impl Op<1> for Gather {
             }
         }
         [Some(tensor(result, [rows, dim]))]
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn read(numbers: &mut Numbers) -> Self {
+        Self(numbers.integers())
     }
 }

@@ -1,34 +1,50 @@
 //! Linear maps.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Shape, Tensor};
 use burn_flex::FlexTensor;
+use rekindle_ops::memory::{CHUNK, each, rows_of, tensor, values, values_mut};
+use rekindle_ops::{Differentiable, Held, Numbers, Saved, run};
 use rekindle_raw::product::{Then, View, ViewMut, fresh, product};
 
-use super::{CHUNK, Host, Op, contiguous, each, rows_of, run, tensor, values};
 use crate::linear::Linear;
 
-/// `input · weight + bias`, and what an adapter adds, where all lie in host memory.
+/// `input · weight + bias`, and what an adapter adds, where all are held.
 pub(crate) fn linear(map: &Linear, input: &Tensor<2>) -> Option<Tensor<2>> {
-    let (input, weight, bias) = (Host::of(input)?, Host::of(&map.weight.val())?, Host::of(&map.bias.val())?);
+    let (input, weight, bias) = (Held::of(input)?, Held::of(&map.weight.val())?, Held::of(&map.bias.val())?);
     Some(match &map.lora {
-        None => run(Affine, [input, weight, bias]),
+        None => run(Affine, None, [input, weight, bias]),
         Some(lora) => {
-            let (a, b) = (Host::of(&lora.a.val())?, Host::of(&lora.b.val())?);
-            run(Adapted { scale: lora.scale as f32 }, [input, weight, bias, a, b])
+            let (a, b) = (Held::of(&lora.a.val())?, Held::of(&lora.b.val())?);
+            run(Adapted { scale: lora.scale }, None, [input, weight, bias, a, b])
         }
     })
+}
+
+#[cfg(feature = "remote")]
+pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
+    use rekindle_ops::remote::offer_differentiable;
+    let server = offer_differentiable::<Affine, 3>(server);
+    let server = offer_differentiable::<Adapted, 5>(server);
+    offer_differentiable::<Tied, 3>(server)
 }
 
 /// Inputs: `[rows, inner]`, `[inner, columns]`, `[columns]`.
 #[derive(Debug)]
 struct Affine;
 
-impl Op<3> for Affine {
-    /// The input, where the weight is tracked, and the weight, where the input is.
-    type Saved = [Option<FlexTensor>; 2];
+impl Differentiable<3> for Affine {
+    const NAMES: [&'static str; 2] = ["rekindle.affine", "rekindle.affine.backward"];
 
-    fn forward(&self, inputs: [FlexTensor; 3], tracked: [bool; 3]) -> (FlexTensor, Self::Saved) {
-        let [input, weight, bias] = inputs.map(contiguous);
+    fn shapes(&self, [input, weight, _]: &[Shape; 3], _: bool) -> Vec<Shape> {
+        vec![Shape::from([input[0], weight[1]])]
+    }
+
+    /// The input, where the weight is tracked, and the weight, where the input is.
+    fn reads(&self, tracked: [bool; 3]) -> [bool; 3] {
+        [tracked[1], tracked[0], false]
+    }
+
+    fn forward(&self, [input, weight, bias]: [FlexTensor; 3], _: bool) -> (FlexTensor, Vec<FlexTensor>) {
         let ([rows, inner], [_, columns]) = (rows_of(&input), rows_of(&weight));
         let mut output = Vec::with_capacity(rows * columns);
         for _ in 0..rows {
@@ -36,70 +52,113 @@ impl Op<3> for Affine {
         }
         let (a, b) = (View::new(values(&input), inner), View::new(values(&weight), columns));
         product(ViewMut::new(&mut output, columns), a, b, 1.0, Then::Add);
-        let saved = [tracked[1].then_some(input), tracked[0].then_some(weight)];
-        (tensor(output, [rows, columns]), saved)
+        (tensor(output, [rows, columns]), Vec::new())
     }
 
-    fn backward(&self, saved: Self::Saved, gradient: FlexTensor, tracked: [bool; 3]) -> [Option<FlexTensor>; 3] {
-        let [input, weight] = saved;
-        let [rows, columns] = rows_of(&gradient);
-        let slopes = View::new(values(&gradient), columns);
-        let for_input = weight.filter(|_| tracked[0]).map(|weight| {
-            let [inner, _] = rows_of(&weight);
-            tensor(fresh(slopes, View::new(values(&weight), columns).transposed()), [rows, inner])
-        });
-        let for_weight = input.filter(|_| tracked[1]).map(|input| {
-            let [_, inner] = rows_of(&input);
-            tensor(fresh(View::new(values(&input), inner).transposed(), slopes), [inner, columns])
-        });
-        let for_bias = tracked[2].then(|| tensor(column_sums(values(&gradient), columns), [columns]));
-        [for_input, for_weight, for_bias]
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 3>,
+        gradient: FlexTensor,
+        wanted: &[Option<Shape>; 3],
+    ) -> [Option<FlexTensor>; 3] {
+        let [input, weight, _] = &saved.inputs;
+        slopes_of_affine([input.as_ref(), weight.as_ref()], &gradient, wanted.each_ref().map(Option::is_some))
     }
+
+    fn numbers(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn read(_: &mut Numbers) -> Self {
+        Self
+    }
+}
+
+/// The gradients of input, weight and bias that are wanted. Each of input and weight is there where the other's is wanted.
+fn slopes_of_affine(
+    [input, weight]: [Option<&FlexTensor>; 2],
+    gradient: &FlexTensor,
+    wanted: [bool; 3],
+) -> [Option<FlexTensor>; 3] {
+    let [rows, columns] = rows_of(gradient);
+    let slopes = matrix(gradient);
+    let for_input = weight.filter(|_| wanted[0]).map(|weight| {
+        let [inner, _] = rows_of(weight);
+        tensor(fresh(slopes, matrix(weight).transposed()), [rows, inner])
+    });
+    let for_weight = input.filter(|_| wanted[1]).map(|input| {
+        let [_, inner] = rows_of(input);
+        tensor(fresh(matrix(input).transposed(), slopes), [inner, columns])
+    });
+    let for_bias = wanted[2].then(|| tensor(column_sums(values(gradient), columns), [columns]));
+    [for_input, for_weight, for_bias]
 }
 
 /// A linear map with an adapter. Inputs: as [`Affine`]'s, and the adapter's `[inner, rank]` and `[rank, columns]`.
 #[derive(Debug)]
 struct Adapted {
-    scale: f32,
+    scale: f64,
 }
 
-impl Op<5> for Adapted {
-    /// As [`Affine`]'s; where anything is tracked, also input, `input · a`, `a` and `b`.
-    type Saved = (<Affine as Op<3>>::Saved, Option<[FlexTensor; 4]>);
+impl Differentiable<5> for Adapted {
+    const NAMES: [&'static str; 2] = ["rekindle.adapted", "rekindle.adapted.backward"];
 
-    fn forward(&self, inputs: [FlexTensor; 5], tracked: [bool; 5]) -> (FlexTensor, Self::Saved) {
-        let [input, weight, bias, a, b] = inputs.map(contiguous);
-        let ([rows, _], [_, rank]) = (rows_of(&input), rows_of(&a));
-        let (output, saved) = Affine.forward([input.clone(), weight, bias], [tracked[0], tracked[1], tracked[2]]);
-        let [_, columns] = rows_of(&output);
-        let low = fresh(matrix(&input), matrix(&a));
-        let mut output = output;
-        let sums = ViewMut::new(output.storage_mut::<f32>(), columns);
-        product(sums, View::new(&low, rank), matrix(&b), self.scale, Then::Add);
-        let low = tensor(low, [rows, rank]);
-        (output, (saved, tracked.contains(&true).then_some([input, low, a, b])))
+    fn shapes(&self, [input, weight, _, a, _]: &[Shape; 5], keep: bool) -> Vec<Shape> {
+        let (output, low) = (Shape::from([input[0], weight[1]]), Shape::from([input[0], a[1]]));
+        if keep { vec![output, low] } else { vec![output] }
     }
 
-    fn backward(&self, saved: Self::Saved, gradient: FlexTensor, tracked: [bool; 5]) -> [Option<FlexTensor>; 5] {
-        let (saved, Some([input, low, a, b])) = saved else { return [const { None }; 5] };
+    fn reads(&self, tracked: [bool; 5]) -> [bool; 5] {
+        [true, tracked[0], false, true, true]
+    }
+
+    fn forward(&self, inputs: [FlexTensor; 5], keep: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        let [input, weight, bias, a, b] = inputs;
+        let ([rows, _], [_, rank]) = (rows_of(&input), rows_of(&a));
+        let low = fresh(matrix(&input), matrix(&a));
+        let (mut output, _) = Affine.forward([input, weight, bias], false);
+        let [_, columns] = rows_of(&output);
+        let sums = ViewMut::new(values_mut(&mut output), columns);
+        product(sums, View::new(&low, rank), matrix(&b), self.scale as f32, Then::Add);
+        (output, if keep { vec![tensor(low, [rows, rank])] } else { Vec::new() })
+    }
+
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 5>,
+        gradient: FlexTensor,
+        wanted: &[Option<Shape>; 5],
+    ) -> [Option<FlexTensor>; 5] {
+        let ([Some(input), weight, _, Some(a), Some(b)], [low]) = (&saved.inputs, &saved.made[..]) else {
+            return [const { None }; 5];
+        };
+        let wanted = wanted.each_ref().map(Option::is_some);
         let slopes = matrix(&gradient);
         let scaled = |mut values: Vec<f32>| {
-            values.iter_mut().for_each(|value| *value *= self.scale);
+            values.iter_mut().for_each(|value| *value *= self.scale as f32);
             values
         };
-        let [_, rank] = rows_of(&low);
-        let for_low = scaled(fresh(slopes, matrix(&b).transposed()));
+        let [_, rank] = rows_of(low);
+        let for_low = scaled(fresh(slopes, matrix(b).transposed()));
         let for_low = View::new(&for_low, rank);
-        let for_a = tracked[3].then(|| tensor(fresh(matrix(&input).transposed(), for_low), rows_of(&a)));
-        let for_b = tracked[4].then(|| tensor(scaled(fresh(matrix(&low).transposed(), slopes)), rows_of(&b)));
+        let for_a = wanted[3].then(|| tensor(fresh(matrix(input).transposed(), for_low), rows_of(a)));
+        let for_b = wanted[4].then(|| tensor(scaled(fresh(matrix(low).transposed(), slopes)), rows_of(b)));
         let [for_input, for_weight, for_bias] =
-            Affine.backward(saved, gradient.clone(), [tracked[0], tracked[1], tracked[2]]);
+            slopes_of_affine([Some(input), weight.as_ref()], &gradient, [wanted[0], wanted[1], wanted[2]]);
         let for_input = for_input.map(|mut sums| {
             let [_, inner] = rows_of(&sums);
-            product(ViewMut::new(sums.storage_mut::<f32>(), inner), for_low, matrix(&a).transposed(), 1.0, Then::Add);
+            product(ViewMut::new(values_mut(&mut sums), inner), for_low, matrix(a).transposed(), 1.0, Then::Add);
             sums
         });
         [for_input, for_weight, for_bias, for_a, for_b]
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        vec![self.scale.to_bits()]
+    }
+
+    fn read(numbers: &mut Numbers) -> Self {
+        Self { scale: numbers.float() }
     }
 }
 
@@ -108,43 +167,63 @@ fn matrix(tensor: &FlexTensor) -> View<'_> {
     View::new(values(tensor), rows_of(tensor)[1])
 }
 
-/// `input · tableᵀ + bias`, where all three lie in host memory.
+/// `input · tableᵀ + bias`, where all three are held.
 pub(crate) fn tied(table: &Tensor<2>, bias: &Tensor<1>, input: &Tensor<2>) -> Option<Tensor<2>> {
-    Some(run(Tied, [Host::of(input)?, Host::of(table)?, Host::of(bias)?]))
+    Some(run(Tied, None, [Held::of(input)?, Held::of(table)?, Held::of(bias)?]))
 }
 
 /// Inputs: `[rows, dim]`, `[entries, dim]`, `[entries]`. The table is read as it lies, in both passes.
 #[derive(Debug)]
 struct Tied;
 
-impl Op<3> for Tied {
-    /// The input, where the table is tracked, and the table, where the input is.
-    type Saved = [Option<FlexTensor>; 2];
+impl Differentiable<3> for Tied {
+    const NAMES: [&'static str; 2] = ["rekindle.tied", "rekindle.tied.backward"];
 
-    fn forward(&self, inputs: [FlexTensor; 3], tracked: [bool; 3]) -> (FlexTensor, Self::Saved) {
-        let [input, table, bias] = inputs.map(contiguous);
+    fn shapes(&self, [input, table, _]: &[Shape; 3], _: bool) -> Vec<Shape> {
+        vec![Shape::from([input[0], table[0]])]
+    }
+
+    /// The input, where the table is tracked, and the table, where the input is.
+    fn reads(&self, tracked: [bool; 3]) -> [bool; 3] {
+        [tracked[1], tracked[0], false]
+    }
+
+    fn forward(&self, [input, table, bias]: [FlexTensor; 3], _: bool) -> (FlexTensor, Vec<FlexTensor>) {
         let ([rows, dim], [entries, _]) = (rows_of(&input), rows_of(&table));
         let mut output = values(&bias).repeat(rows);
         let (a, b) = (View::new(values(&input), dim), View::new(values(&table), dim).transposed());
         product(ViewMut::new(&mut output, entries), a, b, 1.0, Then::Add);
-        let saved = [tracked[1].then_some(input), tracked[0].then_some(table)];
-        (tensor(output, [rows, entries]), saved)
+        (tensor(output, [rows, entries]), Vec::new())
     }
 
-    fn backward(&self, saved: Self::Saved, gradient: FlexTensor, tracked: [bool; 3]) -> [Option<FlexTensor>; 3] {
-        let [input, table] = saved;
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 3>,
+        gradient: FlexTensor,
+        wanted: &[Option<Shape>; 3],
+    ) -> [Option<FlexTensor>; 3] {
+        let [input, table, _] = &saved.inputs;
+        let wanted = wanted.each_ref().map(Option::is_some);
         let [rows, entries] = rows_of(&gradient);
-        let slopes = View::new(values(&gradient), entries);
-        let for_input = table.filter(|_| tracked[0]).map(|table| {
-            let [_, dim] = rows_of(&table);
-            tensor(fresh(slopes, View::new(values(&table), dim)), [rows, dim])
+        let slopes = matrix(&gradient);
+        let for_input = table.as_ref().filter(|_| wanted[0]).map(|table| {
+            let [_, dim] = rows_of(table);
+            tensor(fresh(slopes, matrix(table)), [rows, dim])
         });
-        let for_table = input.filter(|_| tracked[1]).map(|input| {
-            let [_, dim] = rows_of(&input);
-            tensor(fresh(slopes.transposed(), View::new(values(&input), dim)), [entries, dim])
+        let for_table = input.as_ref().filter(|_| wanted[1]).map(|input| {
+            let [_, dim] = rows_of(input);
+            tensor(fresh(slopes.transposed(), matrix(input)), [entries, dim])
         });
-        let for_bias = tracked[2].then(|| tensor(column_sums(values(&gradient), entries), [entries]));
+        let for_bias = wanted[2].then(|| tensor(column_sums(values(&gradient), entries), [entries]));
         [for_input, for_table, for_bias]
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn read(_: &mut Numbers) -> Self {
+        Self
     }
 }
 

@@ -1,39 +1,48 @@
 //! LayerNorm of a sum.
 
 use burn::nn::LayerNorm;
-use burn::tensor::Tensor;
+use burn::tensor::{Shape, Tensor};
 use burn_flex::FlexTensor;
 use pulp::Arch;
+use rekindle_ops::memory::{CHUNK, each, rows_of, tensor, values};
+use rekindle_ops::{Differentiable, Held, Numbers, Saved, run};
 
 use super::linear::column_sums;
-use super::{CHUNK, Host, Op, contiguous, each, rows_of, run, tensor, values};
 use crate::embeddings::LAYER_NORM_EPS;
 
-/// `LayerNorm(a + b)` over the last extent, where all lie in host memory.
+/// `LayerNorm(a + b)` over the last extent, where all are held.
 pub(crate) fn add_norm(norm: &LayerNorm, a: &Tensor<2>, b: &Tensor<2>) -> Option<Tensor<2>> {
     let beta = norm.beta.as_ref()?.val();
-    Some(run(AddNorm, [Host::of(a)?, Host::of(b)?, Host::of(&norm.gamma.val())?, Host::of(&beta)?]))
+    Some(run(AddNorm, None, [Held::of(a)?, Held::of(b)?, Held::of(&norm.gamma.val())?, Held::of(&beta)?]))
 }
 
-/// Inputs: twice `[rows, dim]`, then scale and shift, `[dim]`.
+#[cfg(feature = "remote")]
+pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
+    rekindle_ops::remote::offer_differentiable::<AddNorm, 4>(server)
+}
+
+/// Inputs: twice `[rows, dim]`, then scale and shift, `[dim]`. Made for the backward pass: the rows before scale and shift,
+/// and by what they were divided.
 #[derive(Debug)]
 struct AddNorm;
 
-/// What the backward pass reads: the rows before scale and shift, by what they were divided, and the scale.
-#[derive(Clone, Debug)]
-struct Normalized {
-    rows: FlexTensor,
-    inverse: FlexTensor,
-    scale: FlexTensor,
-}
+impl Differentiable<4> for AddNorm {
+    const NAMES: [&'static str; 2] = ["rekindle.add_norm", "rekindle.add_norm.backward"];
 
-impl Op<4> for AddNorm {
-    type Saved = Option<Normalized>;
+    fn shapes(&self, [rows, ..]: &[Shape; 4], keep: bool) -> Vec<Shape> {
+        let mut shapes = vec![rows.clone()];
+        if keep {
+            shapes.extend([rows.clone(), Shape::from([rows[0]])]);
+        }
+        shapes
+    }
 
-    fn forward(&self, inputs: [FlexTensor; 4], tracked: [bool; 4]) -> (FlexTensor, Self::Saved) {
-        let [a, b, scale, shift] = inputs.map(contiguous);
+    fn reads(&self, _: [bool; 4]) -> [bool; 4] {
+        [false, false, true, false]
+    }
+
+    fn forward(&self, [a, b, scale, shift]: [FlexTensor; 4], keep: bool) -> (FlexTensor, Vec<FlexTensor>) {
         let [count, dim] = rows_of(&a);
-        let keep = tracked.contains(&true);
         let mut output = vec![0.0; count * dim];
         let mut normalized = vec![0.0; if keep { count * dim } else { 0 }];
         let mut inverse = vec![0.0; count];
@@ -63,41 +72,53 @@ impl Op<4> for AddNorm {
                 }
             });
         });
-        let saved = keep.then(|| Normalized {
-            rows: tensor(normalized, [count, dim]),
-            inverse: tensor(inverse, [count]),
-            scale,
-        });
-        (tensor(output, [count, dim]), saved)
+        let made = if keep { vec![tensor(normalized, [count, dim]), tensor(inverse, [count])] } else { Vec::new() };
+        (tensor(output, [count, dim]), made)
     }
 
-    fn backward(&self, saved: Self::Saved, gradient: FlexTensor, tracked: [bool; 4]) -> [Option<FlexTensor>; 4] {
-        let Some(Normalized { rows, inverse, scale }) = saved else { return [const { None }; 4] };
-        let [count, dim] = rows_of(&rows);
-        let for_sum = (tracked[0] || tracked[1]).then(|| {
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 4>,
+        gradient: FlexTensor,
+        wanted: &[Option<Shape>; 4],
+    ) -> [Option<FlexTensor>; 4] {
+        let ([_, _, Some(scale), _], [rows, inverse]) = (&saved.inputs, &saved.made[..]) else {
+            return [const { None }; 4];
+        };
+        let [count, dim] = rows_of(rows);
+        let wanted = wanted.each_ref().map(Option::is_some);
+        let for_sum = (wanted[0] || wanted[1]).then(|| {
             let mut result = vec![0.0; count * dim];
             let chunk = rows_at_a_time(dim);
-            let inputs = values(&gradient).chunks(chunk * dim).zip(values(&rows).chunks(chunk * dim));
-            let tasks = result.chunks_mut(chunk * dim).zip(inputs).zip(values(&inverse).chunks(chunk));
+            let inputs = values(&gradient).chunks(chunk * dim).zip(values(rows).chunks(chunk * dim));
+            let tasks = result.chunks_mut(chunk * dim).zip(inputs).zip(values(inverse).chunks(chunk));
             let arch = Arch::new();
             each(tasks.collect(), |((result, (gradient, rows)), inverse)| {
                 arch.dispatch(|| {
                     for (row, &inverse) in inverse.iter().enumerate() {
                         let span = row * dim..(row + 1) * dim;
                         let (gradient, normalized) = (&gradient[span.clone()], &rows[span.clone()]);
-                        slope(&mut result[span], gradient, normalized, values(&scale), inverse);
+                        slope(&mut result[span], gradient, normalized, values(scale), inverse);
                     }
                 });
             });
             tensor(result, [count, dim])
         });
-        let for_scale = tracked[2].then(|| {
+        let for_scale = wanted[2].then(|| {
             let products: Vec<f32> =
-                values(&gradient).iter().zip(values(&rows)).map(|(gradient, row)| gradient * row).collect();
+                values(&gradient).iter().zip(values(rows)).map(|(gradient, row)| gradient * row).collect();
             tensor(column_sums(&products, dim), [dim])
         });
-        let for_shift = tracked[3].then(|| tensor(column_sums(values(&gradient), dim), [dim]));
-        [for_sum.clone().filter(|_| tracked[0]), for_sum.filter(|_| tracked[1]), for_scale, for_shift]
+        let for_shift = wanted[3].then(|| tensor(column_sums(values(&gradient), dim), [dim]));
+        [for_sum.clone().filter(|_| wanted[0]), for_sum.filter(|_| wanted[1]), for_scale, for_shift]
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn read(_: &mut Numbers) -> Self {
+        Self
     }
 }
 

@@ -1,7 +1,5 @@
 //! Each operation against Burn's own: values, and the gradients of every input.
 
-use std::sync::Arc;
-
 use burn::module::Param;
 use burn::nn::{EmbeddingConfig, LayerNormConfig};
 use burn::tensor::{Device, Distribution, Tensor, activation};
@@ -9,7 +7,7 @@ use burn::tensor::{Device, Distribution, Tensor, activation};
 use crate::attention::{Rows, SelfAttention};
 use crate::config::DistilBertConfig;
 use crate::dropout::Mode;
-use crate::input::TokenBatch;
+use crate::input::{Indices, TokenBatch};
 use crate::linear::Linear;
 use crate::lora::Lora;
 
@@ -133,7 +131,7 @@ fn add_norm() {
 #[test]
 fn gelu() {
     let input = random([70, 300]);
-    let fast = super::gelu(super::Host::of(&input).expect("host memory"));
+    let fast = super::gelu(rekindle_ops::Held::of(&input).expect("host memory"));
     compare(fast, activation::gelu(input.clone()), &[&input], &[]);
 }
 
@@ -141,7 +139,7 @@ fn gelu() {
 fn embedding() {
     let table = EmbeddingConfig::new(9, 5).init(&device());
     let weight = table.weight.val();
-    let indices: Arc<[u32]> = [3, 0, 8, 3, 3].into();
+    let indices = Indices::new([3, 0, 8, 3, 3].into(), &Device::flex());
     let host = Tensor::<2, burn::tensor::Int>::from_data([[3, 0, 8, 3, 3]], &device());
     let fast = super::embedding(&table.weight.val(), &indices).expect("host memory");
     compare(fast, table.forward(host).squeeze_dim(0), &[&weight], &[]);
@@ -163,7 +161,7 @@ fn attention() {
             let query = random([if rows == Rows::All { 14 } else { 3 }, 24]);
             let (key, value) = (random([14, 24]), random([14, 24]));
             let inputs = [&query, &key, &value];
-            let fast = super::attention(inputs, &batch.spans, rows, 3, 0.0, Mode::Eval).expect("host memory");
+            let fast = super::attention(inputs, &batch, rows, 3, 0.0, Mode::Eval).expect("host memory");
             let plain = layer.rectangular(query.clone(), key.clone(), value.clone(), &batch, rows, Mode::Eval);
             compare(fast, plain, &inputs, &[]);
         }
@@ -177,7 +175,7 @@ fn attention_with_dropout() {
     let batch = TokenBatch::new(&[1; 9], &[1; 9], &[0, 4, 9], &config, &device()).expect("a batch");
     let inputs = [random([9, 8]), random([9, 8]), random([9, 8])];
     let context = |[query, key, value]: [&Tensor<2>; 3]| {
-        super::attention([query, key, value], &batch.spans, Rows::All, 2, 0.5, Mode::Train { seed: 3 })
+        super::attention([query, key, value], &batch, Rows::All, 2, 0.5, Mode::Train { seed: 3 })
             .expect("host memory")
     };
     let [query, key, value] = &inputs;

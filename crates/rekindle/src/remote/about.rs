@@ -15,12 +15,12 @@ const NAME: &str = "rekindle.device";
 /// The bytes of the text, the rest of them zero, each a number that every backend's floats hold.
 const BYTES: usize = 256;
 
-/// Lets a server say of which kind its devices are.
+/// Lets a server say of which kind its devices are; and on CPU devices, offers the operations that this machine's have.
 #[allow(deprecated, unreachable_patterns)] // ndarray, which Burn will drop one day; where all backends are compiled in
 pub fn offer(server: RemoteServer, backend: Backend) -> RemoteServer {
     match backend {
         #[cfg(feature = "flex")]
-        Backend::Flex => offer_on::<burn::backend::Flex>(server, backend),
+        Backend::Flex => rekindle_train::remote::offer(offer_on::<burn::backend::Flex>(server, backend)),
         #[cfg(feature = "ndarray")]
         Backend::Ndarray => offer_on::<burn::backend::NdArray>(server, backend),
         #[cfg(feature = "wgpu")]
@@ -64,6 +64,12 @@ fn read(bytes: &[f32]) -> Option<About> {
 }
 
 impl About {
+    /// Whether the device can do our own operations, to the bit: those of one version are known to.
+    #[cfg(feature = "flex")]
+    pub fn computes_alike(&self) -> bool {
+        self.version == env!("CARGO_PKG_VERSION") && self.kind.starts_with(&format!("{}: ", Backend::Flex))
+    }
+
     /// Whether a host of that version does what this one expects: by Cargo's rule, where the first number that is not zero
     /// is the same.
     pub fn is_compatible(&self) -> bool {

@@ -79,6 +79,10 @@ fn open(host: &RemoteHost, url: &HostUrl, token: Option<&Token>, index: usize) -
     let offer = match patiently(move || Ok(about::ask(&asked)))? {
         Some(about) if !about.is_compatible() => return Err(Unavailable::Refused(differs(&about))),
         Some(about) => {
+            #[cfg(feature = "flex")]
+            if about.computes_alike() {
+                rekindle_train::remote::admit(&device);
+            }
             let mut kinds = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
             kinds.insert(super::name(url, index), about.kind.clone());
             Offer { device, about: Some(about) }
