@@ -28,7 +28,7 @@ impl Rows {
     pub(crate) fn of(self, hidden: Tensor<2>, batch: &TokenBatch) -> Tensor<2> {
         match (self, &batch.picked) {
             (Rows::All, _) | (Rows::Picked, None) => hidden,
-            (Rows::First, _) => hidden.select(0, batch.first.clone()),
+            (Rows::First, _) => hidden.select(0, batch.first.tensor()),
             (Rows::Picked, Some(places)) => select(hidden, places),
         }
     }

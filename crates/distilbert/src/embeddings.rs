@@ -49,5 +49,5 @@ fn look_up(table: &Embedding, indices: &Indices) -> Tensor<2> {
     if let Some(rows) = crate::host::embedding(&table.weight.val(), indices) {
         return rows;
     }
-    table.forward(indices.tensor.clone().unsqueeze()).squeeze_dim(0)
+    table.forward(indices.tensor().unsqueeze()).squeeze_dim(0)
 }

@@ -21,17 +21,18 @@ pub struct TokenBatch {
     /// Position of each token in its sentence, `[tokens]`.
     pub(crate) positions: Indices,
     /// Row of each sentence's first token, `[sentences]`.
-    pub(crate) first: Tensor<1, Int>,
+    pub(crate) first: Indices,
     /// The tokens that a model is asked about, where they are not all: their rows, ascending.
     pub(crate) picked: Option<Indices>,
     /// Where each sentence lies.
     pub(crate) spans: Arc<Spans>,
-    /// The same for operations of our own, where they may be done by a host.
-    #[cfg(feature = "flex")]
-    pub(crate) numbers: Option<Tensor<1, Int>>,
+    /// The same for operations of our own that a host does, when it is asked for.
+    numbers: OnceLock<Tensor<1, Int>>,
     /// The batch again, in two parts of about as many tokens; on the CPU alone.
     halves: Option<Box<(TokenBatch, TokenBatch)>>,
+    /// When it is asked for.
     rectangle: OnceLock<Rectangle>,
+    device: Device,
 }
 
 impl TokenBatch {
@@ -76,11 +77,10 @@ impl TokenBatch {
     }
 
     fn pick(&mut self, places: &[u32]) {
-        let device = self.device();
         let before = |end: usize| places.partition_point(|&place| (place as usize) < end);
         let picked = self.spans.offsets.iter().map(|&end| before(end)).collect();
-        self.picked = Some(Indices::new(places.into(), &device));
-        self.place(Spans { picked, ..Spans::clone(&self.spans) }, &device);
+        self.picked = Some(Indices::new(places.into(), &self.device));
+        self.place(Spans { picked, ..Spans::clone(&self.spans) });
         self.halves = self.halves.take().and_then(|mut halves| {
             let (first, second) = &mut *halves;
             let (left, right) = places.split_at(before(first.tokens()));
@@ -100,36 +100,38 @@ impl TokenBatch {
         let mut batch = Self {
             input_ids: Indices::new(input_ids.into(), device),
             positions: Indices::new(lengths.flat_map(|length| 0..length as u32).collect(), device),
-            first: ints(offsets[..offsets.len() - 1].iter().map(|&start| start as i32), device),
+            first: Indices::new(offsets[..offsets.len() - 1].iter().map(|&start| start as u32).collect(), device),
             picked: None,
             spans: Arc::default(),
-            #[cfg(feature = "flex")]
-            numbers: None,
+            numbers: OnceLock::new(),
             halves: None,
             rectangle: OnceLock::new(),
+            device: device.clone(),
         };
-        batch.place(Spans { offsets: offsets.into(), mask, picked: Vec::new() }, device);
+        batch.place(Spans { offsets: offsets.into(), mask, picked: Vec::new() });
         batch
     }
 
-    fn place(&mut self, spans: Spans, device: &Device) {
-        #[cfg(feature = "flex")]
-        {
-            let numbers = || ints(spans.numbers().into_iter().map(|number| number as i32), device);
-            self.numbers = rekindle_ops::are_held(device).then(numbers);
-        }
-        let _ = device;
+    fn place(&mut self, spans: Spans) {
         self.spans = spans.into();
-        self.rectangle = OnceLock::new();
+        (self.numbers, self.rectangle) = (OnceLock::new(), OnceLock::new());
     }
 
-    /// The way of attention by Burn's operations, which is not every device's.
+    /// [`Spans::numbers`].
+    #[cfg(feature = "flex")]
+    pub(crate) fn numbers(&self) -> Tensor<1, Int> {
+        let numbers = || ints(self.spans.numbers().into_iter().map(|number| number as i32), &self.device);
+        self.numbers.get_or_init(numbers).clone()
+    }
+
+    /// The way of attention by Burn's operations.
     pub(crate) fn rectangle(&self) -> &Rectangle {
-        self.rectangle.get_or_init(|| Rectangle::new(&self.spans, &self.device()))
+        self.rectangle.get_or_init(|| Rectangle::new(&self.spans, &self.device))
     }
 
-    fn device(&self) -> Device {
-        self.first.device()
+    /// Where the batch lies.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
     }
 
     /// The two halves of the batch, where running them side by side is worth it.
@@ -219,21 +221,21 @@ fn halves(offsets: &[usize], device: &Device) -> Option<(usize, usize)> {
     None
 }
 
-/// Rows of a table, on the device and on the host.
+/// Rows of a table, here; and on the device, when they are asked for there.
 #[derive(Clone, Debug)]
 pub(crate) struct Indices {
-    pub(crate) tensor: Tensor<1, Int>,
-    #[cfg(feature = "flex")]
     pub(crate) host: Arc<[u32]>,
+    device: Device,
+    there: OnceLock<Tensor<1, Int>>,
 }
 
 impl Indices {
     pub(crate) fn new(host: Arc<[u32]>, device: &Device) -> Self {
-        Self {
-            tensor: ints(host.iter().map(|&index| index as i32), device),
-            #[cfg(feature = "flex")]
-            host,
-        }
+        Self { host, device: device.clone(), there: OnceLock::new() }
+    }
+
+    pub(crate) fn tensor(&self) -> Tensor<1, Int> {
+        self.there.get_or_init(|| ints(self.host.iter().map(|&index| index as i32), &self.device)).clone()
     }
 }
 

@@ -55,7 +55,7 @@ impl DistilBertModel {
         };
         let hidden = match batch.halves() {
             Some((first, second)) if frozen > 0 => {
-                let (first, second) = both(|| start(first, bottom.at(0)), || start(second, bottom.at(1)));
+                let (first, second) = both(batch.device(), || start(first, bottom.at(0)), || start(second, bottom.at(1)));
                 Tensor::cat(vec![first, second], 0)
             }
             _ => start(batch, bottom),
@@ -105,6 +105,6 @@ impl ModuleVisitor for Tracked {
 use crate::host::both;
 
 #[cfg(not(feature = "flex"))]
-fn both<T>(first: impl FnOnce() -> T, second: impl FnOnce() -> T) -> (T, T) {
+fn both<T>(_: &Device, first: impl FnOnce() -> T, second: impl FnOnce() -> T) -> (T, T) {
     (first(), second())
 }

@@ -34,7 +34,7 @@ pub(crate) fn select(rows: Tensor<2>, places: &Indices) -> Tensor<2> {
     if let Some(output) = crate::host::embedding(&rows, places) {
         return output;
     }
-    rows.select(0, places.tensor.clone())
+    rows.select(0, places.tensor())
 }
 
 /// The non-linearity of the feed-forward blocks.

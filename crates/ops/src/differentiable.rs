@@ -57,13 +57,14 @@ pub struct Saved<T, const N: usize> {
 
 /// Runs an operation, as a node of the autodiff graph where an input is on a device that records.
 ///
-/// `integers` are the whole numbers among the operation's parameters, for hosts, where there are any.
+/// `integers` gives the whole numbers among the operation's parameters, on the inputs' device, where there are any; it is
+/// called where they lie on a host.
 ///
 /// # Panics
 /// As Burn's operations, where the inputs lie on different devices.
 pub fn run<const N: usize, const D: usize>(
     op: impl Differentiable<N>,
-    integers: Option<&Tensor<1, Int>>,
+    integers: Option<&dyn Fn() -> Tensor<1, Int>>,
     inputs: [Held; N],
 ) -> Tensor<D> {
     #[cfg(feature = "remote")]
@@ -75,7 +76,7 @@ pub fn run<const N: usize, const D: usize>(
 
 fn run_at<P: Place, O: Differentiable<N>, const N: usize, const D: usize>(
     op: O,
-    integers: Option<&Tensor<1, Int>>,
+    integers: Option<&dyn Fn() -> Tensor<1, Int>>,
     inputs: [Held; N],
 ) -> Tensor<D>
 where
@@ -85,8 +86,9 @@ where
     let Ok(inputs) = <[At<P>; N]>::try_from(inputs) else {
         panic!("the inputs of {} lie on different devices", O::NAMES[0])
     };
+    let integers = integers.filter(|_| P::IS_REMOTE).map(|integers| integers());
     if inputs.iter().all(|input| matches!(input, At::Plain(_))) {
-        let (output, _) = P::forward(&op, integers, inputs.map(At::plain), false);
+        let (output, _) = P::forward(&op, integers.as_ref(), inputs.map(At::plain), false);
         return Tensor::from_primitive::<P>(output);
     }
     let inputs = inputs.map(At::tracked);
@@ -97,8 +99,8 @@ where
     let reads = op.reads(tracked);
     let mut read = reads.into_iter();
     let kept = inputs.each_ref().map(|input| read.next().unwrap_or(false).then(|| input.clone()));
-    let (output, made) = P::forward(&op, integers, inputs, tracked.contains(&true));
-    let node = Node { op, integers: integers.cloned() };
+    let (output, made) = P::forward(&op, integers.as_ref(), inputs, tracked.contains(&true));
+    let node = Node { op, integers };
     let output = match node.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish((Saved { inputs: kept, made }, shapes), output),
         OpsKind::UnTracked(prepared) => prepared.finish(output),

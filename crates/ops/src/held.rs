@@ -8,12 +8,16 @@ use crate::place::{At, Place};
 
 /// Whether tensors of f32 on a device are held.
 pub fn are_held(device: &Device) -> bool {
-    let device = device.clone().without_autodiff();
     #[cfg(feature = "remote")]
-    if crate::remote::is_admitted(&device) {
+    if crate::remote::is_admitted(&device.clone().without_autodiff()) {
         return true;
     }
-    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
+    are_here(device)
+}
+
+/// Whether tensors on a device lie in host memory.
+pub fn are_here(device: &Device) -> bool {
+    matches!(device.clone().without_autodiff().as_dispatch(), DispatchDevice::Flex(_))
 }
 
 /// Whether a tensor is one of f32, and held.

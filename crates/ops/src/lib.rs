@@ -16,7 +16,7 @@ mod place;
 pub mod remote;
 
 pub use differentiable::{Differentiable, Saved, run};
-pub use held::{Held, are_held, is_held};
+pub use held::{Held, are_held, are_here, is_held};
 pub use numbers::Numbers;
 pub use operation::{Operation, apply};
 

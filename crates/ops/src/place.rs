@@ -44,6 +44,9 @@ impl<P: Place> At<P> {
 
 /// A backend on which operations of our own are done.
 pub(crate) trait Place: Backend {
+    /// Whether the operations are done by another program.
+    const IS_REMOTE: bool;
+
     /// The tensor, where it lies here.
     fn find<const D: usize>(tensor: &Tensor<D>) -> Option<At<Self>>
     where
@@ -84,6 +87,8 @@ pub(crate) trait Place: Backend {
 }
 
 impl Place for Flex {
+    const IS_REMOTE: bool = false;
+
     fn take(held: Held) -> Option<At<Self>> {
         match held.0 {
             Inner::Here(at) => Some(at),

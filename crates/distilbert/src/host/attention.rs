@@ -32,7 +32,7 @@ pub(crate) fn attention(
     let dropout = mode.seed().filter(|_| rate > 0.0).map(|seed| Dropout::new(rate, seed));
     let [_, dim] = query.dims();
     let op = Attention { spans: batch.spans.clone(), rows, heads, width: dim / heads, dropout };
-    Some(run(op, batch.numbers.as_ref(), [Held::of(query)?, Held::of(key)?, Held::of(value)?]))
+    Some(run(op, Some(&|| batch.numbers()), [Held::of(query)?, Held::of(key)?, Held::of(value)?]))
 }
 
 #[cfg(feature = "remote")]

@@ -11,7 +11,7 @@ use crate::input::Indices;
 
 /// The rows of a table, `[rows, dim]`, that `indices` name, where the table is held.
 pub(crate) fn embedding(table: &Tensor<2>, indices: &Indices) -> Option<Tensor<2>> {
-    Some(run(Gather(indices.host.clone()), Some(&indices.tensor), [Held::of(table)?]))
+    Some(run(Gather(indices.host.clone()), Some(&|| indices.tensor()), [Held::of(table)?]))
 }
 
 #[cfg(feature = "remote")]
