@@ -9,8 +9,8 @@ use crate::checks::answers;
 use crate::{at_root, cargo, root, run, target, told};
 
 /// The libraries that are published, by their folders.
-pub const LIBRARIES: [&str; 9] =
-    ["raw", "metrics", "baseline", "data", "tokenizer", "distilbert", "train", "experiment", "rekindle"];
+pub const LIBRARIES: [&str; 10] =
+    ["raw", "ops", "metrics", "baseline", "data", "tokenizer", "distilbert", "train", "experiment", "rekindle"];
 
 /// Set where this program stands in for rustdoc; it holds the path of the real one.
 pub const RUSTDOC: &str = "XTASK_RUSTDOC";

@@ -109,7 +109,8 @@ impl SelfAttention {
             (Rows::Picked, Some((ragged, most))) => (Some(ragged), *most),
         };
         let query = self.rectangle(query, ragged, [sentences, length]);
-        let [key, value] = [key, value].map(|rows| self.rectangle(rows, rectangle.ragged.as_ref(), [sentences, longest]));
+        let [key, value] =
+            [key, value].map(|rows| self.rectangle(rows, rectangle.ragged.as_ref(), [sentences, longest]));
         let scale = ((dim / self.heads) as f64).sqrt().recip();
         let scores = query.mul_scalar(scale).matmul(key.swap_dims(2, 3));
         let scores = match &rectangle.masked {

@@ -57,8 +57,6 @@ mod save;
 mod spans;
 
 pub use attention::{Rows, SelfAttention};
-#[cfg(all(feature = "flex", feature = "remote"))]
-pub use host::offer;
 pub use checkpoint::Checkpoint;
 pub use classifier::DistilBertForSequenceClassification;
 pub use config::{Activation, DistilBertConfig, Pooling};
@@ -66,6 +64,8 @@ pub use dropout::Mode;
 pub use embeddings::Embeddings;
 pub use error::DistilBertError;
 pub use feed_forward::FeedForward;
+#[cfg(all(feature = "flex", feature = "remote"))]
+pub use host::offer;
 pub use input::TokenBatch;
 pub use layer::TransformerBlock;
 pub use linear::Linear;

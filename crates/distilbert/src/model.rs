@@ -55,7 +55,8 @@ impl DistilBertModel {
         };
         let hidden = match batch.halves() {
             Some((first, second)) if frozen > 0 => {
-                let (first, second) = both(batch.device(), || start(first, bottom.at(0)), || start(second, bottom.at(1)));
+                let (first, second) =
+                    both(batch.device(), || start(first, bottom.at(0)), || start(second, bottom.at(1)));
                 Tensor::cat(vec![first, second], 0)
             }
             _ => start(batch, bottom),

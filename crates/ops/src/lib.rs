@@ -15,6 +15,7 @@ mod place;
 #[cfg(feature = "remote")]
 pub mod remote;
 
+pub use burn_flex::FlexTensor;
 pub use differentiable::{Differentiable, Saved, run};
 pub use held::{Held, are_held, are_here, is_held};
 pub use numbers::Numbers;

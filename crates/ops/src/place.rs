@@ -63,10 +63,7 @@ pub(crate) trait Place: Backend {
     fn take(held: Held) -> Option<At<Self>>;
 
     /// [`Operation::run`].
-    fn apply<O: Operation<M>, const M: usize>(
-        operation: &O,
-        inputs: Vec<FloatTensor<Self>>,
-    ) -> [FloatTensor<Self>; M];
+    fn apply<O: Operation<M>, const M: usize>(operation: &O, inputs: Vec<FloatTensor<Self>>) -> [FloatTensor<Self>; M];
 
     /// [`Differentiable::forward`]. `integers` are the operation's own.
     fn forward<O: Differentiable<N>, const N: usize>(

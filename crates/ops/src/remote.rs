@@ -89,11 +89,7 @@ fn received(handles: &mut Handles, call: &CustomOpIr) -> (Numbers, Vec<FlexTenso
     (Numbers::new(call.scalars.iter().map(word).collect(), integers), inputs)
 }
 
-fn answer(
-    handles: &mut Handles,
-    call: &CustomOpIr,
-    results: impl IntoIterator<Item = FlexTensor>,
-) {
+fn answer(handles: &mut Handles, call: &CustomOpIr, results: impl IntoIterator<Item = FlexTensor>) {
     for (output, result) in call.outputs.iter().zip(results) {
         handles.register_float_tensor::<Flex>(&output.id, result);
     }
@@ -143,10 +139,7 @@ impl Place for Remote {
         }
     }
 
-    fn apply<O: Operation<M>, const M: usize>(
-        operation: &O,
-        inputs: Vec<FloatTensor<Self>>,
-    ) -> [FloatTensor<Self>; M] {
+    fn apply<O: Operation<M>, const M: usize>(operation: &O, inputs: Vec<FloatTensor<Self>>) -> [FloatTensor<Self>; M] {
         let device = inputs[0].device();
         let shapes: Vec<Shape> = inputs.iter().map(TensorMetadata::shape).collect();
         let shapes = operation.shapes(&shapes).into();

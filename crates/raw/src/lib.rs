@@ -11,6 +11,8 @@ pub mod connections;
 mod map;
 #[cfg(feature = "product")]
 pub mod product;
+#[cfg(feature = "timers")]
+pub mod timers;
 
 pub use map::Map;
 

@@ -130,7 +130,9 @@ fn what_has_no_tensors_brings_no_burn_and_no_other_of_ours() {
 
 #[test]
 fn no_library_brings_a_network_that_was_not_asked_for() {
-    for name in ["metrics", "baseline", "data", "tokenizer", "raw", "distilbert", "train", "experiment", "rekindle"] {
+    for name in
+        ["metrics", "baseline", "data", "tokenizer", "raw", "ops", "distilbert", "train", "experiment", "rekindle"]
+    {
         let packages = packages(name, &[]);
         for network in NETWORK {
             assert!(!packages.iter().any(|package| package == network), "{name} brings {network}");

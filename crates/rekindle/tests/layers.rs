@@ -21,17 +21,18 @@ fn no_arrow_runs_back() {
     let cargo = std::env::var_os("CARGO").expect("run by cargo");
     let output = Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).output().expect("cargo");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let allowed: [(&str, &[&str]); 9] = [
+    let allowed: [(&str, &[&str]); 10] = [
         ("rekindle-raw", &[]),
         ("rekindle-baseline", &[]),
         ("rekindle-corpus", &[]),
         ("rekindle-metrics", &[]),
         ("rekindle-data", &[]),
         ("rekindle-tokenizer", &[]),
-        ("rekindle-distilbert", &["burn", "burn-autodiff", "burn-flex", "rekindle-raw"]),
+        ("rekindle-ops", &["burn", "burn-autodiff", "burn-flex", "burn-ir"]),
+        ("rekindle-distilbert", &["burn", "rekindle-ops", "rekindle-raw"]),
         (
             "rekindle-train",
-            &["burn", "burn-flex", "rekindle-data", "rekindle-tokenizer", "rekindle-distilbert", "rekindle-metrics"],
+            &["burn", "rekindle-data", "rekindle-tokenizer", "rekindle-distilbert", "rekindle-metrics", "rekindle-ops"],
         ),
         (
             "rekindle-experiment",

@@ -41,25 +41,38 @@ fn a_host_classifies_as_this_machine_does() {
         text(&output.stdout).lines().map(line).collect()
     };
     let (here, there) = (predict(&[]), predict(&["--backend", "remote", "--host", &host.url]));
-    assert_eq!(here.len(), 2);
-    // By other operations: what is added up in another order.
-    assert!(here.iter().zip(&there).all(|(here, there)| (here - there).abs() < 1e-5), "{here:?} {there:?}");
+    assert_eq!((here.len(), here), (2, there));
 }
 
-#[cfg(feature = "ndarray")]
-#[test]
-fn one_host_or_two_come_to_what_this_machine_comes_to() {
+/// An experiment comes to the same results, byte for byte, on this machine, on one host of the same kind and on two.
+fn is_the_same_anywhere(backend: &str, experiment: &[&str]) {
     let place = Place::new();
-    let (local, _) = place.results(&[&EXPERIMENT[..], &["--backend", "ndarray"]].concat());
-    let hosts = [Host::local(&place, "one", "ndarray"), Host::local(&place, "other", "ndarray")];
+    let (local, _) = place.results(&[experiment, &["--backend", backend]].concat());
+    let hosts = [Host::local(&place, "one", backend), Host::local(&place, "other", backend)];
     let urls = [hosts[0].url.as_str(), &hosts[1].url];
     for urls in [&urls[..1], &urls] {
-        let (spread, said) = place.results(&remote(urls));
+        let hosts = urls.iter().flat_map(|url| ["--host", url]);
+        let options: Vec<&str> = experiment.iter().copied().chain(["--backend", "remote"]).chain(hosts).collect();
+        let (spread, said) = place.results(&options);
         assert!(anywhere(spread) == anywhere(local.clone()), "{said}");
         for url in urls {
             assert!(said.contains(&format!("{url}  done")), "{said}");
         }
     }
+}
+
+#[cfg(feature = "ndarray")]
+#[test]
+fn an_experiment_is_the_same_anywhere() {
+    is_the_same_anywhere("ndarray", &EXPERIMENT);
+}
+
+/// Every operation of our own has its part in one of these, with its derivative.
+#[test]
+fn an_experiment_by_operations_of_our_own_is_the_same_anywhere() {
+    let approaches = "feature-extraction:pooling=mean,last-layer,full:pretrain=2,gradual,lora,bitfit";
+    let options = ["--folds", "2", "--epochs", "3", "--class-weights", "balanced", "--save-models"];
+    is_the_same_anywhere("flex", &[&["--model", "embedded", "--approaches", approaches], &options[..]].concat());
 }
 
 /// An experiment on two hosts, the first of which meets its `end` in a run: what the experiment printed.

@@ -3,11 +3,10 @@
 //! Written as tensor operations an update reads and writes every value some ten times, into fresh memory each time.
 
 use burn::tensor::Shape;
-use burn_flex::FlexTensor;
 use pulp::Arch;
 use rayon::prelude::*;
 use rekindle_ops::memory::{CHUNK, tensor, values, values_mut};
-use rekindle_ops::{Numbers, Operation};
+use rekindle_ops::{FlexTensor, Numbers, Operation};
 
 use crate::optimizer::Rates;
 

@@ -334,7 +334,10 @@ mod tests {
             let squares: f64 = gradient.to_data().iter::<f32>().map(|value| f64::from(value) * f64::from(value)).sum();
             let [norm, clip] = apply(&host::Clip { most: 2.0 }, vec![gradient.clone()]);
             let (norm, factor): (f32, f32) = (norm.into_scalar(), clip.clone().into_scalar());
-            assert!((f64::from(norm) - squares.sqrt()).abs() < 1e-6 * squares.sqrt(), "{norm} squared is not {squares}");
+            assert!(
+                (f64::from(norm) - squares.sqrt()).abs() < 1e-6 * squares.sqrt(),
+                "{norm} squared is not {squares}"
+            );
             assert!((f64::from(factor) - 2.0 / (squares.sqrt() + 1e-6)).abs() < 1e-8, "{factor}");
             let [value, moments @ ..] = rates.step(fast, gradient.clone(), fast_moments, clip.clone());
             (fast, fast_moments) = (value, moments);

@@ -4,10 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::{Shape, Tensor};
-use burn_flex::FlexTensor;
 use pulp::Arch;
 use rekindle_ops::memory::{cut, each, rows_of, tensor, values};
-use rekindle_ops::{Differentiable, Held, Numbers, Saved, run};
+use rekindle_ops::{Differentiable, FlexTensor, Held, Numbers, Saved, run};
 use rekindle_raw::product::{Then, View, ViewMut, product};
 
 use super::elementwise::{Dropout, Kernel, exp_negative};

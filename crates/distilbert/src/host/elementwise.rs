@@ -1,10 +1,9 @@
 //! GELU and dropout.
 
 use burn::tensor::{Shape, Tensor};
-use burn_flex::FlexTensor;
 use pulp::Arch;
 use rekindle_ops::memory::{CHUNK, each, values, values_mut};
-use rekindle_ops::{Differentiable, Held, Numbers, Saved, run};
+use rekindle_ops::{Differentiable, FlexTensor, Held, Numbers, Saved, run};
 
 /// An elementwise operation and its derivative.
 pub(super) trait Kernel: Copy + Send + Sync + std::fmt::Debug + 'static {

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use burn::tensor::{Shape, Tensor};
-use burn_flex::FlexTensor;
 use rekindle_ops::memory::{rows_of, tensor, values};
-use rekindle_ops::{Differentiable, Held, Numbers, Saved, run};
+use rekindle_ops::{Differentiable, FlexTensor, Held, Numbers, Saved, run};
 
 use crate::input::Indices;
 

@@ -1,9 +1,8 @@
 //! Linear maps.
 
 use burn::tensor::{Shape, Tensor};
-use burn_flex::FlexTensor;
 use rekindle_ops::memory::{CHUNK, each, rows_of, tensor, values, values_mut};
-use rekindle_ops::{Differentiable, Held, Numbers, Saved, run};
+use rekindle_ops::{Differentiable, FlexTensor, Held, Numbers, Saved, run};
 use rekindle_raw::product::{Then, View, ViewMut, fresh, product};
 
 use crate::linear::Linear;

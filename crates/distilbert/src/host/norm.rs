@@ -2,10 +2,9 @@
 
 use burn::nn::LayerNorm;
 use burn::tensor::{Shape, Tensor};
-use burn_flex::FlexTensor;
 use pulp::Arch;
 use rekindle_ops::memory::{CHUNK, each, rows_of, tensor, values};
-use rekindle_ops::{Differentiable, Held, Numbers, Saved, run};
+use rekindle_ops::{Differentiable, FlexTensor, Held, Numbers, Saved, run};
 
 use super::linear::column_sums;
 use crate::embeddings::LAYER_NORM_EPS;

@@ -175,8 +175,7 @@ fn attention_with_dropout() {
     let batch = TokenBatch::new(&[1; 9], &[1; 9], &[0, 4, 9], &config, &device()).expect("a batch");
     let inputs = [random([9, 8]), random([9, 8]), random([9, 8])];
     let context = |[query, key, value]: [&Tensor<2>; 3]| {
-        super::attention([query, key, value], &batch, Rows::All, 2, 0.5, Mode::Train { seed: 3 })
-            .expect("host memory")
+        super::attention([query, key, value], &batch, Rows::All, 2, 0.5, Mode::Train { seed: 3 }).expect("host memory")
     };
     let [query, key, value] = &inputs;
     assert_ne!(numbers(context([query, key, value])), numbers(context([query, key, &value.clone().mul_scalar(1.01)])));

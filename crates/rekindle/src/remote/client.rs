@@ -9,6 +9,7 @@ use std::time::Duration;
 use burn::remote::{ConnectError, EndpointId, IrohHost, IrohRelays, RemoteHost};
 use burn::tensor::Device;
 use rekindle_experiment::Unavailable;
+use rekindle_raw::timers;
 
 use super::{About, KINDS, Offer, SEPARATOR, about, link};
 use crate::host_url::HostUrl;
@@ -16,6 +17,9 @@ use crate::token::Token;
 
 /// How long a host has to say something. Burn waits for ever; where nothing listens it tries for 16 s.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How late Burn's threads may be where nobody wakes them.
+const LATE: Duration = Duration::from_millis(2);
 
 /// What to do about other versions.
 const SAME: &str = "install the same Rekindle on both machines";
@@ -103,9 +107,13 @@ fn watch(url: &HostUrl) {
     }
 }
 
+/// Burn starts two threads for a device, which look around every 150 µs also when nobody needs them.
 fn init(host: &RemoteHost, index: usize) -> Result<Device, Unavailable> {
     let options = Device::remote_options(host).device_index(index);
-    patiently(move || options.init().map_err(unavailable))
+    patiently(move || {
+        timers::may_be_late(LATE);
+        options.init().map_err(unavailable)
+    })
 }
 
 fn differs(about: &About) -> String {
