@@ -23,7 +23,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Place, text};
-use hosts::{EXPERIMENT, Host, RUNS, TOKEN, anywhere, command, devices, interrupted, remote, results};
+use hosts::{Host, RUNS, TOKEN, anywhere, command, devices, interrupted, remote, results};
 use serde_json::Value;
 
 #[test]
@@ -64,7 +64,7 @@ fn is_the_same_anywhere(backend: &str, experiment: &[&str]) {
 #[cfg(feature = "ndarray")]
 #[test]
 fn an_experiment_is_the_same_anywhere() {
-    is_the_same_anywhere("ndarray", &EXPERIMENT);
+    is_the_same_anywhere("ndarray", &hosts::EXPERIMENT);
 }
 
 /// Every operation of our own has its part in one of these, with its derivative.
