@@ -9,7 +9,7 @@ use crate::dropout::{Mode, dropout};
 use crate::input::TokenBatch;
 use crate::linear::Linear;
 use crate::rectangle::Ragged;
-use crate::rows::select;
+use crate::rows::{pace, select};
 
 /// Which tokens a layer computes its output for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl SelfAttention {
         };
         let query = self.rectangle(query, ragged, [sentences, length]);
         let [key, value] =
-            [key, value].map(|rows| self.rectangle(rows, rectangle.ragged.as_ref(), [sentences, longest]));
+            [key, value].map(|rows| pace(self.rectangle(rows, rectangle.ragged.as_ref(), [sentences, longest])));
         let scale = ((dim / self.heads) as f64).sqrt().recip();
         let scores = query.mul_scalar(scale).matmul(key.swap_dims(2, 3));
         let scores = match &rectangle.masked {
@@ -120,7 +120,7 @@ impl SelfAttention {
             }
             None => scores,
         };
-        let weights = dropout(softmax(scores, 3), self.dropout, mode);
+        let weights = dropout(pace(softmax(scores, 3)), self.dropout, mode);
         let cells = weights.matmul(value).swap_dims(1, 2).reshape([sentences * length, dim]);
         match ragged {
             Some(ragged) => cells.select(0, ragged.rows.clone()),

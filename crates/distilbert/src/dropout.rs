@@ -2,6 +2,8 @@
 
 use burn::tensor::{Distribution, Tensor};
 
+use crate::rows::pace;
+
 /// Whether a forward pass is for training or for evaluation.
 ///
 /// Burn's own `Dropout` acts where a tensor is tracked by autodiff. Here frozen layers run untracked and drop all the
@@ -72,5 +74,5 @@ pub(crate) fn dropout<const D: usize>(input: Tensor<D>, rate: f64, mode: Mode) -
     let device = input.device().without_autodiff();
     device.seed(seed);
     let mask = Tensor::<D>::random(input.shape(), Distribution::Bernoulli(keep), &device);
-    input * mask.mul_scalar(1.0 / keep)
+    pace(input * mask.mul_scalar(1.0 / keep))
 }

@@ -117,6 +117,24 @@ impl TokenBatch {
         (self.numbers, self.rectangle) = (OnceLock::new(), OnceLock::new());
     }
 
+    /// Sends what layers will ask for and, with `words`, embeddings, with `last`, the last layer: ahead of their operations,
+    /// for the engine of a host cannot keep operations as a group where a tensor is sent among them.
+    pub(crate) fn send(&self, words: bool, last: bool) {
+        #[cfg(feature = "flex")]
+        if rekindle_ops::are_here(&self.device) {
+            return;
+        }
+        let words = [&self.input_ids, &self.positions].into_iter().filter(|_| words);
+        let last = [&self.first].into_iter().chain(&self.picked).filter(|_| last);
+        words.chain(last).for_each(|indices| drop(indices.tensor()));
+        #[cfg(feature = "flex")]
+        if rekindle_ops::are_held(&self.device) {
+            self.numbers();
+            return;
+        }
+        self.rectangle();
+    }
+
     /// [`Spans::numbers`].
     #[cfg(feature = "flex")]
     pub(crate) fn numbers(&self) -> Tensor<1, Int> {

@@ -5,6 +5,7 @@ use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 
 use crate::lora::Lora;
+use crate::rows::pace;
 
 /// `input · weight + bias`, and what an adapter adds to it.
 #[derive(Module, Debug)]
@@ -39,9 +40,9 @@ impl Linear {
         }
         let low = self.lora.as_ref().map(|lora| lora.forward(input.clone()));
         let output = input.matmul(self.weight.val()) + self.bias.val().unsqueeze();
-        match low {
+        pace(match low {
             Some(low) => output + low,
             None => output,
-        }
+        })
     }
 }

@@ -53,13 +53,21 @@ impl DistilBertModel {
             let hidden = self.embeddings.forward(batch, mode.at(layers));
             self.layers(0..frozen, hidden, batch, rows, mode)
         };
-        let hidden = match batch.halves() {
-            Some((first, second)) if frozen > 0 => {
+        let halves = batch.halves().filter(|_| frozen > 0);
+        let hidden = match halves {
+            Some((first, second)) => {
+                [first, second].into_iter().for_each(|half| half.send(true, frozen == layers));
+                if frozen < layers {
+                    batch.send(false, true);
+                }
                 let (first, second) =
                     both(batch.device(), || start(first, bottom.at(0)), || start(second, bottom.at(1)));
                 Tensor::cat(vec![first, second], 0)
             }
-            _ => start(batch, bottom),
+            None => {
+                batch.send(true, true);
+                start(batch, bottom)
+            }
         };
         self.layers(frozen..layers, hidden, batch, rows, mode)
     }

@@ -11,6 +11,8 @@ mod held;
 pub mod memory;
 mod numbers;
 mod operation;
+#[cfg(feature = "remote")]
+mod pace;
 mod place;
 #[cfg(feature = "remote")]
 pub mod remote;
@@ -20,6 +22,8 @@ pub use differentiable::{Differentiable, Saved, run};
 pub use held::{Held, are_held, are_here, is_held};
 pub use numbers::Numbers;
 pub use operation::{Operation, apply};
+#[cfg(feature = "remote")]
+pub use pace::pace;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -1,7 +1,6 @@
 //! Operations on hosts. A host [`offer`]s them to whoever computes on its CPU devices; a client that knows a device for one of
 //! those [`admit`]s it, and from then on the operations are done there and not by Burn's.
 
-use std::cell::Cell;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use burn::backend::tensor::FloatTensor;
@@ -17,6 +16,7 @@ use crate::held::{Held, Inner};
 use crate::memory::contiguous;
 use crate::numbers::Numbers;
 use crate::operation::Operation;
+use crate::pace;
 use crate::place::{At, Place};
 
 /// What a host holds.
@@ -104,7 +104,7 @@ fn ask(
     numbers: Vec<u64>,
     shapes: Vec<Shape>,
 ) -> Vec<FloatTensor<Remote>> {
-    pace(&inputs);
+    inputs.iter().take(1).for_each(|input| pace::after(3, input));
     let client = CustomOpClient::new(device);
     let mut inputs: Vec<TensorIr> = inputs.into_iter().map(|input| input.into_ir()).collect();
     let integers = integers.and_then(|integers| integers.clone().try_into_primitive::<Remote>().ok());
@@ -113,20 +113,6 @@ fn ask(
     let outputs: Vec<TensorIr> = shapes.into_iter().map(output).collect();
     let scalars = numbers.into_iter().map(ScalarIr::UInt).collect();
     client.register(CustomOpIr::with_scalars(name, &inputs, &outputs, scalars))
-}
-
-/// Every so many operations, waits until Burn's thread for the device has taken up all there were. Between it and this one
-/// there is room for two times 32 tasks, a dropped tensor being one too; who finds it full spins, for milliseconds where the two
-/// share a core.
-fn pace(tensors: &[FloatTensor<Remote>]) {
-    const EVERY: u32 = 6;
-    thread_local!(static CALLS: Cell<u32> = const { Cell::new(0) });
-    let calls = CALLS.get() + 1;
-    CALLS.set(calls % EVERY);
-    if let Some(tensor) = tensors.first().filter(|_| calls == EVERY) {
-        // Where that thread is gone, whoever reads a result hears of it.
-        let _ = tensor.client.run(|| ());
-    }
 }
 
 impl Place for Remote {

@@ -127,11 +127,7 @@ impl Display {
     pub fn progress(&mut self, progress: &Progress<'_>) {
         match progress {
             Progress::Loaded { report } => report_table(report).iter().for_each(|line| self.line(line)),
-            Progress::Spread { hosts, done, runs } if self.live => {
-                let page = HostsPage::new(ProgressDrawTarget::stderr(), hosts, *done, *runs);
-                page.name(remote::kind);
-                self.page = Some(page);
-            }
+            Progress::Spread { hosts, done, runs } => self.spread(hosts, *done, *runs, "runs"),
             Progress::Approach { approach, trainable, total, runs } => {
                 self.clear();
                 let share = 100.0 * *trainable as f64 / *total as f64;
@@ -161,6 +157,15 @@ impl Display {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// So many runs or texts of all are done, and the others are spread over hosts.
+    pub fn spread(&mut self, hosts: &[String], done: usize, all: usize, what: &str) {
+        if self.live {
+            let page = HostsPage::new(ProgressDrawTarget::stderr(), hosts, done, all, what);
+            page.name(remote::kind);
+            self.page = Some(page);
         }
     }
 
@@ -271,7 +276,9 @@ impl Display {
     /// Of all texts, some were read by an earlier run, and some since this one began.
     pub fn reading(&mut self, before: usize, read: usize, total: usize) {
         let (done, pace) = (before + read, read as f64 / self.began.elapsed().as_secs_f64());
-        if self.live {
+        if let Some(page) = &self.page {
+            page.reach(done as u64);
+        } else if self.live {
             let bar = self.bar.get_or_insert_with(|| bar("{bar:32} {human_pos}/{human_len} texts  {msg}  {eta} left"));
             bar.set_length(total as u64);
             bar.set_position(done as u64);
@@ -285,7 +292,13 @@ impl Display {
     }
 
     /// What a host does with shards.
-    pub fn shard(&self, name: &str, news: ShardNews<'_>) {
+    pub fn shard(&mut self, name: &str, news: &ShardNews<'_>) {
+        if let Some(page) = &mut self.page {
+            page.tell_shard(name, news);
+            if let ShardNews::Ready = news {
+                page.name(remote::kind);
+            }
+        }
         match news {
             ShardNews::Done(number) if self.verbosity == Verbosity::Verbose => {
                 self.line(&format!("{name}  shard {number} is written"));

@@ -55,14 +55,23 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Box<dyn std::error
     let stop = Stop::default();
     interrupt::handle(&stop)?;
     let (mut kept, mut read) = (0, 0);
-    let mut observe = |name: &str, news: ShardNews<'_>| match news {
-        ShardNews::Kept(texts) => kept = texts,
-        ShardNews::Read(texts) => {
-            // Two hosts may read the same shard.
-            read = (read + texts).min(total - kept);
-            display.reading(kept, read, total);
+    let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
+    let mut observe = |name: &str, news: ShardNews<'_>| {
+        display.shard(name, &news);
+        match news {
+            ShardNews::Kept(texts) => {
+                kept = texts;
+                if names.len() > 1 {
+                    display.spread(&names, kept, total, "texts");
+                }
+            }
+            ShardNews::Read(texts) => {
+                // Two hosts may read the same shard.
+                read = (read + texts).min(total - kept);
+                display.reading(kept, read, total);
+            }
+            _ => {}
         }
-        news => display.shard(name, news),
     };
     let backend = args.engine.backend.name();
     let done = extraction.run(&found.model, texts, backend, hosts, &stop, &mut observe);

@@ -1,11 +1,12 @@
-//! The page of an experiment that is spread over hosts: a bar of all runs and a line for each host, on a terminal.
+//! The page of work that is spread over hosts: a bar of all of it and a line for each host, on a terminal.
 
 use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
-use rekindle_experiment::{HostNews, RunKey};
+use rekindle_experiment::{HostNews, RunKey, ShardNews};
 
 use crate::display::style;
+use crate::text::thousands;
 
 /// How a host's line looks while it is on a run whose steps are counted.
 const STEPS: &str = "  {prefix}  {bar:10} {pos}/{len}  {wide_msg}";
@@ -15,7 +16,7 @@ const WORDS: &str = "  {prefix}  {wide_msg}";
 /// Drawn anew as news come, below whatever is printed aside.
 pub struct HostsPage {
     page: MultiProgress,
-    runs: ProgressBar,
+    all: ProgressBar,
     before: u64,
     began: Instant,
     hosts: Vec<Line>,
@@ -26,21 +27,24 @@ struct Line {
     name: String,
     bar: ProgressBar,
     /// What it is on.
-    run: String,
+    on: String,
+    /// Texts that it has read of a shard.
+    read: usize,
 }
 
 impl HostsPage {
-    /// A page with all hosts, none of which is there yet.
-    pub fn new(target: ProgressDrawTarget, names: &[String], done: usize, runs: usize) -> Self {
+    /// A page with all hosts, none of which is there yet. So many are `done` of `all` runs or texts.
+    pub fn new(target: ProgressDrawTarget, names: &[String], done: usize, all: usize, what: &str) -> Self {
         let page = MultiProgress::with_draw_target(target);
-        let all = page.add(ProgressBar::new(runs as u64).with_style(style("  {bar:32} {pos}/{len} runs  {wide_msg}")));
+        let template = format!("  {{bar:32}} {{human_pos}}/{{human_len}} {what}  {{wide_msg}}");
+        let all = page.add(ProgressBar::new(all as u64).with_style(style(&template)));
         all.set_position(done as u64);
         let line = |name: &String| {
             let bar = page.add(ProgressBar::new(0).with_style(style(WORDS)).with_message("not there yet"));
-            Line { name: name.clone(), bar, run: String::new() }
+            Line { name: name.clone(), bar, on: String::new(), read: 0 }
         };
         let hosts = names.iter().map(line).collect();
-        let page = Self { page, runs: all, before: done as u64, began: Instant::now(), hosts };
+        let page = Self { page, all, before: done as u64, began: Instant::now(), hosts };
         page.name(|_| None);
         page
     }
@@ -58,25 +62,29 @@ impl HostsPage {
         }
     }
 
-    /// Shows what a host does.
+    fn line(&mut self, name: &str) -> Option<&mut Line> {
+        self.hosts.iter_mut().find(|host| host.name == name)
+    }
+
+    /// Shows what a host does with runs.
     pub fn tell(&mut self, name: &str, news: &HostNews<'_>) {
-        let Some(host) = self.hosts.iter_mut().find(|host| host.name == name) else { return };
+        let Some(host) = self.line(name) else { return };
         match news {
             HostNews::Begins { approach, key: RunKey { seed, repeat, fold, size } } => {
                 let repeat = if *repeat > 1 { format!("  repeat {repeat}") } else { String::new() };
-                host.run = format!("{approach}{repeat}  fold {fold}  seed {seed}  size {size}");
-                host.say(host.run.clone());
+                host.on = format!("{approach}{repeat}  fold {fold}  seed {seed}  size {size}");
+                host.say(host.on.clone());
             }
             HostNews::Step { step, steps } => {
                 host.bar.set_style(style(STEPS));
                 host.bar.set_length(*steps as u64);
                 host.bar.set_position(step.step as u64);
-                host.bar.set_message(format!("loss {:.4}  {}", step.loss, host.run));
+                host.bar.set_message(format!("loss {:.4}  {}", step.loss, host.on));
             }
             HostNews::Ready => host.say("waits".into()),
             HostNews::Done { .. } => {
                 host.say("waits".into());
-                self.count();
+                self.reach(self.all.position() + 1);
             }
             HostNews::Lost { reason } => host.say(format!("lost, asked again: {reason}")),
             HostNews::GivenUp { reason } => host.say(format!("given up: {reason}")),
@@ -84,12 +92,31 @@ impl HostsPage {
         }
     }
 
-    /// One more run is done.
-    fn count(&self) {
-        self.runs.inc(1);
-        let (done, all) = (self.runs.position(), self.runs.length().unwrap_or_default());
-        let left = self.began.elapsed().as_secs_f64() / (done - self.before) as f64 * all.saturating_sub(done) as f64;
-        self.runs.set_message(format!("{left:.0} s left"));
+    /// Shows what a host does with shards.
+    pub fn tell_shard(&mut self, name: &str, news: &ShardNews<'_>) {
+        let Some(host) = self.line(name) else { return };
+        match news {
+            ShardNews::Ready | ShardNews::Done(_) => host.say("waits".into()),
+            ShardNews::Begins(number) => {
+                (host.on, host.read) = (format!("shard {number}"), 0);
+                host.say(host.on.clone());
+            }
+            ShardNews::Read(texts) => {
+                host.read += texts;
+                host.say(format!("{}  {} texts", host.on, thousands(host.read)));
+            }
+            ShardNews::Lost(reason) => host.say(format!("lost, asked again: {reason}")),
+            ShardNews::GivenUp(reason) => host.say(format!("given up: {reason}")),
+            _ => {}
+        }
+    }
+
+    /// So many are done.
+    pub fn reach(&self, done: u64) {
+        self.all.set_position(done);
+        let (now, all) = (done.saturating_sub(self.before).max(1), self.all.length().unwrap_or_default());
+        let left = self.began.elapsed().as_secs_f64() / now as f64 * all.saturating_sub(done) as f64;
+        self.all.set_message(format!("{left:.0} s left"));
     }
 
     /// Prints something above the page.
@@ -234,7 +261,7 @@ mod tests {
         let terminal = Terminal::default();
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255);
         let names = ["ws://a:1".to_owned(), "ws://longer:1".to_owned()];
-        let mut page = HostsPage::new(target, &names, 2, 6);
+        let mut page = HostsPage::new(target, &names, 2, 6, "runs");
         page.name(|name| (name == "ws://a:1").then(|| "flex: CPU".into()));
         let key = RunKey { seed: 42, repeat: 1, fold: 3, size: 9 };
         page.tell("ws://a:1", &HostNews::Ready);
@@ -263,6 +290,26 @@ mod tests {
         page.clear();
         assert_eq!(terminal.shown(), Vec::<String>::new());
     }
+
+    #[test]
+    fn every_host_has_a_line_that_says_which_shard_it_reads() {
+        let terminal = Terminal::default();
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255);
+        let mut page = HostsPage::new(target, &["ws://a:1".to_owned()], 10_000, 1_000_000, "texts");
+        page.tell_shard("ws://a:1", &ShardNews::Ready);
+        page.tell_shard("ws://a:1", &ShardNews::Begins(7));
+        page.tell_shard("ws://a:1", &ShardNews::Read(1024));
+        page.tell_shard("ws://a:1", &ShardNews::Read(1024));
+        page.reach(12_048);
+        page.aside(|| {});
+        let shown = terminal.shown();
+        assert!(shown[0].contains(" 12,048/1,000,000 texts  0 s left"), "{shown:#?}");
+        assert!(shown[1].ends_with("ws://a:1  shard 7  2,048 texts"), "{shown:#?}");
+        page.tell_shard("ws://a:1", &ShardNews::Begins(8));
+        page.aside(|| {});
+        assert!(terminal.shown()[1].ends_with("ws://a:1  shard 8"));
+    }
+
     #[test]
     fn long_names_keep_their_ends() {
         assert_eq!(short("ws://a:1", 8), "ws://a:1");

@@ -159,8 +159,9 @@ impl AdamW {
         if gradients.iter().all(is_held) && !gradients.is_empty() {
             return apply(&host::Clip { most }, gradients);
         }
-        let squares = gradients.into_iter().map(|gradient| gradient.square().sum());
-        let norm = squares.reduce(|sum, squares| sum + squares).unwrap_or(Tensor::zeros([1], &self.device)).sqrt();
+        let squares = gradients.into_iter().map(|gradient| pace(gradient.square().sum()));
+        let sum = squares.reduce(|sum, squares| sum + squares);
+        let norm = sum.unwrap_or_else(|| Tensor::zeros([1], &self.device)).sqrt();
         let factor = (norm.clone().add_scalar(1e-6).recip() * most).clamp_max(1.0);
         [norm, factor]
     }
@@ -257,7 +258,7 @@ impl Rates {
         let denominator = second.clone().sqrt().mul_scalar(self.correction).add_scalar(self.epsilon);
         let kept = if self.keep == 1.0 { value } else { value.mul_scalar(self.keep) };
         let updated = kept - first.clone().div(denominator).mul_scalar(self.size);
-        [updated, first, second]
+        [updated, first, second].map(pace)
     }
 }
 
@@ -270,7 +271,7 @@ struct Flatten {
 impl ModuleVisitor for Flatten {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = param.val().grad_remove(&mut self.gradients) {
-            self.flat.push((param.id, gradient.flatten(0, D - 1)));
+            self.flat.push((param.id, pace(gradient.flatten(0, D - 1))));
         }
     }
 }
@@ -305,6 +306,14 @@ impl ModuleMapper for Update<'_> {
         let updated = self.optimizer.updated(id, flat, gradient, self.clip.clone(), self.learning_rate);
         Param::initialized(id, updated.reshape(shape).autodiff().require_grad())
     }
+}
+
+#[cfg(all(feature = "flex", feature = "remote"))]
+use rekindle_ops::pace;
+
+#[cfg(not(all(feature = "flex", feature = "remote")))]
+fn pace(tensor: Tensor<1>) -> Tensor<1> {
+    tensor
 }
 
 #[cfg(all(test, feature = "flex"))]

@@ -169,14 +169,17 @@ impl<W: Work> Shared<W> {
         }
     }
 
-    /// Notes that a piece is done, once; whether this host was the first.
+    /// Keeps what came of a piece, once; whether this host was the first.
     fn settle(&self, number: usize, made: &W::Made) -> Result<bool, ExperimentError> {
-        let mut board = self.board();
-        if board.closed || board.settled[number] {
-            return Ok(false);
+        {
+            let mut board = self.board();
+            if board.closed || board.settled[number] {
+                return Ok(false);
+            }
+            // Written below, while others take and settle pieces: where it fails, all ends.
+            board.settled[number] = true;
         }
         self.work.settle(number, made)?;
-        board.settled[number] = true;
         self.bell.notify_all();
         Ok(true)
     }

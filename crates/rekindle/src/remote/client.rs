@@ -19,7 +19,7 @@ use crate::token::Token;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How late Burn's threads may be where nobody wakes them.
-const LATE: Duration = Duration::from_millis(2);
+const LATE: Duration = Duration::from_micros(500);
 
 /// What to do about other versions.
 const SAME: &str = "install the same Rekindle on both machines";
@@ -107,13 +107,9 @@ fn watch(url: &HostUrl) {
     }
 }
 
-/// Burn starts two threads for a device, which look around every 150 µs also when nobody needs them.
 fn init(host: &RemoteHost, index: usize) -> Result<Device, Unavailable> {
     let options = Device::remote_options(host).device_index(index);
-    patiently(move || {
-        timers::may_be_late(LATE);
-        options.init().map_err(unavailable)
-    })
+    patiently(move || options.init().map_err(unavailable))
 }
 
 fn differs(about: &About) -> String {
@@ -127,7 +123,11 @@ fn patiently<T: Send + 'static>(
 ) -> Result<T, Unavailable> {
     let (sender, answer) = channel();
     // Whoever is not waited for any more ends when the connection does.
-    std::thread::spawn(move || sender.send(ask()));
+    std::thread::spawn(move || {
+        // Burn starts two threads for a device, which look around every 150 µs also when nobody needs them.
+        timers::may_be_late(LATE);
+        sender.send(ask())
+    });
     let silent = |_| Unavailable::Away(format!("it does not answer within {} s", PATIENCE.as_secs()));
     answer.recv_timeout(PATIENCE).map_err(silent)?
 }
