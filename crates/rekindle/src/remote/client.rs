@@ -19,7 +19,7 @@ use crate::token::Token;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How late Burn's threads may be where nobody wakes them.
-const LATE: Duration = Duration::from_micros(500);
+const LATE: Duration = Duration::from_millis(2);
 
 /// What to do about other versions.
 const SAME: &str = "install the same Rekindle on both machines";
