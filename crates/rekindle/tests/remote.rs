@@ -75,6 +75,20 @@ fn an_experiment_by_operations_of_our_own_is_the_same_anywhere() {
     is_the_same_anywhere("flex", &[&["--model", "embedded", "--approaches", approaches], &options[..]].concat());
 }
 
+/// Dropout is keyed, so one does not draw what the other would have drawn.
+#[test]
+fn two_experiments_on_one_host_do_not_disturb_each_other() {
+    let places = [Place::new(), Place::new()];
+    let host = Host::local(&places[0], "host", "flex");
+    let options = remote(&[&host.url]);
+    let both = thread::scope(|scope| {
+        let threads = places.each_ref().map(|place| scope.spawn(|| place.results(&options)));
+        threads.map(|thread| anywhere(thread.join().expect("results").0))
+    });
+    let (alone, said) = places[0].results(&[&hosts::EXPERIMENT[..], &["--backend", "flex"]].concat());
+    assert!(both.iter().all(|results| *results == anywhere(alone.clone())), "{said}");
+}
+
 /// An experiment on two hosts, the first of which meets its `end` in a run: what the experiment printed.
 fn survives(end: impl FnOnce(&mut Host)) -> String {
     let place = Place::new();

@@ -77,6 +77,10 @@ fn hosts_that_share_a_run_take_the_steps_of_one_device() {
 
 #[test]
 fn shards_of_a_host_that_is_killed_are_made_by_the_others() {
+    ["flex", "ndarray"].into_iter().for_each(shards_outlive_a_host);
+}
+
+fn shards_outlive_a_host(backend: &str) {
     let place = Place::new();
     let sentences: Vec<String> = twelve_sentences().examples.into_iter().map(|example| example.text).collect();
     let lines = (0..600).map(|index| format!("{} {}", sentences[index % 12], sentences[index * 7 % 11]));
@@ -87,13 +91,13 @@ fn shards_of_a_host_that_is_killed_are_made_by_the_others() {
         let shards = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "safetensors"));
         shards.map(|shard| (shard.file_name().display().to_string(), fs::read(shard.path()).expect("read"))).collect()
     };
-    let (code, said) = Experiment::command(&place, None, &[&features[..], &["--backend", "ndarray"]].concat()).end();
+    let (code, said) = Experiment::command(&place, None, &[&features[..], &["--backend", backend]].concat()).end();
     assert_eq!(code, Some(0), "{said}");
     let local = shards();
     assert_eq!(local.len(), 30);
     fs::remove_dir_all(place.path("out")).expect("removed");
 
-    let mut hosts = ["one", "two"].map(|name| Host::local(&place, name, "ndarray"));
+    let mut hosts = ["one", "two"].map(|name| Host::local(&place, name, backend));
     let urls = hosts.each_ref().map(|host| host.url.clone());
     let remote = ["--backend", "remote", "--host", &urls[0], "--host", &urls[1]];
     let mut run = Experiment::command(&place, None, &[&features[..], &remote[..]].concat());
