@@ -5,8 +5,8 @@ use std::time::Duration;
 /// Lets the timers of this thread, and of all that it starts from now on, be late by so much: a sleep, and a wait that ends by
 /// itself. Being woken is as fast as ever. On Linux; elsewhere it does nothing.
 ///
-/// For threads that look around many times a second although they are told when there is something to do: each of them takes a
-/// tenth of a core from whoever computes.
+/// For threads that look around many times a second although they are told when there is something to do: it is time that
+/// whoever computes does not have.
 pub fn may_be_late(by: Duration) {
     #[cfg(target_os = "linux")]
     // SAFETY: sets a number of this thread's; the system takes any.
