@@ -1,4 +1,4 @@
-//! `cargo xtask api`: the public items of every library, listed so that a change of them shows in review.
+//! `cargo xtask api`: lists the public items of every library, so that changes are visible in review.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -8,22 +8,22 @@ use std::process::{Command, ExitCode};
 use crate::checks::answers;
 use crate::{at_root, cargo, root, run, target, told};
 
-/// The libraries that are published, by their folders.
+/// The folders of the published libraries.
 pub const LIBRARIES: [&str; 10] =
     ["raw", "ops", "metrics", "baseline", "data", "tokenizer", "distilbert", "train", "experiment", "rekindle"];
 
-/// Set where this program stands in for rustdoc; it holds the path of the real one.
+/// Environment variable with the path of the real rustdoc; set when this program replaces it.
 pub const RUSTDOC: &str = "XTASK_RUSTDOC";
 
-/// The package in a folder.
+/// Returns the name of the package in a folder.
 pub fn package(folder: &str) -> String {
     if folder == "rekindle" { folder.into() } else { format!("rekindle-{folder}") }
 }
 
-/// Writes the listings, or compares them with what is there.
+/// Writes the listings, or compares them with the existing ones.
 pub fn list(check: bool) -> Result<(), u8> {
     if !answers(cargo(&["public-api", "--version"])) {
-        println!("SKIPPED docs/api: it takes `cargo install cargo-public-api --locked`");
+        println!("SKIPPED docs/api: cargo-public-api is missing; run `cargo install cargo-public-api --locked`");
         return if check { Ok(()) } else { Err(1) };
     }
     document()?;
@@ -49,12 +49,12 @@ pub fn list(check: bool) -> Result<(), u8> {
     if changed.is_empty() {
         return Ok(());
     }
-    eprintln!("xtask: public items of {} are not as docs/api lists them; see `cargo xtask api`", changed.join(", "));
+    eprintln!("xtask: public items of {} differ from docs/api; run `cargo xtask api`", changed.join(", "));
     Err(1)
 }
 
-/// Has rustdoc write JSON. It is not stable yet, and the stable rustdoc writes it only where RUSTC_BOOTSTRAP is set; set
-/// for cargo, that would compile Burn anew, for build scripts ask for it. So this program stands in for rustdoc alone.
+/// Writes rustdoc's JSON. It is unstable, and stable rustdoc writes it only if RUSTC_BOOTSTRAP is set. Setting it for
+/// cargo would compile Burn again, because build scripts read it. Therefore this program replaces rustdoc and sets it there.
 fn document() -> Result<(), u8> {
     let mut docs = cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--lib"]);
     docs.env(RUSTDOC, env::var_os("RUSTDOC").unwrap_or_else(|| "rustdoc".into()));
@@ -63,7 +63,7 @@ fn document() -> Result<(), u8> {
     run(at_root(docs))
 }
 
-/// Runs the real rustdoc with what this program was given.
+/// Runs the real rustdoc with the arguments of this program.
 pub fn rustdoc(path: &OsStr) -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     let status = Command::new(path).args(arguments).env("RUSTC_BOOTSTRAP", "1").status();

@@ -1,4 +1,4 @@
-//! `cargo xtask check` and `ci`: what must hold.
+//! `cargo xtask check` and `ci`: the checks of every change.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::{api, at_root, cargo, checks, experiment, root, run, target, told};
 /// The crates that hold tensors.
 const TENSORS: [&str; 4] = ["rekindle-distilbert", "rekindle-train", "rekindle-experiment", "rekindle"];
 
-/// Format, lints, tests, docs.
+/// Checks format, lints, tests and documentation.
 pub fn check() -> Result<(), u8> {
     run(at_root(cargo(&["fmt", "--all", "--check"])))?;
     run(at_root(cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])))?;
@@ -21,7 +21,7 @@ pub fn check() -> Result<(), u8> {
     run(at_root(docs))
 }
 
-/// Everything, on any machine with the Rust toolchain and a C compiler; what needs more is left out, and says so.
+/// Runs all checks on any machine with a Rust toolchain and a C compiler. Checks that need more are skipped with a message.
 pub fn ci() -> Result<(), u8> {
     let began = Instant::now();
     let step = |name: &str| println!("== {name} ({} s)", began.elapsed().as_secs());
@@ -29,26 +29,26 @@ pub fn ci() -> Result<(), u8> {
     if out.exists() {
         told(fs::remove_dir_all(&out))?;
     }
-    step("the first README command, as a newcomer types it");
+    step("the first command of the README");
     let results = out.join("artifacts");
     run(experiment(&["--output".into(), results.clone().into()]))?;
     let left = ["tl_results.csv", "results.json", "report.html", "../artifacts.zip"];
     exist(&results, &left)?;
-    step("format, lints, tests, docs");
+    step("format, lints, tests, documentation");
     check()?;
     step("listings of public items");
     api::list(true)?;
     step("packages");
     packages()?;
-    step("what all of it is built from");
+    step("dependencies");
     checks::deny()?;
-    step("the one package with unsafe code");
+    step("the package with unsafe code");
     checks::sanitize()?;
     step("each crate with each backend");
     matrix()?;
-    step("the backends by the golden numbers");
+    step("golden tests on each backend");
     backends(&out)?;
-    step("several machines, by processes on this one");
+    step("several machines, simulated by processes");
     run(at_root(cargo(&[
         "test",
         "--workspace",
@@ -61,16 +61,16 @@ pub fn ci() -> Result<(), u8> {
     Ok(())
 }
 
-/// The experiment and the golden numbers on the other backends; on a GPU's only where there is a driver, be it Mesa's
-/// llvmpipe, which computes on the CPU.
+/// Runs the experiment and the golden tests on the other backends. GPU backends need a Vulkan driver; Mesa's llvmpipe, which
+/// computes on the CPU, is sufficient.
 fn backends(out: &Path) -> Result<(), u8> {
-    // Without optimisation the GPU's half of Burn compiles in a fifth of the time, and the driver does the work.
+    // Without optimisation Burn's GPU backends compile in a fifth of the time; the driver does the computing.
     let quick = |mut command: Command| {
         command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
         run(command)
     };
     if !has_driver() {
-        println!("SKIPPED wgpu: there is no Vulkan driver (on Debian: mesa-vulkan-drivers, libvulkan1)");
+        println!("SKIPPED wgpu: no Vulkan driver found; on Debian, install mesa-vulkan-drivers and libvulkan1");
         return quick(golden(&["ndarray".into()]));
     }
     let results = out.join("wgpu");
@@ -79,7 +79,7 @@ fn backends(out: &Path) -> Result<(), u8> {
     quick(golden(&["ndarray".into(), "wgpu".into()]))
 }
 
-/// Whether wgpu can find a device. Only on Linux does it need what may not be installed.
+/// Returns whether wgpu can find a device. Only on Linux may the driver be missing.
 fn has_driver() -> bool {
     let holds = |folder: &str, fits: &dyn Fn(&str) -> bool| {
         let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
@@ -102,8 +102,8 @@ fn exist(folder: &Path, names: &[&str]) -> Result<(), u8> {
     Err(1)
 }
 
-/// Every crate that is published packs what a registry wants; and its licences are the texts, not the paths to them
-/// that a checkout without symbolic links leaves.
+/// Checks that every published crate contains the files that a registry needs, and that its licences are the texts, not the
+/// paths that a checkout without symlinks contains.
 fn packages() -> Result<(), u8> {
     for folder in api::LIBRARIES {
         let package = api::package(folder);
@@ -119,7 +119,7 @@ fn packages() -> Result<(), u8> {
             let ours = told(fs::read(root().join("crates").join(folder).join(name)))?;
             if ours != told(fs::read(root().join(name)))? {
                 eprintln!(
-                    "xtask: crates/{folder}/{name} is not the licence; check out with `git config core.symlinks true`"
+                    "xtask: crates/{folder}/{name} is not the licence text; check out with `git config core.symlinks true`"
                 );
                 return Err(1);
             }
@@ -128,8 +128,8 @@ fn packages() -> Result<(), u8> {
     Ok(())
 }
 
-/// Lints every crate that holds tensors with each backend alone, and with none. One command a backend for all crates,
-/// and not one each: what they share is then compiled once.
+/// Lints every crate that holds tensors with each backend alone, and with none. There is one command per backend for all
+/// crates, so that their common dependencies are compiled once.
 pub fn matrix() -> Result<(), u8> {
     let clippy = |packages: &[&str], feature: &str| {
         println!("{} with {}", packages.join(", "), if feature.is_empty() { "no backend" } else { feature });
@@ -142,7 +142,7 @@ pub fn matrix() -> Result<(), u8> {
     clippy(&["rekindle"], "flex,remote")
 }
 
-/// The golden tests on flex and on these backends.
+/// Returns the command that runs the golden tests on flex and on the given backends.
 pub fn golden(backends: &[OsString]) -> Command {
     let mut test =
         cargo(&["test", "--workspace", "--test", "transformers", "--test", "approaches", "--test", "devices"]);

@@ -1,4 +1,4 @@
-//! `cargo xtask embedded`: the model in the program, from nothing to its last byte.
+//! `cargo xtask embedded`: trains the embedded model from the generated corpus.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -6,13 +6,13 @@ use std::process::Command;
 
 use crate::{at_root, binary, cargo, root, run, target, told};
 
-/// Lines of the generated corpus, and the seed that they are drawn from.
+/// The number of lines of the generated corpus, and its seed.
 const LINES: &str = "200000";
 const SEED: &str = "1";
-/// Sentences that the model is measured on, and must not have seen.
+/// Test sentences, which the corpus must not contain.
 const EXCLUDED: &str = "fixtures/transfer/sentences.tsv";
 
-/// Writes a corpus, learns its words, pretrains on it, and puts what came of it into `crates/rekindle/embedded`.
+/// Generates the corpus, learns a vocabulary, pretrains, and writes the model to `crates/rekindle/embedded`.
 pub fn make() -> Result<(), u8> {
     run(at_root(cargo(&["build", "--quiet", "--workspace", "--bins", "--examples"])))?;
     let work = target().join("embedded");
@@ -39,7 +39,7 @@ pub fn make() -> Result<(), u8> {
     run(embed)
 }
 
-/// The texts alone, each a sequence of its own: a blank line behind it.
+/// Writes the texts without their labels, each followed by a blank line, which makes it a sequence of its own.
 fn sequences(labelled: &Path, corpus: &Path) -> std::io::Result<()> {
     let lines = fs::read_to_string(labelled)?;
     let texts = lines.lines().map(|line| line.split('\t').next().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! `cargo xtask`: the automation of this workspace, in Rust and without dependencies.
+//! `cargo xtask`: automation of this workspace, in Rust and without dependencies.
 
 mod api;
 mod checks;
@@ -15,40 +15,40 @@ use std::process::{Command, ExitCode};
 const HELP: &str = "\
 Usage: cargo xtask COMMAND [OPTIONS]
 
-Use it:
-  experiment [OPTIONS]  Build rekindle with the backend's features and run `rekindle experiment`
+Run:
+  experiment [OPTIONS]  Build rekindle with the features of the selected backend and run `rekindle experiment`
                         (see `cargo xtask experiment --help`)
-  dist [FOLDER]         Write man pages and shell completions [target/dist]
+  dist [FOLDER]         Write man pages and shell completions [default: target/dist]
 
-Check it:
-  check                 Format, lints, tests, docs: what to run before a commit
-  ci                    All that CI runs: the first README command, check, api, packages, deny, sanitize, matrix,
-                        and the backends by golden
+Check:
+  check                 Check format, lints, tests and documentation; run it before a commit
+  ci                    Run everything that CI runs: the first command of the README, check, api, packages, deny,
+                        sanitize, matrix, and golden on all backends
   matrix                Lint every crate that holds tensors with each backend alone, and with none
-  golden BACKEND...     Run the golden tests on flex and on these backends
-  api [--check]         List the public items of every library in docs/api, or compare with what is listed there;
-                        needs cargo-public-api
-  deny                  Check licences, known holes, sources and doubles of what is built in, by deny.toml
-  sanitize              Run the one package with unsafe code under Miri and AddressSanitizer
+  golden BACKEND...     Run the golden tests on flex and on the given backends
+  api [--check]         List the public items of every library in docs/api, or compare with that listing;
+                        requires cargo-public-api
+  deny                  Check licences, vulnerabilities, sources and duplicates of the dependencies (deny.toml)
+  sanitize              Test the package with unsafe code under Miri and AddressSanitizer
   torture [KILLS [BACKEND [SEED]]]
-                        Kill an experiment at random moments [50, on flex], resume each, and compare what
-                        comes of it, byte for byte, with what an undisturbed run left
+                        Kill an experiment at random moments, resume it, and compare the results byte for byte
+                        with those of an uninterrupted run [default: 50 kills on flex]
 
-Measure it:
+Measure:
   parity PYTHON TRAIN.tsv TEST.tsv MODEL...
-                        Lay every MODEL beside transformers, and training on the first of them; PYTHON
-                        has torch, transformers and accelerate
+                        Compare the outputs of every MODEL with transformers, and training with the first one;
+                        PYTHON needs torch, transformers and accelerate
   bench --peer PYTHON --model FOLDER --train TRAIN.tsv --test TEST.tsv [--notebook FILE] [--rounds N]
-                        Time Rekindle and PyTorch in turn, and write the table of docs/performance.md;
-                        PYTHON has torch and transformers, and may have onnx and onnxruntime
+                        Measure Rekindle and PyTorch alternately, and write the table of docs/performance.md;
+                        PYTHON needs torch and transformers; onnx and onnxruntime are optional
   transfer --peer PYTHON [--model FOLDER] [--data DATA.tsv]... [--train TRAIN.tsv --test TEST.tsv] [--splits N]
-                        Lay a model beside random weights and TF-IDF on a few labelled sentences, and write
-                        the tables of docs/transfer.md; PYTHON has scikit-learn
-  soak [MINUTES]        Train and predict at the size of distilbert-base-uncased for so long [120], and tell
-                        how memory and times of a step change; on Linux
+                        Compare a model with random weights and TF-IDF on few labelled sentences, and write
+                        the tables of docs/transfer.md; PYTHON needs scikit-learn
+  soak [MINUTES]        Train and predict repeatedly at the size of distilbert-base-uncased, and report trends of
+                        memory and time per step [default: 120]; Linux only
 
-Make it:
-  embedded              Pretrain the embedded model anew, byte for byte; takes a quarter of an hour";
+Generate:
+  embedded              Pretrain the embedded model again, byte for byte; takes a quarter of an hour";
 
 fn main() -> ExitCode {
     if let Some(rustdoc) = env::var_os(api::RUSTDOC) {
@@ -85,11 +85,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs `rekindle experiment` in the profile that tests use too, so that Burn is compiled once for both.
+/// Runs `rekindle experiment` in the profile of the tests, so that Burn is compiled once for both.
 fn experiment(options: &[OsString]) -> Command {
     let mut cargo = cargo(&["run", "--quiet", "--package", "rekindle"]);
     if let Some(backend) = backend(options) {
-        // Where others compute, this machine still reads the weights.
+        // The client of remote devices still needs a local backend to read the weights.
         let engine = if backend == "remote" { "flex,remote" } else { backend };
         cargo.args(["--no-default-features", "--features", &format!("hub,parquet,{engine}")]);
     }
@@ -97,7 +97,7 @@ fn experiment(options: &[OsString]) -> Command {
     cargo
 }
 
-/// The value of `--backend`, when it names a feature; `rekindle` itself answers for any other.
+/// Returns the value of `--backend` if it is the name of a feature; `rekindle` reports other values as errors.
 fn backend(options: &[OsString]) -> Option<&'static str> {
     let named =
         |value: &str| ["flex", "ndarray", "wgpu", "vulkan", "remote"].into_iter().find(|backend| *backend == value);
@@ -116,7 +116,7 @@ fn dist(options: &[OsString]) -> Result<(), u8> {
     run(manual)
 }
 
-/// Says how it is used.
+/// Prints the usage and fails.
 fn refuse() -> Result<(), u8> {
     eprintln!("{HELP}");
     Err(2)
@@ -126,7 +126,7 @@ fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into)
 }
 
-/// A program of the workspace, once it was built.
+/// Returns the path of a built program of the workspace.
 fn binary(name: &str) -> PathBuf {
     target().join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }
@@ -137,13 +137,13 @@ fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// For commands that name files of the repository; the others keep the user's folder.
+/// Sets the working directory to the root of the repository. Commands that use the user's paths keep the user's.
 fn at_root(mut command: Command) -> Command {
     command.current_dir(root());
     command
 }
 
-/// Asked for at run time: clones may share a target folder, and with it this program.
+/// Returns the root of the repository, at run time: clones may share a target folder, and with it this program.
 fn root() -> PathBuf {
     env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| ".".into(), |xtask| Path::new(&xtask).join(".."))
 }
@@ -159,7 +159,7 @@ fn run(mut command: Command) -> Result<(), u8> {
     }
 }
 
-/// What a file operation gave; its failure is told.
+/// Returns the result of a file operation, and prints its error.
 fn told<T>(result: std::io::Result<T>) -> Result<T, u8> {
     result.map_err(|error| {
         eprintln!("xtask: {error}");

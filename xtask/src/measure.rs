@@ -1,4 +1,4 @@
-//! `cargo xtask parity`, `bench`, `transfer` and `soak`: Rekindle beside the reference, and over hours.
+//! `cargo xtask parity`, `bench`, `transfer` and `soak`: comparisons with the reference, and long runs.
 
 use std::env;
 use std::ffi::OsString;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::{at_root, binary, cargo, refuse, root, run, target};
 
-/// Logits, hidden states and training beside transformers.
+/// Compares logits, hidden states and training with transformers.
 pub fn parity(options: &[OsString]) -> Result<(), u8> {
     let [python, train, test, first, ..] = options else { return refuse() };
     run(cargo(&["build", "--quiet", "--package", "rekindle", "--features", "ndarray", "--bins", "--examples"]))?;
@@ -37,20 +37,20 @@ pub fn parity(options: &[OsString]) -> Result<(), u8> {
     run(check)
 }
 
-/// Speed beside PyTorch.
+/// Compares speed with PyTorch.
 pub fn bench(options: &[OsString]) -> Result<(), u8> {
     let binaries = [("--rekindle", "rekindle"), ("--bench", "examples/bench")];
     beside("fixtures/bench/compare.py", &binaries, "docs/performance.md", options)
 }
 
-/// What pretraining brings, beside random weights and TF-IDF.
+/// Compares pretrained weights with random weights and TF-IDF.
 pub fn transfer(options: &[OsString]) -> Result<(), u8> {
     let binaries = [("--transfer", "examples/transfer")];
     beside("fixtures/transfer/baseline.py", &binaries, "docs/transfer.md", options)
 }
 
-/// Runs a script that lays our binaries beside a peer and writes a page; `--peer` names its Python, and the other
-/// options are the script's.
+/// Runs a script that compares our binaries with Python libraries and writes a page. `--peer` is the Python interpreter; the
+/// other options are passed to the script.
 fn beside(script: &str, binaries: &[(&str, &str)], page: &str, options: &[OsString]) -> Result<(), u8> {
     let peer = options.iter().position(|option| option == "--peer").and_then(|at| Some((at, options.get(at + 1)?)));
     let Some((at, python)) = peer else { return refuse() };
@@ -64,7 +64,7 @@ fn beside(script: &str, binaries: &[(&str, &str)], page: &str, options: &[OsStri
     run(command)
 }
 
-/// Memory and times over hours.
+/// Measures memory and times over hours.
 pub fn soak(options: &[OsString]) -> Result<(), u8> {
     run(at_root(cargo(&["build", "--quiet", "--workspace", "--bins", "--examples"])))?;
     let mut soak = Command::new(binary("examples/soak"));

@@ -1,4 +1,4 @@
-//! `cargo xtask torture`: an experiment is killed at random moments, again and again, and must lose nothing.
+//! `cargo xtask torture`: kills an experiment at random moments, resumes it, and checks that nothing is lost.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 
 use crate::{at_root, binary, cargo, root, run, target, told};
 
-/// Every kind of state: a head alone, layers, all of it, parts that join later, adapters, a base that is pretrained
-/// first; with the best epoch kept and models saved.
+/// Approaches that cover every kind of state: a head, some layers, all layers, gradual unfreezing, adapters, and an encoder that is
+/// pretrained first; with best-epoch selection and saved models.
 const APPROACHES: &str = "feature-extraction,last-layer,full,gradual,lora,last-2:pretrain=1";
-/// Steps between two checkpoints: no kill may lose more.
+/// Steps between two training checkpoints, and the most that a kill may lose.
 const EVERY: usize = 2;
-/// Training sentences, of which a run takes a second or two.
+/// The number of training sentences; a run takes one or two seconds.
 const SENTENCES: usize = 48;
 
-/// Kills `options[0]` runs, 50 without, on the backend `options[1]`; the moments follow from the seed `options[2]`.
+/// Kills `options[0]` runs (default 50) on the backend `options[1]`, at moments that follow from the seed `options[2]`.
 pub fn torture(options: &[OsString]) -> Result<(), u8> {
     let option = |at: usize| options.get(at).and_then(|option| option.to_str());
     let kills: usize = option(0).map_or(Some(50), |kills| kills.parse().ok()).ok_or(2)?;
@@ -29,10 +29,10 @@ pub fn torture(options: &[OsString]) -> Result<(), u8> {
     let place = Place::new(backend)?;
 
     let began = Instant::now();
-    let undisturbed = place.run(None, &[])?;
+    let uninterrupted = place.run(None, &[])?;
     let whole = began.elapsed();
     let expected = place.results()?;
-    println!("undisturbed: {undisturbed} steps in {:.1} s; checkpoints every {EVERY} steps", whole.as_secs_f64());
+    println!("uninterrupted: {uninterrupted} steps in {:.1} s; checkpoints every {EVERY} steps", whole.as_secs_f64());
     let (mut killed, mut most_lost, mut reads) = (0, 0, 0);
     for round in 1..=kills {
         let moment = whole.mul_f64(dice.roll());
@@ -40,39 +40,39 @@ pub fn torture(options: &[OsString]) -> Result<(), u8> {
             let first = place.run(Some(moment), &[])?;
             Ok((first, place.run(None, &["--resume"])?))
         })?;
-        let lost = (first + second).saturating_sub(undisturbed);
-        // A run that had come to its end before the blow begins anew.
-        if first < undisturbed {
+        let lost = (first + second).saturating_sub(uninterrupted);
+        // If the run finished before it was killed, `--resume` starts a new one.
+        if first < uninterrupted {
             killed += 1;
             most_lost = most_lost.max(lost);
             if lost > EVERY {
-                return failed(&format!("round {round}: {lost} steps were taken twice, after a kill at {moment:?}"));
+                return failed(&format!("round {round}: {lost} steps were repeated after a kill at {moment:?}"));
             }
         }
         if place.results()? != expected {
-            return failed(&format!("round {round}: other results after a kill at {moment:?}"));
+            return failed(&format!("round {round}: the results differ after a kill at {moment:?}"));
         }
         let left = place.leftovers()?;
         if !left.is_empty() {
-            return failed(&format!("round {round}: left behind: {left:?}"));
+            return failed(&format!("round {round}: files were left behind: {left:?}"));
         }
         reads += seen;
     }
     println!(
-        "{kills} rounds, {killed} killed on the way: weights and results byte-equal each time; at most {most_lost} steps \
-         taken twice; {reads} reads of the output meanwhile, each of whole files"
+        "{kills} rounds, {killed} killed before the end: weights and results are byte-identical each time; at most \
+         {most_lost} steps repeated; {reads} reads of the output meanwhile, each of complete files"
     );
     let _ = fs::remove_dir_all(&place.folder);
     Ok(())
 }
 
-/// Where the runs take place.
+/// The folder of the runs.
 struct Place {
     folder: PathBuf,
     backend: String,
 }
 
-/// What a run leaves that holds no times, and what holds some.
+/// The files of a run, without times.
 struct Artifacts(Vec<(PathBuf, Vec<u8>)>);
 
 impl PartialEq for Artifacts {
@@ -92,7 +92,7 @@ impl Place {
         Ok(Self { folder, backend: backend.into() })
     }
 
-    /// Runs the experiment, kills it at a moment, and returns the steps that it told of.
+    /// Runs the experiment, optionally kills it, and returns the number of steps that it reported.
     fn run(&self, kill_after: Option<Duration>, more: &[&str]) -> Result<usize, u8> {
         let mut command = Command::new(binary("rekindle"));
         command.current_dir(&self.folder).args(["experiment", "--model", "embedded", "--data", "sentences.tsv"]);
@@ -124,7 +124,7 @@ impl Place {
         Ok(steps.into_inner())
     }
 
-    /// Does `work` while the output is read, again and again: what is there must be whole at any time.
+    /// Does `work` while the output is read repeatedly; the output must be complete at any time.
     fn watched(
         &self,
         expected: &Artifacts,
@@ -136,7 +136,7 @@ impl Place {
                 let mut reads = 0;
                 while !done.load(Ordering::Relaxed) {
                     if self.results()? != *expected {
-                        return failed("a reader saw other files while a run was on its way");
+                        return failed("a reader saw different files during a run");
                     }
                     reads += 1;
                     thread::sleep(Duration::from_millis(5));
@@ -150,14 +150,14 @@ impl Place {
         })
     }
 
-    /// All files of the output, times aside.
+    /// Returns all files of the output, without times.
     fn results(&self) -> Result<Artifacts, u8> {
         let mut files = Vec::new();
         told(walk(&self.folder.join("output"), &mut files))?;
         let mut artifacts = Vec::new();
         for path in files {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            // The page shows times; it is as whole as it ends.
+            // The page shows times; only its end is checked.
             let content = match name.as_str() {
                 "report.html" => tail(&told(fs::read(&path))?, b"</html>"),
                 "results.json" => without_times(&told(fs::read_to_string(&path))?),
@@ -166,27 +166,27 @@ impl Place {
             artifacts.push((path, content));
         }
         let zip = self.folder.join("output.zip");
-        // The end of the central directory is the last thing in a zip.
+        // A zip ends with the end of the central directory.
         let end = tail(&told(fs::read(&zip))?, b"PK\x05\x06");
         artifacts.push((zip, end));
         artifacts.sort();
         Ok(Artifacts(artifacts))
     }
 
-    /// What lies beside the output after a run.
+    /// Returns the files next to the output after a run.
     fn leftovers(&self) -> Result<Vec<OsString>, u8> {
         let entries = told(fs::read_dir(&self.folder))?.filter_map(Result::ok).map(|entry| entry.file_name());
         Ok(entries.filter(|name| name != "output" && name != "output.zip" && name != "sentences.tsv").collect())
     }
 }
 
-/// Whether a file ends with its last words.
+/// Returns `words` if a file ends with them.
 fn tail(bytes: &[u8], words: &[u8]) -> Vec<u8> {
     let last = &bytes[bytes.len().saturating_sub(words.len() + 32)..];
     if last.windows(words.len()).any(|window| window == words) { words.to_vec() } else { b"torn".to_vec() }
 }
 
-/// `results.json` without the lines that tell of time and memory.
+/// Returns `results.json` without the lines for time and memory.
 fn without_times(json: &str) -> Vec<u8> {
     const VOLATILE: [&str; 5] = ["seconds", "train_seconds", "eval_seconds", "peak_memory", "finished"];
     let volatile = |line: &&str| VOLATILE.iter().any(|field| line.trim_start().starts_with(&format!("\"{field}\":")));
@@ -195,7 +195,7 @@ fn without_times(json: &str) -> Vec<u8> {
     kept.into_bytes()
 }
 
-/// All files below a folder, but those that wait to be moved into place.
+/// Collects all files below a folder, except staged ones.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -208,7 +208,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Numbers from 0 to 1 (SplitMix64).
+/// Random numbers from 0 to 1 (SplitMix64).
 struct Dice(u64);
 
 impl Dice {
