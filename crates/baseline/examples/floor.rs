@@ -1,4 +1,5 @@
-//! The floor under a classifier of texts: `floor TRAIN.tsv TEST.tsv`, files without a header, a line each `text TAB label`.
+//! Prints the accuracy of both baselines: `floor TRAIN.tsv TEST.tsv`. The files have no header; each line is
+//! `text TAB label`.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -6,7 +7,7 @@ use std::process::ExitCode;
 
 use rekindle_baseline::{Baseline, BaselineError, LogisticOptions, Majority, TfidfLogisticRegression};
 
-/// Texts, and the label of each.
+/// Texts and their labels.
 type Columns<'a> = (Vec<&'a str>, Vec<&'a str>);
 
 fn main() -> ExitCode {

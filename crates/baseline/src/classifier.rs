@@ -1,4 +1,4 @@
-//! TF-IDF with logistic regression: what words alone give.
+//! TF-IDF with logistic regression.
 
 use crate::Baseline;
 use crate::error::BaselineError;
@@ -6,28 +6,29 @@ use crate::logistic::{LogisticOptions, Weights};
 use crate::majority::count;
 use crate::tfidf::Tfidf;
 
-/// `make_pipeline(TfidfVectorizer(), LogisticRegression())`: single words weighed by TF-IDF, and on them a logistic
-/// regression with L2 regularization and a free intercept, multinomial for more than two classes.
+/// `make_pipeline(TfidfVectorizer(), LogisticRegression())`: single words weighted by TF-IDF, and a logistic regression
+/// with L2 regularization and an unregularized intercept, multinomial for more than two classes.
 ///
-/// It is the minimum that scikit-learn's lbfgs approaches, found a hundred times closer. The same texts give the same
-/// weights, bit for bit on one machine.
+/// The result is the minimum that scikit-learn's lbfgs approximates, with a tolerance that is a hundred times smaller.
+/// The same texts give the same weights, bit for bit on one machine.
 #[derive(Clone, Debug)]
 pub struct TfidfLogisticRegression {
     classes: usize,
-    /// The classes that occurred in training, rising: those that the weights know.
+    /// The classes that occurred in training, ascending; the weights have no others.
     occurring: Vec<usize>,
     pub(crate) tfidf: Tfidf,
     pub(crate) weights: Weights,
 }
 
 impl TfidfLogisticRegression {
-    /// Learns from texts with their labels, all below `classes`. A class that does not occur gets the probability 0.
+    /// Fits the classifier to texts and labels, which are below `classes`. A class that does not occur gets the
+    /// probability 0.
     ///
     /// # Errors
-    /// When there are no texts, their number is not that of the labels, a label is not below `classes`, or the options
-    /// are out of range. [`BaselineError::OneClass`] and [`BaselineError::NoWords`] say that there is nothing to learn
-    /// beyond the [`Majority`](crate::Majority), where scikit-learn refuses too; [`BaselineError::NotConverged`] that
-    /// `max_iterations` were too few, where it warns.
+    /// Returns an error if there are no texts, the numbers of texts and labels differ, a label is not below `classes`,
+    /// or the options are out of range. [`BaselineError::OneClass`] and [`BaselineError::NoWords`] mean that only the
+    /// [`Majority`](crate::Majority) can be predicted; scikit-learn raises an error too.
+    /// [`BaselineError::NotConverged`] means that `max_iterations` is too small; scikit-learn only warns.
     pub fn fit(
         texts: &[&str],
         labels: &[usize],
@@ -55,7 +56,8 @@ impl Baseline for TfidfLogisticRegression {
         self.classes
     }
 
-    /// Words that training did not have count for nothing; a text of no others gets what the intercepts say.
+    /// Words that did not occur in training are ignored; the probabilities of a text without known words follow from
+    /// the intercepts.
     fn probabilities(&self, texts: &[&str]) -> Vec<f64> {
         let known = self.weights.probabilities(&self.tfidf.transform(texts));
         let mut all = vec![0.0; texts.len() * self.classes];
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_nothing_to_learn_it_says_so() {
+    fn unusable_training_data_is_an_error() {
         assert_eq!(error(&[], &[]), BaselineError::Empty);
         assert_eq!(error(&["a text"], &[]), BaselineError::Length { texts: 1, labels: 0 });
         assert_eq!(error(&["good", "bad"], &[0, 2]), BaselineError::Label { row: 1, label: 2, classes: 2 });

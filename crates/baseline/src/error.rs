@@ -2,23 +2,23 @@
 
 use thiserror::Error;
 
-/// Why there is no baseline to be learned.
+/// The errors of fitting a baseline.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum BaselineError {
-    /// There is nothing to learn from.
-    #[error("no labels to learn from")]
+    /// There are no labels.
+    #[error("there are no labels to fit")]
     Empty,
-    /// Texts and labels differ in number.
+    /// The numbers of texts and labels differ.
     #[error("{texts} texts but {labels} labels")]
     Length {
-        /// Texts given.
+        /// The number of texts.
         texts: usize,
-        /// Labels given.
+        /// The number of labels.
         labels: usize,
     },
     /// A label is not below the number of classes.
-    #[error("row {row}: class {label} is not below {classes}")]
+    #[error("row {row}: class {label} is not below the number of classes, {classes}")]
     Label {
         /// The row, from 0.
         row: usize,
@@ -27,27 +27,27 @@ pub enum BaselineError {
         /// The number of classes.
         classes: usize,
     },
-    /// Only one class occurs, and nothing can be told apart.
-    #[error("all labels are class {class}; a regression needs two, and the majority class is all there is to predict")]
+    /// All labels are the same class.
+    #[error("all labels are class {class}; logistic regression needs at least two classes; use the majority class")]
     OneClass {
         /// The class.
         class: usize,
     },
-    /// No text has a word.
-    #[error("no text has a word of two letters or digits; the majority class is all there is to predict")]
+    /// No text contains a word.
+    #[error("no text has a word of at least two letters or digits; use the majority class")]
     NoWords,
-    /// The strength of regularization is not a positive number.
-    #[error("c is {c}, but must be positive; 1 is scikit-learn's default, and less means stronger regularization")]
+    /// The regularization strength is not a positive number.
+    #[error("c is {c}, but must be positive; scikit-learn's default is 1, and smaller values regularize more")]
     Regularization {
         /// The value.
         c: f64,
     },
-    /// The optimizer ended before it came near to the minimum.
+    /// The optimizer stopped before it converged.
     #[error(
-        "not converged after {iterations} iterations, the gradient's norm is {gradient:e}; raise max_iterations, or take a c nearer 1"
+        "logistic regression did not converge in {iterations} iterations (gradient norm {gradient:e}); increase max_iterations, or use a c closer to 1"
     )]
     NotConverged {
-        /// How far it came.
+        /// The number of iterations.
         iterations: u64,
         /// The norm of the gradient of the mean loss.
         gradient: f64,

@@ -1,4 +1,4 @@
-//! Words, rows, weights and probabilities against scikit-learn's (`fixtures/baseline/make.py`).
+//! Compares vocabulary, rows, weights and probabilities with scikit-learn (`fixtures/baseline/make.py`).
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -24,8 +24,8 @@ fn close(what: &str, found: &[f64], expected: &Value, tolerance: f64) {
 }
 
 #[test]
-fn words_weights_and_probabilities_are_scikit_learns() {
-    // Read when it runs: a package holds no fixtures, and its other tests must compile.
+fn words_weights_and_probabilities_match_scikit_learn() {
+    // Read at run time: a package has no fixtures, but its other tests must compile.
     let golden: Value = serde_json::from_slice(&fs::read("../../fixtures/baseline/golden.json").unwrap()).unwrap();
     for case in golden["cases"].as_array().unwrap() {
         let name = case["name"].as_str().unwrap();
@@ -47,8 +47,9 @@ fn words_weights_and_probabilities_are_scikit_learns() {
             close(&format!("{name}, columns"), &columns, &expected[0], 0.0);
             close(&format!("{name}, row"), &values, &expected[1], 1e-12);
         }
-        // The reference is Newton's method to a gradient of 1e-12. A gradient of 1e-6 in a bowl whose curvature is at
-        // least 1 / (c n) leaves the weights within c n 1e-6; here c n is up to 120, and mostly the bowl is steeper.
+        // The reference is Newton's method with a gradient norm of 1e-12. If the curvature is at least 1 / (c n), a
+        // gradient norm of 1e-6 bounds the error of the weights by c n 1e-6; here c n is at most 120, and the curvature
+        // is mostly greater.
         for (output, expected) in case["weights"].as_array().unwrap().iter().enumerate() {
             close(&format!("{name}, weights"), &fitted.weights.of(output), expected, 5e-5);
         }

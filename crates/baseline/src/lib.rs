@@ -1,8 +1,8 @@
-//! The floor under every comparison: what labels alone give ([`Majority`]), and what words alone give
-//! ([`TfidfLogisticRegression`]). scikit-learn's `DummyClassifier`, `TfidfVectorizer` and `LogisticRegression`, number by
-//! number; no tensor, no file.
+//! Baselines for text classification: the majority class ([`Majority`]), and TF-IDF with logistic regression
+//! ([`TfidfLogisticRegression`]). They reproduce scikit-learn's `DummyClassifier`, `TfidfVectorizer` and
+//! `LogisticRegression`. The crate has no tensors and reads no files.
 //!
-//! A pretrained model that does not beat both has learned nothing that its cost would pay for.
+//! A pretrained model that is not better than both baselines is not worth its cost.
 //!
 //! ```
 //! use rekindle_baseline::{Baseline, LogisticOptions, Majority, TfidfLogisticRegression};
@@ -11,8 +11,8 @@
 //! let (texts, labels) = (["good fun", "very good", "so bad"], [1, 1, 0]);
 //! let majority = Majority::fit(&labels, 2)?;
 //! let words = TfidfLogisticRegression::fit(&texts, &labels, 2, &LogisticOptions { c: 10.0, ..Default::default() })?;
-//! let floors: [&dyn Baseline; 2] = [&majority, &words];
-//! assert_eq!(floors.map(|floor| floor.predictions(&["bad, so bad"])), [[1], [0]]);
+//! let baselines: [&dyn Baseline; 2] = [&majority, &words];
+//! assert_eq!(baselines.map(|baseline| baseline.predictions(&["bad, so bad"])), [[1], [0]]);
 //! # Ok(())
 //! # }
 //! ```
@@ -37,15 +37,15 @@ pub use majority::Majority;
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 
-/// A classifier of texts that costs next to nothing.
+/// A cheap text classifier.
 pub trait Baseline {
-    /// The number of classes.
+    /// Returns the number of classes.
     fn classes(&self) -> usize;
 
-    /// The probability of each class for each text: row-major, `classes` a row, each row with the sum 1.
+    /// Returns the probability of each class for each text: row-major, with `classes` values per row that sum to 1.
     fn probabilities(&self, texts: &[&str]) -> Vec<f64>;
 
-    /// The likeliest class of each text; of classes equally likely the first.
+    /// Returns the most probable class of each text, the first in case of ties.
     fn predictions(&self, texts: &[&str]) -> Vec<usize> {
         let probabilities = self.probabilities(texts);
         probabilities.chunks(self.classes()).map(likeliest).collect()

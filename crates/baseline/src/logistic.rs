@@ -1,4 +1,4 @@
-//! Logistic regression on sparse rows, by L-BFGS.
+//! Logistic regression on sparse rows, with L-BFGS.
 
 use argmin::core::{CostFunction, Error, Executor, Gradient, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
@@ -7,19 +7,20 @@ use argmin::solver::quasinewton::LBFGS;
 use crate::error::BaselineError;
 use crate::sparse::SparseRows;
 
-/// The norm of the mean loss's gradient at which the minimum counts as found: a hundredth of scikit-learn's `tol`.
+/// The search converges when the norm of the mean loss's gradient is below this value, a hundredth of scikit-learn's
+/// `tol`.
 const TOLERANCE: f64 = 1e-6;
-/// scikit-learn's `tol`: accepted where rounding ends the search above [`TOLERANCE`].
+/// scikit-learn's `tol`: accepted if rounding ends the search above [`TOLERANCE`].
 const ACCEPTED: f64 = 1e-4;
-/// The steps that L-BFGS remembers, as scikit-learn's does.
+/// The number of steps that L-BFGS remembers, as in scikit-learn.
 const MEMORY: usize = 10;
 
-/// The options of the regression, under scikit-learn's names.
+/// The options of the regression, with scikit-learn's names.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LogisticOptions {
-    /// The inverse of the strength of L2 regularization, positive. 1 by default.
+    /// The inverse of the strength of L2 regularization, positive. Default: 1.
     pub c: f64,
-    /// The most iterations of L-BFGS. 1000 by default; some thirty are usual.
+    /// The maximum number of iterations of L-BFGS. Default: 1000; about thirty are usual.
     pub max_iterations: u64,
 }
 
@@ -29,17 +30,17 @@ impl Default for LogisticOptions {
     }
 }
 
-/// The weights of a fitted regression: of two classes those of the second, of more those of each.
+/// The weights of a fitted regression: for two classes those of the second, for more those of each class.
 #[derive(Clone, Debug)]
 pub(crate) struct Weights {
-    /// Sets of weights: 1 for two classes, else one a class.
+    /// The number of weight vectors: 1 for two classes, otherwise one per class.
     outputs: usize,
-    /// A row of `outputs` weights for each column, and at the end one of intercepts.
+    /// A row of `outputs` weights per column, followed by a row of intercepts.
     values: Vec<f64>,
 }
 
 impl Weights {
-    /// Fits `labels` below `classes`, all of which occur, two at least.
+    /// Fits `labels`, which are below `classes`. At least two classes must exist, and all must occur.
     pub(crate) fn fit(
         rows: &SparseRows,
         columns: usize,
@@ -63,7 +64,7 @@ impl Weights {
         }
     }
 
-    /// The probability of each class for each row, row-major.
+    /// Returns the probability of each class for each row, row-major.
     pub(crate) fn probabilities(&self, rows: &SparseRows) -> Vec<f64> {
         let mut all = Vec::new();
         let mut scores = vec![0.0; self.outputs];
@@ -80,16 +81,17 @@ impl Weights {
         all
     }
 
-    /// The weights of an output, a column each, and its intercept.
+    /// Returns the weights of an output, one per column, and its intercept.
     #[cfg(test)]
     pub(crate) fn of(&self, output: usize) -> Vec<f64> {
         self.values.iter().skip(output).step_by(self.outputs).copied().collect()
     }
 }
 
-/// The best weights found, and in how many iterations.
+/// Returns the best weights, and the number of iterations.
 fn minimize(loss: Loss<'_>, start: Vec<f64>, max_iterations: u64) -> Result<(Vec<f64>, u64), Error> {
-    // The change of the loss ends nothing: near the minimum it falls below rounding long before the gradient does.
+    // The search does not stop on small changes of the loss: near the minimum, rounding hides them long before the
+    // gradient is small.
     let solver =
         LBFGS::new(MoreThuenteLineSearch::new(), MEMORY).with_tolerance_grad(TOLERANCE)?.with_tolerance_cost(0.0)?;
     let executor = Executor::new(loss, solver).configure(|state| state.param(start).max_iters(max_iterations));
@@ -99,7 +101,7 @@ fn minimize(loss: Loss<'_>, start: Vec<f64>, max_iterations: u64) -> Result<(Vec
     Ok((best, iterations))
 }
 
-/// The mean of the negative log-likelihoods, and half of `penalty` for each squared weight that is no intercept.
+/// The mean negative log-likelihood, plus half of `penalty` for each squared weight except intercepts.
 #[derive(Clone, Copy)]
 struct Loss<'a> {
     rows: &'a SparseRows,
@@ -155,7 +157,7 @@ impl CostFunction for Loss<'_> {
 
     fn cost(&self, weights: &Vec<f64>) -> Result<f64, Error> {
         let loss = self.at(weights);
-        // The line search would not end on NaN.
+        // The line search does not terminate on NaN.
         if loss.is_finite() { Ok(loss) } else { Err(Error::msg("the loss overflows")) }
     }
 }
@@ -169,7 +171,7 @@ impl Gradient for Loss<'_> {
     }
 }
 
-/// A row's products with each set of weights, and their intercepts.
+/// Computes the products of a row with each weight vector, plus their intercepts.
 fn score(row: impl Iterator<Item = (usize, f64)>, weights: &[f64], scores: &mut [f64]) {
     let outputs = scores.len();
     scores.copy_from_slice(&weights[weights.len() - outputs..]);
@@ -183,12 +185,12 @@ fn sigmoid(score: f64) -> f64 {
     1.0 / (1.0 + (-score).exp())
 }
 
-/// ln(1 + e^score), without overflow.
+/// Returns ln(1 + e^score) without overflow.
 fn softplus(score: f64) -> f64 {
     score.max(0.0) + (-score.abs()).exp().ln_1p()
 }
 
-/// Makes scores probabilities, and gives the logarithm of the sum of their exponentials.
+/// Converts scores to probabilities, and returns the logarithm of the sum of their exponentials.
 fn softmax(scores: &mut [f64]) -> f64 {
     let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     scores.iter_mut().for_each(|score| *score = (*score - largest).exp());
@@ -202,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_gradient_is_that_of_the_loss() {
+    fn the_gradient_matches_finite_differences() {
         let mut rows = SparseRows::default();
         rows.push([(0, 0.6), (2, 0.8)]);
         rows.push([(1, 1.0)]);
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_is_cut_short_is_an_error() {
+    fn too_few_iterations_are_an_error() {
         let mut rows = SparseRows::default();
         rows.push([(0, 1.0)]);
         rows.push([(1, 1.0)]);
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_that_overflows_ends_the_search() {
+    fn an_overflowing_loss_is_an_error() {
         let mut rows = SparseRows::default();
         rows.push([(0, 1.0)]);
         rows.push([(1, 1.0)]);

@@ -1,6 +1,6 @@
-//! Sparse rows: of each, the columns that are not 0.
+//! Sparse rows, which store only values other than 0.
 
-/// A matrix in compressed rows (CSR), columns rising within a row.
+/// A sparse matrix in compressed row format (CSR), with ascending columns within a row.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SparseRows {
     ends: Vec<usize>,
@@ -18,12 +18,12 @@ impl SparseRows {
         self.ends.push(self.columns.len());
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Each row as pairs of column and value.
+    /// Returns the rows as pairs of column and value.
     pub(crate) fn iter(&self) -> impl Iterator<Item = impl Iterator<Item = (usize, f64)> + Clone> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, &end)| {

@@ -1,4 +1,4 @@
-//! Words weighed by how rare they are.
+//! TF-IDF.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -8,11 +8,11 @@ use regex::Regex;
 use crate::error::BaselineError;
 use crate::sparse::SparseRows;
 
-/// scikit-learn's `(?u)\b\w\w+\b`. Python's `\w` is a letter, a number or `_`; the `\w` of `regex` would take marks too.
+/// scikit-learn's `(?u)\b\w\w+\b`. Python's `\w` is a letter, a number or `_`; in the `regex` crate `\w` also includes
+/// marks.
 static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[\p{L}\p{N}_]{2,}").expect("a valid pattern"));
 
-/// `TfidfVectorizer()` as it is by default: single words in lower case, smooth inverse document frequencies, rows of
-/// length 1.
+/// `TfidfVectorizer()` with its defaults: lower-case words, smoothed inverse document frequencies, rows of length 1.
 #[derive(Clone, Debug)]
 pub(crate) struct Tfidf {
     columns: HashMap<String, u32>,
@@ -20,8 +20,8 @@ pub(crate) struct Tfidf {
 }
 
 impl Tfidf {
-    /// Learns the words of `texts`, numbered in the order of Unicode; weighs a word that is in `df` of `n` texts by
-    /// ln((1 + n) / (1 + df)) + 1. Fails where no text has a word.
+    /// Learns the vocabulary of `texts`, in the order of Unicode. The weight of a word that occurs in `df` of `n` texts
+    /// is ln((1 + n) / (1 + df)) + 1. Returns an error if no text has a word.
     pub(crate) fn fit(texts: &[&str]) -> Result<Self, BaselineError> {
         let mut frequencies: BTreeMap<String, u32> = BTreeMap::new();
         for text in texts {
@@ -44,12 +44,12 @@ impl Tfidf {
         Ok(Self { columns: frequencies.into_keys().zip(0..).collect(), idf })
     }
 
-    /// The number of words known.
+    /// Returns the size of the vocabulary.
     pub(crate) fn len(&self) -> usize {
         self.idf.len()
     }
 
-    /// The known words of each text, counted, weighed, and scaled to length 1; a text without any is an empty row.
+    /// Returns the weighted word counts of each text, scaled to length 1. A text without known words is an empty row.
     pub(crate) fn transform(&self, texts: &[&str]) -> SparseRows {
         let mut rows = SparseRows::default();
         for text in texts {
@@ -64,7 +64,7 @@ impl Tfidf {
         rows
     }
 
-    /// The words and their weights, in the order of the columns.
+    /// Returns the words and their weights, in the order of the columns.
     #[cfg(test)]
     pub(crate) fn vocabulary(&self) -> Vec<(&str, f64)> {
         let mut words: Vec<(&str, f64)> =
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_two_letters_or_digits_at_least() {
+    fn a_word_has_at_least_two_letters_or_digits() {
         let found: Vec<&str> = words("a bc, d_e 42 x2 — n't naïve 日本 🙂🙂").collect();
         assert_eq!(found, ["bc", "d_e", "42", "x2", "naïve", "日本"]);
         assert!(matches!(Tfidf::fit(&["a", "!", ""]), Err(BaselineError::NoWords)));

@@ -1,10 +1,10 @@
-//! What holds for any texts and labels.
+//! Properties that hold for any texts and labels.
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 use rekindle_baseline::{Baseline, BaselineError, LogisticOptions, Majority, TfidfLogisticRegression};
 
-/// A text of few different words, so that texts share some, with whatever else Unicode has between them.
+/// Generates a text of a few different words, so that texts share some, and of any other Unicode characters.
 fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(prop_oneof!["[a-f]{1,3}", "\\PC{0,4}"], 0..8).prop_map(|words| words.join(" "))
 }
@@ -17,7 +17,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn probabilities_sum_to_one_and_unseen_words_change_nothing((texts, labels) in labelled(), asked in text()) {
+    fn probabilities_sum_to_one_and_unknown_words_are_ignored((texts, labels) in labelled(), asked in text()) {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let asked = [asked.as_str(), &format!("Zyzzyva {asked} qqq")];
         let majority = Majority::fit(&labels, 4).unwrap();

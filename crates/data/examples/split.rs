@@ -1,7 +1,7 @@
-//! Splits labelled text as scikit-learn's `train_test_split(stratify=labels)` does: `split FILE TEST_SIZE SEED TRAIN.csv
-//! TEST.csv`, where the test size is a share (0.25) or a number of rows (100).
+//! Splits labelled texts as scikit-learn's `train_test_split(stratify=labels)`:
+//! `split FILE TEST_SIZE SEED TRAIN.csv TEST.csv`, where the test size is a fraction (0.25) or a number of rows (100).
 //!
-//! Reads what [`Dataset::read`] reads, and writes the columns `text` and `label` into two new files.
+//! Reads all formats of [`Dataset::read`], and writes the columns `text` and `label` to two new files.
 
 use std::error::Error;
 use std::fs::File;
@@ -29,12 +29,12 @@ fn run() -> Result<(), Box<dyn Error>> {
     let seed: u32 = seed.parse().map_err(|error| format!("the seed `{seed}`: {error}"))?;
     let data = Dataset::read(Path::new(file), &ReadOptions::default())?;
     let (train, test) = data.train_test_split(test_size, seed, true)?;
-    // Before the first is written: both or none.
+    // Checked before the first file is written, so that either both are written or none.
     if train_file == test_file {
-        return Err(format!("{train_file} cannot hold both sides").into());
+        return Err(format!("{train_file} cannot be both the training and the test file").into());
     }
     if let Some(there) = [train_file, test_file].into_iter().find(|path| Path::new(path).exists()) {
-        return Err(format!("{there} is there already").into());
+        return Err(format!("{there} already exists").into());
     }
     for (path, rows) in [(train_file, &train), (test_file, &test)] {
         write(path, rows).map_err(|error| format!("{path}: {error}"))?;
@@ -48,7 +48,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes a file that is not there yet.
+/// Writes a file that does not exist yet.
 fn write(path: &str, rows: &Dataset) -> Result<(), Box<dyn Error>> {
     let mut writer = csv::Writer::from_writer(File::create_new(path)?);
     writer.write_record(["text", "label"])?;

@@ -1,9 +1,9 @@
-//! The names of classes.
+//! Class names.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
-/// The classes of a data set: sorted names, each with the index that models use.
+/// The classes of a data set: sorted names, whose positions are the indices that models use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Classes {
     names: Vec<String>,
@@ -11,7 +11,7 @@ pub struct Classes {
 }
 
 impl Classes {
-    /// The distinct labels in order: by value where all are integers, as text otherwise.
+    /// Creates classes from distinct labels, sorted by value if all are integers, otherwise as text.
     pub fn from_labels<'a>(labels: impl IntoIterator<Item = &'a str>) -> Self {
         let distinct: BTreeSet<&str> = labels.into_iter().collect();
         let mut names: Vec<&str> = distinct.into_iter().collect();
@@ -25,28 +25,28 @@ impl Classes {
         Self { names, indices }
     }
 
-    /// All names, in the order of their indices.
+    /// Returns all names, in the order of their indices.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The number of classes.
+    /// Returns the number of classes.
     pub fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no classes.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// The index of the class with this name.
+    /// Returns the index of the class with this name.
     pub fn index(&self, name: &str) -> Option<usize> {
         self.indices.get(name).copied()
     }
 }
 
-/// The names as a person reads them: all of a few, the first of many.
+/// Writes the names separated by commas; of many names, only the first.
 impl fmt::Display for Classes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 100;
@@ -63,7 +63,7 @@ mod tests {
     use super::Classes;
 
     #[test]
-    fn of_many_names_the_first_are_shown() {
+    fn only_the_first_of_many_names_are_displayed() {
         let labels: Vec<String> = (0..102).map(|label| label.to_string()).collect();
         let shown = Classes::from_labels(labels.iter().map(String::as_str)).to_string();
         assert!(shown.starts_with("0, 1, 2, ") && shown.ends_with(", 98, 99 and 2 more"), "{shown}");

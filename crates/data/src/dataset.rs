@@ -1,4 +1,4 @@
-//! Sentences with classes.
+//! Data sets of labelled examples.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,30 +9,30 @@ use crate::folds::repeated_stratified_k_fold;
 use crate::read::{ReadOptions, Row, Rows};
 use crate::split::{Split, TestSize, train_test_split};
 
-/// A sentence and its class.
+/// A text and its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// The text, as it was read.
+    /// The text, unchanged.
     pub text: String,
-    /// The index of its class.
+    /// The index of the class.
     pub label: usize,
 }
 
-/// Sentences, each with one of the same classes.
+/// Labelled examples and their classes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dataset {
-    /// The sentences, in the order of the file.
+    /// The examples, in the order of the file.
     pub examples: Vec<Example>,
-    /// What their labels mean.
+    /// The classes of the labels.
     pub classes: Classes,
 }
 
 impl Dataset {
-    /// Reads a file to learn from; its labels, sorted, become the classes.
+    /// Reads a training file; its sorted labels become the classes.
     ///
     /// # Errors
-    /// When the file cannot be read, a column is not there, a row is broken (named by line), or fewer than two classes
-    /// occur.
+    /// Returns an error if the file cannot be read, a column is missing, a row is invalid (named by line), or fewer
+    /// than two classes occur.
     pub fn read(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let mut found: HashMap<String, usize> = HashMap::new();
         let mut examples = Vec::new();
@@ -47,7 +47,7 @@ impl Dataset {
             [only] => return Err(DataError::OneClass { path: path.into(), class: only.clone() }),
             _ => {}
         }
-        // From the order in which they occur to the sorted one.
+        // Maps classes from the order of occurrence to the sorted order.
         let mut sorted = vec![0; found.len()];
         for (name, occurred) in &found {
             sorted[*occurred] = classes.index(name).unwrap_or_default();
@@ -59,7 +59,8 @@ impl Dataset {
     /// Reads a file whose labels must be among `classes`, those of the training data.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and when a label is not one of the classes; that only one class occurs is no error.
+    /// The errors of [`read`](Self::read), and an error if a label is not one of the classes. That only one class
+    /// occurs is not an error.
     pub fn read_with_classes(path: &Path, options: &ReadOptions, classes: &Classes) -> Result<Self, DataError> {
         let rows = Rows::open(path, options)?;
         let unit = rows.format().unit();
@@ -80,31 +81,31 @@ impl Dataset {
         Ok(Self { examples, classes: classes.clone() })
     }
 
-    /// The number of sentences.
+    /// Returns the number of examples.
     pub fn len(&self) -> usize {
         self.examples.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no examples.
     pub fn is_empty(&self) -> bool {
         self.examples.is_empty()
     }
 
-    /// The class of each sentence.
+    /// Returns the class of each example.
     pub fn labels(&self) -> Vec<usize> {
         self.examples.iter().map(|example| example.label).collect()
     }
 
-    /// Copies of the given rows, in the order given; rows that do not exist are left out.
+    /// Returns copies of the given rows, in this order. Rows that do not exist are left out.
     pub fn select(&self, rows: &[usize]) -> Self {
         let examples = rows.iter().filter_map(|&row| self.examples.get(row).cloned()).collect();
         Self { examples, classes: self.classes.clone() }
     }
 
-    /// Training and test sentences, as [`train_test_split`] draws them.
+    /// Splits the examples into a training and a test set, as [`train_test_split`].
     ///
     /// # Errors
-    /// As [`train_test_split`], with classes by name.
+    /// The errors of [`train_test_split`], with class names.
     pub fn train_test_split(
         &self,
         test_size: TestSize,
@@ -116,17 +117,17 @@ impl Dataset {
         Ok((self.select(&split.train), self.select(&split.test)))
     }
 
-    /// The rows of repeated folds, as [`repeated_stratified_k_fold`] draws them; [`select`](Self::select) hands out
-    /// their sentences.
+    /// Returns the rows of repeated folds, as [`repeated_stratified_k_fold`]. [`select`](Self::select) returns their
+    /// examples.
     ///
     /// # Errors
-    /// As [`repeated_stratified_k_fold`], with classes by name.
+    /// The errors of [`repeated_stratified_k_fold`], with class names.
     pub fn folds(&self, folds: usize, repeats: usize, random_state: u32) -> Result<Vec<Split>, DataError> {
         let splits = repeated_stratified_k_fold(&self.labels(), folds, repeats, random_state);
         splits.map_err(|error| self.name_class(error))
     }
 
-    /// An error about a class by index, such as [`train_test_split`] gives, as one about a class by name.
+    /// Replaces the class index in an error, such as those of [`train_test_split`], by the class name.
     pub fn name_class(&self, mut error: DataError) -> DataError {
         if let DataError::SmallClass { class, .. } | DataError::FoldClass { class, .. } = &mut error
             && let Some(name) = class.parse().ok().and_then(|index: usize| self.classes.names().get(index))

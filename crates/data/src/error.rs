@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// What can go wrong between a file and labelled sentences.
+/// The errors of reading and splitting labelled texts.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
@@ -16,35 +16,32 @@ pub enum DataError {
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// The file's name ends in nothing that says how to read it.
-    #[error(
-        "{path}: its name does not say what it is; files end in .csv, .tsv, .jsonl (each also with .gz behind it) or \
-         .parquet"
-    )]
+    /// The extension of the file is not that of a known format.
+    #[error("{path}: unknown file format; expected .csv, .tsv, .jsonl (each optionally followed by .gz) or .parquet")]
     UnknownFormat {
         /// The file.
         path: PathBuf,
     },
-    /// The file holds no row.
-    #[error("{path}: no sentences")]
+    /// The file has no rows.
+    #[error("{path}: no examples")]
     Empty {
         /// The file.
         path: PathBuf,
     },
-    /// A column is not there.
+    /// A column is missing.
     #[error("{path}: no {role} column `{column}`; the columns are {available}")]
     MissingColumn {
         /// The file.
         path: PathBuf,
         /// `text` or `label`.
         role: &'static str,
-        /// The name looked for.
+        /// The name of the missing column.
         column: String,
-        /// The names that are there.
+        /// The existing columns.
         available: String,
     },
-    /// A column holds something else than it must.
-    #[error("{path}: the {role} column `{column}` holds {found}; it must hold {wanted}")]
+    /// A column has the wrong type.
+    #[error("{path}: the {role} column `{column}` contains {found}; expected {wanted}")]
     ColumnType {
         /// The file.
         path: PathBuf,
@@ -52,31 +49,31 @@ pub enum DataError {
         role: &'static str,
         /// The column's name.
         column: String,
-        /// What it holds.
+        /// The type that it has.
         found: String,
-        /// What can be read there.
+        /// The types that can be read.
         wanted: &'static str,
     },
-    /// A Parquet file that cannot be opened.
-    #[error("{path}: not a Parquet file, or a damaged one: {reason}")]
+    /// A Parquet file that is damaged.
+    #[error("{path}: invalid Parquet file: {reason}")]
     Parquet {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         reason: String,
     },
-    /// A Parquet file, and a program without a reader for it.
+    /// A Parquet file, but the feature `parquet` is not enabled.
     #[error(
-        "{path}: this build cannot read Parquet; build with `--features parquet`, or name a CSV, TSV or JSONL file"
+        "{path}: this build does not support Parquet; build with `--features parquet`, or use a CSV, TSV or JSONL file"
     )]
     NoParquet {
         /// The file.
         path: PathBuf,
     },
-    /// Each row holds two texts.
+    /// Each row has a text pair.
     #[error(
-        "{path}: `{first}` and `{second}` are a pair of texts, and pairs cannot be classified here; name one of them as \
-         the text column"
+        "{path}: `{first}` and `{second}` are a text pair, and text pairs are not supported; select one of them as the \
+         text column"
     )]
     TextPair {
         /// The file.
@@ -86,33 +83,33 @@ pub enum DataError {
         /// The second text's column.
         second: String,
     },
-    /// A row is broken.
+    /// A row is invalid.
     #[error("{path}, {unit} {line}: {reason}")]
     Row {
         /// The file.
         path: PathBuf,
-        /// What is counted: `line`, or `row` where a file has no lines.
+        /// The unit: `line`, or `row` in formats without lines.
         unit: &'static str,
-        /// From 1.
+        /// The line or row, from 1.
         line: u64,
         /// What is wrong.
         reason: String,
     },
     /// A label is not a class of the training data.
-    #[error("{path}, {unit} {line}: label `{label}` is not a class of the training data; these are {classes}")]
+    #[error("{path}, {unit} {line}: label `{label}` is not one of the classes of the training data: {classes}")]
     UnknownLabel {
         /// The file.
         path: PathBuf,
-        /// What is counted: `line`, or `row` where a file has no lines.
+        /// The unit: `line`, or `row` in formats without lines.
         unit: &'static str,
-        /// From 1.
+        /// The line or row, from 1.
         line: u64,
         /// The label.
         label: String,
         /// The classes.
         classes: String,
     },
-    /// Nothing can be learnt from one class.
+    /// All labels are the same class.
     #[error("{path}: every label is `{class}`; a classifier needs at least two classes")]
     OneClass {
         /// The file.
@@ -120,60 +117,62 @@ pub enum DataError {
         /// The only class.
         class: String,
     },
-    /// A text that is no test size.
-    #[error("`{text}` is neither a share between 0 and 1 nor a number of rows")]
+    /// A string that is not a test size.
+    #[error("invalid test size `{text}`: expected a fraction between 0 and 1 or a number of rows")]
     NotATestSize {
-        /// As given.
+        /// The given value.
         text: String,
     },
-    /// A test size that leaves a side empty.
-    #[error("test size {test_size} leaves nothing to train on or to test on: there are {rows} rows")]
+    /// A test size that leaves a set empty.
+    #[error("test size {test_size} leaves the training or test set empty: there are {rows} rows")]
     TestSize {
-        /// As given.
+        /// The given value.
         test_size: String,
-        /// The rows to split.
+        /// The number of rows to split.
         rows: usize,
     },
-    /// A class cannot stand on both sides of a stratified split.
-    #[error("class {class} has {members} row; a stratified split needs at least 2 of each class")]
+    /// A class is too small for a stratified split.
+    #[error("class {class} has {members} row; a stratified split needs at least 2 rows per class")]
     SmallClass {
-        /// The class: its name where it is known, its index otherwise.
+        /// The class: its name if it is known, otherwise its index.
         class: String,
-        /// Its rows.
+        /// The number of its rows.
         members: usize,
     },
-    /// Fewer than two folds, no repeat, or no row.
-    #[error("{folds} folds, {repeats} times, over {rows} rows: there must be at least two folds, one time and one row")]
+    /// Fewer than two folds, no repeats, or no rows.
+    #[error(
+        "cannot split {rows} rows into {folds} folds, repeated {repeats} times: at least two folds, one repeat and one row are needed"
+    )]
     Folds {
-        /// As given.
+        /// The given value.
         folds: usize,
-        /// As given.
+        /// The given value.
         repeats: usize,
-        /// The rows to share out.
+        /// The number of rows.
         rows: usize,
     },
-    /// A class that cannot stand in every fold.
+    /// A class with fewer rows than there are folds.
     #[error(
         "class {class} has {members} row{}, fewer than the {folds} folds; {}",
         if *members == 1 { "" } else { "s" },
-        if *members < 2 { "give it more rows, or leave it out".into() } else { format!("{members} folds would go") }
+        if *members < 2 { "add rows of this class, or remove it".into() } else { format!("use at most {members} folds") }
     )]
     FoldClass {
-        /// The smallest class: its name where it is known, its index otherwise.
+        /// The smallest class: its name if it is known, otherwise its index.
         class: String,
-        /// Its rows.
+        /// The number of its rows.
         members: usize,
-        /// As given.
+        /// The given value.
         folds: usize,
     },
-    /// A side of a stratified split is smaller than the number of classes.
-    #[error("the {side} side of the split would have {rows} rows, fewer than the {classes} classes")]
+    /// A set of a stratified split is smaller than the number of classes.
+    #[error("the {side} set would have {rows} rows, fewer than the {classes} classes")]
     SideTooSmall {
         /// `training` or `test`.
         side: &'static str,
-        /// Its rows.
+        /// The number of its rows.
         rows: usize,
-        /// The classes that occur.
+        /// The number of classes that occur.
         classes: usize,
     },
 }

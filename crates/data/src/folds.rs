@@ -1,19 +1,18 @@
 //! scikit-learn's `RepeatedStratifiedKFold`.
 //!
-//! Follows `StratifiedKFold(shuffle=True)` of `sklearn/model_selection/_split.py` draw by draw, with one generator for
-//! all repeats.
+//! Reproduces `StratifiedKFold(shuffle=True)` of `sklearn/model_selection/_split.py` draw by draw, with one generator
+//! for all repeats.
 
 use crate::error::DataError;
 use crate::mt19937::Mt19937;
 use crate::split::Split;
 
-/// Shares rows out among `folds`, `repeats` times, as scikit-learn's `RepeatedStratifiedKFold(n_splits, n_repeats,
-/// random_state)` does, row by row: the folds of the first repeat in turn as test side, then those of the next. Both
-/// sides of a split are in rising order.
+/// Returns the splits of scikit-learn's `RepeatedStratifiedKFold(n_splits, n_repeats, random_state)`, row by row. Each
+/// fold of the first repeat is the test set in turn, then each of the next repeat. Rows are ascending in both sets.
 ///
 /// # Errors
-/// With fewer than two folds, no repeat or no row; and when a class has fewer rows than there are folds, where
-/// scikit-learn only warns, unless it is so with every class.
+/// Returns an error with fewer than two folds, no repeat or no row; or if a class has fewer rows than there are folds.
+/// In the last case scikit-learn only warns, unless all classes are too small.
 pub fn repeated_stratified_k_fold(
     labels: &[usize],
     folds: usize,
@@ -41,7 +40,7 @@ pub fn repeated_stratified_k_fold(
     Ok(splits)
 }
 
-/// The rows of each class, the classes in the order in which they first occur.
+/// Returns the rows of each class, with classes in the order of their first occurrence.
 fn by_appearance(labels: &[usize]) -> Vec<Vec<usize>> {
     let mut index = std::collections::HashMap::new();
     let mut members: Vec<Vec<usize>> = Vec::new();
@@ -55,8 +54,8 @@ fn by_appearance(labels: &[usize]) -> Vec<Vec<usize>> {
     members
 }
 
-/// How many rows of each class go to each fold: the rows, sorted by class, are dealt to the folds in turn, so that folds
-/// differ by at most one row, in all and in each class.
+/// Returns the number of rows of each class in each fold. The rows, sorted by class, are assigned to the folds in turn,
+/// so the sizes of folds differ by at most one row, in total and per class.
 fn shares(members: &[Vec<usize>], folds: usize) -> Vec<Vec<usize>> {
     let mut before = 0;
     members
@@ -64,18 +63,18 @@ fn shares(members: &[Vec<usize>], folds: usize) -> Vec<Vec<usize>> {
         .map(|rows| {
             let dealt = before..before + rows.len();
             before = dealt.end;
-            // The positions p of the class with p % folds == fold.
+            // The number of positions p of the class with p % folds == fold.
             (0..folds).map(|fold| upto(dealt.end, fold, folds) - upto(dealt.start, fold, folds)).collect()
         })
         .collect()
 }
 
-/// How many of the positions below `end` are dealt to `fold`.
+/// Returns how many of the positions below `end` are assigned to `fold`.
 fn upto(end: usize, fold: usize, folds: usize) -> usize {
     (end + folds - 1 - fold) / folds
 }
 
-/// The fold of each row: the rows of a class take its shares in an order drawn by lot.
+/// Returns the fold of each row: the shares of a class are assigned to its rows in random order.
 fn assign(members: &[Vec<usize>], shares: &[Vec<usize>], rows: usize, generator: &mut Mt19937) -> Vec<usize> {
     let mut fold_of = vec![0; rows];
     for (rows, shares) in members.iter().zip(shares) {

@@ -1,9 +1,9 @@
-//! Labelled text: files in, sentences with classes out, and scikit-learn's splits row by row.
+//! Labelled texts for classification: readers for several formats, and scikit-learn's splits.
 //!
-//! [`Rows`] reads CSV, TSV, JSONL and Parquet row by row; [`Dataset::read`] makes of them [`Example`]s whose labels are
-//! indices into sorted [`Classes`]. A [`Profile`] says what is in a file of any size, before it is trained on.
-//! [`train_test_split`] and [`repeated_stratified_k_fold`] draw the rows that scikit-learn draws for a `random_state`;
-//! [`Dataset::train_test_split`] hands out the sentences themselves, [`Dataset::folds`] their rows.
+//! [`Rows`] reads CSV, TSV, JSONL and Parquet row by row. [`Dataset::read`] converts rows to [`Example`]s, whose labels
+//! are indices into sorted [`Classes`]. A [`Profile`] summarises a file of any size before training.
+//! [`train_test_split`] and [`repeated_stratified_k_fold`] select the rows that scikit-learn selects for the same
+//! `random_state`; [`Dataset::train_test_split`] returns the examples themselves, [`Dataset::folds`] their rows.
 //!
 //! ```
 //! use rekindle_data::{TestSize, twelve_sentences};

@@ -3,7 +3,7 @@
 const N: usize = 624;
 const M: usize = 397;
 
-/// MT19937 (Matsumoto and Nishimura, 1998), seeded as NumPy's `RandomState(seed)` and PyTorch's CPU generator seed it.
+/// MT19937 (Matsumoto and Nishimura, 1998), seeded as NumPy's `RandomState(seed)` and PyTorch's CPU generator.
 #[derive(Clone, Debug)]
 pub struct Mt19937 {
     state: [u32; N],
@@ -11,7 +11,7 @@ pub struct Mt19937 {
 }
 
 impl Mt19937 {
-    /// The generator for a seed.
+    /// Creates the generator of a seed.
     pub fn new(seed: u32) -> Self {
         let mut state = [seed; N];
         for index in 1..N {
@@ -21,7 +21,7 @@ impl Mt19937 {
         Self { state, next: N }
     }
 
-    /// The next 32 bits.
+    /// Returns the next 32 random bits.
     pub fn next_u32(&mut self) -> u32 {
         if self.next == N {
             self.twist();
@@ -43,7 +43,8 @@ impl Mt19937 {
         self.next = 0;
     }
 
-    /// A number from 0 to `last`, as NumPy's `random_interval` draws it: bits under a mask, until they fit.
+    /// Returns a number from 0 to `last` as NumPy's `random_interval`: masked bits, drawn again until they are in
+    /// range.
     fn up_to(&mut self, last: u32) -> u32 {
         let mask = u32::MAX.checked_shr(last.leading_zeros()).unwrap_or(0);
         loop {
@@ -54,21 +55,21 @@ impl Mt19937 {
         }
     }
 
-    /// Shuffles in place, as NumPy's `RandomState.shuffle` does. At most 2^32 items.
+    /// Shuffles in place, as NumPy's `RandomState.shuffle`. Supports at most 2^32 items.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for index in (1..items.len()).rev() {
             items.swap(index, self.up_to(index as u32) as usize);
         }
     }
 
-    /// The numbers below `n` in the order of NumPy's `RandomState.permutation`.
+    /// Returns the numbers below `n` in the order of NumPy's `RandomState.permutation`.
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..n).collect();
         self.shuffle(&mut order);
         order
     }
 
-    /// The numbers below `n` in the order of PyTorch's `torch.randperm` on the CPU.
+    /// Returns the numbers below `n` in the order of PyTorch's `torch.randperm` on the CPU.
     pub fn torch_permutation(&mut self, n: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..n).collect();
         for index in 0..n.saturating_sub(1) {
@@ -84,8 +85,8 @@ mod tests {
     use super::Mt19937;
 
     #[test]
-    fn the_authors_ten_thousandth_number() {
-        // The C++ standard, [rand.predef]: with the default seed 5489.
+    fn the_ten_thousandth_number_matches_the_c_plus_plus_standard() {
+        // C++ standard, [rand.predef]: the 10,000th number with the default seed 5489.
         let mut generator = Mt19937::new(5489);
         let number = (0..10_000).map(|_| generator.next_u32()).last();
         assert_eq!(number, Some(4_123_659_995));

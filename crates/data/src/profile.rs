@@ -1,4 +1,4 @@
-//! What a file of labelled text holds, told row by row.
+//! A summary of a file of labelled texts, computed row by row.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,17 +10,17 @@ use crate::classes::Classes;
 use crate::lengths::Lengths;
 use crate::read::Row;
 
-/// Places that are kept as examples, of each kind.
+/// The number of places that are kept as examples of each kind.
 const EXAMPLES: usize = 5;
 
-/// Counts of a file that is too large to keep: classes, empty and repeated texts, labels that contradict each other,
-/// lengths.
+/// Statistics of a file that is too large for memory: classes, empty and duplicate texts, conflicting labels, lengths.
 ///
-/// Two texts are the same when they are equal once the space around them is trimmed, white space within is collapsed
-/// to single spaces, and letters are lower-cased. Of each distinct text 64 bits are kept, of XXH64 without a key, with
-/// its first line and class: 20 to 40 bytes a text, however long it is, and half as much again while the table grows.
-/// Among n distinct texts, the odds that any two are taken for one are about n² / 2⁶⁵: 1 in 37 million for a million
-/// texts, 1 in 3,700 for a hundred million. Whoever chose texts for the purpose could make them collide.
+/// Two texts are equal if they are equal after normalisation: leading and trailing white space is removed, white space
+/// within is collapsed to single spaces, and letters are lower-cased. For each distinct text, the profile keeps a
+/// 64-bit hash (XXH64 without a key), its first line and its class: 20 to 40 bytes per text, independent of its length,
+/// and half as much again while the table grows. The probability that any two of n distinct texts have the same hash is
+/// about n² / 2⁶⁵: 1 in 37 million for a million texts, 1 in 3,700 for a hundred million. An attacker can construct
+/// texts with equal hashes.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
     classes: HashMap<String, (u32, u64)>,
@@ -35,28 +35,28 @@ pub struct Profile {
     normal: String,
 }
 
-/// Where a text was met first. Lines beyond 2³² are told as 2³² - 1, so that a text takes 16 bytes.
+/// The first occurrence of a text. Lines above 2³² - 1 are stored as 2³² - 1, so that a text takes 16 bytes.
 #[derive(Clone, Copy, Debug)]
 struct First {
     line: u32,
     class: u32,
 }
 
-/// A text that stands under two labels.
+/// A text with two different labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// Where the text is met first: as [`Row::line`].
+    /// The first occurrence of the text, as [`Row::line`].
     pub first_line: u64,
     /// Its label there.
     pub first_label: String,
-    /// Where it is met again.
+    /// The later occurrence.
     pub line: u64,
     /// Its label there.
     pub label: String,
 }
 
 impl Profile {
-    /// Counts a row.
+    /// Adds a row.
     pub fn add(&mut self, row: &Row) {
         self.rows += 1;
         let class = self.class(&row.label);
@@ -79,12 +79,12 @@ impl Profile {
         }
     }
 
-    /// Counts the tokens of a text.
+    /// Adds the number of tokens of a text.
     pub fn add_length(&mut self, tokens: usize) {
         self.lengths.add(tokens);
     }
 
-    /// The number of a label, from 0 in the order in which they occur.
+    /// Returns the number of a label, from 0 in the order of occurrence.
     fn class(&mut self, label: &str) -> u32 {
         if let Some((class, count)) = self.classes.get_mut(label) {
             *count += 1;
@@ -108,49 +108,49 @@ impl Profile {
         }
     }
 
-    /// The rows counted.
+    /// Returns the number of rows.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Each class with its rows, in the order of [`Classes`].
+    /// Returns each class with its number of rows, in the order of [`Classes`].
     pub fn classes(&self) -> Vec<(String, u64)> {
         let classes = Classes::from_labels(self.names.iter().map(String::as_str));
         classes.names().iter().map(|name| (name.clone(), self.classes.get(name).map_or(0, |(_, rows)| *rows))).collect()
     }
 
-    /// Rows whose text is empty, or nothing but white space. They count as no duplicates.
+    /// Returns the number of rows whose text is empty or only white space. They do not count as duplicates.
     pub fn empty(&self) -> u64 {
         self.empty
     }
 
-    /// Rows whose text was met before.
+    /// Returns the number of rows whose text occurred before.
     pub fn duplicates(&self) -> u64 {
         self.duplicates
     }
 
-    /// Rows whose text was met before, and first with another label.
+    /// Returns the number of rows whose text first occurred with another label.
     pub fn contradictions(&self) -> u64 {
         self.contradictions
     }
 
-    /// The first five of the contradictions.
+    /// Returns the first five conflicts.
     pub fn conflicts(&self) -> &[Conflict] {
         &self.conflicts
     }
 
-    /// The lengths of the texts, where they were told.
+    /// Returns the lengths that were added.
     pub fn lengths(&self) -> &Lengths {
         &self.lengths
     }
 
-    /// Where a text of this file was met first: as [`Row::line`].
+    /// Returns the first occurrence of a normalised text, as [`Row::line`].
     fn first_line(&self, normal: &str) -> Option<u64> {
         self.texts.get(&hash(normal)).map(|first| first.line.into())
     }
 }
 
-/// Texts of a training file that occur in its test file, told row by row of the latter.
+/// Texts of a training file that also occur in its test file, whose rows are added one by one.
 #[derive(Clone, Debug, Default)]
 pub struct Leaks {
     rows: u64,
@@ -159,7 +159,7 @@ pub struct Leaks {
 }
 
 impl Leaks {
-    /// Looks a row of the test file up among the texts of the training file.
+    /// Looks up a row of the test file in the training file.
     pub fn add(&mut self, train: &Profile, row: &Row) {
         normalise(&row.text, &mut self.normal);
         if let Some(line) = train.first_line(&self.normal) {
@@ -170,18 +170,18 @@ impl Leaks {
         }
     }
 
-    /// Rows of the test file whose text is in the training file too; empty texts are none.
+    /// Returns the number of rows of the test file whose text occurs in the training file, except empty texts.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// The first five: where the text stands in the training file, and where in the test file.
+    /// Returns the first five: the line in the training file, and the line in the test file.
     pub fn examples(&self) -> &[(u64, u64)] {
         &self.examples
     }
 }
 
-/// Writes the normal form of a text: its words in lower case with a space between two.
+/// Writes the normalised text: lower-case words separated by single spaces.
 fn normalise(text: &str, normal: &mut String) {
     normal.clear();
     for word in text.split_whitespace() {
@@ -196,7 +196,7 @@ fn hash(normal: &str) -> u64 {
     XxHash64::oneshot(0, normal.as_bytes())
 }
 
-/// Passes on what is a hash already.
+/// A hasher for keys that are hashes already.
 #[derive(Clone, Copy, Debug, Default)]
 struct Identity(u64);
 
@@ -217,7 +217,7 @@ mod tests {
     use super::{hash, normalise};
 
     #[test]
-    fn the_normal_form_is_what_the_documentation_says() {
+    fn texts_are_normalised_as_documented() {
         let mut normal = String::from("left over");
         for (text, expected) in
             [(" A\u{a0}\tb \r\n C ", "a b c"), ("\u{3000}\n", ""), ("ÄÖ ΣΑΣ ẞ", "äö σασ ß"), ("a b", "a b")]
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_xxh64() {
-        // From the reference implementation of xxHash, seed 0.
+        // Values of the xxHash reference implementation, seed 0.
         assert_eq!(hash(""), 0xef46_db37_51d8_e999);
     }
 }

@@ -1,6 +1,7 @@
 //! scikit-learn's `train_test_split`.
 //!
-//! Follows `sklearn/model_selection/_split.py` draw by draw: `ShuffleSplit` and `StratifiedShuffleSplit` with one split.
+//! Reproduces `ShuffleSplit` and `StratifiedShuffleSplit` of `sklearn/model_selection/_split.py` draw by draw, with one
+//! split.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,17 +10,17 @@ use std::str::FromStr;
 use crate::error::DataError;
 use crate::mt19937::Mt19937;
 
-/// How much to test on.
+/// The size of the test set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TestSize {
-    /// A share of all rows, between 0 and 1; rounded up to whole rows.
+    /// A fraction of all rows, between 0 and 1; rounded up to whole rows.
     Fraction(f64),
-    /// So many rows.
+    /// A number of rows.
     Count(usize),
 }
 
 impl TestSize {
-    /// Test rows among `rows`, if they leave both sides at least one.
+    /// Returns the number of test rows among `rows`, if both sets have at least one row.
     fn rows(self, rows: usize) -> Option<usize> {
         let test = match self {
             Self::Fraction(share) if share > 0.0 && share < 1.0 => (share * rows as f64).ceil() as usize,
@@ -42,7 +43,7 @@ impl fmt::Display for TestSize {
 impl FromStr for TestSize {
     type Err = DataError;
 
-    /// `100` is a count; `0.25` and `1e-2` are shares.
+    /// Parses a count (`100`) or a fraction (`0.25`, `1e-2`).
     fn from_str(text: &str) -> Result<Self, DataError> {
         let refused = || DataError::NotATestSize { text: text.into() };
         match text.parse::<usize>() {
@@ -56,21 +57,21 @@ impl FromStr for TestSize {
     }
 }
 
-/// Row indices of the two sides, in the order drawn.
+/// Row indices of the training and the test set, in the order drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// Rows to train on.
+    /// Training rows.
     pub train: Vec<usize>,
-    /// Rows to test on.
+    /// Test rows.
     pub test: Vec<usize>,
 }
 
-/// Splits rows as scikit-learn's `train_test_split(…, test_size, random_state, stratify=labels)` does, row by row; with
-/// `stratify` false, the labels only say how many rows there are.
+/// Splits rows as scikit-learn's `train_test_split(…, test_size, random_state,
+/// stratify=labels)`, row by row. If `stratify` is false, only the number of labels matters.
 ///
 /// # Errors
-/// Where scikit-learn raises: when a side would be empty; when stratified, also when a class has one row or a side has
-/// fewer rows than there are classes.
+/// Returns an error where scikit-learn raises one: if a set would be empty; and with `stratify`, if a class has only
+/// one row, or a set has fewer rows than there are classes.
 pub fn train_test_split(
     labels: &[usize],
     test_size: TestSize,
@@ -120,8 +121,8 @@ fn stratified(labels: &[usize], test_rows: usize, generator: &mut Mt19937) -> Re
     Ok(Split { train, test })
 }
 
-/// Shares `draws` out among classes in proportion to their rows (scikit-learn's `_approximate_mode`): what is left over
-/// after rounding down goes to the largest remainders, and among equal ones by lot.
+/// Distributes `draws` over classes in proportion to their rows (scikit-learn's `_approximate_mode`): the remainder
+/// after rounding down goes to the classes with the largest fractional parts, and in case of ties to random ones.
 fn allot(counts: &[usize], draws: usize, generator: &mut Mt19937) -> Vec<usize> {
     let total = counts.iter().sum::<usize>() as f64;
     let exact: Vec<f64> = counts.iter().map(|&count| count as f64 / total * draws as f64).collect();
@@ -150,7 +151,7 @@ mod tests {
     use super::TestSize;
 
     #[test]
-    fn sizes_are_shares_or_counts() {
+    fn test_sizes_are_fractions_or_counts() {
         let size = |text: &str| text.parse::<TestSize>().ok();
         assert_eq!(size("0.25"), Some(TestSize::Fraction(0.25)));
         assert_eq!(size("3"), Some(TestSize::Count(3)));

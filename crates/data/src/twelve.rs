@@ -1,4 +1,4 @@
-//! The notebook's data.
+//! The built-in example data.
 
 use crate::classes::Classes;
 use crate::dataset::{Dataset, Example};
@@ -18,7 +18,7 @@ const SENTENCES: [(&str, usize); 12] = [
     ("I am not satisfied with this.", 0),
 ];
 
-/// Twelve short opinions: 1 for a good one, 0 for a bad one.
+/// Returns twelve short opinions with the classes 0 (negative) and 1 (positive).
 pub fn twelve_sentences() -> Dataset {
     let example = |(text, label): (&str, usize)| Example { text: text.into(), label };
     Dataset { examples: SENTENCES.map(example).into(), classes: Classes::from_labels(["0", "1"]) }

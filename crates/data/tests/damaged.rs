@@ -15,16 +15,16 @@ const TSV: &str = "text\tlabel\n\"good\" film\t1\nan \"open quote\t0\nplain\t1\n
 const JSONL: &str = "{\"label\": 10, \"text\": \"a\\tb\"}\n\n{\"text\": \"c\\ud83c\\udf89\", \"label\": 9, \"more\": [1, {\"x\": null}]}\n\
                      {\"text\": \"d\", \"label\": 10}\n";
 
-/// What an error about labelled text says of the place: a line or a row; a column; or that it concerns the whole file.
+/// The places that an error may name: a line or row, a column, or the file as a whole.
 const PLACES: [&str; 9] = [
     ", line ",
     ", row ",
     " column `",
-    "no sentences",
+    "no examples",
     "every label is",
-    "a pair of texts",
-    "the gzip data is cut short",
-    "not gzip data, or damaged",
+    "a text pair",
+    "the gzip data is truncated",
+    "invalid gzip data",
     "is longer than",
 ];
 

@@ -9,7 +9,7 @@ use mutate::{Mutator, survive};
 use rekindle_data::{Dataset, Profile, ReadOptions, Rows};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/data/parquet");
-/// One of each way in which a file can be laid out.
+/// One file for each physical layout.
 const FILES: [&str; 13] = [
     "none",
     "snappy",
@@ -26,9 +26,8 @@ const FILES: [&str; 13] = [
     "required",
 ];
 
-/// What an error about Parquet says of the place: a row; a column; or that the file cannot be opened at all.
-const PLACES: [&str; 5] =
-    [", row ", " column `", "no sentences", "every label is", "not a Parquet file, or a damaged one"];
+/// The places that an error may name: a row, a column, or that the file cannot be opened.
+const PLACES: [&str; 5] = [", row ", " column `", "no examples", "every label is", "invalid Parquet file"];
 
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(FIXTURES).join(format!("{name}.parquet"))).expect("a fixture")
@@ -59,7 +58,7 @@ fn every_layout() {
     assert!(outcome.read > cases / 100 && outcome.refused > cases / 2, "damage of both kinds: {outcome:?}");
 }
 
-/// A file in which something else stands behind the first occurrence of a mark; its footer is still found.
+/// Returns a file with other bytes after the first occurrence of a mark; the footer is still found.
 fn patched(name: &str, mark: &[u8], with: &[u8]) -> Vec<u8> {
     let mut bytes = fixture(name);
     let at = bytes.windows(mark.len()).position(|window| window == mark).expect("the mark") + mark.len();
@@ -78,20 +77,20 @@ fn patched(name: &str, mark: &[u8], with: &[u8]) -> Vec<u8> {
 const MOST: [u8; 5] = [0xfe, 0xff, 0xff, 0xff, 0x0f];
 const HUGE: [u8; 9] = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10];
 
-/// Its name; a mark in a file, and what is put behind it; the words of the error.
+/// The name, a mark in a file, the bytes to put after it, and the words of the error.
 type Promise<'a> = (&'a str, &'a [u8], &'a [u8], &'a [&'a str]);
 
 #[test]
-fn promises_that_nobody_can_keep() {
+fn absurd_sizes_are_errors_that_take_no_memory() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.parquet");
     let page: Vec<u8> = [&[0x15], &MOST[..], &[0x15, 0xea, 0x08, 0x4c, 0x15, 0x4e, 0x15, 0, 0x12, 0, 0]].concat();
     let dictionary: Vec<u8> = [&MOST[..], &[0x15, 0, 0x12, 0, 0]].concat();
     let nested = [&[0x15, 0x02], &b"\x48\x01g\x15\x02\0".repeat(5000)[..], &[0x15, 0x04]].concat();
     let cases: [Promise<'_>; 6] = [
-        ("fields of a schema", b"\x06schema\x15", &MOST, &["footer promises fields"]),
+        ("fields of a schema", b"\x06schema\x15", &MOST, &["footer declares fields"]),
         ("a schema without end", b"\x06schema", &nested, &["footer"]),
-        ("bytes of a page", b"PAR1\x15\x04", &page, &["row 1", "byte 4 promises 2147483647 bytes"]),
+        ("bytes of a page", b"PAR1\x15\x04", &page, &["row 1", "byte 4 declares 2147483647 bytes"]),
         (
             "values of a dictionary",
             b"PAR1\x15\x04\x15\xea\x08\x15\xea\x08\x4c\x15",

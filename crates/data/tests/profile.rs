@@ -1,4 +1,4 @@
-//! What a profile counts.
+//! Statistics of a profile.
 
 use rekindle_data::{Conflict, Leaks, Profile, Row};
 
@@ -15,14 +15,14 @@ fn profile(rows: &[(&str, &str)]) -> Profile {
 }
 
 #[test]
-fn classes_come_sorted_with_their_rows() {
+fn classes_are_sorted_and_counted() {
     let classes = profile(&[("a", "10"), ("b", "9"), ("c", "10")]).classes();
     assert_eq!(classes, [("9".to_string(), 1), ("10".to_string(), 2)]);
     assert_eq!(profile(&[]).classes(), []);
 }
 
 #[test]
-fn texts_are_the_same_but_for_space_and_case() {
+fn texts_are_compared_without_white_space_and_case() {
     let profile = profile(&[
         ("Good  Film", "1"),
         (" good\tfilm\n", "1"),
@@ -39,7 +39,7 @@ fn texts_are_the_same_but_for_space_and_case() {
 }
 
 #[test]
-fn examples_are_few_and_counts_are_whole() {
+fn counts_are_complete_and_examples_are_limited() {
     let rows: Vec<(String, &str)> =
         (0..3000).map(|i| (format!("text {}", i % 1000), if i < 1000 { "a" } else { "b" })).collect();
     let rows: Vec<(&str, &str)> = rows.iter().map(|(text, label)| (text.as_str(), *label)).collect();
@@ -54,7 +54,7 @@ fn examples_are_few_and_counts_are_whole() {
 }
 
 #[test]
-fn a_line_beyond_what_is_kept_is_the_greatest_that_is() {
+fn line_numbers_saturate() {
     let mut profile = Profile::default();
     profile.add(&row(1 << 40, "a", "0"));
     profile.add(&row((1 << 40) + 1, "a", "1"));

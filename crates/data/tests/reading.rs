@@ -1,4 +1,4 @@
-//! Files as people have them, and the errors for those that cannot be read.
+//! Files as users have them, and errors of files that cannot be read.
 
 use std::path::{Path, PathBuf};
 
@@ -20,13 +20,13 @@ fn no_header() -> ReadOptions {
     ReadOptions { header: false, ..ReadOptions::default() }
 }
 
-/// Text and class name of every row.
+/// Returns text and class name of every row.
 fn rows(data: &Dataset) -> Vec<(&str, &str)> {
     data.examples.iter().map(|row| (row.text.as_str(), data.classes.names()[row.label].as_str())).collect()
 }
 
 #[test]
-fn csv_is_quoted_and_may_come_from_windows() {
+fn csv_may_be_quoted_and_have_windows_line_ends() {
     let csv = "\u{feff}id,label,text\r\n1,pos,\"good, \"\"very\"\"\ngood\"\r\n\r\n2,neg,bad\r\n";
     let data = read("a.csv", csv, &ReadOptions::default()).expect("read");
     assert_eq!(rows(&data), [("good, \"very\"\ngood", "pos"), ("bad", "neg")]);
@@ -40,7 +40,7 @@ fn tsv_is_not_quoted() {
 }
 
 #[test]
-fn jsonl_has_keys_for_columns() {
+fn jsonl_keys_are_columns() {
     let options = ReadOptions { text_column: Some("body".into()), ..ReadOptions::default() };
     let jsonl = "\u{feff}{\"label\": 10, \"body\": \"a\\tb\"}\n\n{\"body\": \"c\", \"label\": 9, \"more\": []}";
     let data = read("a.jsonl", jsonl, &options).expect("read");
@@ -49,7 +49,7 @@ fn jsonl_has_keys_for_columns() {
 }
 
 #[test]
-fn the_second_file_keeps_the_classes_of_the_first() {
+fn a_second_file_keeps_the_classes_of_the_first() {
     let train = read("a.csv", "text,label\na,x\nb,y\nc,z\n", &ReadOptions::default()).expect("read");
     let (_folder, path) = write("b.csv", "sentence,label\nd,z\n");
     let test = Dataset::read_with_classes(&path, &ReadOptions::default(), &train.classes).expect("read");
@@ -57,7 +57,7 @@ fn the_second_file_keeps_the_classes_of_the_first() {
 }
 
 #[test]
-fn each_fault_is_named_with_its_place() {
+fn errors_name_the_place() {
     let default = ReadOptions::default();
     let named = |text: &str, label: &str| ReadOptions {
         text_column: Some(text.into()),
@@ -65,9 +65,9 @@ fn each_fault_is_named_with_its_place() {
         ..ReadOptions::default()
     };
     let cases: [(&str, &[u8], ReadOptions, &[&str]); 18] = [
-        ("a.csv", b"", default.clone(), &["no sentences"]),
-        ("a.csv", b"text,label\n", default.clone(), &["no sentences"]),
-        ("a.jsonl", b"\n\n", default.clone(), &["no sentences"]),
+        ("a.csv", b"", default.clone(), &["no examples"]),
+        ("a.csv", b"text,label\n", default.clone(), &["no examples"]),
+        ("a.jsonl", b"\n\n", default.clone(), &["no examples"]),
         ("a.txt", b"a", default.clone(), &[".csv", ".jsonl"]),
         ("a.csv", b"text,class\na,b\n", default.clone(), &["label column `label`", "text, class"]),
         ("a.csv", b"review,label\na,b\n", default.clone(), &["text column `text`", "review, label"]),
@@ -107,7 +107,7 @@ fn unknown_labels_and_missing_files_are_errors() {
 }
 
 #[test]
-fn sst2_is_read_whole_where_it_is_at_hand() {
+fn all_of_sst2_is_read_if_it_is_available() {
     let folder = Path::new("../../../shared/data/sst2");
     if !folder.is_dir() {
         eprintln!("skipped: no SST-2 here");

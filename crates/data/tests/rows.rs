@@ -1,4 +1,4 @@
-//! Rows one by one: packed files, byte order marks, and the lines that errors name.
+//! Reading row by row: compressed files, byte order marks, and the lines that errors name.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ fn a_byte_order_mark_and_gzip_change_nothing() {
         let (_folder, path) = write(name, &marked);
         assert_eq!(read(&path, &options).expect("read"), expected, "{name} with a mark, header {header}");
 
-        // Members that end in the middle of the mark, of a quoted field and of a line's end; one of them empty.
+        // Members that end in the middle of the byte order mark, of a quoted field and of a line end; one is empty.
         let cuts = [1, 2, 20, 21, marked.len() - 1, marked.len() - 1];
         let mut members = Vec::new();
         let mut begin = 0;
@@ -62,7 +62,7 @@ fn a_byte_order_mark_and_gzip_change_nothing() {
 }
 
 #[test]
-fn a_packed_file_that_is_cut_or_damaged_is_an_error_that_names_it() {
+fn damaged_gzip_files_are_errors_that_name_the_file() {
     let rows: String = (0..400).map(|row| format!("{{\"text\":\"sentence {row}\",\"label\":{}}}\n", row % 2)).collect();
     let whole = gzip(rows.as_bytes());
     let refused = |bytes: &[u8], words: &str| {
@@ -71,17 +71,17 @@ fn a_packed_file_that_is_cut_or_damaged_is_an_error_that_names_it() {
         assert!(error.contains("a.jsonl.gz") && error.contains(words), "{error}");
     };
     for length in 0..whole.len() {
-        refused(&whole[..length], "cut short");
+        refused(&whole[..length], "truncated");
     }
     let mut damaged = whole.clone();
     *damaged.last_mut().expect("bytes") ^= 1;
-    refused(&damaged, "damaged");
-    refused(rows.as_bytes(), "not gzip data");
+    refused(&damaged, "invalid gzip data");
+    refused(rows.as_bytes(), "invalid gzip data");
     refused(&[&whole[..], b"more"].concat(), "gzip");
 }
 
 #[test]
-fn formats_go_by_the_name() {
+fn the_format_follows_from_the_extension() {
     let of = |name: &str| Format::of(Path::new(name));
     assert_eq!(["a.CSV", "a.csv.gz", "b/a.x.csv"].map(of), [Some(Format::Csv); 3]);
     assert_eq!(["a.tsv", "a.TSV.GZ"].map(of), [Some(Format::Tsv); 2]);
@@ -91,7 +91,7 @@ fn formats_go_by_the_name() {
 }
 
 #[test]
-fn lines_are_right_behind_blank_lines_carriage_returns_and_line_breaks_in_quotes() {
+fn line_numbers_count_blank_lines_carriage_returns_and_quoted_line_breaks() {
     let csv = "text,label\n\n\"a\nb\n\",0\n\n\nc,1\n\"d\"\"\n\n\",0\ne,1\n";
     let expected = [("a\nb\n", 3), ("c", 8), ("d\"\n\n", 9), ("e", 12)];
     for csv in [csv.into(), csv.replace('\n', "\r\n"), csv.trim_end().into()] {
@@ -114,7 +114,7 @@ fn lines_are_right_behind_blank_lines_carriage_returns_and_line_breaks_in_quotes
 }
 
 #[test]
-fn faults_far_down_are_named_by_their_line() {
+fn errors_far_down_name_the_line() {
     let good = "\"two\r\nlines\",0\r\n".repeat(10_000);
     for (bad, words) in [("a,b,c\r\n", "3 columns"), ("\"a\r\nb\", \r\n", "label is empty"), ("x\r\n", "1 columns")] {
         let (_folder, path) = write("a.csv", format!("text,label\r\n{good}{bad}"));
@@ -124,7 +124,7 @@ fn faults_far_down_are_named_by_their_line() {
 }
 
 #[test]
-fn columns_are_told() {
+fn columns_are_reported() {
     let (_folder, path) = write("a.csv", "\u{feff}id, label ,sentence\n1,0,a\n");
     let rows = Rows::open(&path, &ReadOptions::default()).expect("opened");
     assert_eq!(
@@ -139,7 +139,7 @@ fn columns_are_told() {
 
 #[cfg(not(feature = "parquet"))]
 #[test]
-fn without_its_feature_parquet_is_a_clear_error() {
+fn without_the_feature_parquet_is_an_error_that_names_it() {
     let (_folder, path) = write("a.parquet", "PAR1");
     let error = Dataset::read(&path, &ReadOptions::default()).expect_err("refused").to_string();
     assert!(error.contains("a.parquet") && error.contains("--features parquet"), "{error}");

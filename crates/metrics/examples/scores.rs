@@ -1,8 +1,9 @@
-//! Scores the predictions of a classifier: `scores FILE.csv`, with the columns `label`, `prediction` and, for two classes,
-//! perhaps `probability`.
+//! Computes metrics of a CSV file of predictions: `scores FILE.csv`, with the columns `label`, `prediction` and,
+//! optionally for two classes, `probability`.
 //!
-//! The probability is that of the last class in alphabetical order, which also counts as the positive one. Intervals are
-//! percentiles of 10,000 resamples of the rows. The area under the ROC curve has none: a resample may lack a class.
+//! The probability is that of the last class in alphabetical order, which is also the positive class. Confidence
+//! intervals are percentiles of 10,000 resamples of the rows. The area under the ROC curve has none, because a resample
+//! may lack a class.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -15,7 +16,7 @@ const RESAMPLES: usize = 10_000;
 const LEVEL: f64 = 0.95;
 const SEED: u64 = 42;
 
-/// A score of many that are counted from the same matrix.
+/// A metric of the confusion matrix.
 type Counted = fn(&ConfusionMatrix, Average) -> f64;
 
 /// The columns of the file.
@@ -66,7 +67,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
     if let Some(probabilities) = rows.probabilities {
         if classes.len() != 2 {
-            return Err(format!("a column of probabilities needs two classes, not {}", classes.len()).into());
+            return Err(format!("the column `probability` needs two classes, but there are {}", classes.len()).into());
         }
         let positive: Vec<bool> = truth.iter().map(|&class| class == 1).collect();
         println!("{:<12} {:7.4}", "ROC AUC", roc_auc(&positive, &probabilities)?);
@@ -79,8 +80,9 @@ fn read(path: &str) -> Result<Rows, Box<dyn Error>> {
     let header = reader.headers()?.clone();
     let column = |name: &str| header.iter().position(|column| column == name);
     let needed = |name: &str| {
-        column(name)
-            .ok_or_else(|| format!("no column `{name}`; there are {}", header.iter().collect::<Vec<_>>().join(", ")))
+        column(name).ok_or_else(|| {
+            format!("no column `{name}`; the columns are {}", header.iter().collect::<Vec<_>>().join(", "))
+        })
     };
     let (label, prediction, probability) = (needed("label")?, needed("prediction")?, column("probability"));
     let mut rows = Rows { probabilities: probability.map(|_| Vec::new()), ..Rows::default() };
@@ -91,7 +93,8 @@ fn read(path: &str) -> Result<Rows, Box<dyn Error>> {
         if let (Some(column), Some(probabilities)) = (probability, &mut rows.probabilities) {
             let line = record.position().map_or(0, csv::Position::line);
             let value: Option<f64> = record[column].parse().ok().filter(|value| (0.0..=1.0).contains(value));
-            let refused = || format!("line {line}: `{}` is no probability, a number from 0 to 1", &record[column]);
+            let refused =
+                || format!("line {line}: invalid probability `{}`: expected a number from 0 to 1", &record[column]);
             probabilities.push(value.ok_or_else(refused)?);
         }
     }

@@ -1,30 +1,32 @@
-//! Calibration: whether a confidence of 80 % is right 80 times in a hundred.
+//! Calibration: whether predictions with a confidence of 80 % are correct in 80 % of the cases.
 
 use crate::error::MetricsError;
 use crate::probability::check;
 
-/// The rows whose confidence, the probability of their likeliest class, lies above `low` and up to `high`.
+/// The rows whose confidence, the probability of their predicted class, is above `low` and at most `high`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReliabilityBin {
-    /// The lower edge; it belongs to the bin below, but for 0.
+    /// The lower edge; excluded, except for 0.
     pub low: f64,
-    /// The upper edge; it belongs to this bin.
+    /// The upper edge; included.
     pub high: f64,
-    /// How many rows there are; never 0.
+    /// The number of rows; never 0.
     pub count: usize,
     /// The mean confidence of the rows, in [0, 1].
     pub confidence: f64,
-    /// The share of rows whose likeliest class is the true one, in [0, 1].
+    /// The proportion of correctly predicted rows, in [0, 1].
     pub accuracy: f64,
 }
 
-/// Confidence against accuracy in `bins` bins of equal width between 0 and 1, rising; a bin without rows is left out
-/// (`calibration_curve(strategy="uniform")` of whether the likeliest class is true).
+/// Returns confidence and accuracy in `bins` bins of equal width between 0 and 1, in ascending order, without empty
+/// bins (`calibration_curve(strategy="uniform")` of correct predictions).
 ///
-/// `probabilities` is row-major, `classes` a row. Of classes that are equally likely the first counts as likeliest.
+/// `probabilities` is row-major, with `classes` values per row. The predicted class is the one with the highest
+/// probability, the first in case of ties.
 ///
 /// # Errors
-/// When there are no rows or no bins, the lengths differ, a label is not below `classes`, or a value is not in [0, 1].
+/// Returns an error if there are no rows or no bins, the lengths differ, a label is not below `classes`, or a value is
+/// not in [0, 1].
 pub fn reliability_bins(
     truth: &[usize],
     probabilities: &[f64],
@@ -35,7 +37,7 @@ pub fn reliability_bins(
     if bins == 0 {
         return Err(MetricsError::TooFew { what: "bins", found: 0, needed: 1 });
     }
-    // The edges as NumPy's `linspace` rounds them.
+    // The edges are rounded as by NumPy's `linspace`.
     let width = 1.0 / bins as f64;
     let edges: Vec<f64> = (0..bins).map(|edge| edge as f64 * width).chain([1.0]).collect();
     let mut sums = vec![(0, 0.0, 0); bins];
@@ -54,13 +56,14 @@ pub fn reliability_bins(
     Ok(sums.into_iter().enumerate().filter(|(_, sum)| sum.0 > 0).map(bin).collect())
 }
 
-/// The distance between confidence and accuracy, a mean over the bins of [`reliability_bins`] weighted by their rows
-/// (Guo et al., 2017, equation 3, where `bins` is 15).
+/// Returns the expected calibration error: the absolute difference between confidence and accuracy, averaged over the
+/// bins of [`reliability_bins`] weighted by their rows (Guo et al., 2017, equation 3, with 15 bins).
 ///
-/// In [0, 1]; 0 is calibrated. It depends on the number of bins, and with few rows is above 0 by chance alone.
+/// In [0, 1]; 0 is perfectly calibrated. The value depends on the number of bins, and with few rows it is above 0 by
+/// chance.
 ///
 /// # Errors
-/// As [`reliability_bins`].
+/// See [`reliability_bins`].
 pub fn expected_calibration_error(
     truth: &[usize],
     probabilities: &[f64],
@@ -82,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_edge_belongs_to_the_bin_below() {
+    fn an_edge_belongs_to_the_lower_bin() {
         let bins = reliability_bins(&[0, 1], &[0.5, 0.5, 0.25, 0.75], 2, 2).expect("valid");
         let first = ReliabilityBin { low: 0.0, high: 0.5, count: 1, confidence: 0.5, accuracy: 1.0 };
         let second = ReliabilityBin { low: 0.5, high: 1.0, count: 1, confidence: 0.75, accuracy: 1.0 };
@@ -91,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn there_must_be_a_bin() {
+    fn zero_bins_are_an_error() {
         let error = MetricsError::TooFew { what: "bins", found: 0, needed: 1 };
         assert_eq!(reliability_bins(&[0], &[1.0], 1, 0), Err(error));
     }

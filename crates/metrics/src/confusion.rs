@@ -1,45 +1,45 @@
-//! The confusion matrix, and the scores that are counted from it.
+//! The confusion matrix, and the metrics that are computed from it.
 
 use crate::error::MetricsError;
 
-/// How precision, recall and F1 of several classes become one number.
+/// How precision, recall and F1 of several classes are averaged.
 ///
-/// The names of scikit-learn's `average`.
+/// The variants have the names of scikit-learn's `average`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Average {
-    /// Of one class alone.
+    /// Only one class.
     Binary {
-        /// The class that counts as positive.
+        /// The positive class.
         positive: usize,
     },
-    /// From the counts of all classes together.
+    /// From the summed counts of all classes.
     Micro,
-    /// The plain mean over the classes that occur, in truth or prediction.
+    /// The unweighted mean over the classes that occur as true or predicted class.
     Macro,
-    /// The mean over the classes, weighted by how often each is true.
+    /// The mean over the classes, weighted by how often each is the true class.
     Weighted,
 }
 
 impl Average {
-    /// What is usual for so many classes: of two, the second alone; of more, the plain mean.
+    /// Returns the usual average: binary with the second class as positive for two classes, macro for more.
     pub fn usual(classes: usize) -> Self {
         if classes == 2 { Self::Binary { positive: 1 } } else { Self::Macro }
     }
 }
 
-/// A score that may rest on a division by zero.
+/// A metric whose quotient may have the denominator 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
-    /// The score, in [0, 1].
+    /// The value, in [0, 1].
     pub value: f64,
-    /// Whether a quotient in it had the denominator 0 and was set to 0, where scikit-learn warns.
+    /// Whether a denominator was 0 and the quotient was set to 0; scikit-learn warns in this case.
     pub zero_division: bool,
 }
 
-/// How often each class was predicted for each true class.
+/// Counts of predicted classes for each true class.
 ///
-/// scikit-learn's `confusion_matrix`: rows are truth, columns predictions.
+/// As scikit-learn's `confusion_matrix`: rows are true classes, columns predicted classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfusionMatrix {
     classes: usize,
@@ -55,10 +55,10 @@ struct Counts {
 }
 
 impl ConfusionMatrix {
-    /// Counts `predicted` against `truth`; both hold classes below `classes`.
+    /// Counts `predicted` against `truth`; all classes are below `classes`.
     ///
     /// # Errors
-    /// When there are no rows, the lengths differ, or a class is not below `classes`.
+    /// Returns an error if there are no rows, the lengths differ, or a class is not below `classes`.
     pub fn new(truth: &[usize], predicted: &[usize], classes: usize) -> Result<Self, MetricsError> {
         if truth.is_empty() {
             return Err(MetricsError::Empty);
@@ -77,44 +77,44 @@ impl ConfusionMatrix {
         Ok(Self { classes, counts })
     }
 
-    /// The number of classes.
+    /// Returns the number of classes.
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// How often `predicted` was predicted where `truth` is true; 0 for a class that does not exist.
+    /// Returns how often `predicted` was predicted for rows of the class `truth`; 0 for a class that does not exist.
     pub fn get(&self, truth: usize, predicted: usize) -> u64 {
         if truth.max(predicted) < self.classes { self.counts[truth * self.classes + predicted] } else { 0 }
     }
 
-    /// The number of rows counted.
+    /// Returns the number of rows.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The share of rows classified rightly (`accuracy_score`).
+    /// Returns the proportion of correctly predicted rows (`accuracy_score`).
     pub fn accuracy(&self) -> f64 {
         (0..self.classes).map(|class| self.get(class, class)).sum::<u64>() as f64 / self.total() as f64
     }
 
-    /// Of the rows predicted positive, the share that is (`precision_score`).
+    /// Returns the proportion of true positives among the rows predicted positive (`precision_score`).
     pub fn precision(&self, average: Average) -> Score {
         self.average(average, |counts| (counts.hits, counts.predicted))
     }
 
-    /// Of the rows that are positive, the share predicted so (`recall_score`).
+    /// Returns the proportion of true positives among the positive rows (`recall_score`).
     pub fn recall(&self, average: Average) -> Score {
         self.average(average, |counts| (counts.hits, counts.members))
     }
 
-    /// The harmonic mean of precision and recall (`f1_score`): 0, flagged, where nothing is positive and nothing is
-    /// predicted so.
+    /// Returns the harmonic mean of precision and recall (`f1_score`); 0 and flagged if there are neither positive rows
+    /// nor positive predictions.
     pub fn f1(&self, average: Average) -> Score {
         self.average(average, |counts| (2 * counts.hits, counts.predicted + counts.members))
     }
 
-    /// Matthews' correlation coefficient, for any number of classes (`matthews_corrcoef`; Gorodkin, 2004): 0 where
-    /// truth or prediction is constant.
+    /// Returns the Matthews correlation coefficient for any number of classes (`matthews_corrcoef`; Gorodkin, 2004); 0
+    /// if all true or all predicted classes are equal.
     pub fn matthews(&self) -> f64 {
         let total = self.total() as f64;
         let (mut hits, mut products, mut predicted_squares, mut member_squares) = (0.0, 0.0, 0.0, 0.0);
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_predicted_positive_is_zero_and_flagged_by_precision_alone() {
+    fn without_positive_predictions_precision_is_zero_and_flagged() {
         let matrix = ConfusionMatrix::new(&[0, 1, 1], &[0, 0, 0], 2).expect("valid");
         let positive = Average::Binary { positive: 1 };
         assert_eq!(matrix.precision(positive), Score { value: 0.0, zero_division: true });
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn input_that_cannot_be_counted_is_refused() {
+    fn invalid_input_is_an_error() {
         assert_eq!(ConfusionMatrix::new(&[], &[], 2), Err(MetricsError::Empty));
         let length = MetricsError::Length { truth: 1, other: 2, what: "predictions" };
         assert_eq!(ConfusionMatrix::new(&[0], &[0, 1], 2), Err(length));

@@ -6,21 +6,21 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum MetricsError {
-    /// There is nothing to score.
-    #[error("no rows to score")]
+    /// There are no rows.
+    #[error("there are no rows to score")]
     Empty,
-    /// Two inputs that belong together differ in length.
+    /// Two inputs have different lengths.
     #[error("{truth} labels but {other} {what}")]
     Length {
-        /// Labels given.
+        /// The number of labels.
         truth: usize,
         /// The length of the other input.
         other: usize,
-        /// What the other input holds.
+        /// The content of the other input.
         what: &'static str,
     },
     /// A label is not below the number of classes.
-    #[error("row {row}: class {label} is not below {classes}")]
+    #[error("row {row}: class {label} is not below the number of classes, {classes}")]
     Label {
         /// The row, from 0.
         row: usize,
@@ -30,51 +30,51 @@ pub enum MetricsError {
         classes: usize,
     },
     /// A score is NaN or infinite, or a probability is not in [0, 1].
-    #[error("row {row}: {value} is not a valid score")]
+    #[error("row {row}: score {value} is not finite or not in the valid range")]
     Score {
         /// The row, from 0.
         row: usize,
         /// The value.
         value: f64,
     },
-    /// A ranking needs rows of both kinds.
-    #[error("a ROC curve is not defined where only one class occurs (class {class})")]
+    /// All rows are positive, or all are negative.
+    #[error("the ROC curve of class {class} is undefined: all rows are positive, or all are negative")]
     OneClass {
-        /// The class that stands against all others.
+        /// The positive class.
         class: usize,
     },
-    /// Two classifiers to compare were not seen on the same rows or resamples.
-    #[error("{a} values of one classifier but {b} of the other; a comparison needs pairs")]
+    /// The scores of two classifiers are not of the same rows or resamples.
+    #[error("{a} values of one classifier but {b} of the other; a paired comparison needs equal numbers")]
     Unpaired {
-        /// Values of the first.
+        /// The number of values of the first classifier.
         a: usize,
-        /// Values of the second.
+        /// The number of values of the second classifier.
         b: usize,
     },
-    /// There are too few values for what is asked.
+    /// There are too few values for the computation.
     #[error("{found} {what}, but {needed} are needed")]
     TooFew {
-        /// What there is too little of.
+        /// What the values are.
         what: &'static str,
-        /// How many there are.
+        /// The number of values.
         found: usize,
-        /// How many it takes.
+        /// The number of values needed.
         needed: usize,
     },
-    /// A level of confidence is not between 0 and 1.
-    #[error("the level {level} is not between 0 and 1; say 0.95 for 95 %")]
+    /// A confidence level is not between 0 and 1.
+    #[error("confidence level {level} is not between 0 and 1; use 0.95 for 95 %")]
     Level {
-        /// The level.
+        /// The confidence level.
         level: f64,
     },
     /// The ratio of test rows to training rows is negative, NaN or infinite.
-    #[error("{ratio} is not a ratio of test rows to training rows; say 0.25 for a test on a fifth of the rows")]
+    #[error("{ratio} is not a valid ratio of test rows to training rows; use 0.25 if a fifth of the rows is tested")]
     Ratio {
         /// The ratio.
         ratio: f64,
     },
     /// A statistic is NaN or infinite for some rows.
-    #[error("the statistic is {value} on some resample; it must be defined for any choice of rows")]
+    #[error("the statistic is {value} on a resample; it must be finite for any selection of rows")]
     Statistic {
         /// The value.
         value: f64,

@@ -1,14 +1,14 @@
-//! Scores for classification and what they prove: predictions and labels in, scikit-learn's numbers out. No tensor, no
-//! file.
+//! Classification metrics with confidence intervals and significance tests, as in scikit-learn, scipy and statsmodels.
+//! The crate has no tensors and reads no files.
 //!
-//! [`ConfusionMatrix`] counts predictions against truth and gives accuracy, precision, recall, F1 ([`Average`] says
-//! over which classes) and Matthews' coefficient. [`roc_auc`] and [`roc_curve`] rank scores, [`log_loss`] and
-//! [`brier_score`] weigh probabilities, [`reliability_bins`] and [`expected_calibration_error`] tell whether they can be
-//! believed. Where a quotient has no denominator the value is 0 and the [`Score`] says so.
+//! [`ConfusionMatrix`] counts predicted against true classes and computes accuracy, precision, recall, F1 (averaged as
+//! [`Average`] says) and the Matthews correlation coefficient. [`roc_auc`] and [`roc_curve`] evaluate rankings,
+//! [`log_loss`] and [`brier_score`] probabilities, and [`reliability_bins`] and [`expected_calibration_error`]
+//! calibration. If a quotient has the denominator 0, its value is 0 and the [`Score`] is flagged.
 //!
-//! What a score proves depends on what varied. Over test rows: [`bootstrap`] and, for two classifiers,
-//! [`mcnemar_exact`]. Over splits of the same data: [`corrected_t_interval`] and [`corrected_paired_t`]. [`holm`]
-//! adjusts the p-values of several comparisons.
+//! The right interval or test depends on what varies. If test rows vary, use [`bootstrap`] and, for two classifiers,
+//! [`mcnemar_exact`]. If splits of the same data vary, use [`corrected_t_interval`] and [`corrected_paired_t`].
+//! [`holm`] adjusts the p-values of several comparisons.
 //!
 //! ```
 //! use rekindle_metrics::{Average, ConfusionMatrix};

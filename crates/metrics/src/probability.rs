@@ -1,14 +1,15 @@
-//! Scores of probabilities.
+//! Metrics of probabilities.
 
 use crate::error::MetricsError;
 
-/// The mean negative logarithm of the probability given to the true class, in nats (`log_loss`).
+/// Returns the mean negative logarithm of the predicted probability of the true class, in nats (`log_loss`).
 ///
-/// `probabilities` is row-major, `classes` a row. As in scikit-learn, rows are used as they are, and each value is
-/// held within the machine epsilon of 0 and 1.
+/// `probabilities` is row-major, with `classes` values per row. As in scikit-learn, rows are not normalised, and each
+/// value is clipped to the machine epsilon from 0 and 1.
 ///
 /// # Errors
-/// When there are no rows, the lengths differ, a label is not below `classes`, or a value is not in [0, 1].
+/// Returns an error if there are no rows, the lengths differ, a label is not below `classes`, or a value is not in [0,
+/// 1].
 pub fn log_loss(truth: &[usize], probabilities: &[f64], classes: usize) -> Result<f64, MetricsError> {
     check(truth, probabilities, classes)?;
     let rows = truth.iter().zip(probabilities.chunks(classes));
@@ -16,15 +17,15 @@ pub fn log_loss(truth: &[usize], probabilities: &[f64], classes: usize) -> Resul
     Ok(losses.sum::<f64>() / truth.len() as f64)
 }
 
-/// The mean squared distance of the probabilities from 1 for the true class and 0 for the others (`brier_score_loss`;
-/// Brier, 1950).
+/// Returns the mean squared difference between the probabilities and 1 for the true class, 0 for the others
+/// (`brier_score_loss`; Brier, 1950).
 ///
-/// `probabilities` is row-major, `classes` a row. The squares of a row are summed over its classes, so that 0 is
-/// certainty that is right and 2 certainty that is wrong. For two classes, whose squares are equal, one is counted:
-/// from 0 to 1. Both as in scikit-learn.
+/// `probabilities` is row-major, with `classes` values per row. The squares are summed over the classes of a row: 0 for
+/// certain and correct predictions, 2 for certain and wrong ones. With two classes, whose squares are equal, only one
+/// is counted, so the range is 0 to 1. Both are as in scikit-learn.
 ///
 /// # Errors
-/// As [`log_loss`].
+/// See [`log_loss`].
 pub fn brier_score(truth: &[usize], probabilities: &[f64], classes: usize) -> Result<f64, MetricsError> {
     check(truth, probabilities, classes)?;
     let mut sum = 0.0;
@@ -36,7 +37,7 @@ pub fn brier_score(truth: &[usize], probabilities: &[f64], classes: usize) -> Re
     Ok(scale * sum / truth.len() as f64)
 }
 
-/// Whether there is a row of valid probabilities for each label.
+/// Checks that there is a row of valid probabilities for each label.
 pub(crate) fn check(truth: &[usize], probabilities: &[f64], classes: usize) -> Result<(), MetricsError> {
     if truth.is_empty() {
         return Err(MetricsError::Empty);
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn certainty_that_is_wrong_costs_much_but_not_infinity() {
+    fn a_certain_wrong_prediction_has_a_finite_loss() {
         let loss = log_loss(&[0], &[0.0, 1.0], 2).expect("valid");
         assert!((loss + f64::EPSILON.ln()).abs() < 1e-12);
         assert_eq!(brier_score(&[0], &[0.0, 1.0], 2), Ok(1.0));
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn without_classes_there_are_no_rows() {
+    fn zero_classes_are_an_error() {
         let expected = MetricsError::Length { truth: 1, other: 0, what: "rows of probabilities" };
         assert_eq!(log_loss(&[0], &[], 0), Err(expected.clone()));
         assert_eq!(brier_score(&[0], &[], 0), Err(expected));

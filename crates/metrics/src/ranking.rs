@@ -2,11 +2,11 @@
 
 use crate::error::MetricsError;
 
-/// The probability that a positive row has a larger score than a negative one, ties counting half
+/// Returns the probability that a positive row has a higher score than a negative one, where ties count half
 /// (`roc_auc_score`; Mann and Whitney, 1947).
 ///
 /// # Errors
-/// When the lengths differ, a score is not finite, or only one kind of row occurs.
+/// Returns an error if the lengths differ, a score is not finite, or all rows are positive or all are negative.
 pub fn roc_auc(truth: &[bool], scores: &[f64]) -> Result<f64, MetricsError> {
     let positives = count_positives(truth, scores)?;
     let negatives = truth.len() - positives;
@@ -22,7 +22,7 @@ pub fn roc_auc(truth: &[bool], scores: &[f64]) -> Result<f64, MetricsError> {
     Ok(area / (positives as f64 * negatives as f64))
 }
 
-/// The number of positive rows, of scores that can be ranked.
+/// Returns the number of positive rows, after checking that the scores can be ranked.
 pub(crate) fn count_positives(truth: &[bool], scores: &[f64]) -> Result<usize, MetricsError> {
     if truth.len() != scores.len() {
         return Err(MetricsError::Length { truth: truth.len(), other: scores.len(), what: "scores" });
@@ -37,12 +37,13 @@ pub(crate) fn count_positives(truth: &[bool], scores: &[f64]) -> Result<usize, M
     Ok(positives)
 }
 
-/// The plain mean over classes of each class's area against all others (`roc_auc_score(multi_class="ovr")`).
+/// Returns the unweighted mean over classes of the area of each class against all others
+/// (`roc_auc_score(multi_class="ovr")`).
 ///
-/// `probabilities` is row-major, `classes` a row.
+/// `probabilities` is row-major, with `classes` values per row.
 ///
 /// # Errors
-/// As [`roc_auc`], and when a class never occurs.
+/// See [`roc_auc`]. Also returns an error if a class never occurs.
 pub fn roc_auc_ovr(truth: &[usize], probabilities: &[f64], classes: usize) -> Result<f64, MetricsError> {
     if truth.len() * classes != probabilities.len() || classes == 0 {
         let other = probabilities.len() / classes.max(1);
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn one_kind_of_row_has_no_area() {
+    fn rows_of_one_kind_are_an_error() {
         assert_eq!(roc_auc(&[true, true], &[0.1, 0.2]), Err(MetricsError::OneClass { class: 1 }));
         assert!(matches!(roc_auc(&[true, false], &[f64::NAN, 0.2]), Err(MetricsError::Score { row: 0, .. })));
     }

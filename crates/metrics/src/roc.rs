@@ -1,26 +1,25 @@
-//! The ROC curve, point by point.
+//! The ROC curve.
 
 use crate::error::MetricsError;
 use crate::ranking::count_positives;
 
-/// A point of the ROC curve: the rates at which rows are called positive whose score reaches `threshold`.
+/// A point of the ROC curve: the rates if rows with a score of at least `threshold` are predicted positive.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RocPoint {
-    /// The share of negative rows called positive, in [0, 1].
+    /// The proportion of negative rows predicted positive, in [0, 1].
     pub false_positive_rate: f64,
-    /// The share of positive rows called positive, in [0, 1].
+    /// The proportion of positive rows predicted positive, in [0, 1].
     pub true_positive_rate: f64,
-    /// The smallest score called positive; infinite at the first point, where none is.
+    /// The smallest score predicted positive; infinite at the first point, where no row is predicted positive.
     pub threshold: f64,
 }
 
-/// The ROC curve from (0, 0) to (1, 1), thresholds falling (`roc_curve`).
+/// Returns the ROC curve from (0, 0) to (1, 1), with decreasing thresholds (`roc_curve`).
 ///
-/// As in scikit-learn, points in the midst of a straight stretch are left out (`drop_intermediate`) and the first
-/// threshold is infinite.
+/// As in scikit-learn, collinear points are left out (`drop_intermediate`) and the first threshold is infinite.
 ///
 /// # Errors
-/// When the lengths differ, a score is not finite, or only one kind of row occurs.
+/// Returns an error if the lengths differ, a score is not finite, or all rows are positive or all are negative.
 pub fn roc_curve(truth: &[bool], scores: &[f64]) -> Result<Vec<RocPoint>, MetricsError> {
     let positives = count_positives(truth, scores)?;
     let negatives = truth.len() - positives;
@@ -54,7 +53,7 @@ mod tests {
     use crate::ranking::roc_auc;
 
     #[test]
-    fn the_trapezoids_below_the_curve_are_its_area() {
+    fn the_trapezoidal_area_is_roc_auc() {
         let truth = [false, true, true, false, true, false, false, true];
         let scores = [0.1, 0.4, 0.35, 0.8, 0.8, 0.2, 0.35, 0.9];
         let curve = roc_curve(&truth, &scores).expect("valid");
@@ -69,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn one_kind_of_row_has_no_curve() {
+    fn rows_of_one_kind_are_an_error() {
         assert_eq!(roc_curve(&[false], &[0.1]), Err(MetricsError::OneClass { class: 0 }));
     }
 }

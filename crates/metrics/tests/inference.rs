@@ -1,4 +1,4 @@
-//! Intervals and tests against scipy's and statsmodels' (`fixtures/metrics/make_inference.py`).
+//! Compares confidence intervals and tests with scipy and statsmodels (`fixtures/metrics/make_inference.py`).
 #![allow(clippy::unwrap_used)]
 
 use rekindle_metrics::{Interval, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact};
@@ -20,7 +20,8 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap()
 }
 
-/// Within a relative 1e-9, and 1e-12 near 0: two implementations of the incomplete beta function lie between the numbers.
+/// The tolerance is 1e-9 relative, and 1e-12 near 0, because the implementations of the incomplete beta function
+/// differ.
 fn close(what: &str, found: f64, expected: f64) {
     let tolerance = 1e-9 * expected.abs().max(1e-3);
     assert!((found - expected).abs() <= tolerance, "{what}: {found} is not {expected}");
@@ -33,7 +34,7 @@ fn ends(what: &str, (estimate, low, high): (f64, f64, f64), expected: &Value) {
 }
 
 #[test]
-fn corrected_t_is_scipys() {
+fn corrected_t_matches_scipy() {
     let golden = golden();
     for (index, case) in cases(&golden, "scores").iter().enumerate() {
         let what = format!("case {index}");
@@ -50,7 +51,7 @@ fn corrected_t_is_scipys() {
 }
 
 #[test]
-fn mcnemars_test_is_statsmodels() {
+fn mcnemars_test_matches_statsmodels() {
     let golden = golden();
     for case in cases(&golden, "pairs") {
         let what = format!("{}", case["table"]);
@@ -67,7 +68,7 @@ fn mcnemars_test_is_statsmodels() {
 }
 
 #[test]
-fn holms_adjustment_is_statsmodels() {
+fn holms_adjustment_matches_statsmodels() {
     let golden = golden();
     for case in cases(&golden, "holm") {
         let adjusted = holm(&numbers(&case["p"])).unwrap();
@@ -78,7 +79,7 @@ fn holms_adjustment_is_statsmodels() {
 }
 
 #[test]
-fn the_bootstraps_quantiles_are_numpys() {
+fn bootstrap_quantiles_match_numpy() {
     let golden = golden();
     for case in cases(&golden, "quantiles") {
         let values = numbers(&case["values"]);
@@ -92,7 +93,7 @@ fn the_bootstraps_quantiles_are_numpys() {
 }
 
 #[test]
-fn the_bootstrap_of_a_mean_is_near_normal_theory() {
+fn the_bootstrap_of_a_mean_is_close_to_normal_theory() {
     let golden = golden();
     let case = &golden["normal"];
     let rows = numbers(&case["rows"]);
@@ -100,8 +101,8 @@ fn the_bootstrap_of_a_mean_is_near_normal_theory() {
     let of = |seed| bootstrap(rows.len(), 10_000, number(&case["level"]), seed, mean).unwrap();
     let interval = of(7);
     close("mean", interval.estimate, number(&case["mean"]));
-    // A 2.5 % quantile of 10,000 draws scatters by sqrt(0.025 * 0.975 / 10,000) / φ(1.96) = 0.027 standard errors;
-    // three times that, and some skewness.
+    // The 2.5 % quantile of 10,000 draws has a standard error of sqrt(0.025 * 0.975 / 10,000) / φ(1.96) = 0.027; the
+    // tolerance is three times that, plus some skewness.
     let tolerance = 0.1 * number(&case["error"]);
     let ends = numbers(&case["ends"]);
     assert!((interval.low - ends[0]).abs() < tolerance && (interval.high - ends[1]).abs() < tolerance, "{interval:?}");

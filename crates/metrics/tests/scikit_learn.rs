@@ -1,4 +1,4 @@
-//! Every score against scikit-learn's, over random and awkward predictions (`fixtures/metrics/make.py`).
+//! Compares every metric with scikit-learn, over random and unusual predictions (`fixtures/metrics/make.py`).
 #![allow(clippy::unwrap_used)]
 
 use rekindle_metrics::{
@@ -16,7 +16,7 @@ fn classes(value: &Value) -> Vec<usize> {
 }
 
 #[test]
-fn every_score_is_scikit_learns() {
+fn metrics_match_scikit_learn() {
     let golden: Value = serde_json::from_str(include_str!("../../../fixtures/metrics/golden.json")).unwrap();
     let cases = golden["cases"].as_array().unwrap();
     assert!(cases.len() >= 60);
@@ -63,7 +63,7 @@ fn every_score_is_scikit_learns() {
     }
 }
 
-/// Whether the numbers found are those expected, up to rounding.
+/// Asserts that the numbers are the expected ones, up to rounding.
 fn same(what: &str, found: impl IntoIterator<Item = f64>, expected: &Value) {
     let (found, expected): (Vec<f64>, _) = (found.into_iter().collect(), numbers(expected));
     assert_eq!(found.len(), expected.len(), "{what}");
@@ -73,7 +73,7 @@ fn same(what: &str, found: impl IntoIterator<Item = f64>, expected: &Value) {
 }
 
 #[test]
-fn curves_and_calibration_are_scikit_learns() {
+fn curves_and_calibration_match_scikit_learn() {
     let golden: Value = serde_json::from_str(include_str!("../../../fixtures/metrics/golden.json")).unwrap();
     let (mut curves, mut calibrated) = (0, 0);
     for (index, case) in golden["cases"].as_array().unwrap().iter().enumerate() {

@@ -119,8 +119,8 @@ fn what_cannot_be_read_is_an_error_and_prints_nothing() {
     place.write("a.parquet", "PAR1");
     let cases: [(&[&str], &str); 7] = [
         (&["bad.csv"], "bad.csv, line 3: the label is empty"),
-        (&["empty.csv"], "empty.csv: no sentences"),
-        (&["a.csv.gz"], "a.csv.gz: not gzip data"),
+        (&["empty.csv"], "empty.csv: no examples"),
+        (&["a.csv.gz"], "a.csv.gz: invalid gzip data"),
         (&["none.csv"], "none.csv"),
         (&["good.csv", "--test", "bad.csv"], "bad.csv, line 3"),
         (&["good.csv", "--label-column", "stars"], "no label column `stars`; the columns are text, label"),

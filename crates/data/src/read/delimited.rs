@@ -14,7 +14,7 @@ struct Delimited {
     record: ByteRecord,
     text: usize,
     label: usize,
-    /// Fields of every row: as many as the first has.
+    /// The number of fields of every row, which is that of the first row.
     width: Option<usize>,
 }
 
@@ -26,8 +26,8 @@ pub(super) fn open(
 ) -> Result<(Columns, Reader), DataError> {
     let (delimiter, quoting) = if format == Format::Tsv { (b'\t', false) } else { (b',', true) };
     let mut builder = ReaderBuilder::new();
-    // The width is held below, where the line is known: the library takes a row to begin where the one before ended,
-    // though blank lines may follow that.
+    // The number of fields is checked below, where the line is known: the library assumes that a row begins where the
+    // previous one ended, even if blank lines follow.
     builder.delimiter(delimiter).quoting(quoting).has_headers(false).flexible(true).buffer_capacity(1 << 16);
     let reader = builder.from_reader(Lines::new(text));
     let mut rows = Delimited { reader, record: ByteRecord::new(), text: 0, label: 1, width: None };
@@ -42,14 +42,14 @@ pub(super) fn open(
 }
 
 impl Delimited {
-    /// The names in the first row.
+    /// Returns the column names in the first row.
     fn header(&mut self) -> Result<Option<Vec<String>>, Fault> {
         let Some(line) = self.read()? else { return Ok(None) };
         let names = self.record.iter().map(|name| Ok(utf8(line, name)?.trim().to_string()));
         names.collect::<Result<_, _>>().map(Some)
     }
 
-    /// Reads a record, and says on which line it begins.
+    /// Reads a record, and returns the line on which it begins.
     fn read(&mut self) -> Result<Option<u64>, Fault> {
         let read = self.reader.read_byte_record(&mut self.record);
         let read = read.map_err(|error| match error.into_kind() {
@@ -63,7 +63,7 @@ impl Delimited {
         let line = self.reader.get_ref().line() - breaks;
         let (width, fields) = (*self.width.get_or_insert(self.record.len()), self.record.len());
         if fields != width {
-            let reason = format!("{fields} columns where the lines before have {width}");
+            let reason = format!("found {fields} columns, expected {width} as in the lines before");
             return Err(Fault::Row { line, reason });
         }
         Ok(Some(line))
@@ -72,7 +72,7 @@ impl Delimited {
     fn row(&mut self) -> Result<Option<Row>, Fault> {
         let Some(line) = self.read()? else { return Ok(None) };
         let (Some(text), Some(name)) = (self.record.get(self.text), self.record.get(self.label)) else {
-            let reason = format!("{} column, but text and label need two", self.record.len());
+            let reason = format!("found {} column, expected two for text and label", self.record.len());
             return Err(Fault::Row { line, reason });
         };
         Ok(Some(Row { text: utf8(line, text)?.into(), label: label(line, utf8(line, name)?)?, line }))
@@ -88,5 +88,5 @@ impl Iterator for Delimited {
 }
 
 fn utf8(line: u64, field: &[u8]) -> Result<&str, Fault> {
-    std::str::from_utf8(field).map_err(|error| Fault::Row { line, reason: format!("not UTF-8 ({error})") })
+    std::str::from_utf8(field).map_err(|error| Fault::Row { line, reason: format!("invalid UTF-8 ({error})") })
 }

@@ -1,4 +1,4 @@
-//! JSON, one object a line.
+//! JSONL: one JSON object per line.
 
 use std::io::BufRead;
 use std::iter;
@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use super::{Columns, Fault, Format, ReadOptions, Reader, Row, columns, label};
 use crate::error::DataError;
 
-/// An object and its line.
+/// An object and its line number.
 type Object = (u64, Map<String, Value>);
 
-/// The objects of a file; lines of nothing but space are passed over.
+/// The objects of a file; blank lines are skipped.
 struct Objects {
     text: Box<dyn BufRead + Send>,
     bytes: Vec<u8>,
@@ -64,7 +64,11 @@ fn row((line, mut object): Object, text: &str, name: &str) -> Result<Row, Fault>
         Some(Value::String(class)) => class.clone(),
         Some(Value::Number(number)) if !number.is_f64() => number.to_string(),
         Some(Value::Bool(value)) => value.to_string(),
-        _ => return Err(broken(format!("`{name}` is not a class: a string, a whole number, true or false"))),
+        _ => {
+            return Err(broken(format!(
+                "`{name}` is not a valid label: expected a string, a whole number or a boolean"
+            )));
+        }
     };
     let Some(Value::String(text)) = object.get_mut(text).map(Value::take) else {
         return Err(broken(format!("`{text}` is not a string")));

@@ -1,4 +1,4 @@
-//! Files of labelled text, row by row.
+//! Readers of labelled texts, row by row.
 
 mod columns;
 mod delimited;
@@ -17,23 +17,23 @@ use crate::error::DataError;
 
 pub use columns::Columns;
 
-/// How a file is laid out.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// Values between commas, quoted where need be (RFC 4180).
+    /// Comma-separated values, optionally quoted (RFC 4180).
     Csv,
-    /// Values between tabs, never quoted: a quotation mark is a character like any other.
+    /// Tab-separated values, never quoted: quotation marks are ordinary characters.
     Tsv,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl,
-    /// Columns of Apache Parquet, with pages plain or packed by Snappy, Zstandard or gzip. Needs the feature `parquet`.
+    /// Apache Parquet, uncompressed or with Snappy, Zstandard or gzip. Requires the feature `parquet`.
     Parquet,
 }
 
 impl Format {
-    /// By the end of the file's name: `.csv`, `.tsv`, `.jsonl` or `.ndjson`, each also with `.gz` behind it, or
-    /// `.parquet`.
+    /// Returns the format for a file extension: `.csv`, `.tsv`, `.jsonl` or `.ndjson`, each optionally followed by
+    /// `.gz`, or `.parquet`.
     pub fn of(path: &Path) -> Option<Self> {
         let packed = source::is_gzip(path);
         let name = if packed { Path::new(path.file_stem()?) } else { path };
@@ -46,7 +46,7 @@ impl Format {
         }
     }
 
-    /// What [`Row::line`] counts: `line`, or `row` where a file has no lines.
+    /// Returns what [`Row::line`] counts: `line`, or `row` in formats without lines.
     pub fn unit(self) -> &'static str {
         if self == Self::Parquet { "row" } else { "line" }
     }
@@ -63,17 +63,17 @@ impl fmt::Display for Format {
     }
 }
 
-/// Where text and label stand in a file.
+/// The format and columns of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// The layout. Default: by the file's name. Text whose name ends in `.gz` is unpacked either way.
+    /// The format. Default: by the file's extension. Files ending in `.gz` are decompressed in either case.
     pub format: Option<Format>,
-    /// The column of the text. Default: `text`, or else `sentence`.
+    /// The column of the text. Default: `text` or, if there is none, `sentence`.
     pub text_column: Option<String>,
     /// The column of the label. Default: `label`.
     pub label_column: Option<String>,
-    /// Whether the first line of CSV and TSV names the columns; without, column 1 is the text and column 2 the label.
-    /// Default: true.
+    /// Whether the first line of CSV and TSV contains the column names. If not, column 1 is the text and column 2 the
+    /// label. Default: true.
     pub header: bool,
 }
 
@@ -83,29 +83,29 @@ impl Default for ReadOptions {
     }
 }
 
-/// A row as it stands in the file.
+/// A row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The text, unchanged.
     pub text: String,
-    /// The label without the space around it; whole numbers and booleans as they are written.
+    /// The label without surrounding white space; whole numbers and booleans as they are written.
     pub label: String,
-    /// From 1: the line on which the row begins; in Parquet, which has no lines, the number of the row.
+    /// The line on which the row begins, from 1; in Parquet, which has no lines, the number of the row.
     pub line: u64,
 }
 
-/// Why a row cannot be had; which file it is in, [`Rows`] knows.
+/// An error in a row; [`Rows`] adds the path.
 enum Fault {
     Io(io::Error),
     Row { line: u64, reason: String },
 }
 
-/// What reads a format.
+/// The reader of a format.
 type Reader = Box<dyn Iterator<Item = Result<Row, Fault>> + Send>;
 
-/// The rows of a file, read as they are asked for: one is in memory at a time, in Parquet the pages that it is on.
+/// An iterator over the rows of a file. It keeps one row in memory; for Parquet, the current pages.
 ///
-/// The first error ends them.
+/// Iteration ends after the first error.
 pub struct Rows {
     path: PathBuf,
     format: Format,
@@ -114,11 +114,11 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Opens a file and finds its columns.
+    /// Opens a file and determines its columns.
     ///
     /// # Errors
-    /// When the file cannot be read, nothing says what it is, it has neither header nor row, a column is not there or
-    /// holds something else, two columns are a pair of texts, or the first object of JSONL is broken.
+    /// Returns an error if the file cannot be read, its format is unknown, it has neither header nor rows, a column is
+    /// missing or has the wrong type, two columns are a text pair, or the first object of JSONL is invalid.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let format = options.format.or_else(|| Format::of(path));
         let format = format.ok_or_else(|| DataError::UnknownFormat { path: path.into() })?;
@@ -139,12 +139,12 @@ impl Rows {
         Ok(Self { path: path.into(), format, columns, reader: Some(reader) })
     }
 
-    /// The layout of the file.
+    /// Returns the format of the file.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// Its columns; for JSONL, the keys of the first object.
+    /// Returns the columns of the file; for JSONL, the keys of the first object.
     pub fn columns(&self) -> &Columns {
         &self.columns
     }
@@ -181,7 +181,7 @@ impl Fault {
     }
 }
 
-/// A label without the space around it.
+/// Returns a label without surrounding white space.
 fn label(line: u64, label: &str) -> Result<String, Fault> {
     match label.trim() {
         "" => Err(Fault::Row { line, reason: "the label is empty".into() }),

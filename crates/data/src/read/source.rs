@@ -1,4 +1,4 @@
-//! The bytes of a text file: unpacked, without a byte order mark, and with their lines counted.
+//! The bytes of a text file: decompressed, without a byte order mark, and with line numbers.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
@@ -9,12 +9,12 @@ use flate2::bufread::MultiGzDecoder;
 const BUFFER: usize = 1 << 16;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Whether a file's name says that gzip packed it.
+/// Returns whether the extension of a file is `.gz`.
 pub(super) fn is_gzip(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
 }
 
-/// The text of a file, from behind its byte order mark.
+/// Opens the text of a file after its byte order mark.
 pub(super) fn open(file: File, gzip: bool) -> io::Result<Box<dyn BufRead + Send>> {
     let packed = BufReader::with_capacity(BUFFER, file);
     match gzip {
@@ -32,26 +32,26 @@ fn behind_mark(mut text: impl BufRead + Send + 'static) -> io::Result<Box<dyn Bu
     Ok(Box::new(Cursor::new(head).chain(text)))
 }
 
-/// All members of a gzip file; what is wrong with them is said in words.
+/// Reads all members of a gzip file; errors say what is wrong with the data.
 struct Unpacked<R>(MultiGzDecoder<R>);
 
 impl<R: BufRead> Read for Unpacked<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.0.read(out).map_err(|error| match error.kind() {
-            ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "the gzip data is cut short"),
+            ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "the gzip data is truncated"),
             ErrorKind::InvalidInput | ErrorKind::InvalidData => {
-                io::Error::new(ErrorKind::InvalidData, format!("not gzip data, or damaged: {error}"))
+                io::Error::new(ErrorKind::InvalidData, format!("invalid gzip data: {error}"))
             }
             _ => error,
         })
     }
 }
 
-/// Hands out no more than one line at a time, so that whoever asks only for what it needs can be told where it is.
+/// Reads at most one line at a time, so that the line of the last byte is known.
 pub(super) struct Lines {
     text: Box<dyn BufRead + Send>,
     line: u64,
-    /// Whether the next byte begins a line.
+    /// Whether the next byte is at the beginning of a line.
     ended: bool,
 }
 
@@ -60,7 +60,7 @@ impl Lines {
         Self { text, line: 0, ended: true }
     }
 
-    /// The line of the last byte handed out, from 1.
+    /// Returns the line of the last byte read, from 1.
     pub(super) fn line(&self) -> u64 {
         self.line
     }

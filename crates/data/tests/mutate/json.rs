@@ -1,10 +1,10 @@
-//! Damaged JSON that parses: values of other types and sizes, fields that are gone, twice there, or elsewhere.
+//! Damaged JSON that parses: values of other types and sizes, and fields that are missing, duplicate or swapped.
 
 use serde_json::{Map, Value};
 
 use super::Mutator;
 
-/// What stands where something else stood.
+/// Replacement values.
 const ODD: [&str; 22] = [
     "null",
     "true",
@@ -31,7 +31,7 @@ const ODD: [&str; 22] = [
 ];
 
 impl Mutator {
-    /// One to three changes of a JSON value, as text.
+    /// Returns a JSON value with one to three changes, as text.
     pub fn damage_json(&mut self, whole: &Value) -> Vec<u8> {
         let mut value = whole.clone();
         for _ in 0..1 + self.below(3) {
@@ -40,7 +40,7 @@ impl Mutator {
         serde_json::to_vec(&value).expect("JSON")
     }
 
-    /// Changes a value, or one within it.
+    /// Changes a value, or a value within it.
     fn change_json(&mut self, value: &mut Value) {
         let inside = self.below(6) > 0;
         match value {
@@ -72,7 +72,7 @@ impl Mutator {
         }
     }
 
-    /// Takes a field away, or gives one another name or another's value.
+    /// Removes a field, or gives one the name or value of another.
     fn change_fields(&mut self, fields: &mut Map<String, Value>) {
         let names: Vec<String> = fields.keys().cloned().collect();
         let (Some(from), Some(to)) = (names.get(self.below(names.len())), names.get(self.below(names.len()))) else {

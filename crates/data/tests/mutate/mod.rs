@@ -1,7 +1,7 @@
-//! Damaged inputs made from whole ones, and what must hold of whoever reads them.
+//! Generates damaged inputs from valid ones, and checks how readers handle them.
 //!
-//! A case is a number: the same number makes the same input on every machine. The tests of other crates take this module
-//! by its path, and `peak_alloc` among their development dependencies.
+//! A case is a number: the same number gives the same input on every machine. Tests of other crates include this module
+//! by its path, and have `peak_alloc` as a development dependency.
 #![allow(dead_code)]
 
 mod json;
@@ -16,16 +16,17 @@ use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;
 
-/// Counts what the whole test program holds.
+/// Counts the memory of the whole test program.
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// What reading one input may take on top of what was held before, in bytes. The inputs have some kilobytes.
+/// The memory that reading one input may take in addition to what was in use before, in bytes. The inputs have some
+/// kilobytes.
 const MEMORY: usize = 32 << 20;
-/// What one input may take before it counts as a hang.
+/// The time after which an input counts as a hang.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What stands where a number stood.
+/// Replacements for numbers.
 const NUMBERS: [&[u8]; 20] = [
     b"0",
     b"-1",
@@ -48,7 +49,7 @@ const NUMBERS: [&[u8]; 20] = [
     b"[]",
     b"\"\"",
 ];
-/// What gives a text its structure.
+/// Structural characters.
 const MARKS: [&[u8]; 24] = [
     b"\"",
     b"'",
@@ -75,12 +76,12 @@ const MARKS: [&[u8]; 24] = [
     b"../",
     b"PAR1",
 ];
-/// Bytes at the ends of a range.
+/// Bytes at the ends of ranges.
 const BYTES: [u8; 10] = [0, 1, 2, 0x0f, 0x10, 0x7e, 0x7f, 0x80, 0xfe, 0xff];
-/// Lengths and offsets that nobody has room for.
+/// Absurd lengths and offsets.
 const WORDS: [u64; 8] = [0, 1, 1 << 31, u32::MAX as u64, 1 << 40, 1 << 60, u64::MAX / 2, u64::MAX];
 
-/// A small generator of changes.
+/// A small generator of damage.
 pub struct Mutator(u64);
 
 impl Mutator {
@@ -97,7 +98,7 @@ impl Mutator {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`, or 0.
+    /// Returns a number below `end`, or 0.
     pub fn below(&mut self, end: usize) -> usize {
         (self.next() % end.max(1) as u64) as usize
     }
@@ -106,7 +107,7 @@ impl Mutator {
         &items[self.below(items.len())]
     }
 
-    /// One to five changes of an input.
+    /// Returns an input with one to five changes.
     pub fn damage(&mut self, whole: &[u8]) -> Vec<u8> {
         let mut input = whole.to_vec();
         for _ in 0..1 + self.below(3) * self.below(3) {
@@ -154,13 +155,13 @@ impl Mutator {
         }
     }
 
-    /// A stretch of an input.
+    /// Returns a random range of an input.
     fn part(&mut self, input: &[u8], most: usize) -> std::ops::Range<usize> {
         let start = self.below(input.len());
         start..(start + 1 + self.below(most)).min(input.len())
     }
 
-    /// Another number in place of one that is written in digits.
+    /// Replaces a number that is written in digits.
     fn renumber(&mut self, input: &mut Vec<u8>) {
         let from = self.below(input.len());
         let Some(start) = (from..input.len()).find(|&index| input[index].is_ascii_digit()) else { return };
@@ -171,31 +172,31 @@ impl Mutator {
     }
 }
 
-/// What became of the inputs.
+/// The outcomes of all inputs.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Inputs that were read.
+    /// The number of inputs that were accepted.
     pub read: u64,
-    /// Inputs that were refused by an error.
+    /// The number of inputs that were refused with an error.
     pub refused: u64,
-    /// The most memory that one took, in bytes.
+    /// The peak memory of one input, in bytes.
     pub memory: usize,
-    /// The longest time that one took.
+    /// The longest time of one input.
     pub time: Duration,
 }
 
 thread_local! {
-    /// Where the last panic of this thread was, and what it said.
+    /// The place and message of this thread's last panic.
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Takes `cases` inputs to `read`, which says whether it refused one and in which words, and holds that none of them
-/// panics, hangs, takes memory without bound, or is refused in words without one of each of `places`.
+/// Calls `read` with `cases` inputs. `read` returns the error message if it refuses an input. Checks that no input
+/// causes a panic, a hang or unbounded memory, and that each message contains one of each list in `places`.
 ///
 /// # Panics
-/// When one does, with its number.
+/// Panics with the case's number if a check fails.
 pub fn survive(name: &str, cases: u64, places: &[&[&str]], mut read: impl FnMut(u64) -> Result<(), String>) -> Outcome {
-    // The heap is everybody's, so that one parser at a time is measured.
+    // The heap is shared, so only one parser runs at a time.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     std::panic::set_hook(Box::new(|panic| PANIC.with_borrow_mut(|last| *last = panic.to_string())));
@@ -243,7 +244,7 @@ fn examine(places: &[&[&str]], outcome: &mut Outcome, read: impl FnOnce() -> Res
     Ok(())
 }
 
-/// Ends the program where a case takes too long, for a thread that hangs cannot be ended alone.
+/// Ends the process if a case takes too long, because a single thread cannot be ended.
 fn watch(name: &str, current: &AtomicU64, done: &AtomicBool) {
     let (mut case, mut since) = (0, Instant::now());
     while !done.load(Relaxed) {

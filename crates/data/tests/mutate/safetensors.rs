@@ -3,7 +3,7 @@
 use super::Mutator;
 
 impl Mutator {
-    /// A damaged file.
+    /// Returns a damaged file.
     pub fn damage_safetensors(&mut self, whole: &[u8]) -> Vec<u8> {
         let (length, rest) = whole.split_first_chunk().expect("a length");
         let (header, body) = rest.split_at(u64::from_le_bytes(*length) as usize);

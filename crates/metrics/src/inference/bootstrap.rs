@@ -1,4 +1,4 @@
-//! The bootstrap: an interval for any statistic, from rows drawn again.
+//! The bootstrap: a confidence interval for any statistic, from resampled rows.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -6,17 +6,18 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::{Interval, check_level};
 use crate::error::MetricsError;
 
-/// The percentile interval of a statistic over rows (Efron and Tibshirani, 1993, chapter 13;
+/// Returns the percentile interval of a statistic over rows (Efron and Tibshirani, 1993, chapter 13;
 /// `scipy.stats.bootstrap(method="percentile")`).
 ///
-/// `statistic` is given the numbers of the rows to compute from: first all of them in order, for the estimate, then
-/// `resamples` times `rows` of them drawn with replacement. Quantiles are interpolated as NumPy does. The rows drawn
-/// follow from `seed` alone, on any platform. It tells how the score would vary over other test rows, not over other
-/// training runs. 10,000 resamples are plenty; with fewer than some twenty rows the interval is too short.
+/// `statistic` receives the indices of the rows to compute from: first all of them in order, for the estimate, then
+/// `resamples` times `rows` indices drawn with replacement. Quantiles are interpolated as in NumPy. The resamples
+/// depend only on `seed`, on any platform. The interval describes how the score would vary with other test rows, not
+/// with other training runs. 10,000 resamples are sufficient; with fewer than about twenty rows the interval is too
+/// short.
 ///
 /// # Errors
-/// When there are fewer than two rows or two resamples, `level` is not between 0 and 1, or the statistic is NaN or
-/// infinite.
+/// Returns an error if there are fewer than two rows or two resamples, `level` is not between 0 and 1, or the statistic
+/// is NaN or infinite.
 pub fn bootstrap(
     rows: usize,
     resamples: usize,
@@ -48,13 +49,13 @@ pub fn bootstrap(
     Ok(Interval { estimate, low, high, n: rows, level })
 }
 
-/// A number below `end`: 64 bits scaled (Lemire, 2019, without the rejection, whose bias of `end` in 2^64 cannot be
-/// seen).
+/// Returns a number below `end`, scaled from 64 bits (Lemire, 2019, without the rejection step; the bias of `end` in
+/// 2^64 is negligible).
 fn below(end: usize, rng: &mut ChaCha8Rng) -> usize {
     ((u128::from(rng.next_u64()) * end as u128) >> 64) as usize
 }
 
-/// `numpy.quantile` of sorted values.
+/// Returns the quantile of sorted values, as `numpy.quantile`.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rows_drawn_are_the_same_everywhere() {
+    fn resampled_rows_are_the_same_on_every_platform() {
         let mut drawn = Vec::new();
         let draw = |rows: &[usize]| {
             drawn.push(rows.to_vec());
@@ -74,12 +75,12 @@ mod tests {
         };
         bootstrap(10, 2, 0.95, 42, draw).expect("valid");
         assert_eq!(drawn[0], (0..10).collect::<Vec<_>>());
-        // As drawn when this was written: another generator, or another use of it, would change every interval.
+        // A change of the generator, or of how it is used, would change every interval.
         assert_eq!(drawn[1], [6, 9, 4, 6, 2, 1, 3, 8, 7, 2]);
     }
 
     #[test]
-    fn input_without_an_interval_is_refused() {
+    fn invalid_input_is_an_error() {
         assert_eq!(
             bootstrap(1, 100, 0.95, 0, |_| 0.0),
             Err(MetricsError::TooFew { what: "rows", found: 1, needed: 2 })

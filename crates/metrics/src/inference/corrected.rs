@@ -1,38 +1,38 @@
-//! Student's t for scores over resamples of the same data, whose training sets overlap.
+//! Student's t for scores of resamples whose training sets overlap.
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::{Interval, check_level, check_scores};
 use crate::error::MetricsError;
 
-/// One classifier against another on the same resamples.
+/// A paired comparison of two classifiers on the same resamples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PairedTest {
-    /// The mean of the differences, the first less the second.
+    /// The mean difference, the first classifier minus the second.
     pub difference: f64,
-    /// The lower end of its interval; −∞ where the differences do not vary.
+    /// The lower bound of its confidence interval; −∞ if the differences do not vary.
     pub low: f64,
-    /// The upper end of its interval; ∞ where the differences do not vary.
+    /// The upper bound of its confidence interval; ∞ if the differences do not vary.
     pub high: f64,
-    /// How many resamples it rests on.
+    /// The number of resamples.
     pub n: usize,
-    /// The difference over its standard error; 0 where the differences do not vary.
+    /// The difference divided by its standard error; 0 if the differences do not vary.
     pub t: f64,
-    /// The two-sided p-value; 1 where the differences do not vary.
+    /// The two-sided p-value; 1 if the differences do not vary.
     pub p_value: f64,
 }
 
-/// The mean of scores over random splits or repeated folds, with an interval that allows for training sets that overlap
-/// (Nadeau and Bengio, 2003; for repeated folds Bouckaert and Frank, 2004).
+/// Returns the mean of scores over random splits or repeated folds, with a confidence interval that is corrected for
+/// overlapping training sets (Nadeau and Bengio, 2003; for repeated folds Bouckaert and Frank, 2004).
 ///
-/// The variance of the mean is taken as (1/n + `test_to_train`)·s², s² having n − 1 degrees of freedom.
-/// `test_to_train` is the number of test rows over that of training rows: 1/9 for ten folds, 0 for scores that are
-/// independent (`scipy.stats.ttest_1samp(…).confidence_interval`). Where all scores are equal their variance says
-/// nothing, for coarse scores coincide while the truth behind them varies: the interval is from −∞ to ∞.
+/// The variance of the mean is (1/n + `test_to_train`)·s², where s² has n − 1 degrees of freedom. `test_to_train` is
+/// the number of test rows divided by the number of training rows: 1/9 for ten folds, 0 for independent scores
+/// (`scipy.stats.ttest_1samp(…).confidence_interval`). If all scores are equal, the interval is from −∞ to ∞: their
+/// variance is then no evidence, because coarse scores can be equal although the true accuracies differ.
 ///
 /// # Errors
-/// When there are fewer than two scores, one is not finite, `test_to_train` is negative or not finite, or `level` is
-/// not between 0 and 1.
+/// Returns an error if there are fewer than two scores, one is not finite, `test_to_train` is negative or not finite,
+/// or `level` is not between 0 and 1.
 pub fn corrected_t_interval(scores: &[f64], test_to_train: f64, level: f64) -> Result<Interval, MetricsError> {
     check_level(level)?;
     check_scores(scores)?;
@@ -41,17 +41,16 @@ pub fn corrected_t_interval(scores: &[f64], test_to_train: f64, level: f64) -> R
     Ok(Interval { estimate, low, high, n: scores.len(), level })
 }
 
-/// The corrected resampled t-test of scores of two classifiers, `a[i]` and `b[i]` being of the same resample
+/// Returns the corrected resampled t-test of two classifiers, where `a[i]` and `b[i]` are scores of the same resample
 /// (Nadeau and Bengio, 2003; for repeated folds Bouckaert and Frank, 2004).
 ///
-/// Variance and `test_to_train` are as in [`corrected_t_interval`]; with 0 it is `scipy.stats.ttest_rel`. Where all
-/// differences are equal, up to rounding, there is no variance to judge them by: a standard error of 0 would prove any
-/// difference, be it of one row on two coarse splits. It counts as unknown instead, which favours neither: t = 0,
-/// p = 1, and an interval from −∞ to ∞. [`mcnemar_exact`](crate::mcnemar_exact) on the rows may still tell the two
-/// apart.
+/// Variance and `test_to_train` are as in [`corrected_t_interval`]; with 0, the result is `scipy.stats.ttest_rel`. If
+/// all differences are equal up to rounding, the standard error would be 0 and any difference would be significant,
+/// even of one row on two coarse splits. The variance is treated as unknown instead: t = 0, p = 1, and an interval from
+/// −∞ to ∞. [`mcnemar_exact`](crate::mcnemar_exact) on the rows may still find a significant difference.
 ///
 /// # Errors
-/// As [`corrected_t_interval`], and when the lengths differ.
+/// See [`corrected_t_interval`]. Also returns an error if the lengths differ.
 pub fn corrected_paired_t(a: &[f64], b: &[f64], test_to_train: f64, level: f64) -> Result<PairedTest, MetricsError> {
     check_level(level)?;
     if a.len() != b.len() {
@@ -73,7 +72,7 @@ struct Student {
     p_value: f64,
 }
 
-/// `scale` is the size of the numbers that `values` were computed from, and so of their rounding.
+/// `scale` is the magnitude of the numbers from which `values` were computed, which determines their rounding error.
 fn student(values: &[f64], scale: f64, test_to_train: f64, level: f64) -> Result<Student, MetricsError> {
     if !(test_to_train >= 0.0 && test_to_train.is_finite()) {
         return Err(MetricsError::Ratio { ratio: test_to_train });
@@ -100,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn differences_that_do_not_vary_prove_nothing() {
+    fn constant_differences_are_not_significant() {
         for (a, b) in [([0.9, 0.8], [0.8, 0.7]), ([0.5, 0.5], [0.5, 0.5]), ([0.7, 0.6], [0.7, 0.6])] {
             let test = corrected_paired_t(&a, &b, 0.25, 0.95).expect("valid");
             assert_eq!((test.t, test.p_value), (0.0, 1.0));
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn input_without_a_test_is_refused() {
+    fn invalid_input_is_an_error() {
         let few = MetricsError::TooFew { what: "scores", found: 1, needed: 2 };
         assert_eq!(corrected_t_interval(&[0.5], 0.0, 0.95), Err(few));
         assert!(matches!(corrected_t_interval(&[0.5, f64::NAN], 0.0, 0.95), Err(MetricsError::Score { row: 1, .. })));

@@ -1,15 +1,15 @@
-//! Many tests at once.
+//! Adjustment for multiple tests.
 
 use crate::error::MetricsError;
 
-/// p-values adjusted for how many there are, in the order given (Holm, 1979;
+/// Returns p-values adjusted for the number of tests, in the order given (Holm, 1979;
 /// `statsmodels.stats.multitest.multipletests(method="holm")`).
 ///
-/// Calling those differences real whose adjusted p-value is at most α errs on any of them with probability at most α,
-/// however the tests depend on each other.
+/// If all tests with an adjusted p-value of at most α are called significant, the probability of any false positive is
+/// at most α, however the tests depend on each other.
 ///
 /// # Errors
-/// When a value is not in [0, 1].
+/// Returns an error if a value is not in [0, 1].
 pub fn holm(p_values: &[f64]) -> Result<Vec<f64>, MetricsError> {
     if let Some((row, &value)) = p_values.iter().enumerate().find(|(_, value)| !(0.0..=1.0).contains(*value)) {
         return Err(MetricsError::Score { row, value });
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_test_needs_no_adjustment_and_none_gives_none() {
+    fn a_single_test_is_not_adjusted_and_no_tests_give_an_empty_result() {
         assert_eq!(holm(&[0.03]), Ok(vec![0.03]));
         assert_eq!(holm(&[]), Ok(vec![]));
         assert!(matches!(holm(&[0.5, f64::NAN]), Err(MetricsError::Score { row: 1, .. })));

@@ -1,32 +1,32 @@
-//! McNemar's test: two classifiers on the same rows.
+//! McNemar's test, which compares two classifiers on the same rows.
 
 use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal};
 
 use super::{Interval, check_level};
 use crate::error::MetricsError;
 
-/// Two classifiers on the same rows.
+/// The result of McNemar's test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct McNemar {
-    /// Rows that the first alone has right: McNemar's b.
+    /// The number of rows that only the first classifier predicts correctly: McNemar's b.
     pub only_a: usize,
-    /// Rows that the second alone has right: McNemar's c.
+    /// The number of rows that only the second classifier predicts correctly: McNemar's c.
     pub only_b: usize,
     /// The exact two-sided p-value.
     pub p_value: f64,
-    /// The accuracy of the first less that of the second, over all rows.
+    /// The accuracy of the first classifier minus that of the second, over all rows.
     pub difference: Interval,
 }
 
-/// McNemar's test (1947) in its exact form: on the rows that one of two classifiers alone has right, a fair coin says
-/// which (`statsmodels.stats.contingency_tables.mcnemar(exact=True)`; not the mid-p).
+/// Returns McNemar's exact test (1947): a binomial test on the rows that only one of the classifiers predicts correctly
+/// (`statsmodels.stats.contingency_tables.mcnemar(exact=True)`; not the mid-p variant).
 ///
-/// The interval of the difference in accuracy is that of Newcombe (1998, Statistics in Medicine 17, 2635, method 10):
-/// Wilson's intervals of both, joined by their correlation. As it does not rest on the test, the two may disagree at
-/// the margin. It allows for other test rows, not for other training runs.
+/// The confidence interval of the difference in accuracy is Newcombe's (1998, Statistics in Medicine 17, 2635, method
+/// 10): Wilson's intervals of both accuracies, combined with their correlation. It is independent of the test, so the
+/// two may disagree near the significance level. It describes variation over test rows, not over training runs.
 ///
 /// # Errors
-/// When there are no rows, the lengths differ, or `level` is not between 0 and 1.
+/// Returns an error if there are no rows, the lengths differ, or `level` is not between 0 and 1.
 pub fn mcnemar_exact(a_right: &[bool], b_right: &[bool], level: f64) -> Result<McNemar, MetricsError> {
     check_level(level)?;
     if a_right.is_empty() && b_right.is_empty() {
@@ -43,21 +43,22 @@ pub fn mcnemar_exact(a_right: &[bool], b_right: &[bool], level: f64) -> Result<M
     Ok(McNemar { only_a, only_b, p_value, difference: newcombe(table, level) })
 }
 
-/// The smallest p-value that [`mcnemar_exact`] can give on `n` rows, 2^(1 − n): that of a classifier alone in being
-/// right on every one of them.
+/// Returns the smallest p-value that [`mcnemar_exact`] can give on `n` rows, 2^(1 − n): one classifier predicts every
+/// row correctly, and the other none.
 ///
-/// Where it is above what counts as proof, no result can prove anything: five rows cannot reach 0.05.
+/// If it is above the significance level, no result on `n` rows can be significant: five rows cannot reach 0.05.
 pub fn smallest_p(n: usize) -> f64 {
     (1.0 - n as f64).exp2().min(1.0)
 }
 
-/// The probability that the rarer side of a fair coin comes up at most `rarer` times in `tosses`.
+/// Returns the probability that the rarer side of a fair coin comes up at most `rarer` times in `tosses`.
 fn coin(rarer: u64, tosses: u64) -> f64 {
-    // 1/2 is a probability, so there always is such a distribution.
+    // 1/2 is a valid probability, so the distribution exists.
     Binomial::new(0.5, tosses).map_or(1.0, |distribution| (2.0 * distribution.cdf(rarer)).min(1.0))
 }
 
-/// Newcombe's interval from a table of counts: the first right and wrong by rows, the second by columns.
+/// Returns Newcombe's interval for a contingency table: rows count the first classifier's correct and incorrect
+/// predictions, columns the second's.
 fn newcombe([[both, only_a], [only_b, neither]]: [[usize; 2]; 2], level: f64) -> Interval {
     let n = both + only_a + only_b + neither;
     let [both, only_a, only_b, neither] = [both, only_a, only_b, neither].map(|count| count as f64);
@@ -66,7 +67,7 @@ fn newcombe([[both, only_a], [only_b, neither]]: [[usize; 2]; 2], level: f64) ->
     let (a, b) = (wilson(both + only_a, rows, z), wilson(both + only_b, rows, z));
     let margins = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither);
     let excess = both * neither - only_a * only_b;
-    // Towards 0 by Newcombe's continuity correction, where the two agree more often than by chance.
+    // Newcombe's continuity correction towards 0, if the two agree more often than by chance.
     let excess = if excess > 0.0 { (excess - rows / 2.0).max(0.0) } else { excess };
     let phi = if margins == 0.0 { 0.0 } else { excess / margins.sqrt() };
     let joined = |x: f64, y: f64| (x * x - 2.0 * phi * x * y + y * y).max(0.0).sqrt();
@@ -76,13 +77,13 @@ fn newcombe([[both, only_a], [only_b, neither]]: [[usize; 2]; 2], level: f64) ->
     Interval { estimate, low, high, n, level }
 }
 
-/// How far Wilson's interval reaches from the share.
+/// The distances of Wilson's bounds from the proportion.
 struct Reach {
     below: f64,
     above: f64,
 }
 
-/// Wilson's interval (1927) for `hits` of `rows` (`proportion_confint(method="wilson")`).
+/// Returns Wilson's interval (1927) for `hits` of `rows` (`proportion_confint(method="wilson")`).
 fn wilson(hits: f64, rows: f64, z: f64) -> Reach {
     let share = hits / rows;
     let centre = (share + z * z / (2.0 * rows)) / (1.0 + z * z / rows);
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_interval_is_that_of_the_literature() {
+    fn the_interval_matches_published_values() {
         // Fagerland, Lydersen and Laake, Statistical Analysis of Contingency Tables (2017), chapter 8: complete
         // response before and after a therapy (Cavo et al., 2012).
         let interval = newcombe([[59, 6], [16, 80]], 0.95);
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_rows_cannot_prove_anything() {
+    fn few_rows_cannot_be_significant() {
         assert_eq!(smallest_p(0), 1.0);
         assert_eq!(smallest_p(1), 1.0);
         assert_eq!(smallest_p(3), 0.25);
@@ -116,14 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn two_that_are_right_on_the_same_rows_cannot_be_told_apart() {
+    fn classifiers_with_the_same_correct_rows_do_not_differ() {
         let test = mcnemar_exact(&[true, false, true], &[true, false, true], 0.95).expect("valid");
         assert_eq!((test.p_value, test.difference.estimate), (1.0, 0.0));
         assert!(test.difference.low < 0.0 && test.difference.high > 0.0);
     }
 
     #[test]
-    fn rows_that_are_not_pairs_are_refused() {
+    fn unpaired_rows_are_an_error() {
         assert_eq!(mcnemar_exact(&[], &[], 0.95), Err(MetricsError::Empty));
         assert_eq!(mcnemar_exact(&[true], &[], 0.95), Err(MetricsError::Unpaired { a: 1, b: 0 }));
     }

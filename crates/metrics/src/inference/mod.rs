@@ -1,4 +1,4 @@
-//! What scores prove: intervals, and tests of one classifier against another.
+//! Confidence intervals, and significance tests that compare two classifiers.
 
 mod bootstrap;
 mod corrected;
@@ -12,18 +12,18 @@ pub use mcnemar::{McNemar, mcnemar_exact, smallest_p};
 
 use crate::error::MetricsError;
 
-/// An estimate with its interval of confidence.
+/// An estimate with its confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// The estimate.
     pub estimate: f64,
-    /// The lower end; −∞ where nothing bounds it.
+    /// The lower bound; −∞ if there is none.
     pub low: f64,
-    /// The upper end; ∞ where nothing bounds it.
+    /// The upper bound; ∞ if there is none.
     pub high: f64,
-    /// How many rows or scores it rests on.
+    /// The number of rows or scores that the estimate is computed from.
     pub n: usize,
-    /// The level of confidence, such as 0.95.
+    /// The confidence level, for example 0.95.
     pub level: f64,
 }
 

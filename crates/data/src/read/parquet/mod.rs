@@ -1,4 +1,4 @@
-//! Parquet: two of its columns, row by row.
+//! Parquet: reads two columns, row by row.
 
 mod footer;
 mod pages;
@@ -52,7 +52,7 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
     Ok((columns, Box::new(rows)))
 }
 
-/// Asks the library, which panics at some damaged files.
+/// Calls the library, which panics on some damaged files.
 fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     quiet::catch(work).unwrap_or_else(|| Err("the file is damaged".into()))
 }
@@ -83,7 +83,8 @@ fn row(line: u64, record: &Record, text: &str, name: &str) -> Result<Row, Fault>
     Ok(Row { text: text.clone(), label: label(line, &class)?, line })
 }
 
-/// Whether a column holds strings. (The library derives the converted type where a file has the logical one alone.)
+/// Returns whether a column contains strings. (If a file has only the logical type, the library derives the converted
+/// type.)
 fn is_text(field: &Type) -> bool {
     field.is_primitive() && field.get_basic_info().converted_type() == ConvertedType::UTF8 && !is_repeated(field)
 }
@@ -107,7 +108,7 @@ fn is_repeated(field: &Type) -> bool {
     field.get_basic_info().repetition() == Repetition::REPEATED
 }
 
-/// What a column holds, in the words of the format.
+/// Describes the type of a column in Parquet's terms.
 fn describe(field: &Type) -> String {
     if !field.is_primitive() || is_repeated(field) {
         return "nested values".into();

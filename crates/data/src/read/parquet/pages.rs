@@ -1,8 +1,8 @@
-//! The pages of a column, each held against the file before it is unpacked and before its values are decoded.
+//! Checks each page of a column before it is decompressed and decoded.
 //!
-//! The library reserves what a page's header promises: two gigabytes for a page, 32 bytes for a value of a dictionary,
-//! four for a value of a delta encoding. Here a header is read first, and a promise that the bytes cannot keep is an
-//! error.
+//! The library reserves the memory that a page's header claims: two gigabytes for a page, 32 bytes for a value of a
+//! dictionary, four for a value of a delta encoding. This module reads the header first; a claim that the bytes cannot
+//! satisfy is an error.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -21,21 +21,21 @@ use parquet::schema::types::Type;
 use super::footer::{self, EXPANSION};
 use super::thrift::{Broken, CUT, Thrift};
 
-/// What a page of any size may be unpacked to; writers end a page at 1 MiB or so.
+/// The decompressed size that is accepted for any page; writers end a page at about 1 MiB.
 const FREE: u64 = 8 << 20;
-/// The type of a page that is passed over.
+/// The type of pages that are skipped.
 const INDEX_PAGE: u64 = 1;
-/// The least that a value of a dictionary takes: a number, or the length of a string.
+/// The minimum size of a dictionary value: a number, or the length of a string.
 const VALUE: usize = 4;
 
-/// A file whose pages are held against it.
+/// A file whose pages are checked.
 pub(super) struct Checked {
     inner: SerializedFileReader<File>,
     file: Arc<File>,
 }
 
 impl Checked {
-    /// Opens a file once its footer has been held against it.
+    /// Opens a file after checking its footer.
     pub(super) fn open(file: File) -> std::result::Result<Self, String> {
         footer::check(&file)?;
         let text = |error: ParquetError| error.to_string();
@@ -103,12 +103,12 @@ impl RowGroupReader for Group<'_> {
 struct Pages {
     inner: Box<dyn PageReader>,
     file: Arc<File>,
-    /// Where the next page begins, and the last one ends.
+    /// The positions of the next page and of the end of the last one.
     at: u64,
     end: u64,
-    /// Values still to come.
+    /// The number of remaining values.
     values: u64,
-    /// Whether values may be null, so that levels stand before them.
+    /// Whether values may be null, so that the page begins with levels.
     optional: bool,
 }
 
@@ -123,11 +123,11 @@ impl PageReader for Pages {
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
-        Err(ParquetError::NYI("pages are read one after the other".into()))
+        Err(ParquetError::NYI("pages are read sequentially".into()))
     }
 
     fn skip_next_page(&mut self) -> Result<()> {
-        Err(ParquetError::NYI("pages are read one after the other".into()))
+        Err(ParquetError::NYI("pages are read sequentially".into()))
     }
 }
 
@@ -139,10 +139,10 @@ impl Iterator for Pages {
     }
 }
 
-/// What the header of a page says of it.
+/// The fields of a page header.
 #[derive(Default)]
 struct Header {
-    /// Bytes of the header itself.
+    /// The size of the header.
     length: u64,
     kind: u64,
     unpacked: u64,
@@ -150,7 +150,7 @@ struct Header {
 }
 
 impl Pages {
-    /// Holds the next page that is not passed over against the file.
+    /// Checks the next page that is not skipped.
     fn look(&mut self) -> Result<()> {
         while self.at < self.end {
             let at = self.at;
@@ -162,10 +162,10 @@ impl Pages {
             let Header { unpacked, packed, .. } = header;
             self.at += header.length + packed;
             if self.at > self.end {
-                return refuse(format!("ends behind its column, by {} bytes", self.at - self.end));
+                return refuse(format!("extends beyond its column by {} bytes", self.at - self.end));
             }
             if unpacked > FREE && unpacked / EXPANSION > packed {
-                return refuse(format!("promises {unpacked} bytes in {packed}"));
+                return refuse(format!("declares {unpacked} bytes in {packed}"));
             }
             if header.kind != INDEX_PAGE {
                 break;
@@ -174,7 +174,7 @@ impl Pages {
         Ok(())
     }
 
-    /// Reads as much as the header takes, which may hold the least and the greatest text of the page.
+    /// Reads the header, which may contain the minimum and maximum value of the page.
     fn header(&self) -> Result<std::result::Result<Header, Broken>> {
         let (all, mut most) = (self.end - self.at, 1 << 10);
         let mut bytes = Vec::new();
@@ -189,18 +189,18 @@ impl Pages {
         }
     }
 
-    /// Holds what a page says of its values against its bytes.
+    /// Checks the number of values in a page.
     fn check(&mut self, page: &Page) -> std::result::Result<(), String> {
         let count = u64::from(page.num_values());
         let bytes = page.buffer();
         if let Page::DictionaryPage { .. } = page {
             return match count > (bytes.len() / VALUE) as u64 {
-                true => Err(format!("promises {count} values in {} bytes", bytes.len())),
+                true => Err(format!("declares {count} values in {} bytes", bytes.len())),
                 false => Ok(()),
             };
         }
         let Some(left) = self.values.checked_sub(count) else {
-            return Err(format!("has {count} values, its column {} more", self.values));
+            return Err(format!("has {count} values, but its column has only {} more", self.values));
         };
         self.values = left;
         let values = values(page, self.optional).ok_or("is shorter than its levels")?;
@@ -224,7 +224,7 @@ fn header(bytes: &[u8]) -> std::result::Result<Header, Broken> {
     Ok(header)
 }
 
-/// The bytes behind the levels, which say of each value whether it is null.
+/// Returns the bytes after the levels, which mark values as null or not.
 fn values(page: &Page, optional: bool) -> Option<&[u8]> {
     match page {
         Page::DataPage { buf, .. } if !optional => Some(buf),
@@ -233,7 +233,7 @@ fn values(page: &Page, optional: bool) -> Option<&[u8]> {
                 let (length, rest) = buf.split_first_chunk()?;
                 rest.get(usize::try_from(u32::from_le_bytes(*length)).ok()?..)
             }
-            // One bit a value; the only other encoding of levels.
+            // One bit per value; the only other encoding of levels.
             _ => buf.get((*num_values as usize).div_ceil(8)..),
         },
         Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } => {
@@ -243,12 +243,13 @@ fn values(page: &Page, optional: bool) -> Option<&[u8]> {
     }
 }
 
-/// Whether the encodings that begin with the lengths of all values have as many as the page at most.
+/// Checks that encodings which begin with the lengths of all values have at most as many lengths as the page has
+/// values.
 fn lengths(encoding: Encoding, values: &[u8], count: u64) -> std::result::Result<(), Broken> {
     let mut thrift = Thrift::new(values);
     match encoding {
         Encoding::DELTA_LENGTH_BYTE_ARRAY => deltas(&mut thrift, count),
-        // Lengths of what a value shares with the one before, then lengths of the rest.
+        // Lengths of the prefixes shared with the previous value, followed by lengths of the suffixes.
         Encoding::DELTA_BYTE_ARRAY => {
             deltas(&mut thrift, count)?;
             deltas(&mut thrift, count)
@@ -257,13 +258,13 @@ fn lengths(encoding: Encoding, values: &[u8], count: u64) -> std::result::Result
     }
 }
 
-/// Passes over numbers that are packed by their differences; Thrift writes numbers the same way.
+/// Skips delta-encoded numbers; Thrift encodes variable-length numbers in the same way.
 fn deltas(thrift: &mut Thrift<'_>, most: u64) -> std::result::Result<(), Broken> {
     let (block, parts, count, _first) = (thrift.number()?, thrift.number()?, thrift.number()?, thrift.number()?);
     if count > most {
-        return Err("promises lengths of more values than it has");
+        return Err("declares lengths of more values than it has");
     }
-    let part = block.checked_div(parts).filter(|&part| part > 0).ok_or("has blocks of no values")?;
+    let part = block.checked_div(parts).filter(|&part| part > 0).ok_or("has blocks without values")?;
     let mut left = count.saturating_sub(1);
     while left > 0 {
         let _least = thrift.number()?;

@@ -1,19 +1,20 @@
-//! Panics of the Parquet library, caught before anybody is told of them. (As in rekindle-tokenizer; neither crate knows
-//! the other.)
+//! Catches panics of the Parquet library without printing them. rekindle-tokenizer contains the same code, because
+//! neither crate depends on the other.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 thread_local! {
-    /// Whether a panic of this thread is about to be caught.
+    /// Whether a panic of this thread will be caught.
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `work` gives, or nothing where it panics. What it then leaves half done must not be used again.
+/// Returns the result of `work`, or `None` if it panics. Values that `work` modified before a panic must not be used
+/// again.
 ///
-/// The panic hook of the program is not called for it: that would print an error which is no error of the program.
-/// From the first call on, a hook of ours stands before it, which passes on all other panics.
+/// The program's panic hook is not called for caught panics, because it would print an error that is not one. The first
+/// call installs a hook in front of it, which passes on all other panics.
 pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -1,20 +1,20 @@
-//! Thrift's compact protocol, as far as it takes to see what a file promises before anyone believes it.
+//! A reader of Thrift's compact protocol, to check sizes in a file before the library trusts them.
 
-/// What is wrong with a piece of Thrift.
+/// The reason why a piece of Thrift is invalid.
 pub(super) type Broken = &'static str;
 
-/// There is less of it than it says.
-pub(super) const CUT: Broken = "is cut short";
+/// The data is shorter than its size claims.
+pub(super) const CUT: Broken = "is truncated";
 
-/// The types that are looked at, by their numbers.
+/// The numbers of the types that are checked.
 pub(super) const I32: u8 = 5;
 pub(super) const LIST: u8 = 9;
 pub(super) const STRUCT: u8 = 12;
 
-/// How deep values may lie within each other; those of Parquet lie some ten deep.
+/// The maximum nesting depth; Parquet's values have a depth of about ten.
 const DEPTH: usize = 32;
 
-/// Bytes, and how far they have been read.
+/// Bytes and the current position.
 pub(super) struct Thrift<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -25,12 +25,12 @@ impl<'a> Thrift<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// Bytes read so far.
+    /// Returns the number of bytes read.
     pub(super) fn at(&self) -> usize {
         self.at
     }
 
-    /// The next so many bytes.
+    /// Returns the next `count` bytes.
     pub(super) fn take(&mut self, count: u64) -> Result<&'a [u8], Broken> {
         let rest = &self.bytes[self.at..];
         let count = usize::try_from(count).ok().filter(|&count| count <= rest.len()).ok_or(CUT)?;
@@ -42,7 +42,7 @@ impl<'a> Thrift<'a> {
         Ok(self.take(1)?[0])
     }
 
-    /// A number of as many bytes as it needs.
+    /// Returns a variable-length number.
     pub(super) fn number(&mut self) -> Result<u64, Broken> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
@@ -52,7 +52,7 @@ impl<'a> Thrift<'a> {
                 return Ok(number);
             }
         }
-        Err("holds a number without end")
+        Err("contains an unterminated number")
     }
 
     fn signed(&mut self) -> Result<i64, Broken> {
@@ -60,17 +60,20 @@ impl<'a> Thrift<'a> {
         Ok((number >> 1) as i64 ^ -((number & 1) as i64))
     }
 
-    /// The value of a field that must be an i32, and not negative.
+    /// Returns the value of a field that must be a non-negative i32.
     pub(super) fn count(&mut self, kind: u8) -> Result<u64, Broken> {
         if kind != I32 {
-            return Err("holds something else than a number");
+            return Err("contains another type where a number is expected");
         }
         let number = self.signed()?;
-        i32::try_from(number).ok().and_then(|number| u64::try_from(number).ok()).ok_or("holds a number out of range")
+        i32::try_from(number)
+            .ok()
+            .and_then(|number| u64::try_from(number).ok())
+            .ok_or("contains a number that is out of range")
     }
 
-    /// The fields of a struct. `visit` is told the number and the type of each, and says whether it has read its value;
-    /// what it has not is passed over.
+    /// Visits the fields of a struct. `visit` receives the number and type of each field, and returns whether it has
+    /// read the value; other values are skipped.
     pub(super) fn fields(
         &mut self,
         visit: impl FnMut(&mut Self, i16, u8) -> Result<bool, Broken>,
@@ -91,23 +94,23 @@ impl<'a> Thrift<'a> {
                 return Ok(());
             }
             let next = if step == 0 { i16::try_from(self.signed()?).ok() } else { id.checked_add(step) };
-            id = next.ok_or("holds a field out of range")?;
+            id = next.ok_or("contains a field number that is out of range")?;
             if !visit(self, id, kind)? {
                 self.pass(kind, depth)?;
             }
         }
     }
 
-    /// Type and number of the elements of a list, which are still to be read.
+    /// Returns the type and number of the elements of a list, which are read next.
     pub(super) fn list(&mut self) -> Result<(u8, u64), Broken> {
         let head = self.byte()?;
         let (count, kind) = (head >> 4, head & 0xf);
         Ok((kind, if count == 15 { self.number()? } else { count.into() }))
     }
 
-    /// Passes over a value.
+    /// Skips a value.
     fn pass(&mut self, kind: u8, depth: usize) -> Result<(), Broken> {
-        let depth = depth.checked_sub(1).ok_or("is nested too deep")?;
+        let depth = depth.checked_sub(1).ok_or("is nested too deeply")?;
         match kind {
             1 | 2 => Ok(()),
             3 => self.take(1).map(drop),
@@ -130,15 +133,15 @@ impl<'a> Thrift<'a> {
             },
             12 => self.fields_within(depth, |_, _, _| Ok(false)),
             13 => self.take(16).map(drop),
-            _ => Err("holds a value of no type"),
+            _ => Err("contains a value of an unknown type"),
         }
     }
 
-    /// Passes over so many values of each of these types. Booleans, of which readers disagree whether they take a byte
-    /// each, are in no list of a file's footer or page header.
+    /// Skips `count` values of each of these types. Booleans, for which readers disagree on whether each takes a byte,
+    /// do not occur in lists of a file's footer or page headers.
     fn pass_all(&mut self, kinds: &[u8], count: u64, depth: usize) -> Result<(), Broken> {
         if count > 0 && kinds.iter().any(|kind| matches!(kind, 1 | 2)) {
-            return Err("holds a list of booleans");
+            return Err("contains a list of booleans");
         }
         for _ in 0..count {
             kinds.iter().try_for_each(|&kind| self.pass(kind, depth))?;
