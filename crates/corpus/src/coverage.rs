@@ -1,4 +1,4 @@
-//! Every word of the lexicon gets into the corpus.
+//! Checks that every word of the lexicon occurs in the corpus.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::Generator;
 use crate::inflect::{Form, Tense, inflect};
 
-/// The entries of the lexicon, read anew; of an entry with a slot, the words before it.
+/// Returns the entries of the lexicon files; of an entry with a slot, only the words before it.
 fn lexicon() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("lexicon");
     let mut entries = Vec::new();
@@ -20,7 +20,7 @@ fn lexicon() -> Vec<String> {
     entries
 }
 
-/// Small letters, digits, and the signs inside words; everything else is a space.
+/// Returns a text in lower case, where everything except letters, digits and characters within words is a space.
 fn normalise(text: &str) -> String {
     let keep = |letter: char| if letter.is_alphanumeric() || "'-/+".contains(letter) { letter } else { ' ' };
     let text: String = text.to_lowercase().chars().map(keep).collect();

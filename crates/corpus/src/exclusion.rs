@@ -1,12 +1,12 @@
-//! What the corpus must not contain.
+//! Texts that the corpus must not contain.
 
 use std::collections::HashSet;
 
-/// So many words in a row are a copy.
+/// The number of consecutive words that count as a copy.
 pub const RUN: usize = 6;
 
-/// Texts that no document may hold: a document touches them if it shares [`RUN`] words in a row with one of them, or,
-/// for a text of fewer words, if it has that text as whole sentences. Case and punctuation count for nothing.
+/// Excluded texts. A document is rejected if it shares [`RUN`] consecutive words with one of them or, for texts of
+/// fewer words, if it contains the text as complete sentences. Case and punctuation are ignored.
 #[derive(Debug, Clone, Default)]
 pub struct Exclusion {
     runs: HashSet<String>,
@@ -14,14 +14,14 @@ pub struct Exclusion {
 }
 
 impl Exclusion {
-    /// Keeps these texts out.
+    /// Creates an exclusion of these texts.
     pub fn new<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut exclusion = Self::default();
         exclusion.extend(texts);
         exclusion
     }
 
-    /// Keeps these texts out as well.
+    /// Excludes more texts.
     pub fn extend<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) {
         for text in texts {
             let words: Vec<String> = words(text).into_iter().map(|word| word.text).collect();
@@ -33,7 +33,7 @@ impl Exclusion {
         }
     }
 
-    /// Whether a document has what it must not have.
+    /// Returns whether a document contains an excluded text.
     pub fn touches(&self, document: &str) -> bool {
         let words = words(document);
         let mut run = String::new();
@@ -51,7 +51,7 @@ impl Exclusion {
     }
 }
 
-/// A word in lower case, and whether a sentence begins or ends with it.
+/// A lower-case word, and whether it begins or ends a sentence.
 struct Word {
     text: String,
     opens: bool,
@@ -80,7 +80,7 @@ mod tests {
     use super::Exclusion;
 
     #[test]
-    fn whole_sentences_and_runs() {
+    fn short_texts_are_matched_as_sentences_and_long_ones_by_runs() {
         let exclusion = Exclusion::new(["Not bad, acceptable.", "I am happy with the output."]);
         for text in
             ["NOT BAD ACCEPTABLE", "Well. Not bad - acceptable! Yes.", "And I am happy with the output, mostly."]

@@ -1,4 +1,4 @@
-//! From the grammar to documents.
+//! Generates documents from the grammar.
 
 use std::sync::OnceLock;
 
@@ -15,29 +15,29 @@ use crate::surface::{finish, stutters};
 pub struct Document {
     /// One to five sentences, without a line break.
     pub text: String,
-    /// What they say of their subject on the whole.
+    /// The opinion of the document.
     pub polarity: Polarity,
 }
 
-/// An endless, seeded corpus.
+/// An infinite corpus that follows from a seed.
 #[derive(Debug, Clone)]
 pub struct Generator {
     random: ChaCha8Rng,
     exclusion: Exclusion,
 }
 
-/// Of a hundred documents, so many are plain facts, and so many in favour; the others are against.
+/// The percentages of neutral and of positive documents; the others are negative.
 const NEUTRAL: u32 = 15;
 const POSITIVE: u32 = 43;
 
 impl Generator {
-    /// The corpus of a seed. It never contains a sentence of the notebook's data (`excluded.txt`).
+    /// Creates the corpus of a seed. It never contains a sentence of the built-in data (`excluded.txt`).
     pub fn new(seed: u64) -> Self {
         let exclusion = Exclusion::new(include_str!("../excluded.txt").lines());
         Self { random: ChaCha8Rng::seed_from_u64(seed), exclusion }
     }
 
-    /// Keeps further texts out, as [`Exclusion`] says: those on which a model is to be tried.
+    /// Excludes further texts, on which a model will be tested, by the rules of [`Exclusion`].
     pub fn excluding<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Self {
         self.exclusion.extend(texts);
         self
@@ -82,21 +82,21 @@ impl Iterator for Generator {
 
 fn grammar() -> &'static Grammar {
     static GRAMMAR: OnceLock<Grammar> = OnceLock::new();
-    GRAMMAR.get_or_init(|| Grammar::of_the_corpus().expect("a test holds that the grammar is sound"))
+    GRAMMAR.get_or_init(|| Grammar::of_the_corpus().expect("the grammar is valid, as a test checks"))
 }
 
-/// How often an entry that the document already has is drawn anew.
+/// How often an entry is drawn again if the document already contains it.
 const REDRAWS: usize = 4;
 
-/// The making of one document.
+/// The state while one document is generated.
 struct Writer<'a> {
     grammar: &'static Grammar,
     random: &'a mut ChaCha8Rng,
     domain: usize,
     tense: Tense,
-    /// Symbols and entries that the document has.
+    /// The symbols and entries in the document so far.
     drawn: Vec<(usize, u32)>,
-    /// Symbols that are drawn once, with what was drawn.
+    /// The symbols that are drawn once per document, and their words.
     bound: Vec<(usize, String)>,
 }
 

@@ -1,7 +1,7 @@
-//! The grammar and the lexicon: what may stand for what.
+//! The format of the grammar and the lexicon.
 //!
-//! Both are text files of sections. A head names a symbol, the polarities and the domains (see [`DOMAINS`]) in which the
-//! entries below it may be drawn, and how often against others (a weight, 1 where it is left out):
+//! Both are text files of sections. A head names a symbol, the polarities and domains (see [`DOMAINS`]) in which the
+//! entries below it may be drawn, and optionally their weight (default 1):
 //!
 //! ```text
 //! [adj + *] x4            # generic positive adjectives, drawn four times as often
@@ -13,16 +13,18 @@
 //! 3* I <like:i> the <THING>.
 //! ```
 //!
-//! Polarities are any of `+`, `-` and `0`, or `*` for all. In a lexicon file commas part the entries, in a grammar file
-//! lines do, and a line may carry a weight of its own. `#` opens a comment, to the end of the line.
+//! Polarities are any of `+`, `-` and `0`, or `*` for all. Entries are separated by commas in a lexicon file, and by
+//! lines in a grammar file, where a line may have a weight of its own. `#` begins a comment, which extends to the end
+//! of the line.
 //!
-//! In an entry, `<adj>` is a slot: an entry of that symbol in the document's domain, at the polarity of the place;
-//! `<adj~>` at the opposite one, `<adj+>`, `<adj->` and `<adj0>` at a given one. `<THING>` is drawn once a document and
-//! then repeated. `<like:ing>` inflects what was drawn: `s`, `ed`, `ing`, `en` (participle), `pl` (plural), and in the
-//! tense of the document `t` (it), `tp` (they) and `i` (I). `{a|b|}` is one of the texts between the bars, here maybe none.
+//! In an entry, `<adj>` is a slot: it is replaced by an entry of that symbol in the document's domain, with the current
+//! polarity. `<adj~>` uses the opposite polarity, and `<adj+>`, `<adj->` and `<adj0>` a fixed one. `<THING>` is drawn
+//! once per document and then repeated. `<like:ing>` inflects the entry: `s`, `ed`, `ing`, `en` (participle), `pl`
+//! (plural), and in the tense of the document `t` (it), `tp` (they) and `i` (I). `{a|b|}` is one of the alternatives
+//! between the bars, of which one may be empty.
 //!
-//! An entry that cannot be completed in some domain, for want of a word, is left out there: a sentence about faults is
-//! written once and appears wherever there are faults.
+//! An entry that cannot be completed in a domain, because a symbol has no word there, is not used in this domain. A
+//! sentence about faults is therefore written once, and is used in all domains with faults.
 
 use std::collections::HashMap;
 
@@ -33,11 +35,11 @@ use crate::inflect::Form;
 /// The opinion of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Polarity {
-    /// Against its subject.
+    /// Negative.
     Negative,
-    /// Plain facts.
+    /// Neutral facts.
     Neutral,
-    /// In favour of its subject; mild praise is positive too.
+    /// Positive, including mild praise.
     Positive,
 }
 
@@ -63,11 +65,11 @@ impl std::fmt::Display for Polarity {
     }
 }
 
-/// What documents are about.
+/// The domains of documents.
 pub const DOMAINS: [&str; 10] =
     ["software", "gadget", "film", "book", "hotel", "food", "service", "work", "travel", "life"];
 
-/// A fault of a grammar or lexicon file.
+/// An error in a grammar or lexicon file.
 #[derive(Debug, Error)]
 #[error("{file}, line {line}: {fault}")]
 pub(crate) struct GrammarError {
@@ -84,13 +86,13 @@ pub(crate) enum Piece {
     Choice(Vec<Vec<Piece>>),
 }
 
-/// A place for an entry of a symbol.
+/// A slot for an entry of a symbol.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub symbol: usize,
     pub at: At,
     pub form: Form,
-    /// Drawn once a document.
+    /// Whether the entry is drawn once per document.
     pub bound: bool,
 }
 
@@ -123,13 +125,13 @@ struct Entry {
 #[derive(Debug, Default)]
 struct Symbol {
     entries: Vec<Entry>,
-    /// Where the symbol is first named, for messages.
+    /// The first occurrence of the symbol, for messages.
     origin: (String, usize),
-    /// The entries that can be completed, by polarity and domain, each as often as its weight.
+    /// The entries that can be completed, by polarity and domain, repeated by their weight.
     usable: [[Option<Vec<u32>>; DOMAINS.len()]; 3],
 }
 
-/// Symbols with their entries.
+/// The symbols and their entries.
 #[derive(Debug, Default)]
 pub(crate) struct Grammar {
     symbols: Vec<Symbol>,
@@ -158,12 +160,12 @@ const FILES: [(&str, &str); 18] = [
 ];
 
 impl Grammar {
-    /// The grammar of the corpus.
+    /// Returns the grammar of the corpus.
     pub fn of_the_corpus() -> Result<Self, GrammarError> {
         Self::parse(&FILES)
     }
 
-    /// Reads files of `(name, text)`; those below `lexicon/` part entries by commas.
+    /// Parses files, given as `(name, text)`; entries of files in `lexicon/` are separated by commas.
     pub fn parse(files: &[(&str, &str)]) -> Result<Self, GrammarError> {
         let mut grammar = Self::default();
         for (file, text) in files {
@@ -178,17 +180,17 @@ impl Grammar {
         Ok(grammar)
     }
 
-    /// The number of a symbol, where it is known.
+    /// Returns the number of a symbol, if it exists.
     pub fn symbol(&self, name: &str) -> Option<usize> {
         self.names.get(name).copied()
     }
 
-    /// What may be drawn for a symbol at a polarity in a domain.
+    /// Returns the entries of a symbol that may be drawn with a polarity in a domain.
     pub fn usable(&self, symbol: usize, polarity: Polarity, domain: usize) -> &[u32] {
         self.symbols[symbol].usable[polarity as usize][domain].as_deref().unwrap_or_default()
     }
 
-    /// An entry of a symbol.
+    /// Returns the pieces of an entry of a symbol.
     pub fn pieces(&self, symbol: usize, entry: u32) -> &[Piece] {
         &self.symbols[symbol].entries[entry as usize].pieces
     }
@@ -201,7 +203,7 @@ impl Grammar {
             *head = Some(Head::parse(line, |name| self.intern(name, file, number))?);
             return Ok(());
         }
-        let head = head.as_ref().ok_or("an entry before any [head]")?;
+        let head = head.as_ref().ok_or("entry before the first [head]")?;
         if file.starts_with("lexicon/") {
             for entry in line.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
                 self.entry(head, head.weight, entry, file, number)?;
@@ -217,14 +219,14 @@ impl Grammar {
         let mut rest = text;
         let pieces = self.sequence(&mut rest, file, number)?;
         if !rest.is_empty() {
-            return Err(format!("`{rest}` has no opening brace"));
+            return Err(format!("unmatched closing brace in `{rest}`"));
         }
         let entry = Entry { polarities: head.polarities, domains: head.domains, weight, pieces };
         self.symbols[head.symbol].entries.push(entry);
         Ok(())
     }
 
-    /// Reads pieces up to a bar, a closing brace, or the end.
+    /// Parses pieces up to a bar, a closing brace, or the end.
     fn sequence(&mut self, rest: &mut &str, file: &str, number: usize) -> Result<Vec<Piece>, String> {
         let mut pieces = Vec::new();
         loop {
@@ -235,7 +237,7 @@ impl Grammar {
             }
             *rest = tail;
             if let Some(tail) = rest.strip_prefix('<') {
-                let (slot, tail) = tail.split_once('>').ok_or("a slot without its `>`")?;
+                let (slot, tail) = tail.split_once('>').ok_or("missing `>` of a slot")?;
                 pieces.push(Piece::Slot(self.slot(slot, file, number)?));
                 *rest = tail;
             } else if rest.starts_with('{') {
@@ -256,14 +258,14 @@ impl Grammar {
                 return Ok(branches);
             }
             if rest.is_empty() {
-                return Err("a choice without its `}`".into());
+                return Err("missing `}` of a choice".into());
             }
         }
     }
 
     fn slot(&mut self, text: &str, file: &str, number: usize) -> Result<Slot, String> {
         let (name, form) = text.split_once(':').unwrap_or((text, ""));
-        let form = Form::parse(form).ok_or_else(|| format!("`{form}` is no form"))?;
+        let form = Form::parse(form).ok_or_else(|| format!("unknown form `{form}`"))?;
         let bare = name.trim_end_matches(['~', '+', '-', '0']);
         let at = match &name[bare.len()..] {
             "" => At::Same,
@@ -271,7 +273,7 @@ impl Grammar {
             "+" => At::Fixed(Polarity::Positive),
             "-" => At::Fixed(Polarity::Negative),
             "0" => At::Fixed(Polarity::Neutral),
-            mark => return Err(format!("`{mark}` is no polarity")),
+            mark => return Err(format!("unknown polarity `{mark}`")),
         };
         let bound = bare.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
         Ok(Slot { symbol: self.intern(&bare.to_ascii_lowercase(), file, number), at, form, bound })
@@ -286,12 +288,12 @@ impl Grammar {
         self.symbols.len() - 1
     }
 
-    /// Finds out which entries can be completed where; a symbol without any entry is a fault.
+    /// Determines which entries can be completed. A symbol without entries is an error.
     fn complete(&mut self) -> Result<(), GrammarError> {
         for (name, &symbol) in &self.names {
             if self.symbols[symbol].entries.is_empty() {
                 let (file, line) = self.symbols[symbol].origin.clone();
-                return Err(GrammarError { file, line, fault: format!("`{name}` has no entry anywhere") });
+                return Err(GrammarError { file, line, fault: format!("symbol `{name}` has no entries") });
             }
         }
         for symbol in 0..self.symbols.len() {
@@ -308,7 +310,7 @@ impl Grammar {
         if self.symbols[symbol].usable[polarity as usize][domain].is_some() {
             return;
         }
-        // An entry that leads back to its own symbol counts as incomplete: there is no recursion.
+        // An entry that contains its own symbol counts as incomplete: there is no recursion.
         self.symbols[symbol].usable[polarity as usize][domain] = Some(Vec::new());
         let mut usable = Vec::new();
         for index in 0..self.symbols[symbol].entries.len() {
@@ -351,25 +353,28 @@ struct Head {
 }
 
 impl Head {
-    /// Reads `[symbol polarities domains] xweight`.
+    /// Parses `[symbol polarities domains] xweight`.
     fn parse(line: &str, intern: impl FnOnce(&str) -> usize) -> Result<Self, String> {
-        let (head, weight) = line[1..].split_once(']').ok_or("a head without its `]`")?;
+        let (head, weight) = line[1..].split_once(']').ok_or("missing `]` of a head")?;
         let weight = match weight.trim() {
             "" => 1,
-            text => text.strip_prefix('x').and_then(|text| text.parse().ok()).ok_or("a weight is `x` and a number")?,
+            text => text
+                .strip_prefix('x')
+                .and_then(|text| text.parse().ok())
+                .ok_or("invalid weight; expected `x` and a number")?,
         };
         let mut fields = head.split_whitespace();
-        let symbol = fields.next().ok_or("a head without a symbol")?;
+        let symbol = fields.next().ok_or("missing symbol of a head")?;
         if !symbol.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_') {
-            return Err(format!("`{symbol}`: a symbol is named by small letters and `_`"));
+            return Err(format!("invalid symbol `{symbol}`; expected lower-case letters and `_`"));
         }
         let marks = fields.next().unwrap_or("*");
         if let Some(mark) = marks.chars().find(|mark| !"+-0*".contains(*mark)) {
-            return Err(format!("`{mark}` is no polarity"));
+            return Err(format!("unknown polarity `{mark}`"));
         }
         let names = fields.next().unwrap_or("*");
         if let Some(name) = names.split(',').find(|name| *name != "*" && !DOMAINS.contains(name)) {
-            return Err(format!("`{name}` is no domain"));
+            return Err(format!("unknown domain `{name}`"));
         }
         let polarities = Polarity::ALL.map(|polarity| marks == "*" || marks.contains(polarity.mark()));
         let domains = DOMAINS.map(|domain| names == "*" || names.split(',').any(|name| name == domain));
@@ -402,7 +407,7 @@ mod tests {
 
     #[test]
     fn every_entry_can_be_reached_from_a_document() {
-        let grammar = Grammar::of_the_corpus().expect("a sound grammar");
+        let grammar = Grammar::of_the_corpus().expect("a valid grammar");
         let document = grammar.symbol("document").expect("documents");
         let (mut visited, mut reached) = (HashSet::new(), HashSet::new());
         for polarity in Polarity::ALL {
@@ -419,18 +424,18 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_file_and_line() {
+    fn errors_name_file_and_line() {
         let cases = [
-            ("good", "1: an entry before any [head]"),
-            ("[adj ?]\ngood", "1: `?` is no polarity"),
-            ("[adj + shoes]\ngood", "1: `shoes` is no domain"),
-            ("[adj] often\ngood", "1: a weight is `x` and a number"),
-            ("[adj2]\ngood", "1: `adj2`: a symbol is named by small letters and `_`"),
-            ("[adj]\n<noun", "2: a slot without its `>`"),
-            ("[adj]\n<adj:long>", "2: `long` is no form"),
-            ("[adj]\n{a|b", "2: a choice without its `}`"),
-            ("[adj]\na} b", "2: `} b` has no opening brace"),
-            ("[adj]\n<noun>", "2: `noun` has no entry anywhere"),
+            ("good", "1: entry before the first [head]"),
+            ("[adj ?]\ngood", "1: unknown polarity `?`"),
+            ("[adj + shoes]\ngood", "1: unknown domain `shoes`"),
+            ("[adj] often\ngood", "1: invalid weight; expected `x` and a number"),
+            ("[adj2]\ngood", "1: invalid symbol `adj2`; expected lower-case letters and `_`"),
+            ("[adj]\n<noun", "2: missing `>` of a slot"),
+            ("[adj]\n<adj:long>", "2: unknown form `long`"),
+            ("[adj]\n{a|b", "2: missing `}` of a choice"),
+            ("[adj]\na} b", "2: unmatched closing brace in `} b`"),
+            ("[adj]\n<noun>", "2: symbol `noun` has no entries"),
         ];
         for (text, fault) in cases {
             let error = Grammar::parse(&[("some.txt", text)]).expect_err(text);

@@ -1,4 +1,4 @@
-//! Forms of English verbs and nouns.
+//! Inflection of English verbs and nouns.
 
 /// The tense of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub(crate) enum Tense {
     Past,
 }
 
-/// What a slot asks of the entry drawn for it. Verbs inflect at their first word, nouns at their last.
+/// The form of the entry in a slot. The first word of a verb phrase and the last word of a noun phrase are inflected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Base,
@@ -125,11 +125,11 @@ const IRREGULAR: &[(&str, &str, &str)] = &[
     ("write", "wrote", "written"),
 ];
 
-/// Verbs that double their last letter against the rule of `doubled`.
+/// Verbs that double their last letter, as exceptions of the rule in `doubled`.
 const DOUBLING: &[&str] =
     &["admit", "regret", "refer", "prefer", "permit", "forget", "begin", "upset", "fulfil", "cancel", "quit"];
 
-/// `words` in a form.
+/// Returns `words` in a form.
 pub(crate) fn inflect(words: &str, form: Form, tense: Tense) -> String {
     if form == Form::Plural {
         return match words.rsplit_once(' ') {
@@ -225,12 +225,12 @@ fn gerund(verb: &str) -> String {
     }
 }
 
-/// The word without its last letter, where that is `last` after a consonant.
+/// Returns the word without its last letter, if this is `last` after a consonant.
 fn after_consonant(word: &str, last: char) -> Option<&str> {
     word.strip_suffix(last).filter(|stem| stem.ends_with(|letter| !is_vowel(letter)))
 }
 
-/// The verb, its last letter doubled where English doubles it: one syllable, one vowel, one consonant.
+/// Returns the verb with its last letter doubled if English doubles it: one syllable, one vowel, one consonant.
 fn doubled(verb: &str) -> String {
     let mut backwards = verb.chars().rev();
     let (last, vowel, before) = (backwards.next(), backwards.next(), backwards.next());
@@ -255,7 +255,7 @@ mod tests {
     use super::{Form, Tense, inflect};
 
     #[test]
-    fn forms() {
+    fn verbs_and_nouns_are_inflected() {
         use Form::{Ed, En, I, Ing, It, Plural, S, They};
         let cases = [
             ("keep failing", S, "keeps failing"),

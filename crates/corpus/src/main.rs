@@ -1,4 +1,4 @@
-//! `corpus`: writes a seeded corpus to the standard output, a document a line.
+//! `corpus`: writes a generated corpus to standard output, one document per line.
 
 use std::error::Error;
 use std::io::{BufWriter, ErrorKind, Write};
@@ -8,19 +8,19 @@ use std::process::ExitCode;
 use clap::Parser;
 use rekindle_corpus::Generator;
 
-/// Write a synthetic English corpus, a document a line
+/// Write a synthetic English corpus, one document per line
 #[derive(Parser)]
 struct Options {
-    /// How many documents
+    /// Number of documents
     #[arg(long)]
     lines: usize,
-    /// Seed of the draws; the same seed gives the same bytes
+    /// Random seed; the same seed gives the same bytes
     #[arg(long, default_value_t = 42)]
     seed: u64,
-    /// Keep the texts of this file out of the corpus: a text a line, up to the first tab
+    /// Exclude the texts of this file: one text per line, up to the first tab
     #[arg(long, value_name = "FILE")]
     exclude: Vec<PathBuf>,
-    /// Add a tab and the document's polarity: negative, neutral or positive
+    /// Append a tab and the polarity of the document: negative, neutral or positive
     #[arg(long)]
     labelled: bool,
 }
@@ -42,7 +42,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         generator = generator.excluding(text.lines().filter_map(|line| line.split('\t').next()));
     }
     match write(generator, options) {
-        // Whoever read us has enough.
+        // The reader closed the pipe.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result?),
     }

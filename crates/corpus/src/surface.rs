@@ -1,6 +1,6 @@
-//! From expanded entries to written English: spaces, capitals, "a" and "an".
+//! Spaces, capital letters, "a" and "an".
 
-/// Single spaces, a capital at the start of every sentence, and the article that the next word asks for.
+/// Returns a text with single spaces, a capital letter at the beginning of every sentence, and correct articles.
 pub(crate) fn finish(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let mut finished = String::with_capacity(text.len());
@@ -24,7 +24,7 @@ pub(crate) fn finish(text: &str) -> String {
     finished
 }
 
-/// Whether a word follows on itself, "had had" aside.
+/// Returns whether a word is repeated directly, except "had had".
 pub(crate) fn stutters(text: &str) -> bool {
     let words: Vec<&str> = text.split(' ').collect();
     words
@@ -45,13 +45,13 @@ mod tests {
     use super::{finish, stutters};
 
     #[test]
-    fn doubled_words() {
+    fn repeated_words_are_found() {
         assert!(stutters("It is so so."));
         assert!(!stutters("I had had it. It is fine."));
     }
 
     #[test]
-    fn spaces_capitals_articles() {
+    fn spaces_capitals_and_articles_are_corrected() {
         assert_eq!(
             finish("it is  a honest app.  what a useful, a unusual idea! a"),
             "It is an honest app. What a useful, an unusual idea! A"

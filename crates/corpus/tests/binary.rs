@@ -9,7 +9,7 @@ fn corpus(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn texts_with_or_without_labels() {
+fn documents_are_written_with_or_without_labels() {
     let documents: Vec<_> = Generator::new(9).take(5).collect();
     let texts: String = documents.iter().map(|document| format!("{}\n", document.text)).collect();
     let labelled: String =
@@ -19,7 +19,7 @@ fn texts_with_or_without_labels() {
 }
 
 #[test]
-fn a_missing_file_is_named_and_nothing_is_written() {
+fn a_missing_file_is_an_error_and_nothing_is_written() {
     let output = corpus(&["--lines", "5", "--exclude", "no/such/file.tsv"]);
     assert!(!output.status.success());
     assert!(output.stdout.is_empty());

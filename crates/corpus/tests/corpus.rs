@@ -1,11 +1,11 @@
-//! What the corpus promises, on large samples.
+//! Properties of the corpus, on large samples.
 
 use std::collections::HashSet;
 
 use rekindle_corpus::{Generator, Polarity};
 use sha2::{Digest, Sha256};
 
-/// Small letters and digits, one space between words.
+/// Returns a text in lower-case letters and digits, with single spaces.
 fn normalise(text: &str) -> String {
     let keep = |letter: char| if letter.is_alphanumeric() || letter == '\'' { letter } else { ' ' };
     let text: String = text.to_lowercase().chars().map(keep).collect();
@@ -19,9 +19,9 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_ne!(twice[0], Generator::new(8).take(1000).collect::<Vec<_>>());
 }
 
-/// The hash is that of `corpus --lines 10000 --seed 1 | sha256sum`; it changes whenever a word is added.
+/// The hash of `corpus --lines 10000 --seed 1 | sha256sum`; it changes whenever a word is added.
 #[test]
-fn the_bytes_are_these() {
+fn the_corpus_has_the_recorded_hash() {
     let lines: String = Generator::new(1).take(10_000).map(|document| document.text + "\n").collect();
     assert_eq!(lines.lines().next(), Some("With its impressive result, it improved everything. I love it very much."));
     let digest: String = Sha256::digest(&lines).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -29,7 +29,7 @@ fn the_bytes_are_these() {
 }
 
 #[test]
-fn polarities_have_their_shares_and_few_lines_repeat() {
+fn polarities_have_the_documented_proportions_and_few_lines_repeat() {
     let corpus: Vec<_> = Generator::new(2).take(100_000).collect();
     for (polarity, share) in [(Polarity::Negative, 42), (Polarity::Neutral, 15), (Polarity::Positive, 43)] {
         let percent = corpus.iter().filter(|document| document.polarity == polarity).count() / 1000;
@@ -39,9 +39,9 @@ fn polarities_have_their_shares_and_few_lines_repeat() {
     assert!(distinct.len() > 98_500, "{} of 100,000 lines are distinct", distinct.len());
 }
 
-/// Phrases whose polarity is beyond doubt, judged by hand.
+/// Phrases with an unambiguous polarity, judged by hand.
 #[test]
-fn a_phrase_is_at_home_in_documents_of_its_polarity() {
+fn phrases_occur_in_documents_of_their_polarity() {
     use Polarity::{Negative, Positive};
     let phrases = [
         ("i want my money back", Negative),
@@ -80,7 +80,7 @@ fn a_phrase_is_at_home_in_documents_of_its_polarity() {
     }
 }
 
-/// Where a document weighs one side against another, the word after the "but" agrees with it.
+/// In a contrast, the word after "but" has the polarity of the document.
 #[test]
 fn the_last_clause_of_a_contrast_decides() {
     let good = ["great", "excellent", "wonderful", "fantastic", "reliable", "helpful", "impressive"];

@@ -1,4 +1,4 @@
-//! What the corpus must not contain: the sentences a model is tried on.
+//! Checks that test sentences do not occur in the corpus.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use rekindle_corpus::{Generator, RUN};
 use rekindle_data::twelve_sentences;
 
-/// The words of each sentence of a text, in small letters, without punctuation.
+/// Returns the lower-case words of each sentence of a text, without punctuation.
 fn sentences(text: &str) -> Vec<String> {
     let sentences = text.split(['.', '!', '?', ':']).map(|sentence| {
         let keep = |letter: &char| letter.is_alphanumeric() || *letter == ' ';
@@ -16,7 +16,7 @@ fn sentences(text: &str) -> Vec<String> {
     sentences.filter(|sentence| !sentence.is_empty()).collect()
 }
 
-/// Fails at the first document that holds one of the texts as sentences, or shares a run of words with one.
+/// Fails at the first document that contains one of the texts as sentences, or shares a run of words with one.
 fn assert_absent(texts: &[String], corpus: impl Iterator<Item = String>) {
     let whole: Vec<String> = texts.iter().map(|text| sentences(text).join(" . ")).collect();
     let runs_of = |text: &str| -> Vec<String> {
@@ -37,14 +37,14 @@ fn assert_absent(texts: &[String], corpus: impl Iterator<Item = String>) {
 }
 
 #[test]
-fn none_of_the_twelve_sentences() {
+fn the_built_in_sentences_do_not_occur() {
     let twelve: Vec<String> = twelve_sentences().examples.into_iter().map(|example| example.text).collect();
     assert_eq!(include_str!("../excluded.txt").lines().collect::<Vec<_>>(), twelve, "excluded.txt lists the twelve");
     assert_absent(&twelve, Generator::new(11).take(200_000).map(|document| document.text));
 }
 
 #[test]
-fn none_of_the_transfer_sentences() {
+fn the_transfer_sentences_do_not_occur() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/transfer/sentences.tsv");
     let Ok(table) = std::fs::read_to_string(&path) else {
         eprintln!("skipped: there is no {}", path.display());
@@ -56,7 +56,7 @@ fn none_of_the_transfer_sentences() {
 }
 
 #[test]
-fn what_is_excluded_would_otherwise_occur() {
+fn excluded_texts_would_otherwise_occur() {
     let texts = ["Highly recommended.", "I would recommend it to everyone."].map(str::to_string);
     let count = |corpus: Generator| {
         let holds = |text: &String| {

@@ -25,7 +25,7 @@ mod mt19937;
 mod profile;
 mod read;
 mod split;
-mod twelve;
+mod toy;
 
 pub use classes::Classes;
 pub use dataset::{Dataset, Example};
@@ -36,7 +36,7 @@ pub use mt19937::Mt19937;
 pub use profile::{Conflict, Leaks, Profile};
 pub use read::{Columns, Format, ReadOptions, Row, Rows};
 pub use split::{Split, TestSize, train_test_split};
-pub use twelve::twelve_sentences;
+pub use toy::twelve_sentences;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

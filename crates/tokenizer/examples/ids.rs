@@ -1,4 +1,4 @@
-//! Prints the token ids of texts: `ids FOLDER MAX_LENGTH < texts`, a text a line.
+//! Prints the token ids of texts, one text per line: `ids FOLDER MAX_LENGTH < texts`.
 
 use std::error::Error;
 use std::io::{Write, stdin, stdout};

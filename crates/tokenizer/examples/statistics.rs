@@ -1,5 +1,5 @@
-//! Says how a tokenizer sees a text file: `statistics FOLDER FILE MAX_LENGTH`, a text a line, where the folder holds
-//! `tokenizer.json` or `vocab.txt`.
+//! Prints token statistics of a text file with one text per line: `statistics FOLDER FILE MAX_LENGTH`, where the folder
+//! contains `tokenizer.json` or `vocab.txt`.
 
 use std::error::Error;
 use std::path::Path;
@@ -22,7 +22,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let [folder, file, max_length] = arguments.as_slice() else {
         return Err("usage: statistics FOLDER FILE MAX_LENGTH".into());
     };
-    let max_length: usize = max_length.parse().map_err(|error| format!("the length `{max_length}`: {error}"))?;
+    let max_length: usize =
+        max_length.parse().map_err(|error| format!("invalid maximum length `{max_length}`: {error}"))?;
     let tokenizer = Tokenizer::from_folder(Path::new(folder))?;
     let content = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
     let texts: Vec<&str> = content.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -30,7 +31,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut lengths = tokenizer.lengths_all(&texts)?;
     lengths.sort_unstable();
     let Some((&longest, last)) = lengths.last().zip(lengths.len().checked_sub(1)) else {
-        return Err(format!("{file}: no text in it").into());
+        return Err(format!("{file}: no texts").into());
     };
     let pieces = tokenizer.pieces_all(&texts)?.concat();
     let words: usize = texts.iter().map(|text| text.split_whitespace().count()).sum();
@@ -39,8 +40,8 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     println!("texts       {}", texts.len());
     println!("vocabulary  {} entries", tokenizer.vocab_size());
-    println!("tokens      {} to {longest}, median {}, special ones counted", lengths[0], lengths[last / 2]);
-    println!("pieces      {}, {:.2} a word", pieces.len(), pieces.len() as f64 / words as f64);
+    println!("tokens      {} to {longest}, median {}, including special tokens", lengths[0], lengths[last / 2]);
+    println!("pieces      {}, {:.2} per word", pieces.len(), pieces.len() as f64 / words as f64);
     println!("unknown     {unknown} pieces");
     println!("too long    {cut} texts have more than {max_length} tokens");
     Ok(())

@@ -1,33 +1,33 @@
-//! Sentences laid end to end.
+//! Batches of token ids.
 
-/// How far the rows of a batch are filled up.
+/// The length to which the rows of a batch are padded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Padding {
-    /// To the longest row of the batch.
+    /// The longest row of the batch.
     Longest,
-    /// To so many tokens; longer rows stay as they are.
+    /// A number of tokens; longer rows are left unchanged.
     MaxLength(usize),
 }
 
-/// Sentences end to end: row `i` is `offsets[i]..offsets[i + 1]` of both other fields.
+/// Rows of tokens end to end: row `i` is `offsets[i]..offsets[i + 1]` of both other fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// The token ids of all rows.
     pub input_ids: Vec<u32>,
     /// 1 for a token, 0 for padding.
     pub attention_mask: Vec<u8>,
-    /// Where each row begins, and the end.
+    /// The start of each row, and the end of the last.
     pub offsets: Vec<usize>,
 }
 
 impl Batch {
-    /// The rows as they are, without padding.
+    /// Creates a batch without padding.
     pub fn packed<R: AsRef<[u32]>>(rows: &[R]) -> Self {
         Self::build(rows, 0, 0)
     }
 
-    /// The rows filled up with `pad_id`.
+    /// Creates a batch whose rows are padded with `pad_id`.
     pub fn padded<R: AsRef<[u32]>>(rows: &[R], pad_id: u32, padding: Padding) -> Self {
         let length = match padding {
             Padding::Longest => rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0),
@@ -49,17 +49,17 @@ impl Batch {
         batch
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.offsets.len().saturating_sub(1)
     }
 
-    /// Whether there are no rows.
+    /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Token ids and mask of a row, if there is such a row.
+    /// Returns token ids and mask of a row, if it exists.
     pub fn row(&self, index: usize) -> Option<(&[u32], &[u8])> {
         let (start, end) = (*self.offsets.get(index)?, *self.offsets.get(index + 1)?);
         Some((&self.input_ids[start..end], &self.attention_mask[start..end]))
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packed_rows_touch() {
+    fn packed_rows_have_no_padding() {
         let batch = Batch::packed(&[vec![1, 2, 3], vec![4]]);
         assert_eq!(
             (batch.input_ids, batch.attention_mask, batch.offsets),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn padded_rows_are_masked_behind_their_end() {
+    fn padding_is_masked() {
         let batch = Batch::padded(&[vec![1, 2, 3], vec![4]], 9, Padding::Longest);
         assert_eq!(batch.row(1), Some((&[4, 9, 9][..], &[1, 0, 0][..])));
         let batch = Batch::padded(&[vec![1, 2, 3], vec![4]], 9, Padding::MaxLength(2));

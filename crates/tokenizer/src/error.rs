@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// What can go wrong between a vocabulary file and token ids.
+/// The errors of reading and using a tokenizer.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TokenizerError {
-    /// A folder holds no tokenizer.
-    #[error("{folder}: neither tokenizer.json nor vocab.txt is here")]
+    /// A folder contains no tokenizer.
+    #[error("{folder}: contains neither tokenizer.json nor vocab.txt")]
     Missing {
         /// The folder.
         folder: PathBuf,
@@ -22,7 +22,7 @@ pub enum TokenizerError {
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// A file is not what its name says.
+    /// A file is invalid.
     #[error("{path}: {reason}")]
     Invalid {
         /// The file.
@@ -30,44 +30,44 @@ pub enum TokenizerError {
         /// What is wrong.
         reason: String,
     },
-    /// The vocabulary lacks a token that BERT-like models cannot do without.
+    /// The vocabulary lacks a special token that BERT-like models need.
     #[error("the vocabulary has no {token}")]
     SpecialToken {
         /// The token.
         token: &'static str,
     },
-    /// An id far beyond the number of entries.
-    #[error("`{token}` has the id {id}, and there are {entries} entries")]
+    /// An id is far above the number of entries.
+    #[error("`{token}` has the id {id}, but the vocabulary has only {entries} entries")]
     Id {
         /// The entry.
         token: String,
         /// Its id.
         id: u32,
-        /// Entries of the vocabulary.
+        /// The number of entries of the vocabulary.
         entries: usize,
     },
-    /// Text to learn a vocabulary from that holds no word.
-    #[error("the corpus holds no word")]
+    /// The text to learn a vocabulary from contains no word.
+    #[error("the corpus contains no words")]
     NoWords,
-    /// A vocabulary too small for the characters of its text.
+    /// The requested vocabulary is too small for the characters of the text.
     #[error(
-        "a vocabulary of {size} is too small: the special tokens and the characters of the corpus are {least} entries"
+        "vocabulary size {size} is too small: the special tokens and the characters of the corpus need {least} entries"
     )]
     Size {
-        /// The size asked for.
+        /// The requested size.
         size: usize,
-        /// The entries that it cannot do without.
+        /// The minimum size.
         least: usize,
     },
-    /// A length in which no word fits between the special tokens.
-    #[error("max length {max_length} leaves no room beside the {special} special tokens")]
+    /// The maximum length leaves no room between the special tokens.
+    #[error("max length {max_length} leaves no room for text besides the {special} special tokens")]
     MaxLength {
-        /// Tokens a sentence.
+        /// The maximum number of tokens per text.
         max_length: usize,
-        /// Tokens that every sentence gets.
+        /// The number of special tokens per text.
         special: usize,
     },
-    /// The tokenizer refused a text, or cannot be written.
+    /// The tokenizer failed on a text, or cannot be written.
     #[error("tokenizing: {0}")]
     Encode(String),
 }

@@ -1,4 +1,4 @@
-//! A WordPiece vocabulary learned from text.
+//! Learns a WordPiece vocabulary from text.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
@@ -17,14 +17,14 @@ use tokenizers::{
 use crate::error::TokenizerError;
 use crate::tokenizer::Tokenizer;
 
-/// The first ids of every vocabulary that is learned here.
+/// The first entries of every learned vocabulary.
 const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
-/// The most characters that get an entry, and how often two pieces must meet to become one: as Hugging Face's
-/// `BertWordPieceTokenizer` has them.
+/// The maximum size of the alphabet, and the minimum frequency of a pair that is merged, as in Hugging Face's
+/// `BertWordPieceTokenizer`.
 const ALPHABET: usize = 1000;
 const MIN_FREQUENCY: u64 = 2;
 
-/// How often a character was seen, and whether ever behind another one of its word.
+/// The frequency of each character, and whether it ever continues a word.
 #[derive(Default)]
 struct Seen {
     count: u64,
@@ -37,11 +37,12 @@ impl Tokenizer {
     /// Learns a lower-case WordPiece vocabulary of at most `size` entries from text files, which are read line by line.
     ///
     /// The trainer is Hugging Face's. It numbers the characters that continue a word in the order of a hash table, and
-    /// breaks ties by these numbers; here the alphabet is numbered beforehand, so that the same text gives the same
+    /// breaks ties by these numbers. Here the alphabet is numbered first, so that the same text gives the same
     /// vocabulary.
     ///
     /// # Errors
-    /// When a file cannot be read or is not UTF-8, holds no word, or has more characters than `size` has room for.
+    /// Returns an error if a file cannot be read or is not UTF-8, contains no word, or has more characters than `size`
+    /// allows.
     pub fn learn(files: &[PathBuf], size: usize) -> Result<Self, TokenizerError> {
         let alphabet = Mutex::new(Alphabet::new());
         let mut trainer = WordPieceTrainer::builder().show_progress(false).min_frequency(MIN_FREQUENCY).build();
@@ -77,7 +78,7 @@ impl Tokenizer {
     }
 }
 
-/// The lines of a file; an error names the file, and the line where there is one.
+/// Returns the lines of a file. An error names the file and, if possible, the line.
 fn lines(path: &Path) -> Box<dyn Iterator<Item = Result<String, TokenizerError>> + Send + '_> {
     let broken = |source| TokenizerError::Io { path: path.into(), source };
     match File::open(path) {
@@ -91,7 +92,7 @@ fn lines(path: &Path) -> Box<dyn Iterator<Item = Result<String, TokenizerError>>
     }
 }
 
-/// The words of a line as BERT sees them, counted into the alphabet.
+/// Returns the words of a line after BERT's pre-tokenization, and counts their characters.
 fn words(line: &str, alphabet: &Mutex<Alphabet>) -> tokenizers::Result<Vec<String>> {
     let mut normalized = NormalizedString::from(line);
     BertNormalizer::default().normalize(&mut normalized)?;

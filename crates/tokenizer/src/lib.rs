@@ -1,8 +1,8 @@
-//! Text to token ids and batches, as transformers prepares them for BERT-like encoders.
+//! Converts texts to token ids and batches, with the ids of transformers for BERT-like encoders.
 //!
-//! A [`Tokenizer`] wraps one of Hugging Face's, from `tokenizer.json`, from `vocab.txt`, or from a vocabulary in memory;
-//! it truncates as it is told and not as its file says; [`Tokenizer::learn`] makes one from text. A [`Batch`] lays sentences
-//! end to end, packed or padded.
+//! A [`Tokenizer`] wraps a Hugging Face tokenizer, read from `tokenizer.json` or `vocab.txt` or created from a
+//! vocabulary in memory. It truncates to the caller's length instead of its file's. [`Tokenizer::learn`] learns a
+//! vocabulary from text. A [`Batch`] holds texts end to end, packed or padded.
 //!
 //! ```
 //! use rekindle_tokenizer::{Batch, Tokenizer};
@@ -21,9 +21,9 @@
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod batch;
+mod catch_panic;
 mod error;
 mod learn;
-mod quiet;
 mod tokenizer;
 mod vocabulary;
 

@@ -1,4 +1,4 @@
-//! Text to token ids.
+//! The tokenizer.
 
 use std::fmt;
 use std::path::Path;
@@ -6,21 +6,23 @@ use std::sync::Arc;
 
 use tokenizers::{Encoding, PostProcessor, Tokenizer as Inner};
 
+use crate::catch_panic::catch_panic;
 use crate::error::TokenizerError;
-use crate::quiet;
 use crate::vocabulary;
 
-/// Of a longer text, so many bytes are tokenized first, and more only where they do not fill a sentence.
+/// The number of bytes of a longer text that are tokenized first; more are tokenized only if these do not fill the
+/// maximum length.
 const LONG_TEXT: usize = 16 * 1024;
-/// Bytes before a cut in which words may be others than in the whole text: a word that is cut, an added token.
+/// The number of bytes before a cut whose tokens may differ from those of the whole text, because a word or an added
+/// token is cut.
 const MARGIN: usize = 4 * 1024;
 
-/// What a tokenizer is tried on before it is believed.
+/// Texts on which a new tokenizer is tested.
 const TRIALS: [&str; 2] = ["", "A b."];
-/// What is said where the library panics.
-const DAMAGED: &str = "the tokenizer is damaged: its parts do not fit together";
+/// The message if the library panics.
+const DAMAGED: &str = "the tokenizer is damaged: its parts are inconsistent";
 
-/// A tokenizer of Hugging Face's, without truncation or padding of its own. Cloning is cheap.
+/// A Hugging Face tokenizer without truncation and padding of its own. Cloning is cheap.
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: Arc<Inner>,
@@ -29,12 +31,12 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json` in `folder`, or else `vocab.txt` with the settings of `tokenizer_config.json`, where
-    /// there is one.
+    /// Reads `tokenizer.json` in `folder` or, if it does not exist, `vocab.txt` with the settings of
+    /// `tokenizer_config.json`, if there is one.
     ///
     /// # Errors
-    /// When neither is there, a file cannot be read or parsed, or its parts do not belong together: the vocabulary has no
-    /// `[PAD]`, ids far beyond its entries, or a part that fails on the plainest text.
+    /// Returns an error if both are missing, a file cannot be read or parsed, or its parts are inconsistent: the
+    /// vocabulary has no `[PAD]`, ids are far above the number of entries, or a part fails on simple texts.
     pub fn from_folder(folder: &Path) -> Result<Self, TokenizerError> {
         let (json, vocab) = (folder.join("tokenizer.json"), folder.join("vocab.txt"));
         if json.is_file() {
@@ -46,18 +48,18 @@ impl Tokenizer {
         }
     }
 
-    /// Parses the text of a `tokenizer.json`.
+    /// Parses the content of a `tokenizer.json`.
     ///
     /// # Errors
-    /// As [`from_folder`](Self::from_folder).
+    /// See [`from_folder`](Self::from_folder).
     pub fn from_json_bytes(json: &[u8]) -> Result<Self, TokenizerError> {
         Self::parse(json, Path::new("tokenizer.json"))
     }
 
-    /// BERT's WordPiece over `vocabulary`, in the order of ids.
+    /// Creates BERT's WordPiece tokenizer for `vocabulary`, in the order of ids.
     ///
     /// # Errors
-    /// When one of `[PAD]`, `[UNK]`, `[CLS]` and `[SEP]` is not in it.
+    /// Returns an error if `[PAD]`, `[UNK]`, `[CLS]` or `[SEP]` is missing.
     pub fn wordpiece(vocabulary: Vec<String>, lowercase: bool) -> Result<Self, TokenizerError> {
         let settings = vocabulary::Settings { do_lower_case: lowercase, ..vocabulary::Settings::default() };
         Self::new(vocabulary::wordpiece(vocabulary, &settings)?)
@@ -65,53 +67,55 @@ impl Tokenizer {
 
     fn parse(json: &[u8], path: &Path) -> Result<Self, TokenizerError> {
         let invalid = |reason: String| TokenizerError::Invalid { path: path.into(), reason };
-        // The library has its own way with what is no JSON: it panics at some of it.
+        // The library panics on some input that is not JSON, so parse it first.
         serde_json::from_slice::<serde::de::IgnoredAny>(json).map_err(|error| invalid(error.to_string()))?;
-        let inner = quiet::catch(|| Inner::from_bytes(json)).ok_or_else(|| invalid(DAMAGED.into()))?;
+        let inner = catch_panic(|| Inner::from_bytes(json)).ok_or_else(|| invalid(DAMAGED.into()))?;
         let inner = inner.map_err(|error| invalid(error.to_string()))?;
         Self::new(inner).map_err(|error| invalid(error.to_string()))
     }
 
     fn new(mut inner: Inner) -> Result<Self, TokenizerError> {
-        // Files carry a truncation and a padding of their own, often 128.
+        // Files contain truncation and padding of their own, often to 128 tokens.
         inner.with_truncation(None).map_err(|error| TokenizerError::Encode(error.to_string()))?;
         inner.with_padding(None);
         let pad_id = inner.token_to_id("[PAD]").ok_or(TokenizerError::SpecialToken { token: "[PAD]" })?;
         let entries = inner.get_vocab(true);
         let greatest = entries.iter().max_by_key(|(_, id)| **id);
         let ids = greatest.map_or(0, |(_, id)| *id as usize + 1);
-        // Some files have gaps; whoever writes them walks over these.
+        // Some files have gaps between ids, which the library iterates over when it writes a file.
         if let Some((token, id)) = greatest.filter(|_| ids > 2 * entries.len() + 1024) {
             return Err(TokenizerError::Id { token: token.clone(), id: *id, entries: entries.len() });
         }
         let tokenizer = Self { inner: Arc::new(inner), pad_id, ids };
         for text in TRIALS {
             if let Some(id) = tokenizer.encode(text, usize::MAX)?.into_iter().find(|id| *id as usize >= ids) {
-                return Err(TokenizerError::Encode(format!("a special token has the id {id}, which no entry has")));
+                return Err(TokenizerError::Encode(format!(
+                    "a special token has the id {id}, which is not in the vocabulary"
+                )));
             }
         }
         Ok(tokenizer)
     }
 
-    /// The number of entries, added tokens among them.
+    /// Returns the number of entries, including added tokens.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab_size(true)
     }
 
-    /// One more than the greatest id, which is `vocab_size` but where a vocabulary has gaps.
+    /// Returns one more than the greatest id. It equals `vocab_size` unless the vocabulary has gaps.
     pub fn ids(&self) -> usize {
         self.ids
     }
 
-    /// The id of `[PAD]`.
+    /// Returns the id of `[PAD]`.
     pub fn pad_id(&self) -> u32 {
         self.pad_id
     }
 
-    /// The ids of one text: `[CLS]`, at most `max_length - 2` word pieces from its start, `[SEP]`.
+    /// Returns the ids of one text: `[CLS]`, at most `max_length - 2` word pieces from its start, `[SEP]`.
     ///
     /// # Errors
-    /// When `max_length` leaves no room for a word, or the tokenizer refuses the text.
+    /// Returns an error if `max_length` leaves no room for a word, or the tokenizer fails on the text.
     pub fn encode(&self, text: &str, max_length: usize) -> Result<Vec<u32>, TokenizerError> {
         let room = self.room(max_length)?;
         let mut length = LONG_TEXT;
@@ -128,10 +132,10 @@ impl Tokenizer {
         }
     }
 
-    /// The ids of many texts, in their order, on all cores.
+    /// Returns the ids of many texts in their order, computed on all cores.
     ///
     /// # Errors
-    /// As [`encode`](Self::encode).
+    /// See [`encode`](Self::encode).
     pub fn encode_all<T: AsRef<str>>(&self, texts: &[T], max_length: usize) -> Result<Vec<Vec<u32>>, TokenizerError> {
         let room = self.room(max_length)?;
         let heads: Vec<&str> = texts.iter().map(|text| head(text.as_ref(), LONG_TEXT)).collect();
@@ -148,45 +152,46 @@ impl Tokenizer {
         .collect()
     }
 
-    /// The word pieces of many texts, in their order, on all cores: nothing cut off, no special tokens added.
+    /// Returns the word pieces of many texts in their order, computed on all cores, without truncation and special
+    /// tokens.
     ///
     /// # Errors
-    /// When the tokenizer refuses a text.
+    /// Returns an error if the tokenizer fails.
     pub fn pieces_all<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Vec<u32>>, TokenizerError> {
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
         let encodings = caught(|| self.inner.encode_batch_fast(texts, false))?;
         Ok(encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect())
     }
 
-    /// How many tokens each of many texts has, in their order, on all cores: nothing cut off, special tokens counted, so
-    /// that a text of at most `max_length` is one that [`encode`](Self::encode) leaves whole.
+    /// Returns the number of tokens of many texts in their order, computed on all cores. Texts are not truncated, and
+    /// special tokens count, so [`encode`](Self::encode) does not truncate a text of at most `max_length` tokens.
     ///
     /// # Errors
-    /// When the tokenizer refuses a text.
+    /// Returns an error if the tokenizer fails.
     pub fn lengths_all<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<usize>, TokenizerError> {
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
         let encodings = caught(|| self.inner.encode_batch_fast(texts, false))?;
         Ok(encodings.iter().map(|encoding| encoding.len() + self.special()).collect())
     }
 
-    /// The id of an entry, such as `[MASK]`.
+    /// Returns the id of an entry, for example `[MASK]`.
     pub fn id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
     }
 
-    /// The entry of an id.
+    /// Returns the entry of an id.
     pub fn token(&self, id: u32) -> Option<String> {
         self.inner.id_to_token(id)
     }
 
-    /// All entries, in the order of their ids.
+    /// Returns all entries, in the order of their ids.
     pub fn vocabulary(&self) -> Vec<String> {
         let mut entries: Vec<(String, u32)> = self.inner.get_vocab(true).into_iter().collect();
         entries.sort_by_key(|(_, id)| *id);
         entries.into_iter().map(|(token, _)| token).collect()
     }
 
-    /// The ids that stand for no text: `[PAD]`, `[UNK]`, `[CLS]`, `[SEP]`, `[MASK]` and the like, sorted.
+    /// Returns the sorted ids of special tokens: `[PAD]`, `[UNK]`, `[CLS]`, `[SEP]`, `[MASK]` and others.
     pub fn special_ids(&self) -> Vec<u32> {
         let added = self.inner.get_added_tokens_decoder();
         let added = added.into_iter().filter(|(_, token)| token.special).map(|(id, _)| id);
@@ -197,29 +202,29 @@ impl Tokenizer {
         ids
     }
 
-    /// Ids back to text; with `skip_special`, without special tokens.
+    /// Converts ids to text; with `skip_special`, without special tokens.
     ///
     /// # Errors
-    /// When the tokenizer refuses.
+    /// Returns an error if the tokenizer fails.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String, TokenizerError> {
         caught(|| self.inner.decode(ids, skip_special))
     }
 
-    /// The text of a `tokenizer_config.json` that `AutoTokenizer` wants beside `tokenizer.json`, for a model with so
-    /// many positions.
+    /// Returns the content of a `tokenizer_config.json`, which `AutoTokenizer` needs next to `tokenizer.json`, for a
+    /// model with `positions` positions.
     pub fn config_json(positions: usize) -> String {
         format!("{{\n  \"model_max_length\": {positions},\n  \"tokenizer_class\": \"DistilBertTokenizer\"\n}}\n")
     }
 
-    /// The text of a `tokenizer.json` for this tokenizer.
+    /// Returns the content of a `tokenizer.json` for this tokenizer.
     ///
     /// # Errors
-    /// When a part of it cannot be written.
+    /// Returns an error if a part of it cannot be serialized.
     pub fn to_json(&self) -> Result<String, TokenizerError> {
         self.inner.to_string(true).map_err(refused)
     }
 
-    /// How many word pieces fit beside the special tokens.
+    /// Returns how many word pieces fit in addition to the special tokens.
     fn room(&self, max_length: usize) -> Result<usize, TokenizerError> {
         let special = self.special();
         match max_length.checked_sub(special) {
@@ -228,7 +233,7 @@ impl Tokenizer {
         }
     }
 
-    /// The tokens that every text gets.
+    /// Returns the number of special tokens that every text gets.
     fn special(&self) -> usize {
         self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false))
     }
@@ -239,7 +244,7 @@ impl Tokenizer {
     }
 }
 
-/// Without its tens of thousands of entries.
+/// Without the vocabulary, which has tens of thousands of entries.
 impl fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Tokenizer");
@@ -247,12 +252,13 @@ impl fmt::Debug for Tokenizer {
     }
 }
 
-/// So many bytes of a text, or all of it.
+/// Returns the first `length` bytes of a text, or all of it.
 fn head(text: &str, length: usize) -> &str {
     &text[..text.floor_char_boundary(length)]
 }
 
-/// How many tokens of a text's head are those of the whole text: all of the words that end well before the cut.
+/// Returns how many tokens of a text's head are also those of the whole text: those of words that end well before the
+/// cut.
 fn certain(encoding: &Encoding, head: &str) -> usize {
     let (words, ends) = (encoding.get_word_ids(), encoding.get_offsets());
     let end = head.len().saturating_sub(MARGIN);
@@ -260,9 +266,9 @@ fn certain(encoding: &Encoding, head: &str) -> usize {
     words[..first].iter().rposition(|word| *word != words[first]).map_or(0, |last| last + 1)
 }
 
-/// Asks the library, which panics at some damaged files.
+/// Calls the library, which panics on some damaged files.
 fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TokenizerError> {
-    quiet::catch(work).ok_or_else(|| TokenizerError::Encode(DAMAGED.into()))?.map_err(refused)
+    catch_panic(work).ok_or_else(|| TokenizerError::Encode(DAMAGED.into()))?.map_err(refused)
 }
 
 fn refused(error: tokenizers::Error) -> TokenizerError {

@@ -1,4 +1,4 @@
-//! The way of older checkpoints: a vocabulary file and a few settings.
+//! Reads the vocabulary and settings of older checkpoints, which have no `tokenizer.json`.
 
 use std::path::Path;
 
@@ -29,7 +29,7 @@ impl Default for Settings {
     }
 }
 
-/// Reads `vocab.txt` and, where it exists, `tokenizer_config.json`.
+/// Reads `vocab.txt` and, if it exists, `tokenizer_config.json`.
 pub(crate) fn from_files(vocab: &Path, config: &Path) -> Result<Inner, TokenizerError> {
     let settings = match config.is_file() {
         true => serde_json::from_slice(&read(config)?)
@@ -43,9 +43,9 @@ pub(crate) fn from_files(vocab: &Path, config: &Path) -> Result<Inner, Tokenizer
         .map_err(|error| TokenizerError::Invalid { path: vocab.into(), reason: error.to_string() })
 }
 
-/// BERT's pipeline around a vocabulary.
+/// Creates BERT's pipeline for a vocabulary.
 pub(crate) fn wordpiece(vocabulary: Vec<String>, settings: &Settings) -> Result<Inner, TokenizerError> {
-    // Of an entry that is there twice the last counts, as in transformers. The ids of those before it stay taken.
+    // As in transformers, the last of several equal entries counts. The ids of the others stay reserved.
     let mut entries = AHashMap::with_capacity(vocabulary.len());
     for (id, token) in vocabulary.into_iter().enumerate().rev() {
         let token = if entries.contains_key(&token) { format!("[repeated {id}]") } else { token };

@@ -17,7 +17,7 @@ fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(FIXTURES).join(name)).expect("a fixture")
 }
 
-/// Opens a folder, and makes all use of what is there.
+/// Opens a folder, and uses all parts of its tokenizer.
 fn open(folder: &Path) -> Result<(), TokenizerError> {
     let tokenizer = Tokenizer::from_folder(folder)?;
     let rows = tokenizer.encode_all(&TEXTS, 16)?;
@@ -31,9 +31,9 @@ fn open(folder: &Path) -> Result<(), TokenizerError> {
     tokenizer.to_json().map(drop)
 }
 
-/// Takes damaged files to be opened in the place of whole ones. An error names the file, or that it is about a text.
+/// Opens damaged files instead of valid ones. An error must name the file, or say that it is about a text.
 fn damaged(name: &str, cases: u64, others: &[(&str, &[u8])], damage: impl Fn(&mut Mutator) -> Vec<u8>) {
-    // Waking threads for four short texts takes longer than all else.
+    // With four short texts, starting threads takes longer than everything else.
     tokenizers::utils::parallelism::set_parallelism(false);
     let folder = tempfile::tempdir().expect("a folder");
     for (other, content) in others {
@@ -64,7 +64,7 @@ fn vocab_txt() {
 }
 
 #[test]
-fn settings_beside_a_vocabulary() {
+fn tokenizer_config_json() {
     let whole =
         br#"{"do_lower_case": true, "strip_accents": null, "tokenize_chinese_chars": true, "more": [1, {"x": 2}]}"#;
     let vocabulary = fixture("vocab.txt");
@@ -78,7 +78,7 @@ fn refusal(json: &str) -> String {
 }
 
 #[test]
-fn what_was_found() {
+fn earlier_defects_stay_fixed() {
     let whole = String::from_utf8(fixture("tokenizer.json")).expect("text");
     let mut value: serde_json::Value = serde_json::from_str(&whole).expect("JSON");
     value["model"]["vocab"]["far"] = 4_000_000_000u32.into();
@@ -90,7 +90,7 @@ fn what_was_found() {
             whole
                 .replace("\"special_tokens\"", "\"x\"")
                 .replace("\"post_processor\": {", "\"post_processor\": {\"special_tokens\": {},"),
-            "do not fit",
+            "inconsistent",
         ),
     ];
     for (json, expected) in cases {
@@ -99,9 +99,9 @@ fn what_was_found() {
     }
 }
 
-/// As in transformers, the last of two counts; no id moves.
+/// As in transformers, the last of two equal entries counts, and no id changes.
 #[test]
-fn an_entry_that_is_there_twice() {
+fn the_last_of_two_equal_entries_counts() {
     let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "bad", "good", "[SEP]", "fine"].map(String::from);
     let tokenizer = Tokenizer::wordpiece(words.to_vec(), true).expect("a tokenizer");
     assert_eq!(tokenizer.encode("good fine", 8).expect("ids"), [2, 6, 8, 7]);

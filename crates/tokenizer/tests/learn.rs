@@ -12,9 +12,10 @@ fn learn(text: &str, size: usize) -> Result<Tokenizer, TokenizerError> {
     Tokenizer::learn(&[path], size)
 }
 
-/// By hand: `ab` is seen five times and is merged first, then `abc` three times; `dd` is seen once and is not.
+/// Computed by hand: `ab` occurs five times and is merged first, then `abc` with three occurrences; `dd` occurs once
+/// and is not merged.
 #[test]
-fn pieces_that_meet_often_become_one() {
+fn frequent_pairs_are_merged() {
     let tokenizer = learn("ab ABC, abc abc\nab dd", 100).expect("a vocabulary");
     let expected =
         ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ",", "a", "b", "c", "d", "##b", "##c", "##d", "ab", "abc"];
@@ -23,7 +24,7 @@ fn pieces_that_meet_often_become_one() {
     assert_eq!(tokenizer.encode("abcd dd", 16).expect("ids"), [2, 14, 12, 9, 12, 3]);
 }
 
-/// Ties are everywhere here; a hash table in another order in each run must not decide them.
+/// The text has many ties, which must not be decided by the order of a hash table, which differs between runs.
 #[test]
 fn the_same_text_gives_the_same_vocabulary() {
     let word = |seed: usize| (0..3 + seed % 5).map(move |i| char::from(b'a' + (seed * 31 + i * i * 7) as u8 % 26));
@@ -36,7 +37,7 @@ fn the_same_text_gives_the_same_vocabulary() {
 }
 
 #[test]
-fn a_text_without_words_or_with_too_many_characters_is_refused() {
+fn texts_without_words_or_with_too_many_characters_are_errors() {
     assert!(matches!(learn(" \n", 100), Err(TokenizerError::NoWords)));
     assert!(matches!(learn("abc", 9), Err(TokenizerError::Size { size: 9, least: 10 })));
     assert_eq!(learn("abc", 10).expect("just enough").vocab_size(), 10);

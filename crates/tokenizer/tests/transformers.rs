@@ -1,4 +1,4 @@
-//! Token ids and batches against those of transformers (`fixtures/tokenizer/make.py`).
+//! Compares token ids and batches with transformers (`fixtures/tokenizer/make.py`).
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ struct Padded {
     attention_mask: Vec<Vec<u8>>,
 }
 
-/// A text of `part` so many times, then `tail`.
+/// A text of `part` repeated `times` times, followed by `tail`.
 #[derive(Deserialize)]
 struct Long {
     settings: Value,
@@ -50,7 +50,7 @@ struct Json {
 }
 
 fn golden() -> Golden {
-    let json = std::fs::read(Path::new(FIXTURES).join("golden.json")).expect("golden.json is there");
+    let json = std::fs::read(Path::new(FIXTURES).join("golden.json")).expect("golden.json exists");
     serde_json::from_slice(&json).expect("golden.json parses")
 }
 
@@ -63,7 +63,7 @@ fn folder(files: &[(&str, &[u8])]) -> TempDir {
 }
 
 fn with_settings(settings: &Value) -> Tokenizer {
-    let vocab = std::fs::read(Path::new(FIXTURES).join("vocab.txt")).expect("vocab.txt is there");
+    let vocab = std::fs::read(Path::new(FIXTURES).join("vocab.txt")).expect("vocab.txt exists");
     let folder = folder(&[("vocab.txt", &vocab), ("tokenizer_config.json", settings.to_string().as_bytes())]);
     Tokenizer::from_folder(folder.path()).expect("a tokenizer")
 }
@@ -90,7 +90,7 @@ fn check(tokenizer: &Tokenizer, texts: &[String], case: &Case) {
 }
 
 #[test]
-fn every_text_under_every_setting() {
+fn ids_match_transformers_with_every_setting() {
     let golden = golden();
     assert_eq!((golden.cases.len(), golden.texts.len() >= 50), (48, true));
     for case in &golden.cases {
@@ -99,7 +99,7 @@ fn every_text_under_every_setting() {
 }
 
 #[test]
-fn long_texts_are_cut_where_it_cannot_matter() {
+fn long_texts_are_truncated_as_in_transformers() {
     for Long { settings, part, times, tail, max_length, input_ids } in golden().long {
         let tokenizer = with_settings(&settings);
         let text = part.repeat(times) + &tail;
@@ -111,7 +111,7 @@ fn long_texts_are_cut_where_it_cannot_matter() {
 }
 
 #[test]
-fn the_length_is_ours_and_not_the_files() {
+fn truncation_follows_the_argument_and_not_the_file() {
     let tokenizer = Tokenizer::from_folder(Path::new(FIXTURES)).expect("tokenizer.json comes before vocab.txt");
     assert_eq!((tokenizer.vocab_size(), tokenizer.pad_id()), (11, 4));
     let Json { texts, cases } = golden().tokenizer_json;
@@ -123,7 +123,7 @@ fn the_length_is_ours_and_not_the_files() {
 }
 
 #[test]
-fn lengths_are_those_before_anything_is_cut_off() {
+fn lengths_are_counted_before_truncation() {
     let golden = golden();
     for case in &golden.cases {
         let lengths = with_settings(&case.settings).lengths_all(&golden.texts).expect("lengths");
@@ -134,7 +134,7 @@ fn lengths_are_those_before_anything_is_cut_off() {
 }
 
 #[test]
-fn a_tokenizer_survives_its_own_json() {
+fn a_tokenizer_can_be_written_and_read() {
     let golden = golden();
     for case in golden.cases.iter().filter(|case| case.max_length == 64) {
         let json = with_settings(&case.settings).to_json().expect("JSON");
@@ -143,7 +143,7 @@ fn a_tokenizer_survives_its_own_json() {
 }
 
 #[test]
-fn refusals_say_what_is_wrong() {
+fn errors_say_what_is_wrong() {
     let missing = refusal(&[("config.json", b"{}")]);
     assert!(matches!(missing, TokenizerError::Missing { .. }), "{missing}");
 

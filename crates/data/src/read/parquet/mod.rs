@@ -1,8 +1,8 @@
 //! Parquet: reads two columns, row by row.
 
+mod catch_panic;
 mod footer;
 mod pages;
-mod quiet;
 mod thrift;
 
 use std::fs::File;
@@ -15,6 +15,7 @@ use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row as Record};
 use parquet::schema::types::Type;
 
+use self::catch_panic::catch_panic;
 use self::pages::Checked;
 use super::{Columns, Fault, ReadOptions, Reader, Row, columns, label};
 use crate::error::DataError;
@@ -54,7 +55,7 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
 
 /// Calls the library, which panics on some damaged files.
 fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    quiet::catch(work).unwrap_or_else(|| Err("the file is damaged".into()))
+    catch_panic(work).unwrap_or_else(|| Err("the file is damaged".into()))
 }
 
 fn text_of(error: ParquetError) -> String {

@@ -15,7 +15,7 @@ thread_local! {
 ///
 /// The program's panic hook is not called for caught panics, because it would print an error that is not one. The first
 /// call installs a hook in front of it, which passes on all other panics.
-pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn catch_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let hook = take_hook();
