@@ -1,29 +1,29 @@
-//! The allocator of a program that trains.
+//! The allocator for programs that train.
 
-/// mimalloc, to be named as the `#[global_allocator]`.
+/// mimalloc, for use as the `#[global_allocator]`.
 ///
-/// Every intermediate tensor is memory taken and given back; mimalloc keeps it warm where the system's allocator returns
-/// it to the kernel, which then clears every page of it anew.
+/// Every intermediate tensor is allocated and freed. mimalloc reuses the memory, while the system's allocator returns
+/// it to the kernel, which then clears every page again.
 pub use mimalloc::MiMalloc as Allocator;
 
-/// Lets mimalloc keep freed pages for a second, instead of some milliseconds. To be called first in `main`.
+/// Lets mimalloc keep freed pages for a second instead of some milliseconds. Call it first in `main`.
 ///
-/// Training takes what a step needs again in the next one; without this, clearing pages was 15 % of a full step. What a
-/// phase leaves behind goes back: kept for good, it was a tenth of the memory of a run.
+/// A training step allocates the same memory as the step before; without this option, clearing pages took 15 % of a
+/// full step. Memory of a finished phase is still returned: if pages are kept forever, a run needs a tenth more memory.
 pub fn keep_pages() {
-    /// `mi_option_purge_delay` of mimalloc.h, by versions 2 and 3 alike.
+    /// `mi_option_purge_delay` of mimalloc.h, the same in versions 2 and 3.
     const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-    // SAFETY: sets a number in a table of options; any time is allowed.
+    // SAFETY: sets a number in a table of options; all values are valid.
     unsafe {
         libmimalloc_sys::mi_option_set(PURGE_DELAY, 1000);
     }
 }
 
-/// The most memory that the process held so far, in bytes; `None` where the system does not say.
+/// Returns the peak memory of the process in bytes; `None` if the system does not report it.
 pub fn peak_memory() -> Option<u64> {
     let mut peak = 0;
     let none = std::ptr::null_mut;
-    // SAFETY: every place is null, which skips it, or that of a number of ours.
+    // SAFETY: every pointer is null, which skips the value, or points to a local variable.
     unsafe {
         libmimalloc_sys::mi_process_info(none(), none(), none(), none(), &mut peak, none(), none(), none());
     }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_account_grows_with_what_is_held() {
+    fn peak_memory_grows_with_allocations() {
         keep_pages();
         let Some(before) = peak_memory() else { return };
         let held = vec![1_u8; 64 << 20];

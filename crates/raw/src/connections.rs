@@ -1,13 +1,13 @@
-//! The TCP connections of this process, whoever opened them.
+//! The TCP connections of this process, including those opened by libraries.
 
 use std::net::{SocketAddr, TcpStream};
 
-/// This process's connections to any of `peers`, each as one more handle to it: what is shut down by it is shut down for
-/// whoever opened it. None on systems that do not list what a process has open.
+/// Returns this process's connections to any of `peers`, each as an additional handle: shutting it down also shuts down
+/// the original. Empty on systems that do not list open file descriptors.
 pub fn to(peers: &[SocketAddr]) -> Vec<TcpStream> {
     let is_theirs = |connection: &TcpStream| connection.peer_addr().is_ok_and(|peer| peers.contains(&peer));
     let mut found: Vec<TcpStream> = open().filter(is_theirs).collect();
-    // A number of the list that was closed meanwhile may be a copy's.
+    // A descriptor that was closed in the meantime may have been reused for a copy.
     found.sort_by_key(|connection| connection.local_addr().ok());
     found.dedup_by_key(|connection| connection.local_addr().ok());
     found
@@ -19,11 +19,12 @@ fn open() -> impl Iterator<Item = TcpStream> {
 
     let names = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
     let numbers = names.filter_map(|entry| entry.file_name().to_str()?.parse::<RawFd>().ok());
-    // All first: going on with the list must not meet the copies.
+    // Collected first, because iterating further must not encounter the copies.
     numbers.collect::<Vec<_>>().into_iter().filter_map(|number| {
-        // SAFETY: the call takes any number, and fails where nothing is open by it; by then it may be something else's.
+        // SAFETY: the call accepts any number, and fails if it is not an open descriptor; the descriptor may have been
+        // reused.
         let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 0) };
-        // SAFETY: the copy was just made, and nobody else has its number.
+        // SAFETY: the copy was just created, so nothing else owns its descriptor.
         (copy >= 0).then(|| TcpStream::from(unsafe { OwnedFd::from_raw_fd(copy) }))
     })
 }
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_is_found_and_shut_down_for_whoever_opened_it() {
+    fn a_connection_is_found_and_shut_down() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         assert!(to(&[address]).is_empty(), "a listener is no connection");

@@ -1,7 +1,7 @@
-//! The calls of Rekindle that the compiler cannot check, behind functions that cannot be called wrongly.
+//! All unsafe code of Rekindle, behind safe functions.
 //!
-//! All other packages of the workspace forbid unsafe code. What is here is little enough to be read, and to be run under
-//! sanitizers: `cargo xtask sanitize`.
+//! All other packages of the workspace forbid unsafe code. This crate is small enough to review, and its tests run
+//! under Miri and AddressSanitizer: `cargo xtask sanitize`.
 #![deny(missing_docs, missing_debug_implementations)]
 
 #[cfg(feature = "allocator")]

@@ -1,4 +1,4 @@
-//! A file's bytes, mapped into memory.
+//! Memory-mapped files.
 
 use std::fs::File;
 use std::io;
@@ -8,32 +8,32 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-/// The bytes of a file, read by the system when they are first touched. Clones share them.
+/// The bytes of a file, which the operating system reads on first access. Clones share the mapping.
 #[derive(Clone, Debug)]
 pub struct Map(Arc<Mmap>);
 
 impl Map {
-    /// Maps a file, which nobody may cut short or write to in place while the map is there: whoever replaces it must
-    /// rename another over it, as writers of checkpoints do.
+    /// Maps a file. While it is mapped, the file must not be truncated or written in place; to replace it, rename
+    /// another file over it, as writers of checkpoints do.
     ///
     /// # Errors
-    /// When the file cannot be opened or mapped.
+    /// Returns an error if the file cannot be opened or mapped.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
-        // SAFETY: the map is read-only and private to this process. Its contents change only if another process
-        // rewrites the file in place while it is in use, which the caller rules out; whatever stands there is read as
-        // plain bytes.
+        // SAFETY: the mapping is read-only and private to this process. Its contents change only if another process
+        // rewrites the file in place while it is in use, which the caller excludes; the contents are only read as plain
+        // bytes.
         let map = unsafe { Mmap::map(&file)? };
         Ok(Self(Arc::new(map)))
     }
 
-    /// Gives the memory back; what is touched later is read from the file again.
+    /// Releases the memory; later accesses read the file again.
     pub fn release(&self) {
         #[cfg(unix)]
         {
-            // SAFETY: a read-only map of a file holds the same afterwards.
+            // SAFETY: a read-only mapping of a file has the same contents afterwards.
             let advised = unsafe { self.0.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
-            // Where the advice is refused, nothing is lost.
+            // If the advice is refused, nothing changes.
             let _ = advised;
         }
     }
@@ -53,13 +53,13 @@ impl AsRef<[u8]> for Map {
     }
 }
 
-// Miri maps no files.
+// Miri does not support mapped files.
 #[cfg(all(test, not(miri)))]
 mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_those_of_the_file_before_and_after_release() {
+    fn bytes_are_the_same_before_and_after_release() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("bytes");
         let content: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
@@ -70,7 +70,7 @@ mod tests {
         map.release();
         assert_eq!(clone[..], content);
         drop(map);
-        // What was renamed over it is another file.
+        // The renamed file is another file.
         std::fs::write(folder.path().join("new"), b"other").expect("written");
         if std::fs::rename(folder.path().join("new"), &path).is_ok() {
             assert_eq!(clone[..], content);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_is_no_bytes_and_a_folder_is_an_error() {
+    fn an_empty_file_has_no_bytes_and_a_folder_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("empty");
         std::fs::write(&path, b"").expect("written");

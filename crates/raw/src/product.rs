@@ -1,10 +1,10 @@
-//! Matrix products on slices, by the crate gemm.
+//! Matrix products on slices, with the crate gemm.
 
 use std::ops::Range;
 
 use gemm::Parallelism;
 
-/// A matrix in a slice; rows or columns need not lie together.
+/// A matrix in a slice, with strides for rows and columns.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     data: &'a [f32],
@@ -15,7 +15,7 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// A whole matrix, row by row; of no columns, it has no rows.
+    /// Creates a view of a whole row-major matrix. Without columns, it has no rows.
     pub fn new(data: &'a [f32], columns: usize) -> Self {
         Self {
             data,
@@ -26,33 +26,33 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The same values, rows and columns exchanged.
+    /// Returns the transpose, without copying.
     #[must_use]
     pub fn transposed(self) -> Self {
         let Self { data, rows, columns, row_stride, column_stride } = self;
         Self { data, rows: columns, columns: rows, row_stride: column_stride, column_stride: row_stride }
     }
 
-    /// Some rows of a whole matrix.
+    /// Returns some rows of a whole matrix.
     #[must_use]
     pub fn rows(self, rows: &Range<usize>) -> Self {
         let span = rows.start * self.row_stride..rows.end * self.row_stride;
         Self { data: self.data.get(span).unwrap_or_default(), rows: rows.len(), ..self }
     }
 
-    /// Some columns of a matrix that lies row by row.
+    /// Returns some columns of a row-major matrix.
     #[must_use]
     pub fn columns(self, from: usize, columns: usize) -> Self {
         Self { data: self.data.get(from..).unwrap_or_default(), columns, ..self }
     }
 
-    /// The sizes, where every value is in the slice.
+    /// Returns the number of rows and columns, if every value is in the slice.
     fn within(&self) -> Option<(usize, usize)> {
         let Self { rows, columns, .. } = *self;
         let last = |count: usize, stride: usize| count.checked_sub(1)?.checked_mul(stride);
         let end = match last(rows, self.row_stride).zip(last(columns, self.column_stride)) {
             Some((down, right)) => down.checked_add(right)?.checked_add(1)?,
-            // No rows or no columns, or more than can be counted.
+            // No rows, no columns, or an overflow.
             None if rows == 0 || columns == 0 => 0,
             None => return None,
         };
@@ -60,7 +60,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// A matrix to be written, row by row.
+/// A row-major matrix to write to.
 #[derive(Debug)]
 pub struct ViewMut<'a> {
     data: &'a mut [f32],
@@ -70,18 +70,18 @@ pub struct ViewMut<'a> {
 }
 
 impl<'a> ViewMut<'a> {
-    /// A whole matrix; of no columns, it has no rows.
+    /// Creates a view of a whole matrix. Without columns, it has no rows.
     pub fn new(data: &'a mut [f32], columns: usize) -> Self {
         Self { rows: data.len().checked_div(columns).unwrap_or(0), columns, row_stride: columns, data }
     }
 
-    /// Some columns of a whole matrix.
+    /// Returns some columns of a whole matrix.
     #[must_use]
     pub fn columns(self, from: usize, columns: usize) -> Self {
         Self { data: self.data.get_mut(from..).unwrap_or_default(), columns, ..self }
     }
 
-    /// The sizes, where every value is in the slice, and in one row alone.
+    /// Returns the number of rows and columns, if every value is in the slice and in only one row.
     fn within(&self) -> Option<(usize, usize)> {
         let Self { ref data, rows, columns, row_stride } = *self;
         let apart = columns <= row_stride;
@@ -89,65 +89,65 @@ impl<'a> ViewMut<'a> {
     }
 }
 
-/// What becomes of the values that were there.
+/// How the product is combined with the existing values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// The product takes their place.
+    /// The product replaces them.
     Replace,
     /// The product is added to them.
     Add,
 }
 
-/// Products with fewer multiplications than this are done before a second core is awake.
+/// Smaller products, in multiplications, finish before a second core is awake.
 const PARALLEL: usize = 1 << 21;
 
-/// `out = scale · a · b`, or `out += scale · a · b`. A product over nothing is 0.
+/// Computes `out = scale · a · b`, or `out += scale · a · b`. A product over an empty dimension is 0.
 ///
 /// # Panics
-/// When the matrices do not fit, or go beyond their slices.
+/// Panics if the sizes do not match, or a matrix extends beyond its slice.
 pub fn product(out: ViewMut<'_>, a: View<'_>, b: View<'_>, scale: f32, then: Then) {
-    let Some((rows, columns)) = out.within() else { panic!("a result beyond its slice") };
-    assert!(rows == a.rows && columns == b.columns, "a result that does not fit");
+    let Some((rows, columns)) = out.within() else { panic!("the result extends beyond its slice") };
+    assert!(rows == a.rows && columns == b.columns, "the size of the result does not match");
     let ViewMut { data, row_stride, .. } = out;
     if a.columns == 0 && then == Then::Replace {
         data.chunks_mut(row_stride.max(1)).take(rows).for_each(|row| row[..columns].fill(0.0));
     }
-    // SAFETY: the result was just shown to lie within its slice, which is borrowed alone.
+    // SAFETY: the result was just checked to be in its slice, which is borrowed mutably.
     unsafe {
         write(data.as_mut_ptr(), row_stride, a, b, scale, then);
     }
 }
 
-/// `a · b` in memory that nobody cleared before.
+/// Returns `a · b` in memory that is not cleared first.
 ///
 /// # Panics
-/// When the matrices do not fit, or go beyond their slices.
+/// Panics if the sizes do not match, or a matrix extends beyond its slice.
 pub fn fresh(a: View<'_>, b: View<'_>) -> Vec<f32> {
-    let Some(count) = a.rows.checked_mul(b.columns) else { panic!("a result beyond all memory") };
+    let Some(count) = a.rows.checked_mul(b.columns) else { panic!("the result is too large for memory") };
     if a.columns == 0 {
         return vec![0.0; count];
     }
     let mut out = Vec::with_capacity(count);
-    // SAFETY: the memory holds `count` values, rows behind each other.
+    // SAFETY: the memory has room for `count` values, row after row.
     unsafe {
         write(out.as_mut_ptr(), b.columns, a, b, 1.0, Then::Replace);
     }
-    // SAFETY: the product that replaces wrote every one of them, for it is over something.
+    // SAFETY: a replacing product over a non-empty dimension wrote every value.
     unsafe {
         out.set_len(count);
     }
     out
 }
 
-/// Writes a product, rows by `row_stride` apart; nothing where it is over nothing.
+/// Writes a product with a distance of `row_stride` between rows; writes nothing if the inner dimension is empty.
 ///
 /// # Safety
-/// `out` must be valid for writes of all rows, no two of which share a value, and for reads where the product is added.
+/// `out` must be valid for writes of all rows, no two of which overlap, and for reads if the product is added.
 unsafe fn write(out: *mut f32, row_stride: usize, a: View<'_>, b: View<'_>, scale: f32, then: Then) {
     let (Some((rows, inner)), Some((fit, columns))) = (a.within(), b.within()) else {
-        panic!("a matrix beyond its slice")
+        panic!("a matrix extends beyond its slice")
     };
-    assert!(fit == inner, "matrices that do not fit");
+    assert!(fit == inner, "the inner sizes do not match");
     if rows == 0 || columns == 0 || inner == 0 {
         return;
     }
@@ -155,7 +155,8 @@ unsafe fn write(out: *mut f32, row_stride: usize, a: View<'_>, b: View<'_>, scal
         true => Parallelism::Rayon(0),
         false => Parallelism::None,
     };
-    // SAFETY: both matrices were just shown to lie within their slices, strides are positive, and `out` is the caller's.
+    // SAFETY: both matrices were just checked to be in their slices, the strides are positive, and the caller
+    // guarantees `out`.
     unsafe {
         gemm::gemm(
             rows,
@@ -186,13 +187,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn by_hand() {
+    fn products_match_values_computed_by_hand() {
         let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         let b = [1.0, 0.0, 2.0, 1.0, 0.0, 3.0];
         let mut out = [9.0; 4];
         product(ViewMut::new(&mut out, 2), View::new(&a, 3), View::new(&b, 2), 1.0, Then::Replace);
         assert_eq!(out, [5.0, 11.0, 14.0, 23.0]);
-        // Aᵀ A, its second column, twice, added.
+        // Twice the second column of Aᵀ A, added.
         let mut out = [1.0; 3];
         let tall = View::new(&a, 3);
         product(ViewMut::new(&mut out, 1), tall.transposed(), tall.columns(1, 1), 2.0, Then::Add);
@@ -208,15 +209,15 @@ mod tests {
         assert_eq!(out, [0.0, 3.0, 0.0, 6.0]);
     }
 
-    /// The product by its definition.
+    /// Returns the product by its definition.
     fn slow(a: &[f32], b: &[f32], [rows, inner, columns]: [usize; 3]) -> Vec<f32> {
         let cell = |row: usize, column: usize| (0..inner).map(|i| a[row * inner + i] * b[i * columns + column]).sum();
         (0..rows * columns).map(|at| cell(at / columns, at % columns)).collect()
     }
 
     #[test]
-    fn every_size_is_that_of_the_definition() {
-        // Whole numbers, so that any order of sums gives the same.
+    fn products_of_every_size_match_the_definition() {
+        // Whole numbers, so that every order of summation gives the same result.
         let values =
             |count: usize, step: usize| (0..count).map(|i| ((i * step) % 7) as f32 - 3.0).collect::<Vec<f32>>();
         let sizes: &[usize] = if cfg!(miri) { &[1, 3, 17] } else { &[1, 2, 3, 5, 8, 15, 16, 17, 33, 64, 100, 129] };
@@ -241,8 +242,8 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "a product that is worth several threads takes Miri minutes")]
-    fn on_several_threads_too() {
+    #[cfg_attr(miri, ignore = "a product that uses several threads takes minutes in Miri")]
+    fn products_on_several_threads_match_the_definition() {
         let (rows, inner, columns) = (130, 140, 150);
         let values = |count: usize| (0..count).map(|i| (i % 5) as f32 - 2.0).collect::<Vec<f32>>();
         let (a, b) = (values(rows * inner), values(inner * columns));
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_beside_the_columns_asked_for() {
+    fn only_the_selected_columns_are_written() {
         let (a, b) = ([1.0; 6], [1.0; 6]);
         let mut out = [7.0; 12];
         product(ViewMut::new(&mut out, 4).columns(1, 2), View::new(&a, 2), View::new(&b[..4], 2), 1.0, Then::Replace);
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_product_over_nothing_is_zero() {
+    fn a_product_over_an_empty_dimension_is_zero() {
         let none = View::new(&[], 4);
         assert_eq!(fresh(none.transposed(), none), [0.0; 16]);
         let mut out = [5.0; 16];
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_before_anything_is_touched() {
+    fn wrong_sizes_panic_before_anything_is_written() {
         let refused = |work: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err();
         let (a, b) = ([1.0; 6], [1.0; 6]);
         let (tall, wide) = (View::new(&a, 2), View::new(&b, 3));

@@ -1,15 +1,15 @@
-//! How exact the timers of threads are.
+//! The accuracy of a thread's timers.
 
 use std::time::Duration;
 
-/// Lets the timers of this thread, and of all that it starts from now on, be late by so much: a sleep, and a wait that ends by
-/// itself. Being woken is as fast as ever. On Linux; elsewhere it does nothing.
+/// Allows timers of this thread, and of all threads that it starts from now on, to be late by this duration: sleeps,
+/// and waits with a timeout. Explicit wake-ups are as fast as before. Only on Linux; it has no effect elsewhere.
 ///
-/// For threads that look around many times a second although they are told when there is something to do: it is time that
-/// whoever computes does not have.
+/// For threads that poll many times per second although they are woken when there is work: polling takes CPU time from
+/// threads that compute.
 pub fn may_be_late(by: Duration) {
     #[cfg(target_os = "linux")]
-    // SAFETY: sets a number of this thread's; the system takes any.
+    // SAFETY: sets a number of this thread; all values are valid.
     unsafe {
         libc::prctl(libc::PR_SET_TIMERSLACK, libc::c_ulong::try_from(by.as_nanos()).unwrap_or(libc::c_ulong::MAX));
     }
@@ -22,8 +22,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_thread_starts_is_as_late() {
-        // SAFETY: reads a number of this thread's.
+    fn started_threads_inherit_the_slack() {
+        // SAFETY: reads a number of this thread.
         let slack = || unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
         let inherited = std::thread::spawn(move || {
             may_be_late(Duration::from_micros(1234));
