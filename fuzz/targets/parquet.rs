@@ -1,4 +1,4 @@
-//! Parquet, footer, pages and values.
+//! Parquet: footer, pages and values.
 #![no_main]
 
 mod file;

@@ -1,4 +1,4 @@
-//! CSV, TSV and JSONL, plain and packed: the first byte says which.
+//! CSV, TSV and JSONL, plain and gzip: the first byte selects the format.
 #![no_main]
 
 mod file;

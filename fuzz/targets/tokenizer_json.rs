@@ -1,4 +1,4 @@
-//! tokenizer.json, and what is then made of texts.
+//! tokenizer.json, followed by the tokenization of texts.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! vocab.txt and, behind a zero byte, tokenizer_config.json.
+//! vocab.txt and, after a zero byte, tokenizer_config.json.
 #![no_main]
 
 mod file;

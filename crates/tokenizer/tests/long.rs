@@ -1,18 +1,18 @@
-//! Texts of ten megabytes: only as much of them is tokenized as a sentence holds.
+//! Texts of ten megabytes: only as much as fits into the maximum length is tokenized.
 
 use std::path::Path;
 
 use peak_alloc::PeakAlloc;
 use rekindle_tokenizer::Tokenizer;
 
-/// Counts what the test program holds.
+/// Counts the memory of the test program.
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/tokenizer");
 
 #[test]
-fn ten_megabytes_take_no_more_memory_than_their_beginning() {
+fn ten_megabytes_take_bounded_memory() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::copy(Path::new(FIXTURES).join("vocab.txt"), folder.path().join("vocab.txt")).expect("copied");
     let tokenizer = Tokenizer::from_folder(folder.path()).expect("a tokenizer");
@@ -24,7 +24,7 @@ fn ten_megabytes_take_no_more_memory_than_their_beginning() {
         let (one, many) = (ids(&text), tokenizer.encode_all(&[&text], 512).expect("ids"));
         let taken = HEAP.peak_usage() - before;
         assert!(taken < 32 << 20, "{part:?} took {taken} bytes");
-        // The first hundredth has more tokens than fit, and is tokenized whole by the other way.
+        // The first hundredth has more tokens than fit; `pieces_all` tokenizes it completely.
         let begin = &text[..text.floor_char_boundary(text.len() / 100)];
         let whole = &tokenizer.pieces_all(&[begin]).expect("pieces")[0];
         assert!(one.len() == 512 && one[1..511] == whole[..510] && many[0] == one, "{part:?}");
