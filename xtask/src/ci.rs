@@ -9,7 +9,7 @@ use std::{env, fs};
 use crate::{api, at_root, cargo, checks, experiment, root, run, target, told};
 
 /// The crates that hold tensors.
-const TENSORS: [&str; 4] = ["rekindle-distilbert", "rekindle-train", "rekindle-experiment", "rekindle"];
+const TENSORS: [&str; 5] = ["rekindle-distilbert", "rekindle-train", "rekindle-experiment", "rekindle", "rekindle-cli"];
 
 /// Checks format, lints, tests and documentation.
 pub fn check() -> Result<(), u8> {
@@ -53,7 +53,7 @@ pub fn ci() -> Result<(), u8> {
         "test",
         "--workspace",
         "--features",
-        "rekindle/remote,rekindle/ndarray",
+        "rekindle-cli/remote,rekindle-cli/ndarray",
         "--test",
         "remote",
     ])))?;
@@ -105,7 +105,7 @@ fn exist(folder: &Path, names: &[&str]) -> Result<(), u8> {
 /// Checks that every published crate contains the files that a registry needs, and that its licences are the texts, not the
 /// paths that a checkout without symlinks contains.
 fn packages() -> Result<(), u8> {
-    for folder in api::LIBRARIES {
+    for folder in api::LIBRARIES.into_iter().chain(["cli"]) {
         let package = api::package(folder);
         let listed = at_root(cargo(&["package", "--list", "--allow-dirty", "--package", &package])).output();
         let files = String::from_utf8_lossy(&told(listed)?.stdout).into_owned();
@@ -139,7 +139,7 @@ pub fn matrix() -> Result<(), u8> {
     };
     TENSORS.iter().try_for_each(|package| clippy(&[package], ""))?;
     ["flex", "ndarray", "wgpu", "vulkan"].iter().try_for_each(|feature| clippy(&TENSORS, feature))?;
-    clippy(&["rekindle"], "flex,remote")
+    clippy(&["rekindle-cli"], "flex,remote")
 }
 
 /// Returns the command that runs the golden tests on flex and on the given backends.
@@ -147,7 +147,7 @@ pub fn golden(backends: &[OsString]) -> Command {
     let mut test =
         cargo(&["test", "--workspace", "--test", "transformers", "--test", "approaches", "--test", "devices"]);
     for backend in backends {
-        test.arg("--features").arg(format!("rekindle/{}", backend.display()));
+        test.arg("--features").arg(format!("rekindle-cli/{}", backend.display()));
     }
     at_root(test)
 }

@@ -3,7 +3,6 @@
 mod api;
 mod checks;
 mod ci;
-mod embedded;
 mod measure;
 mod torture;
 
@@ -72,7 +71,7 @@ fn main() -> ExitCode {
         Some("bench") => measure::bench(&rest),
         Some("transfer") => measure::transfer(&rest),
         Some("soak") => measure::soak(&rest),
-        Some("embedded") => embedded::make(),
+        Some("embedded") => embedded(),
         Some("--help" | "-h" | "help") => {
             println!("{HELP}");
             Ok(())
@@ -87,7 +86,7 @@ fn main() -> ExitCode {
 
 /// Runs `rekindle experiment` in the profile of the tests, so that Burn is compiled once for both.
 fn experiment(options: &[OsString]) -> Command {
-    let mut cargo = cargo(&["run", "--quiet", "--package", "rekindle"]);
+    let mut cargo = cargo(&["run", "--quiet", "--package", "rekindle-cli"]);
     if let Some(backend) = backend(options) {
         // The client of remote devices still needs a local backend to read the weights.
         let engine = if backend == "remote" { "flex,remote" } else { backend };
@@ -111,9 +110,18 @@ fn backend(options: &[OsString]) -> Option<&'static str> {
 
 fn dist(options: &[OsString]) -> Result<(), u8> {
     let folder = options.first().map_or_else(|| target().join("dist"), PathBuf::from);
-    let mut manual = cargo(&["run", "--quiet", "--package", "rekindle", "--example", "manual", "--"]);
+    let mut manual = cargo(&["run", "--quiet", "--package", "rekindle-cli", "--example", "manual", "--"]);
     manual.arg(folder);
     run(manual)
+}
+
+/// Makes the embedded model anew.
+fn embedded() -> Result<(), u8> {
+    run(at_root(cargo(&["build", "--quiet", "--workspace", "--bins"])))?;
+    let mut embedded = Command::new(binary("embedded"));
+    embedded.arg(target().join("debug")).arg(root().join("fixtures/transfer/sentences.tsv"));
+    embedded.arg(target().join("embedded")).arg(root().join("crates/rekindle/embedded"));
+    run(embedded)
 }
 
 /// Prints the usage and fails.

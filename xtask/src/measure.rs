@@ -9,7 +9,8 @@ use crate::{at_root, binary, cargo, refuse, root, run, target};
 /// Compares logits, hidden states and training with transformers.
 pub fn parity(options: &[OsString]) -> Result<(), u8> {
     let [python, train, test, first, ..] = options else { return refuse() };
-    run(cargo(&["build", "--quiet", "--package", "rekindle", "--features", "ndarray", "--bins", "--examples"]))?;
+    let packages = ["--package", "rekindle", "--package", "rekindle-cli", "--features", "rekindle-cli/ndarray"];
+    run(at_root(cargo(&[&["build", "--quiet", "--bins", "--examples"], &packages[..]].concat())))?;
     let script = |name: &str| {
         let mut command = Command::new(python);
         command.arg(root().join("fixtures/parity").join(name));
@@ -23,8 +24,7 @@ pub fn parity(options: &[OsString]) -> Result<(), u8> {
         let mut make = script("reference.py");
         make.args([model, test]).arg(&reference);
         run(make)?;
-        let example = ["run", "--quiet", "--package", "rekindle", "--features", "ndarray", "--example", "parity", "--"];
-        let mut compare = cargo(&example);
+        let mut compare = Command::new(binary("examples/parity"));
         compare.arg(model).arg(&reference);
         let compared = run(compare);
         let _ = std::fs::remove_file(reference);

@@ -25,7 +25,14 @@ pub fn torture(options: &[OsString]) -> Result<(), u8> {
     let kills: usize = option(0).map_or(Some(50), |kills| kills.parse().ok()).ok_or(2)?;
     let backend = option(1).unwrap_or("flex");
     let mut dice = Dice(option(2).map_or(Some(42), |seed| seed.parse().ok()).ok_or(2)?);
-    run(at_root(cargo(&["build", "--quiet", "--workspace", "--bins", "--features", &format!("rekindle/{backend}")])))?;
+    run(at_root(cargo(&[
+        "build",
+        "--quiet",
+        "--workspace",
+        "--bins",
+        "--features",
+        &format!("rekindle-cli/{backend}"),
+    ])))?;
     let place = Place::new(backend)?;
 
     let began = Instant::now();

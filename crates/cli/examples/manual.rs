@@ -8,25 +8,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Command, CommandFactory, ValueEnum};
+use clap::{Command, ValueEnum};
 use clap_complete::Shell;
 use clap_mangen::Man;
-
-#[allow(dead_code)] // The devices behind the names.
-#[path = "../src/backend.rs"]
-mod backend;
-#[allow(dead_code, unused_imports)] // What the commands read.
-#[path = "../src/cli/mod.rs"]
-mod cli;
-#[allow(dead_code)] // How commands end.
-#[path = "../src/exit.rs"]
-mod exit;
-#[allow(dead_code)] // Other machines.
-#[path = "../src/host_url.rs"]
-mod host_url;
-#[allow(dead_code)] // The way to the models.
-#[path = "../src/model.rs"]
-mod model;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -35,14 +19,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     for folder in [&pages, &completions] {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    let mut root = cli::Cli::command().disable_help_subcommand(true).subcommand_help_heading("COMMANDS");
+    let mut root = rekindle_cli::command().disable_help_subcommand(true).subcommand_help_heading("COMMANDS");
     root.build();
     for command in root.get_subcommands().chain([&root]) {
         let name = command.get_display_name().unwrap_or(command.get_name());
         fs::write(pages.join(format!("{name}.1")), page(command)?)?;
     }
     for shell in Shell::value_variants() {
-        clap_complete::generate_to(*shell, &mut cli::Cli::command(), "rekindle", &completions)?;
+        clap_complete::generate_to(*shell, &mut rekindle_cli::command(), "rekindle", &completions)?;
     }
     println!("man pages in {}, completions in {}", pages.display(), completions.display());
     Ok(())

@@ -5,16 +5,16 @@ use std::fmt;
 use std::io;
 use std::iter;
 
+use rekindle::baseline::BaselineError;
+use rekindle::data::DataError;
+use rekindle::distilbert::DistilBertError;
+use rekindle::experiment::ExperimentError;
 use rekindle::hub::HubError;
-use rekindle_baseline::BaselineError;
-use rekindle_data::DataError;
-use rekindle_distilbert::DistilBertError;
-use rekindle_experiment::ExperimentError;
-use rekindle_metrics::MetricsError;
-use rekindle_tokenizer::TokenizerError;
-use rekindle_train::TrainError;
+use rekindle::metrics::MetricsError;
+use rekindle::tokenizer::TokenizerError;
+use rekindle::train::TrainError;
 
-use crate::model::ModelError;
+use crate::options::model::ModelError;
 
 /// The codes, as `--help` has them; docs/reliability.md has them too.
 pub const CODES: &str = "\

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use rekindle_distilbert::{DistilBertError, replace};
-use rekindle_experiment::Lock;
+use rekindle::distilbert::{DistilBertError, replace};
+use rekindle::experiment::Lock;
 
 use crate::exit::Failure;
 

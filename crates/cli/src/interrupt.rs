@@ -1,6 +1,6 @@
 //! Ctrl-C: the first ends the work with a checkpoint, the second at once.
 
-use rekindle_train::Stop;
+use rekindle::train::Stop;
 
 use crate::exit::Kind;
 

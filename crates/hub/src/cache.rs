@@ -16,10 +16,10 @@ pub(super) const INDEX: &str = "model.safetensors.index.json";
 /// Any one of these is enough to build the tokenizer.
 pub(super) const TOKENIZERS: [&str; 2] = ["tokenizer.json", "vocab.txt"];
 /// Weights in a format that can hold a program, which is never read.
-#[cfg(feature = "hub")]
+#[cfg(feature = "download")]
 pub(super) const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 /// Settings of the tokenizer, which not every repository has.
-#[cfg(feature = "hub")]
+#[cfg(feature = "download")]
 pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// The folder of the model `id`, which must be a valid name.

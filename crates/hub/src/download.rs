@@ -1,4 +1,4 @@
-//! Which files of a repository make up a model, and how they get into the cache as one whole.
+//! Which files of a repository make up a model, and their download into the cache.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::cache::{self, CONFIG, INDEX, PICKLES, TOKENIZER_CONFIG, TOKENIZERS, WEIGHTS};
-use super::client::{Client, Listing};
+use super::client::{Client, Fault, Listing};
 use super::failure::Failure;
-use super::transfer::{self, RemoteFile};
+use super::transfer::RemoteFile;
 use super::{Download, HubError, HubOptions};
 
 /// Downloads what is still missing of the model `id` and then points the branch `main` at it.
@@ -29,26 +29,32 @@ pub(super) fn download(
 struct Session<'a> {
     failure: Failure<'a>,
     options: &'a HubOptions,
-    client: Client,
+    client: Client<'a>,
     listing: Listing,
     snapshot: PathBuf,
 }
 
 impl<'a> Session<'a> {
-    /// Asks the hub for the newest commit and its files, which also tells whether there is a hub to talk to.
+    /// Requests the newest commit and the list of its files, which also shows whether the hub can be reached.
     fn open(id: &'a str, options: &'a HubOptions) -> Result<Self, HubError> {
         let failure = Failure { id, options };
-        // The HTTP client would name the token in its error about a header that cannot be sent.
+        // The HTTP client would quote the token in its error about an invalid header.
         if options.token().is_some_and(|token| !token.chars().all(|c| c.is_ascii_graphic())) {
-            return Err(
-                failure.unauthorized("the token holds characters that no token has; check HF_TOKEN or the token file")
-            );
+            return Err(failure.unauthorized(
+                "the token has characters other than printable ASCII; check HF_TOKEN or the token file",
+            ));
         }
-        let client = Client::new(options);
-        let listing = transfer::list(&client, &failure)?;
-        // The commit becomes a folder's name.
+        let client = Client::new(options).map_err(|fault| failure.fault("the repository", fault))?;
+        let listing = client.list(id).map_err(|fault| match fault {
+            Fault::Silent => {
+                failure.unreachable(format!("no answer within {} s", options.answer_timeout.as_secs_f32()))
+            }
+            Fault::Cut(error) => failure.unreachable(error.to_string()),
+            fault => failure.fault("the repository", fault),
+        })?;
+        // The commit becomes the name of a folder.
         if !cache::is_plain_name(&listing.sha) {
-            return Err(failure.unexpected("its commit is not a commit's name"));
+            return Err(failure.unexpected("its commit is not the name of a commit"));
         }
         let snapshot = cache::snapshot_folder(&options.cache, id, &listing.sha);
         Ok(Self { failure, options, client, listing, snapshot })
@@ -101,14 +107,17 @@ impl<'a> Session<'a> {
         let blobs = cache::repo_folder(&self.options.cache, self.failure.id).join("blobs");
         fs::create_dir_all(&blobs).map_err(|source| HubError::Io { path: blobs.clone(), source })?;
         let remote = RemoteFile {
-            client: self.client.clone(),
-            // Pinning the commit keeps the files of one model together when the branch moves in between.
-            url: self.client.address(self.failure.id, &self.listing.sha, file),
-            commit: self.listing.sha.clone(),
+            client: &self.client,
+            // Pinning the commit keeps the files of one model together if the branch moves in between.
+            url: self.client.url(self.failure.id, &self.listing.sha, file),
+            commit: &self.listing.sha,
             blobs,
-            link: link.clone(),
+            link: &link,
         };
-        let size = transfer::download(remote, file, &self.failure, progress)?;
+        let mut report = |done_bytes, size: Option<u64>| {
+            progress(Download { file, done_bytes, total_bytes: size.unwrap_or(done_bytes) })
+        };
+        let size = remote.download(&mut report).map_err(|fault| self.failure.fault(file, fault))?;
         self.verify(file, &link, size)?;
         Ok(link)
     }

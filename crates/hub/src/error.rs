@@ -1,10 +1,10 @@
-//! What can go wrong between a model's name and its files.
+//! Errors, and their kinds.
 
 use std::path::PathBuf;
 
-/// Why a model could not be had from the hub or its cache.
+/// Why a model could not be found in the cache or downloaded from the hub.
 ///
-/// No variant ever holds the access token: texts that come from the HTTP client are stripped of it.
+/// No variant has the access token: it is removed from the messages of the HTTP client.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HubError {
@@ -139,9 +139,34 @@ pub enum HubError {
     },
 }
 
+/// What kind of failure a [`HubError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An argument is invalid: the name is not one that the hub allows.
+    Argument,
+    /// The repository has no weights that can be read.
+    Input,
+    /// The cache cannot be read or written.
+    Output,
+    /// The hub: it cannot be reached, does not have the model, or a download was cut or damaged.
+    Network,
+}
+
 impl HubError {
-    /// Whether it is about the way to the hub and not about the model: the same call may succeed on another network, or
-    /// where the network may be used.
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::InvalidId { .. } => ErrorKind::Argument,
+            Self::Pickle { .. } => ErrorKind::Input,
+            Self::Io { .. } => ErrorKind::Output,
+            _ => ErrorKind::Network,
+        }
+    }
+
+    /// Whether the failure is in the connection to the hub and not in the model: the same call may succeed on another
+    /// network, or where network access is allowed.
     #[must_use]
     pub fn is_out_of_reach(&self) -> bool {
         matches!(

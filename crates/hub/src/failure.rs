@@ -1,9 +1,9 @@
-//! What is said of a request that failed, without a word that is secret.
+//! Error values for failed requests. No message has a secret.
 
 use super::client::Fault;
 use super::{HubError, HubOptions};
 
-/// Words the errors about one repository.
+/// Makes the errors about one repository.
 pub(super) struct Failure<'a> {
     pub(super) id: &'a str,
     pub(super) options: &'a HubOptions,
@@ -38,13 +38,15 @@ impl Failure<'_> {
         HubError::NotFound { id: self.id.to_owned(), endpoint: self.endpoint(), what: what.to_owned() }
     }
 
-    /// The error for a request about `what`.
+    /// The error for a failed request about `what`.
     pub(super) fn fault(&self, what: &str, fault: Fault) -> HubError {
         match fault {
-            Fault::Request(error) => match *error {
-                ureq::Error::Status(status, response) => self.status(status, &response, what),
-                ureq::Error::Transport(transport) => self.transport(&transport),
-            },
+            Fault::Status(status, code) => self.status(status, &code, what),
+            Fault::Request(error) => self.request(&error),
+            Fault::Silent => {
+                let limit = self.options.stall_timeout.as_secs_f32();
+                self.unreachable(format!("no byte of {what} arrived for {limit} s"))
+            }
             Fault::Cut(error) => HubError::Incomplete {
                 id: self.id.to_owned(),
                 file: what.to_owned(),
@@ -56,13 +58,12 @@ impl Failure<'_> {
         }
     }
 
-    fn status(&self, status: u16, response: &ureq::Response, what: &str) -> HubError {
-        let header = |name| response.header(name).unwrap_or_default();
-        match (status, header("x-error-code")) {
+    fn status(&self, status: u16, code: &str, what: &str) -> HubError {
+        match (status, code) {
             (401 | 403, "GatedRepo") => self.unauthorized(
                 "it is gated: accept its conditions on its page, and set HF_TOKEN to a token of that account",
             ),
-            // To someone it does not know, the hub denies that a repository exists and that it is private alike.
+            // Without a valid token, the hub does not tell a private repository from one that does not exist.
             (404, _) | (401, "RepoNotFound") => self.not_found(what),
             (401, _) if self.options.token().is_none() => self.not_found(what),
             (401, _) => self.unauthorized("it does not accept the token; check HF_TOKEN or the token file"),
@@ -72,19 +73,13 @@ impl Failure<'_> {
         }
     }
 
-    /// Leaves the address out: after a redirection it holds a signature, which is nobody's business.
-    fn transport(&self, transport: &ureq::Transport) -> HubError {
-        use ureq::ErrorKind as Kind;
-        let mut reason = transport.kind().to_string();
-        if let Some(message) = transport.message() {
-            reason = format!("{reason}: {message}");
-        }
-        if let Some(source) = std::error::Error::source(transport) {
-            reason = format!("{reason}: {source}");
-        }
-        match transport.kind() {
-            Kind::InvalidUrl | Kind::UnknownScheme | Kind::InvalidProxyUrl | Kind::BadHeader => self.unexpected(reason),
-            _ => self.unreachable(reason),
+    /// Leaves the URL out: after a redirect it holds a signature, which is secret.
+    fn request(&self, error: &ureq::Error) -> HubError {
+        match error {
+            ureq::Error::BadUri(_) => self.unexpected("an address is not an HTTP URL"),
+            ureq::Error::InvalidProxyUrl => self.unreachable("the address of the proxy is invalid; check ALL_PROXY"),
+            ureq::Error::Http(_) | ureq::Error::Protocol(_) => self.unexpected(error.to_string()),
+            _ => self.unreachable(error.to_string()),
         }
     }
 

@@ -1,45 +1,46 @@
-//! Finds a pretrained model by its name on the Hugging Face Hub.
+//! Downloads the files of a model from the Hugging Face hub.
 //!
-//! [`fetch`] returns the folder that holds `config.json`, the weights and the tokenizer files of a repository. The
-//! folder lies in the cache that the Python libraries use too, so a model downloaded by either is found by the other.
+//! [`fetch`] returns the folder with `config.json`, the weights and the tokenizer files of a repository. The folder is in the
+//! cache that the Python libraries use, so that a model downloaded by one is found by the other.
 //!
 //! # The cache comes first
 //!
-//! A model that is whole in the cache is used as it is, and the hub is not asked whether a newer revision exists. A
-//! run therefore gives the same result on the same machine, with or without a network. To get a newer revision, delete
-//! the model's folder (`models--…`) from the cache.
+//! A model that is complete in the cache is used without asking the hub for a newer revision. A program therefore gives the
+//! same result on the same machine with and without a network. To get a newer revision, delete the model's folder
+//! (`models--…`) from the cache.
 //!
-//! # Half downloads
+//! # Interrupted downloads
 //!
-//! The branch file `refs/main` is written last, once every file has been checked. A download that was cut is hence
-//! never taken for a whole model, neither here nor by Python; the next call resumes it.
+//! The file `refs/main` is written last, after every file is checked. An interrupted download is therefore never taken for a
+//! complete model, neither here nor by Python. The next call resumes it.
 //!
-//! # What is secret, and what leaves the cache
+//! # Security
 //!
-//! The token goes to the hub's own scheme, host and port, and is left out where the hub sends to another; a connection by
-//! `https` is not given up for one by `http`. Neither the token nor a password in `HF_ENDPOINT` is in any error. Every name
-//! that comes from the hub (commit, etag, shard) must be a plain file's name before it becomes one.
+//! The token is sent to the hub's own scheme, host and port only, not to the hosts that the hub redirects to. A redirect from
+//! `https` to `http` is an error. No error has the token, or a password of `HF_ENDPOINT` or of a proxy. A name that comes from
+//! the hub (commit, etag, shard) must be a plain file name before it becomes one.
 //!
-//! # Without the feature `hub`
+//! # Without the feature `download`
 //!
-//! Models in the cache are still found; anything else ends in [`HubError::NotCompiled`].
+//! Models in the cache are found; for any other [`fetch`] returns [`HubError::NotCompiled`].
+#![deny(missing_docs, missing_debug_implementations)]
 
 mod cache;
-#[cfg(feature = "hub")]
+#[cfg(feature = "download")]
 mod client;
-#[cfg(feature = "hub")]
+#[cfg(feature = "download")]
 mod download;
 mod error;
-#[cfg(feature = "hub")]
+#[cfg(feature = "download")]
 mod failure;
 mod id;
 mod options;
-#[cfg(feature = "hub")]
+#[cfg(feature = "download")]
 mod transfer;
 
 use std::path::PathBuf;
 
-pub use error::HubError;
+pub use error::{ErrorKind, HubError};
 pub use options::HubOptions;
 
 /// How far the download of one file has come.
@@ -53,10 +54,9 @@ pub struct Download<'a> {
     pub total_bytes: u64,
 }
 
-/// Returns the folder with the files of the model `id` (`name` or `organisation/name`), downloading them if need be.
+/// Returns the folder with the files of the model `id` (`name` or `organisation/name`), and downloads them if necessary.
 ///
-/// `progress` is called on the calling thread, many times a second while bytes arrive, and never for a model that is
-/// already in the cache.
+/// `progress` is called many times a second while bytes arrive, and never for a model that is already in the cache.
 ///
 /// # Errors
 ///
@@ -73,12 +73,12 @@ pub fn fetch(id: &str, options: &HubOptions, progress: &mut dyn FnMut(Download<'
     fetch_from_hub(id, options, progress)
 }
 
-#[cfg(feature = "hub")]
+#[cfg(feature = "download")]
 fn fetch_from_hub(id: &str, options: &HubOptions, progress: &mut dyn FnMut(Download<'_>)) -> Result<PathBuf, HubError> {
     download::download(id, options, progress)
 }
 
-#[cfg(not(feature = "hub"))]
+#[cfg(not(feature = "download"))]
 fn fetch_from_hub(
     id: &str,
     _options: &HubOptions,
@@ -87,7 +87,7 @@ fn fetch_from_hub(
     Err(HubError::NotCompiled { id: id.to_owned() })
 }
 
-#[cfg(all(test, not(feature = "hub")))]
+#[cfg(all(test, not(feature = "download")))]
 mod tests {
     use super::*;
 
@@ -98,3 +98,8 @@ mod tests {
         assert!(matches!(error, HubError::NotCompiled { .. }), "{error}");
     }
 }
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

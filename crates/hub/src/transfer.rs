@@ -1,150 +1,84 @@
-//! Talks to the hub with a limit on every wait.
-//!
-//! The HTTP client waits for ever for a byte, and the look-up of a host name cannot be given a limit at all. So each
-//! request runs on a thread of its own, and the caller waits for its news only so long. A thread that is given up ends
-//! with its connection or with the process; it can do no harm, for only the caller ever declares a model whole.
+//! The download of one file into the cache. It resumes where an earlier one was cut.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use ureq::Response;
+use ureq::Body;
+use ureq::http::Response;
 
-use super::client::{Client, Fault, Listing};
-use super::failure::Failure;
-use super::{Download, HubError};
+use super::client::{Client, Fault, header};
 
-/// What the thread gets on top of its own limit, so that its more telling error arrives first.
-const GRACE: Duration = Duration::from_millis(500);
-
-/// Asks for the newest commit and the names of its files.
-pub(super) fn list(client: &Client, failure: &Failure<'_>) -> Result<Listing, HubError> {
-    let limit = failure.options.answer_timeout;
-    let (client, id) = (client.clone(), failure.id.to_owned());
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        // The caller has gone if it waited long enough.
-        let _ = sender.send(client.list(&id, limit));
-    });
-    match receiver.recv_timeout(limit + GRACE) {
-        Ok(Ok(listing)) => Ok(listing),
-        Ok(Err(Fault::Cut(error))) => Err(failure.unreachable(error.to_string())),
-        Ok(Err(fault)) => Err(failure.fault("the repository", fault)),
-        Err(_) => Err(failure.unreachable(format!("no answer within {} s", limit.as_secs_f32()))),
-    }
-}
-
-/// A file of one commit, and where it goes.
-#[derive(Clone)]
-pub(super) struct RemoteFile {
-    pub(super) client: Client,
+/// A file of one commit, and where it belongs.
+pub(super) struct RemoteFile<'a> {
+    pub(super) client: &'a Client<'a>,
     pub(super) url: String,
-    pub(super) commit: String,
+    pub(super) commit: &'a str,
     /// The folder of contents.
     pub(super) blobs: PathBuf,
     /// The file in the snapshot.
-    pub(super) link: PathBuf,
+    pub(super) link: &'a Path,
 }
 
-enum News {
-    Start(Option<u64>),
-    Bytes(u64),
-    End(Result<(), Fault>),
-}
-
-/// Downloads one file, going on where an earlier call was cut, and returns the size that the hub announced.
-pub(super) fn download(
-    remote: RemoteFile,
-    file: &str,
-    failure: &Failure<'_>,
-    progress: &mut dyn FnMut(Download<'_>),
-) -> Result<Option<u64>, HubError> {
-    let limit = failure.options.stall_timeout;
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        // The caller has gone if it gave the download up.
-        let result = remote.fetch(&|news| _ = sender.send(news));
-        let _ = sender.send(News::End(result));
-    });
-    let (mut size, mut done_bytes) = (None, 0);
-    loop {
-        match receiver.recv_timeout(limit) {
-            Ok(News::Start(total)) => size = total,
-            Ok(News::Bytes(bytes)) => {
-                done_bytes += bytes;
-                progress(Download { file, done_bytes, total_bytes: size.unwrap_or(done_bytes) });
-            }
-            Ok(News::End(Ok(()))) => return Ok(size),
-            Ok(News::End(Err(fault))) => return Err(failure.fault(file, fault)),
-            Err(RecvTimeoutError::Timeout) => {
-                return Err(failure.unreachable(format!("no byte of {file} arrived for {} s", limit.as_secs_f32())));
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(failure.unexpected(format!("the download of {file} failed")));
-            }
-        }
-    }
-}
-
-impl RemoteFile {
-    /// The thread's work: the content into its blob, and a link to it into the snapshot.
-    fn fetch(&self, tell: &dyn Fn(News)) -> Result<(), Fault> {
-        let etag = self.client.etag(&self.url, &self.commit)?;
+impl RemoteFile<'_> {
+    /// Downloads the content into its blob, links to it from the snapshot, and returns the size that the hub announced.
+    ///
+    /// `progress` gets the bytes on disk and the size of the whole file, where it is known.
+    pub(super) fn download(&self, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<Option<u64>, Fault> {
+        let etag = self.client.etag(&self.url, self.commit)?;
         let blob = self.blobs.join(&etag);
         let _lock = lock(&blob.with_added_extension("lock"))?;
         let part = blob.with_added_extension("part");
         let disk = |error| Fault::Disk(part.clone(), error);
 
-        let (answer, start) = self.ask(&part)?;
+        let (answer, start) = self.request(&part)?;
         let size = announced(&answer, start)?;
-        tell(News::Start(size));
         let mut file = OpenOptions::new();
         let mut file = if start > 0 { file.append(true) } else { file.write(true).create(true).truncate(true) }
             .open(&part)
             .map_err(disk)?;
-        tell(News::Bytes(start));
-        receive(answer, &mut file, size.map(|size| size - start), disk, &|bytes| tell(News::Bytes(bytes)))?;
+        progress(start, size);
+        receive(answer, &mut file, size.map(|size| size - start), disk, &mut |done| progress(start + done, size))?;
         file.sync_all().map_err(disk)?;
         drop(file);
         fs::rename(&part, &blob).map_err(disk)?;
-        self.link(&etag, &blob).map_err(|error| Fault::Disk(self.link.clone(), error))
+        self.link(&etag, &blob).map_err(|error| Fault::Disk(self.link.to_owned(), error))?;
+        Ok(size)
     }
 
-    /// Asks for what is behind the part that an earlier call left, or for the whole where that part is of no use.
-    fn ask(&self, part: &Path) -> Result<(Response, u64), Fault> {
+    /// Requests what is missing from the part that an earlier call left, or the whole file if that part is of no use.
+    fn request(&self, part: &Path) -> Result<(Response<Body>, u64), Fault> {
         let start = part.metadata().map_or(0, |part| part.len());
         let answer = match self.client.bytes(&self.url, start) {
-            // The leftover is as long as the file, or longer.
-            Err(Fault::Request(error)) if start > 0 && matches!(*error, ureq::Error::Status(416, _)) => {
-                return Ok((self.client.bytes(&self.url, 0)?, 0));
-            }
+            // The part is as long as the file, or longer.
+            Err(Fault::Status(416, _)) if start > 0 => return Ok((self.client.bytes(&self.url, 0)?, 0)),
             answer => answer?,
         };
-        // Not every host knows about ranges.
+        // Not every host supports ranges.
         let start = if answer.status() == 206 { start } else { 0 };
         Ok((answer, start))
     }
 
-    /// The cache's own links are relative; where the system has none, the content itself takes the link's place.
+    /// Links to the blob from the snapshot, relatively, as Python does. Where the system has no links, the blob itself is
+    /// moved there.
     fn link(&self, etag: &str, blob: &Path) -> io::Result<()> {
         if let Some(snapshot) = self.link.parent() {
             fs::create_dir_all(snapshot)?;
         }
         let target = Path::new("..").join("..").join("blobs").join(etag);
         #[cfg(unix)]
-        let linked = std::os::unix::fs::symlink(target, &self.link);
+        let linked = std::os::unix::fs::symlink(target, self.link);
         #[cfg(windows)]
-        let linked = std::os::windows::fs::symlink_file(target, &self.link);
+        let linked = std::os::windows::fs::symlink_file(target, self.link);
         #[cfg(not(any(unix, windows)))]
         let linked = io::Result::Err(io::ErrorKind::Unsupported.into());
-        linked.or_else(|_| fs::rename(blob, &self.link))
+        linked.or_else(|_| fs::rename(blob, self.link))
     }
 }
 
-/// Holds a file's lock until it is dropped. Another process gets some seconds to be done.
+/// Locks a file until the returned one is dropped. Waits some seconds for another process.
 fn lock(path: &Path) -> Result<File, Fault> {
     const TRIES: usize = 6;
     let disk = |error| Fault::Disk(path.to_owned(), error);
@@ -160,22 +94,22 @@ fn lock(path: &Path) -> Result<File, Fault> {
     Err(Fault::Locked)
 }
 
-/// The size of the whole file, by an answer that begins at byte `start`.
-fn announced(answer: &Response, start: u64) -> Result<Option<u64>, Fault> {
+/// The size of the whole file, as told by an answer that begins at byte `start`.
+fn announced(answer: &Response<Body>, start: u64) -> Result<Option<u64>, Fault> {
     let number = |text: &str| text.trim().parse::<u64>().ok();
     let wrong = |what: &str| Err(Fault::Answer(what.to_owned()));
-    match answer.status() {
-        200 => Ok(answer.header("content-length").and_then(number)),
+    match answer.status().as_u16() {
+        200 => Ok(header(answer, "content-length").and_then(number)),
         206 => {
-            let range = answer.header("content-range").and_then(|range| range.trim().strip_prefix("bytes "));
+            let range = header(answer, "content-range").and_then(|range| range.trim().strip_prefix("bytes "));
             let Some((part, size)) = range.and_then(|range| range.split_once('/')) else {
-                return wrong("a part without its range");
+                return wrong("a part without a content-range");
             };
             if part.split('-').next().and_then(number) != Some(start) {
-                return wrong("another part than was asked for");
+                return wrong("another part than the requested one");
             }
             match number(size) {
-                Some(size) if size < start => wrong("a part behind the file's end"),
+                Some(size) if size < start => wrong("a part behind the end of the file"),
                 size => Ok(size),
             }
         }
@@ -183,19 +117,19 @@ fn announced(answer: &Response, start: u64) -> Result<Option<u64>, Fault> {
     }
 }
 
-/// Writes what arrives, which must be `expected` bytes where that is known.
+/// Writes the body of an answer, which must have `expected` bytes where that is known.
 fn receive(
-    answer: Response,
+    answer: Response<Body>,
     file: &mut File,
     expected: Option<u64>,
     disk: impl Fn(io::Error) -> Fault,
-    tell: &dyn Fn(u64),
+    progress: &mut dyn FnMut(u64),
 ) -> Result<(), Fault> {
-    let mut reader = answer.into_reader();
+    let mut reader = answer.into_body().into_reader();
     let mut buffer = vec![0; 1 << 16];
     let mut done = 0;
     loop {
-        let read = reader.read(&mut buffer).map_err(Fault::Cut)?;
+        let read = reader.read(&mut buffer).map_err(Fault::body)?;
         if read == 0 {
             break;
         }
@@ -204,7 +138,7 @@ fn receive(
             return Err(Fault::Answer("more bytes than the file has".to_owned()));
         }
         file.write_all(&buffer[..read]).map_err(&disk)?;
-        tell(read as u64);
+        progress(done);
     }
     match expected.is_some_and(|expected| done < expected) {
         true => Err(Fault::Cut(io::ErrorKind::UnexpectedEof.into())),

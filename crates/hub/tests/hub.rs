@@ -1,5 +1,5 @@
 //! Models fetched from a hub on the loopback interface into a cache in a temporary folder.
-#![cfg(feature = "hub")]
+#![cfg(feature = "download")]
 
 #[path = "hub/server.rs"]
 mod server;
@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rekindle::hub::{HubError, HubOptions, fetch};
+use rekindle_hub::{HubError, HubOptions, fetch};
 use server::{COMMIT, Quirks, Server, files, sha256};
 use tempfile::TempDir;
 

@@ -1,18 +1,23 @@
 //! Transfer learning for text classification, from a DistilBERT checkpoint to a compared, packed result.
 //!
-//! This package is the command `rekindle` and, as a library, the facade of the crates beneath it:
-//! [`data`] and [`tokenizer`] turn files into token ids, [`distilbert`] is the model, [`train`] trains it, [`metrics`]
-//! scores it, and [`experiment`] compares approaches and writes what came of it. [`hub`] finds checkpoints, and
-//! [`embedded`] is the one that is always there. A program that trains does well to take its [`allocator`].
+//! This crate is the facade of the Rekindle crates. [`data`] and [`tokenizer`] turn files into token ids, [`distilbert`] is
+//! the model, [`train`] trains it, [`metrics`] scores it, and [`experiment`] compares approaches and writes the results.
+//! [`hub`] downloads checkpoints, and [`embedded`] is a small checkpoint that is part of this crate. [`burn`] is the version
+//! of Burn that all of them use: take `Device` and `Tensor` from there.
+//!
+//! Programs that train should set [`allocator::Allocator`] as their global allocator; it makes training faster.
+//!
+//! The command `rekindle` is in the package `rekindle-cli`.
 #![deny(missing_docs, missing_debug_implementations)]
 
 pub mod embedded;
-pub mod hub;
 
+pub use burn;
 pub use rekindle_baseline as baseline;
 pub use rekindle_data as data;
 pub use rekindle_distilbert as distilbert;
 pub use rekindle_experiment as experiment;
+pub use rekindle_hub as hub;
 pub use rekindle_metrics as metrics;
 pub use rekindle_raw::allocator;
 pub use rekindle_tokenizer as tokenizer;

@@ -1,31 +1,23 @@
-//! Makes the model that is compiled into `rekindle` from one that `rekindle pretrain` left.
+//! The last step: training on the polarity of the generated lines.
 //!
-//! `cargo xtask embedded` runs it: `embedded MODEL LABELLED.tsv FOLDER`. A masked-language model learns words from what
-//! surrounds them, and nothing asks it to say in `[CLS]` what a sentence is about, which is where a classifier looks. So
-//! all layers are trained once over generated lines with their polarity (intermediate-task training: Phang et al., 2018,
-//! "Sentence Encoders on STILTs"), and the head is thrown away. Writes `config.json`, `model.safetensors` (f16) and
-//! `tokenizer.json`. The same input gives the same bytes.
+//! Masked language modelling trains the model to predict words from their context, and does not train `[CLS]`, which a
+//! classifier reads. So all layers are trained once on generated lines with their polarity (intermediate-task training: Phang
+//! et al., 2018, "Sentence Encoders on STILTs"), and the head is dropped.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::Path;
 
-use burn::tensor::Device;
+use rekindle::burn::tensor::Device;
 use rekindle::data::{Dataset, ReadOptions, TestSize};
 use rekindle::distilbert::Precision;
 use rekindle::experiment::{PretrainedModel, Source};
 use rekindle::train::{EncodedDataset, Event, Plan, Training, TrainingArguments};
 
-#[global_allocator]
-static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocator;
-
 const SEED: u64 = 42;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    rekindle::allocator::keep_pages();
-    let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [model, labelled, folder] = paths.as_slice() else {
-        return Err("usage: embedded MODEL LABELLED.tsv FOLDER".into());
-    };
+/// Trains the model in the folder `model` on the file `labelled`, and writes `config.json`, `model.safetensors` (f16) and
+/// `tokenizer.json` to `folder`.
+pub fn train(model: &Path, labelled: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
     let device = Device::default();
     let pretrained = PretrainedModel::from_folder(model, "pretrained", Source::Folder)?;
     let lines = Dataset::read(labelled, &ReadOptions { header: false, ..ReadOptions::default() })?;

@@ -1,10 +1,22 @@
 //! `rekindle compare`.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
-use rekindle_experiment::{Comparison, Estimate, Scores, read_results};
+use clap::Args;
+use rekindle::experiment::{Comparison, Estimate, Scores, read_results};
 
-use crate::cli::CompareArgs;
+/// The options of `rekindle compare`.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct CompareArgs {
+    /// Output folders of `rekindle experiment`, or the files results.json in them.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Print the comparison as JSON.
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
 
 /// One of the scores.
 type Metric = fn(&Scores) -> &Estimate;
@@ -90,3 +102,8 @@ fn columns(rows: &[Vec<String>]) -> String {
     };
     rows.iter().map(line).collect()
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  rekindle compare artifacts_transfer_learning other_seed
+  rekindle compare one/results.json two/results.json --json > both.json";

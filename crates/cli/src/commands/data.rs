@@ -1,15 +1,52 @@
 //! `rekindle data`.
 
+use crate::options::model::ModelChoice;
 use std::path::{Path, PathBuf};
 
-use rekindle_data::{Columns, DataError, Format, Leaks, Profile, ReadOptions, Row, Rows};
-use rekindle_tokenizer::{Tokenizer, TokenizerError};
+use clap::Args;
+use rekindle::data::{Columns, DataError, Format, Leaks, Profile, ReadOptions, Row, Rows};
+use rekindle::tokenizer::{Tokenizer, TokenizerError};
 use serde_json::{Value, json};
 
-use crate::cli::DataArgs;
-use crate::display::{Display, Verbosity};
-use crate::model::{self, Found};
-use crate::text::thousands;
+use crate::options::model::{self, Found};
+use crate::terminal::text::thousands;
+use crate::terminal::{Display, Verbosity};
+
+/// The options of `rekindle data`.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct DataArgs {
+    /// Labelled sentences (CSV, TSV or JSONL, each also as .gz, or Parquet), of any size: they are read once, and not
+    /// kept.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Labelled sentences to test on: whether they leak from the first file, and have labels that it lacks.
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub test: Option<PathBuf>,
+    /// The column that holds the text [default: text, or sentence].
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub text_column: Option<String>,
+    /// The column that holds the label [default: label].
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub label_column: Option<String>,
+    /// The files have no header: column 1 is the text, column 2 the label.
+    #[arg(long, conflicts_with_all = ["text_column", "label_column"], help_heading = "Data")]
+    pub no_header: bool,
+
+    /// The checkpoint whose tokenizer counts: `auto`, `embedded`, a folder, or a hub id; as with `experiment`.
+    #[arg(long, default_value = "auto", value_name = "auto|embedded|FOLDER|HUB_ID", help_heading = "Tokens")]
+    pub model: ModelChoice,
+    /// Ask no network: what is not in the cache is not to be had.
+    #[arg(long, help_heading = "Tokens")]
+    pub offline: bool,
+    /// Tokens a sentence at most, `[CLS]` and `[SEP]` among them: how many would be cut off.
+    #[arg(long, default_value_t = 64, value_name = "TOKENS", help_heading = "Tokens")]
+    pub max_length: usize,
+
+    /// Print one JSON object, shares between 0 and 1.
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
 
 /// Texts that are tokenized together: enough for all cores, and little memory.
 const CHUNK: usize = 4096;
@@ -118,7 +155,7 @@ impl Part {
         let classes = profile.classes();
         let class =
             |(name, rows): &(String, u64)| json!({ "name": name, "rows": rows, "share": share(*rows, profile.rows()) });
-        let conflict = |conflict: &rekindle_data::Conflict| {
+        let conflict = |conflict: &rekindle::data::Conflict| {
             json!({
                 "first_line": conflict.first_line,
                 "first_label": conflict.first_label,
@@ -301,3 +338,9 @@ fn of(count: u64, rows: u64) -> String {
 fn share(count: u64, rows: u64) -> f64 {
     count as f64 / rows as f64
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  rekindle data reviews.csv
+  rekindle data train.tsv --test dev.tsv --no-header --max-length 128
+  rekindle data reviews.parquet --json | jq .data.classes";

@@ -2,12 +2,22 @@
 
 use std::io::Write;
 
-use crate::backend::{ALL, Backend, describe};
-use crate::cli::HostsArgs;
+use clap::Args;
+
+use crate::options::HostsArgs;
+use crate::options::backend::{ALL, Backend, describe};
 use crate::remote::{self, About};
 
+/// The options of `rekindle devices`.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct DevicesArgs {
+    #[command(flatten)]
+    pub hosts: HostsArgs,
+}
+
 /// Prints each backend with its devices, or with what it lacks.
-pub fn run(hosts: &HostsArgs) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &DevicesArgs) -> Result<(), Box<dyn std::error::Error>> {
     let mut out = anstream::stdout().lock();
     for backend in ALL {
         let name = backend.name();
@@ -17,7 +27,7 @@ pub fn run(hosts: &HostsArgs) -> Result<(), Box<dyn std::error::Error>> {
             continue;
         }
         if backend == Backend::Remote {
-            others(hosts, &mut out)?;
+            others(&args.hosts, &mut out)?;
             continue;
         }
         let devices = backend.devices();
@@ -56,3 +66,7 @@ fn kind(about: Option<&About>) -> String {
         None => "of a kind that it does not tell: not a host of Rekindle, or of an older one".into(),
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  rekindle devices";

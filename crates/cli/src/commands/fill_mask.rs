@@ -1,13 +1,37 @@
 //! `rekindle fill-mask`.
 
+use crate::options::EngineArgs;
+use crate::options::model::ModelChoice;
 use std::io::Write;
 
-use rekindle_experiment::{FillMask, Guess};
+use clap::Args;
+use rekindle::experiment::{FillMask, Guess};
 use serde::Serialize;
 
-use crate::cli::FillMaskArgs;
-use crate::display::{Display, Verbosity};
-use crate::model;
+use crate::options::model;
+use crate::terminal::{Display, Verbosity};
+
+/// The options of `rekindle fill-mask`.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct FillMaskArgs {
+    /// Texts with [MASK] in them.
+    #[arg(required = true)]
+    pub text: Vec<String>,
+
+    /// A masked-language model: a folder such as `rekindle pretrain` leaves, or a hub id.
+    #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
+    pub model: ModelChoice,
+    /// Ask no network: what is not in the cache is not to be had.
+    #[arg(long, help_heading = "Model")]
+    pub offline: bool,
+
+    /// Guesses for each [MASK].
+    #[arg(long, default_value_t = 5, value_name = "GUESSES", help_heading = "Texts")]
+    pub top_k: usize,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -42,3 +66,8 @@ pub fn run(args: &FillMaskArgs) -> Result<(), Box<dyn std::error::Error>> {
     }
     Ok(out.flush()?)
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  rekindle fill-mask --model base 'a [MASK] to use'
+  rekindle fill-mask --model base --top-k 1 'the [MASK] was [MASK]'";

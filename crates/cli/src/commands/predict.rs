@@ -1,16 +1,47 @@
 //! `rekindle predict`.
 
+use crate::options::EngineArgs;
+use crate::options::model::ModelChoice;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
 use std::path::Path;
+use std::path::PathBuf;
 
-use rekindle_experiment::{Classifier, Prediction};
+use clap::Args;
+use rekindle::experiment::{Classifier, Prediction};
 use serde::Serialize;
 
-use crate::cli::PredictArgs;
-use crate::display::{Display, Verbosity};
 use crate::exit::Failure;
-use crate::model;
+use crate::options::model;
+use crate::terminal::{Display, Verbosity};
+
+/// The options of `rekindle predict`.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct PredictArgs {
+    /// Texts to classify. Without any, and without --input: the lines of standard input.
+    #[arg(conflicts_with = "input")]
+    pub text: Vec<String>,
+
+    /// The trained model: a folder such as `--save-models` leaves, or a hub id.
+    #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
+    pub model: ModelChoice,
+    /// Ask no network: what is not in the cache is not to be had.
+    #[arg(long, help_heading = "Model")]
+    pub offline: bool,
+
+    /// A file with a text a line; `-` is standard input.
+    #[arg(long, value_name = "FILE", help_heading = "Texts")]
+    pub input: Option<PathBuf>,
+    /// Tokens a text at most; what is behind is cut off [default: all that the model has positions for].
+    #[arg(long, value_name = "TOKENS", help_heading = "Texts")]
+    pub max_length: Option<usize>,
+    /// Texts computed together.
+    #[arg(long, default_value_t = 8, value_name = "TEXTS", help_heading = "Texts")]
+    pub batch_size: usize,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
 
 /// Texts that are read before any of them is classified: enough to find sentences of like length, and little memory.
 const CHUNK: usize = 1024;
@@ -79,3 +110,9 @@ impl<W: Write> Answer<'_, W> {
         Ok(self.out.flush()?)
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  rekindle predict 'a joy to use' \\
+      --model artifacts_transfer_learning/models/fine_tune_last_layer
+  rekindle predict --model ./model --input reviews.txt > labels.jsonl";

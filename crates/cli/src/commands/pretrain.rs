@@ -1,23 +1,106 @@
 //! `rekindle pretrain`.
 
+use crate::options::EngineArgs;
+use crate::options::model::ModelChoice;
 use std::fs;
 use std::path::Path;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Precision};
-use rekindle_experiment::check_links;
-use rekindle_tokenizer::Tokenizer;
-use rekindle_train::{
+use clap::{ArgGroup, Args};
+use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Precision};
+use rekindle::experiment::check_links;
+use rekindle::tokenizer::Tokenizer;
+use rekindle::train::{
     Corpus, Event, Masking, Pretraining, PretrainingArguments, SaveStrategy, Stop, TrainingArguments,
 };
 
-use crate::cli::PretrainArgs;
-use crate::display::{Display, Verbosity};
 use crate::exit::Failure;
 use crate::files;
 use crate::interrupt;
-use crate::model;
-use crate::text::{report_table, thousands};
+use crate::options::model;
+use crate::terminal::text::{report_table, thousands};
+use crate::terminal::{Display, Verbosity};
+
+/// The options of `rekindle pretrain`.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES, group = ArgGroup::new("start").required(true).args(["model", "vocab"]))]
+pub struct PretrainArgs {
+    /// Text files to learn from. Lines that follow each other share a sequence; a blank line ends it.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
+    pub corpus: Vec<PathBuf>,
+    /// Tokens a sequence at most, `[CLS]` and `[SEP]` among them; a new model has as many positions.
+    #[arg(long, default_value_t = 128, value_name = "TOKENS", help_heading = "Data")]
+    pub max_length: usize,
+    /// Percent of the sequences that are held out, to tell the loss on.
+    #[arg(long, default_value_t = 5, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..100), help_heading = "Data")]
+    pub validation_split_percentage: u8,
+
+    /// Go on from this checkpoint: a folder, or a hub id.
+    #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
+    pub model: Option<ModelChoice>,
+    /// Ask no network: what is not in the cache is not to be had.
+    #[arg(long, help_heading = "Model")]
+    pub offline: bool,
+    /// Begin with a new model for the tokenizer in this folder.
+    #[arg(long, value_name = "FOLDER", help_heading = "Model")]
+    pub vocab: Option<PathBuf>,
+    /// Transformer layers of a new model.
+    #[arg(long, default_value_t = 4, conflicts_with = "model", help_heading = "Model")]
+    pub layers: usize,
+    /// Width of its hidden states.
+    #[arg(long, default_value_t = 256, conflicts_with = "model", help_heading = "Model")]
+    pub dim: usize,
+    /// Its attention heads; they divide the width.
+    #[arg(long, default_value_t = 4, conflicts_with = "model", help_heading = "Model")]
+    pub heads: usize,
+    /// Width of its feed-forward blocks [default: four times --dim].
+    #[arg(long, conflicts_with = "model", value_name = "WIDTH", help_heading = "Model")]
+    pub hidden_dim: Option<usize>,
+
+    /// Passes over the text.
+    #[arg(long, default_value_t = 3, help_heading = "Training")]
+    pub epochs: usize,
+    /// Steps in all, whatever the epochs.
+    #[arg(long, conflicts_with = "epochs", help_heading = "Training")]
+    pub steps: Option<usize>,
+    /// Sequences a step.
+    #[arg(long, default_value_t = 32, value_name = "SEQUENCES", help_heading = "Training")]
+    pub batch_size: usize,
+    /// The highest rate; it falls linearly to 0.
+    #[arg(long, default_value_t = 5e-4, value_name = "RATE", help_heading = "Training")]
+    pub learning_rate: f64,
+    /// Steps over which the rate rises from 0.
+    #[arg(long, default_value_t = 0, value_name = "STEPS", help_heading = "Training")]
+    pub warmup_steps: usize,
+    /// Decoupled decay of all but biases and LayerNorms.
+    #[arg(long, default_value_t = 0.01, value_name = "DECAY", help_heading = "Training")]
+    pub weight_decay: f64,
+    /// Share of the words that are to be guessed.
+    #[arg(long, default_value_t = 0.15, value_name = "SHARE", help_heading = "Training")]
+    pub mlm_probability: f64,
+    /// Seed of the new weights, of order, hidden words and dropout.
+    #[arg(long, default_value_t = 42, help_heading = "Training")]
+    pub seed: u32,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+
+    /// Folder for the model; while training, its folder `checkpoint` holds what --resume needs.
+    #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
+    pub output: PathBuf,
+    /// Write a checkpoint, and evaluate, after every so many steps [default: not before the end].
+    #[arg(long, value_name = "STEPS", help_heading = "Output")]
+    pub save_every: Option<std::num::NonZero<usize>>,
+    /// Go on from the checkpoint in the output folder; all other options as before. Where there is none, begin.
+    #[arg(long, help_heading = "Output")]
+    pub resume: bool,
+    /// Print warnings and the end result alone.
+    #[arg(long, short, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+    /// Print every step.
+    #[arg(long, short, help_heading = "Output")]
+    pub verbose: bool,
+}
 
 /// Runs the command.
 ///
@@ -82,7 +165,7 @@ fn resume<'a>(
     run: Pretraining<'a>,
     folder: &Path,
     display: &Display,
-) -> Result<Pretraining<'a>, rekindle_train::TrainError> {
+) -> Result<Pretraining<'a>, rekindle::train::TrainError> {
     if !Pretraining::is_begun(folder) {
         display.line("resumed  nothing: no earlier run was broken off here");
         return Ok(run);
@@ -156,7 +239,7 @@ fn describe(
     corpus: &Corpus,
     model: &DistilBertForMaskedLM,
 ) {
-    let sizes = rekindle_distilbert::parameters(model).iter().map(|parameter| parameter.size).sum();
+    let sizes = rekindle::distilbert::parameters(model).iter().map(|parameter| parameter.size).sum();
     let DistilBertConfig { n_layers, dim, n_heads, vocab_size, .. } = config;
     display.line(&format!(
         "model    {} parameters: {n_layers} layers of {dim}, {n_heads} heads, {} words",
@@ -178,7 +261,7 @@ fn held_out(
     run: &Pretraining<'_>,
     corpus: &Corpus,
     display: &mut Display,
-) -> Result<Option<f64>, rekindle_train::TrainError> {
+) -> Result<Option<f64>, rekindle::train::TrainError> {
     match corpus.held_out.is_empty() {
         true => Ok(None),
         false => run.evaluate(&corpus.held_out, &mut |event| display.training(event)).map(Some),
@@ -213,3 +296,11 @@ fn write_settings(
     }
     Ok(())
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  rekindle vocab --corpus reviews.txt --size 8000 --output vocab
+  rekindle pretrain --corpus reviews.txt --vocab vocab --output base \\
+      --epochs 10 --warmup-steps 500 --save-every 1000
+  rekindle pretrain --corpus reviews.txt --model distilbert-base-uncased \\
+      --output adapted --learning-rate 5e-5";

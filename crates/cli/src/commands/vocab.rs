@@ -1,10 +1,26 @@
 //! `rekindle vocab`.
 
-use rekindle_tokenizer::Tokenizer;
+use clap::Args;
+use rekindle::tokenizer::Tokenizer;
+use std::path::PathBuf;
 
-use crate::cli::VocabArgs;
 use crate::files;
-use crate::text::thousands;
+use crate::terminal::text::thousands;
+
+/// The options of `rekindle vocab`.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct VocabArgs {
+    /// Text files to learn from.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
+    pub corpus: Vec<PathBuf>,
+    /// Entries at most; special tokens and single characters are among them.
+    #[arg(long, default_value_t = 8000, value_name = "ENTRIES", help_heading = "Data")]
+    pub size: usize,
+    /// Folder for tokenizer.json, tokenizer_config.json and vocab.txt.
+    #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
+    pub output: PathBuf,
+}
 
 /// Positions of a DistilBERT unless its configuration says otherwise.
 const POSITIONS: usize = 512;
@@ -27,3 +43,8 @@ pub fn run(args: &VocabArgs) -> Result<(), Box<dyn std::error::Error>> {
     anstream::println!("{} entries in {}", thousands(tokenizer.vocab_size()), args.output.display());
     Ok(())
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  rekindle vocab --corpus reviews.txt --size 8000 --output vocab
+  rekindle vocab --corpus reviews.txt sentences.txt --output vocab";

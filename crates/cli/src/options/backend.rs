@@ -9,7 +9,7 @@ use burn::tensor::Device;
 #[cfg(feature = "wgpu")]
 use burn::tensor::{DeviceKind, DeviceType};
 use clap::ValueEnum;
-use rekindle_train::TrainError;
+use rekindle::train::TrainError;
 
 use crate::exit::Failure;
 

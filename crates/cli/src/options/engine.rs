@@ -1,16 +1,38 @@
-//! The devices that the options name: one of this machine, or those of others.
+//! The options that select a backend and the devices it computes on, local or on hosts.
 
 use std::num::NonZero;
+use std::path::PathBuf;
 
 use burn::tensor::Device;
-use rekindle_experiment::{Devices, Host, Unavailable};
+use clap::Args;
+use rekindle::experiment::{Devices, Host, Unavailable};
 
-use crate::backend::Backend;
-use crate::cli::{EngineArgs, HostsArgs};
 use crate::exit::Failure;
-use crate::host_url::HostUrl;
+use crate::options::backend::Backend;
+use crate::options::host_url::HostUrl;
+use crate::options::token::Token;
 use crate::remote::{self, Offer};
-use crate::token::Token;
+
+/// The engine that computes, and where.
+#[derive(Args, Debug)]
+pub struct EngineArgs {
+    /// The engine that computes; `remote` is that of other machines.
+    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Engine")]
+    pub backend: Backend,
+    #[command(flatten)]
+    pub hosts: HostsArgs,
+}
+
+/// Other machines.
+#[derive(Args, Debug)]
+pub struct HostsArgs {
+    /// A machine that runs `rekindle host`, once for each: ws://NAME:PORT, or iroh://ID@NAME:PORT.
+    #[arg(long, value_name = "URL", help_heading = "Engine")]
+    pub host: Vec<HostUrl>,
+    /// A file with the token that hosts ask for [default: what REKINDLE_TOKEN holds in the environment].
+    #[arg(long, value_name = "FILE", help_heading = "Engine")]
+    pub token_file: Option<PathBuf>,
+}
 
 impl EngineArgs {
     /// The one device to compute on.

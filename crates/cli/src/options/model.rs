@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rekindle::embedded::EMBEDDED;
+use rekindle::experiment::{ExperimentError, PretrainedModel, Source};
 use rekindle::hub::{self, Download, HubOptions};
-use rekindle_experiment::{ExperimentError, PretrainedModel, Source};
 use thiserror::Error;
 
 /// The model that `auto` stands for.
@@ -96,7 +96,7 @@ pub fn find(choice: &ModelChoice, offline: bool, progress: &mut dyn FnMut(Downlo
 }
 
 fn from_hub(id: &str, offline: bool, progress: &mut dyn FnMut(Download)) -> Result<PretrainedModel, ModelError> {
-    let mut options = HubOptions::from_env();
+    let mut options = HubOptions::from_variables(&|name| std::env::var_os(name), std::env::home_dir());
     options.offline |= offline;
     let folder = hub::fetch(id, &options, progress)?;
     Ok(PretrainedModel::from_folder(&folder, id, Source::Hub)?)

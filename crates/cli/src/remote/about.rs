@@ -8,7 +8,7 @@ use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use burn_ir::{BackendIr, TensorIr};
 
 use super::About;
-use crate::backend::{Backend, describe};
+use crate::options::backend::{Backend, describe};
 
 /// The name of the operation.
 const NAME: &str = "rekindle.device";
@@ -20,7 +20,7 @@ const BYTES: usize = 256;
 pub fn offer(server: RemoteServer, backend: Backend) -> RemoteServer {
     match backend {
         #[cfg(feature = "flex")]
-        Backend::Flex => rekindle_train::remote::offer(offer_on::<burn::backend::Flex>(server, backend)),
+        Backend::Flex => rekindle::train::remote::offer(offer_on::<burn::backend::Flex>(server, backend)),
         #[cfg(feature = "ndarray")]
         Backend::Ndarray => offer_on::<burn::backend::NdArray>(server, backend),
         #[cfg(feature = "wgpu")]

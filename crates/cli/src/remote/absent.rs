@@ -1,28 +1,30 @@
-//! What there is without the feature `remote`: words that say so.
+//! Stands in for the modules of the feature `remote` where it is off: every function returns an error that names it.
 
 use std::error::Error;
+use std::net::SocketAddr;
+use std::path::Path;
 
-use rekindle_experiment::Unavailable;
+use rekindle::experiment::Unavailable;
 
 use super::Offer;
-use crate::cli::HostArgs;
 use crate::exit::Failure;
-use crate::host_url::HostUrl;
-use crate::token::Token;
+use crate::options::backend::Backend;
+use crate::options::host_url::HostUrl;
+use crate::options::token::Token;
 
 const ABSENT: &str = "remote devices were not compiled in; build with `--features remote`";
 
-/// Says what is missing.
+/// Returns an error that names the feature.
 pub fn connect(_: &HostUrl, _: Option<&Token>, _: usize) -> Result<Offer, Unavailable> {
     Err(Unavailable::Refused(ABSENT.into()))
 }
 
-/// Says what is missing.
+/// Returns an error that names the feature.
 pub fn offers(_: &HostUrl, _: Option<&Token>) -> Result<Vec<Offer>, Unavailable> {
     Err(Unavailable::Refused(ABSENT.into()))
 }
 
-/// Says what is missing.
-pub fn serve(_: &HostArgs) -> Result<(), Box<dyn Error>> {
+/// Returns an error that names the feature.
+pub fn serve(_: Backend, _: SocketAddr, _: Option<&Path>, _: Option<&Token>) -> Result<(), Box<dyn Error>> {
     Err(Failure::usage(ABSENT).into())
 }

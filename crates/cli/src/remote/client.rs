@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use burn::remote::{ConnectError, EndpointId, IrohHost, IrohRelays, RemoteHost};
 use burn::tensor::Device;
-use rekindle_experiment::Unavailable;
+use rekindle::experiment::Unavailable;
 use rekindle_raw::timers;
 
 use super::{About, KINDS, Offer, SEPARATOR, about, link};
-use crate::host_url::HostUrl;
-use crate::token::Token;
+use crate::options::host_url::HostUrl;
+use crate::options::token::Token;
 
 /// How long a host has to say something. Burn waits for ever; where nothing listens it tries for 16 s.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,7 +85,7 @@ fn open(host: &RemoteHost, url: &HostUrl, token: Option<&Token>, index: usize) -
         Some(about) => {
             #[cfg(feature = "flex")]
             if about.computes_alike() {
-                rekindle_train::remote::admit(&device);
+                rekindle::train::remote::admit(&device);
             }
             let mut kinds = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
             kinds.insert(super::name(url, index), about.kind.clone());

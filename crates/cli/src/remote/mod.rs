@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
 
-use crate::host_url::HostUrl;
+use crate::options::host_url::HostUrl;
 
 #[cfg(feature = "remote")]
 mod about;

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
-use rekindle_experiment::{HostNews, RunKey, ShardNews};
+use rekindle::experiment::{HostNews, RunKey, ShardNews};
 
-use crate::display::style;
-use crate::text::thousands;
+use super::style;
+use super::text::thousands;
 
 /// How a host's line looks while it is on a run whose steps are counted.
 const STEPS: &str = "  {prefix}  {bar:10} {pos}/{len}  {wide_msg}";
@@ -155,7 +155,7 @@ mod tests {
     use std::sync::{Arc, Mutex, MutexGuard};
 
     use indicatif::TermLike;
-    use rekindle_train::StepRecord;
+    use rekindle::train::StepRecord;
 
     use super::*;
 

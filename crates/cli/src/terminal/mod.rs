@@ -1,17 +1,20 @@
 //! What a person sees: live on a terminal, plain lines in a pipe.
 
+mod hosts_page;
+pub mod text;
+
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use anstream::eprintln;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rekindle::experiment::{HostNews, Progress, Results, RunKey, RunRecord, ShardNews};
 use rekindle::hub::Download;
-use rekindle_experiment::{HostNews, Progress, Results, RunKey, RunRecord, ShardNews};
-use rekindle_train::{Event, StepRecord};
+use rekindle::train::{Event, StepRecord};
 
-use crate::hosts_page::HostsPage;
+use self::hosts_page::HostsPage;
+use self::text::{report_table, summary_table, thousands};
 use crate::remote;
-use crate::text::{report_table, summary_table, thousands};
 
 /// How much is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! Numbers and tables as text.
 
-use rekindle_distilbert::LoadReport;
-use rekindle_experiment::{Results, Scores};
+use rekindle::distilbert::LoadReport;
+use rekindle::experiment::{Results, Scores};
 
 /// `66955010` as `66,955,010`.
 pub fn thousands(number: usize) -> String {

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use rekindle_data::TestSize;
-use rekindle_experiment::{Approach, ClassWeights};
-use rekindle_train::{Metric, SaveStrategy, SchedulerType, Shuffle};
+use rekindle::data::TestSize;
+use rekindle::experiment::{Approach, ClassWeights};
+use rekindle::train::{Metric, SaveStrategy, SchedulerType, Shuffle};
 
-use crate::cli::EngineArgs;
-use crate::model::ModelChoice;
+use crate::options::EngineArgs;
+use crate::options::model::ModelChoice;
 
 /// The options of `rekindle experiment`.
 #[derive(Args, Debug)]

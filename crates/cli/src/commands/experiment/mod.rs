@@ -1,20 +1,24 @@
 //! `rekindle experiment`.
 
+mod args;
+
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
-use rekindle_data::{Dataset, ReadOptions, twelve_sentences};
-use rekindle_experiment::{
+use rekindle::data::{Dataset, ReadOptions, twelve_sentences};
+use rekindle::experiment::{
     Engine, Experiment, ExperimentError, Journal, Output, PretrainedModel, Progress, Provenance, Results, RunKey,
     RunRecord, Sampling, StepRow,
 };
-use rekindle_train::{Event, StepRecord, Stop, TrainingArguments};
+use rekindle::train::{Event, StepRecord, Stop, TrainingArguments};
 
-use crate::cli::{ExperimentArgs, Switch};
-use crate::display::{Display, Verbosity};
 use crate::exit::{self, Failure, Kind};
 use crate::interrupt;
-use crate::model::{self, Found};
+use crate::options::model::{self, Found};
+use crate::terminal::{Display, Verbosity};
+
+pub use args::ExperimentArgs;
+use args::Switch;
 
 /// Runs the command.
 ///

@@ -1,0 +1,83 @@
+//! The command line of Rekindle: [`run`] is the program `rekindle`, and [`command`] describes its options.
+//!
+//! This library has no stable interface. To use Rekindle from Rust, depend on the crate `rekindle`.
+#![deny(missing_docs, missing_debug_implementations)]
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{ArgAction, CommandFactory, Parser};
+
+use crate::exit::Kind;
+
+mod commands;
+mod exit;
+mod files;
+mod interrupt;
+mod options;
+mod remote;
+mod terminal;
+
+/// Transfer learning for text classification.
+#[derive(Debug, Parser)]
+#[command(name = "rekindle", version, propagate_version = true, arg_required_else_help = true)]
+// Ours instead: clap's own come first, before what a command can do.
+#[command(disable_help_flag = true, disable_version_flag = true)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::CODES))]
+struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    command: commands::Command,
+    /// Print help; with -h, a line for each option.
+    #[arg(long, short, global = true, action = ArgAction::Help, help_heading = "Help")]
+    help: Option<bool>,
+    /// Print the version.
+    #[arg(long, short = 'V', global = true, action = ArgAction::Version, help_heading = "Help")]
+    version: Option<bool>,
+}
+
+/// Parses the command line of this process, runs the command, and prints its error.
+///
+/// The returned code is listed in `rekindle --help`.
+#[must_use]
+pub fn run() -> ExitCode {
+    let began = Instant::now();
+    let cli = Cli::parse();
+    match cli.command.run(began) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of the output closed it, for example `| head`.
+        Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let kind = exit::kind(error.as_ref());
+            match kind {
+                Kind::Interrupted => anstream::eprintln!("{error}"),
+                _ => anstream::eprintln!("\x1b[1;31merror:\x1b[0m {error}"),
+            }
+            ExitCode::from(kind as u8)
+        }
+    }
+}
+
+/// The commands and options as clap knows them. `examples/manual.rs` writes man pages and completions from it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let kind = match (error.downcast_ref::<std::io::Error>(), error.downcast_ref::<serde_json::Error>()) {
+        (Some(error), _) => Some(error.kind()),
+        (_, Some(error)) => error.io_error_kind(),
+        _ => None,
+    };
+    kind == Some(std::io::ErrorKind::BrokenPipe)
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rekindle data reviews.csv
+  rekindle experiment --data reviews.csv --folds 5 --save-models
+  rekindle predict 'a joy to use' \\
+      --model artifacts_transfer_learning/models/fine_tune_last_layer
+
+`rekindle COMMAND --help` says all of a command, with more of them.";
