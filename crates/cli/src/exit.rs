@@ -1,259 +1,258 @@
-//! How the program ends: a code for each kind of failure.
+//! How commands fail: a message, and the exit code for the kind of failure.
+//!
+//! Libraries classify their errors ([`rekindle::train::ErrorKind`] and its siblings). Here each kind gets an exit code.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::iter;
 
-use rekindle::baseline::BaselineError;
-use rekindle::data::DataError;
-use rekindle::distilbert::DistilBertError;
-use rekindle::experiment::ExperimentError;
-use rekindle::hub::HubError;
-use rekindle::metrics::MetricsError;
-use rekindle::tokenizer::TokenizerError;
-use rekindle::train::TrainError;
+use rekindle::{data, distilbert, experiment, hub, tokenizer, train};
 
-use crate::options::model::ModelError;
-
-/// The codes, as `--help` has them; docs/reliability.md has them too.
+/// The exit codes, as `--help` lists them. docs/reliability.md has the same list.
 pub const CODES: &str = "\
 Exit codes:
-    0  done, or whoever read the output had enough of it
+    0  success; also if the reader of the output closed it
     1  a failure of no kind below
-    2  the command line: an unknown option, or a value that cannot be
-    3  the input: data, a model or results that are missing, broken or do not belong together
-    4  the output: no room, no permission, or a place that is taken
-    5  the hub: out of reach, without that model, or a download that was cut or is damaged
-    6  the training: it left the numbers, or the device failed
+    2  the command line: an unknown option, or an invalid value
+    3  the input: data, a model or results are missing, damaged or inconsistent
+    4  the output: no space, no permission, or a path that is in use
+    5  the hub: not reachable, no such model, or a download was cut or damaged
+    6  the computation: training diverged (NaN or infinity), or a device failed
   130  interrupted by Ctrl-C";
 
 /// What a failure is about. The number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// The reader of standard output closed it, for example `| head`. Not an error.
+    Closed = 0,
     /// Anything else.
     Other = 1,
-    /// The command line; clap ends by this number too.
+    /// The command line. clap exits with this code, too.
     Usage = 2,
-    /// What was to be read.
+    /// Something that is read.
     Input = 3,
-    /// What was to be written.
+    /// Something that is written.
     Output = 4,
-    /// The hub, and the way to it.
+    /// The hub, or the connection to it.
     Hub = 5,
-    /// Numbers, or the device that computes them.
-    Training = 6,
-    /// Nothing failed: it was told to stop. The number is that of what a shell sees die of SIGINT.
+    /// Numbers that diverged, or a device.
+    Computation = 6,
+    /// Interrupted by the user. Shells give this code to a program that SIGINT ended.
     Interrupted = 130,
 }
 
-/// A failure whose kind no type of a library tells.
+/// Why a command failed.
 #[derive(Debug)]
 pub struct Failure {
     kind: Kind,
-    text: String,
+    message: String,
 }
 
 impl Failure {
-    /// A value of an option that cannot be.
-    pub fn usage(text: impl fmt::Display) -> Self {
-        Self { kind: Kind::Usage, text: text.to_string() }
+    fn new(kind: Kind, message: impl fmt::Display) -> Self {
+        Self { kind, message: message.to_string() }
     }
 
-    /// Something that cannot be read.
-    pub fn input(text: impl fmt::Display) -> Self {
-        Self { kind: Kind::Input, text: text.to_string() }
+    /// A failure of no particular kind.
+    pub fn other(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Other, message)
     }
 
-    /// Something that cannot be written. An error of a library about a file does not tell which of the two it was.
-    pub fn output(text: impl fmt::Display) -> Self {
-        Self { kind: Kind::Output, text: text.to_string() }
+    /// An option has an invalid value.
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Usage, message)
     }
 
-    /// A model that the hub does not give.
-    pub fn hub(text: impl fmt::Display) -> Self {
-        Self { kind: Kind::Hub, text: text.to_string() }
+    /// Something cannot be read.
+    pub fn input(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Input, message)
     }
 
-    /// A device of another machine that cannot be had.
-    pub fn device(text: impl fmt::Display) -> Self {
-        Self { kind: Kind::Training, text: text.to_string() }
+    /// Something cannot be written. Commands say so where they write: an I/O error of a library does not tell.
+    pub fn output(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Output, message)
     }
 
-    /// Work that was told to stop; all that it takes to go on is on disk.
-    pub fn interrupted(what: impl fmt::Display) -> Self {
-        let text = format!("{what}\nnothing is lost: go on with the same command and --resume");
-        Self { kind: Kind::Interrupted, text }
+    /// The hub does not give a model.
+    pub fn hub(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Hub, message)
     }
 
-    /// `error` with more words behind it.
-    pub fn with_note(error: &(dyn Error + 'static), note: impl fmt::Display) -> Self {
-        Self { kind: kind(error), text: format!("{error}\n{note}") }
+    /// A device cannot be used.
+    pub fn device(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Computation, message)
+    }
+
+    /// The work was interrupted; everything that `--resume` needs is on disk.
+    pub fn interrupted(message: impl fmt::Display) -> Self {
+        let hint = "nothing is lost: go on with the same command and --resume";
+        Self::new(Kind::Interrupted, format!("{message}\n{hint}"))
+    }
+
+    /// The same failure with a note below its message.
+    pub fn with_note(self, note: impl fmt::Display) -> Self {
+        Self { message: format!("{}\n{note}", self.message), ..self }
+    }
+
+    /// What the failure is about.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.message)
     }
 }
 
-impl Error for Failure {}
+/// Errors that end a command.
+trait Classify: Error + 'static {
+    /// The kind of failure, given that the disk is not full.
+    fn classify(&self) -> Kind;
+}
 
-/// The kind of an error that ended a command.
-pub fn kind(error: &(dyn Error + 'static)) -> Kind {
-    // Only a write fails by these, wherever it was.
-    if causes(error).filter_map(|error| error.downcast_ref::<io::Error>()).any(|error| {
+impl<E: Classify> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let kind = if is_disk_full(&error) { Kind::Output } else { error.classify() };
+        Self::new(kind, error)
+    }
+}
+
+/// Whether an error, or one of its causes, is that nothing can be written. Reading never fails like this.
+fn is_disk_full(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = iter::successors(Some(error), |error| error.source()).filter_map(|cause| cause.downcast_ref());
+    causes.any(|cause: &io::Error| {
         matches!(
-            error.kind(),
+            cause.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
         )
-    }) {
-        return Kind::Output;
-    }
-    causes(error).find_map(known).unwrap_or(Kind::Other)
+    })
 }
 
-/// An error and all that it came from.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    iter::successors(Some(error), |&error| error.source())
-}
-
-/// The kind of one error, its causes aside.
-fn known(error: &(dyn Error + 'static)) -> Option<Kind> {
-    if let Some(failure) = error.downcast_ref::<Failure>() {
-        return Some(failure.kind);
-    }
-    if let Some(error) = error.downcast_ref::<ModelError>() {
-        return Some(match error {
-            ModelError::Hub(error) => hub(error),
-            ModelError::Checkpoint(error) => experiment(error),
-        });
-    }
-    let of_library = [
-        error.downcast_ref().map(experiment),
-        error.downcast_ref().map(train),
-        error.downcast_ref().map(distilbert),
-        error.downcast_ref().map(tokenizer),
-        error.downcast_ref().map(data),
-        error.downcast_ref().map(hub),
-        error.downcast_ref().map(metrics),
-        error.downcast_ref().map(baseline),
-        // All that is read names its file in a type of its own: what is left is standard output.
-        error.downcast_ref().map(|_: &io::Error| Kind::Output),
-        error.downcast_ref().filter(|error: &&serde_json::Error| error.is_io()).map(|_| Kind::Output),
-    ];
-    of_library.into_iter().flatten().next()
-}
-
-fn experiment(error: &ExperimentError) -> Kind {
-    match error {
-        ExperimentError::Approach { .. }
-        | ExperimentError::Size { .. }
-        | ExperimentError::RepeatedApproach { .. }
-        | ExperimentError::MaxLength { .. } => Kind::Usage,
-        ExperimentError::Output { .. } => Kind::Output,
-        ExperimentError::Interrupted => Kind::Interrupted,
-        ExperimentError::Host { .. } => Kind::Training,
-        ExperimentError::Chart { .. } => Kind::Other,
-        ExperimentError::Data(error) => data(error),
-        ExperimentError::Metrics(error) => metrics(error),
-        ExperimentError::Baseline(error) => baseline(error),
-        ExperimentError::Tokenizer(error) => tokenizer(error),
-        ExperimentError::Model(error) => distilbert(error),
-        ExperimentError::Train { source, .. } => train(source),
-        _ => Kind::Input,
+impl Classify for data::DataError {
+    fn classify(&self) -> Kind {
+        match self.kind() {
+            data::ErrorKind::Argument => Kind::Usage,
+            _ => Kind::Input,
+        }
     }
 }
 
-fn train(error: &TrainError) -> Kind {
-    match error {
-        TrainError::Argument { .. } => Kind::Usage,
-        TrainError::NotFinite { .. } | TrainError::Logits { .. } | TrainError::Device(_) => Kind::Training,
-        TrainError::Interrupted { .. } => Kind::Interrupted,
-        TrainError::Save(_) => Kind::Output,
-        TrainError::Tokenizer(error) => tokenizer(error),
-        TrainError::Model(error) => distilbert(error),
-        TrainError::Metrics(error) => metrics(error),
-        _ => Kind::Input,
+impl Classify for tokenizer::TokenizerError {
+    fn classify(&self) -> Kind {
+        match self.kind() {
+            tokenizer::ErrorKind::Argument => Kind::Usage,
+            _ => Kind::Input,
+        }
     }
 }
 
-fn distilbert(error: &DistilBertError) -> Kind {
-    match error {
-        DistilBertError::Lora { .. } => Kind::Usage,
-        _ => Kind::Input,
+impl Classify for distilbert::DistilBertError {
+    fn classify(&self) -> Kind {
+        match self.kind() {
+            distilbert::ErrorKind::Argument => Kind::Usage,
+            _ => Kind::Input,
+        }
     }
 }
 
-fn tokenizer(error: &TokenizerError) -> Kind {
-    match error {
-        TokenizerError::Size { .. } | TokenizerError::MaxLength { .. } => Kind::Usage,
-        _ => Kind::Input,
+impl Classify for hub::HubError {
+    fn classify(&self) -> Kind {
+        match self.kind() {
+            hub::ErrorKind::Argument => Kind::Usage,
+            hub::ErrorKind::Input => Kind::Input,
+            hub::ErrorKind::Output => Kind::Output,
+            _ => Kind::Hub,
+        }
     }
 }
 
-fn data(error: &DataError) -> Kind {
-    match error {
-        DataError::TestSize { .. } | DataError::Folds { .. } => Kind::Usage,
-        _ => Kind::Input,
+impl Classify for train::TrainError {
+    fn classify(&self) -> Kind {
+        self.kind().into()
     }
 }
 
-fn hub(error: &HubError) -> Kind {
-    match error {
-        HubError::InvalidId { .. } => Kind::Usage,
-        HubError::Io { .. } => Kind::Output,
-        HubError::Pickle { .. } => Kind::Input,
-        _ => Kind::Hub,
+impl Classify for experiment::ExperimentError {
+    fn classify(&self) -> Kind {
+        self.kind().into()
     }
 }
 
-/// A score that cannot be computed is nobody's file.
-fn metrics(_: &MetricsError) -> Kind {
-    Kind::Other
+impl From<train::ErrorKind> for Kind {
+    fn from(kind: train::ErrorKind) -> Self {
+        match kind {
+            train::ErrorKind::Argument => Self::Usage,
+            train::ErrorKind::Input => Self::Input,
+            train::ErrorKind::Output => Self::Output,
+            train::ErrorKind::Computation => Self::Computation,
+            train::ErrorKind::Interrupted => Self::Interrupted,
+            _ => Self::Other,
+        }
+    }
 }
 
-fn baseline(_: &BaselineError) -> Kind {
-    Kind::Other
+/// Errors of files that are read name the file and have another type. This is standard output.
+impl Classify for io::Error {
+    fn classify(&self) -> Kind {
+        if self.kind() == io::ErrorKind::BrokenPipe { Kind::Closed } else { Kind::Output }
+    }
+}
+
+impl Classify for serde_json::Error {
+    fn classify(&self) -> Kind {
+        match self.io_error_kind() {
+            Some(io::ErrorKind::BrokenPipe) => Kind::Closed,
+            Some(_) => Kind::Output,
+            None => Kind::Other,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use rekindle::distilbert::DistilBertError;
+    use rekindle::experiment::ExperimentError;
+    use rekindle::train::TrainError;
+
     use super::*;
 
+    fn kind(error: impl Into<Failure>) -> Kind {
+        error.into().kind()
+    }
+
     #[test]
-    fn a_full_disk_is_the_output_wherever_it_was() {
+    fn a_full_disk_is_a_failure_of_the_output_wherever_it_occurs() {
         for reason in [io::ErrorKind::StorageFull, io::ErrorKind::ReadOnlyFilesystem, io::ErrorKind::QuotaExceeded] {
             let source = TrainError::Io { path: "checkpoint".into(), source: reason.into() };
             let error = ExperimentError::Train { approach: "last-layer".into(), source };
-            assert_eq!(kind(&error), Kind::Output, "{reason:?}");
+            assert_eq!(kind(error), Kind::Output, "{reason:?}");
         }
         let source = TrainError::Io { path: "corpus".into(), source: io::ErrorKind::NotFound.into() };
-        assert_eq!(kind(&source), Kind::Input);
+        assert_eq!(kind(source), Kind::Input);
     }
 
     #[test]
-    fn what_stands_within_another_error_keeps_its_kind() {
-        let stopped = TrainError::Interrupted { step: 1 };
-        assert_eq!(kind(&stopped), Kind::Interrupted);
+    fn an_error_within_another_keeps_its_kind() {
+        assert_eq!(kind(TrainError::Interrupted { step: 1 }), Kind::Interrupted);
         let (rows, checkpoint) = (vec![0], None);
         let stopped = TrainError::NotFinite { step: 1, epoch: 1, what: "loss", value: f64::NAN, rows, checkpoint };
-        let error = ExperimentError::Train { approach: "last-layer".into(), source: stopped };
-        assert_eq!(kind(&error), Kind::Training);
-        let noted = Failure::with_note(&error, "the steps before are kept");
-        assert_eq!(kind(&noted), Kind::Training);
+        let failure = Failure::from(ExperimentError::Train { approach: "last-layer".into(), source: stopped });
+        assert_eq!(failure.kind(), Kind::Computation);
+        let noted = failure.with_note("the steps before are kept");
+        assert_eq!(noted.kind(), Kind::Computation);
         assert!(noted.to_string().ends_with("\nthe steps before are kept"));
         let error = ExperimentError::Model(DistilBertError::Lora { field: "r", reason: "is 0".into() });
-        assert_eq!(kind(&ModelError::Checkpoint(error)), Kind::Usage);
-        assert_eq!(kind(&io::Error::from(io::ErrorKind::PermissionDenied)), Kind::Output);
-        assert_eq!(kind(&fmt::Error), Kind::Other);
+        assert_eq!(kind(error), Kind::Usage);
+        assert_eq!(kind(io::Error::from(io::ErrorKind::PermissionDenied)), Kind::Output);
+        assert_eq!(kind(io::Error::from(io::ErrorKind::BrokenPipe)), Kind::Closed);
     }
-
     #[test]
     fn every_kind_is_in_the_help() {
-        use Kind::{Hub, Input, Other, Output, Training, Usage};
-        for kind in [Other, Usage, Input, Output, Hub, Training] {
+        use Kind::{Computation, Hub, Input, Other, Output, Usage};
+        for kind in [Other, Usage, Input, Output, Hub, Computation] {
             assert!(CODES.contains(&format!("    {}  ", kind as u8)), "{kind:?}");
         }
     }

@@ -2,14 +2,14 @@
 
 use rekindle::train::Stop;
 
-use crate::exit::Kind;
+use crate::exit::{Failure, Kind};
 
 /// Lets Ctrl-C, and where the system has them the signals of a terminal or a scheduler that ends, request a stop. Where one
 /// of them is ignored, as under `nohup`, they stay as they are.
 ///
 /// # Errors
 /// When the system does not let us.
-pub fn handle(stop: &Stop) -> Result<(), ctrlc::Error> {
+pub fn handle(stop: &Stop) -> Result<(), Failure> {
     let stop = stop.clone();
     let handler = move || {
         if stop.is_requested() {
@@ -20,6 +20,6 @@ pub fn handle(stop: &Stop) -> Result<(), ctrlc::Error> {
     };
     match ctrlc::try_set_handler(handler) {
         Err(ctrlc::Error::MultipleHandlers) => Ok(()),
-        result => result,
+        result => result.map_err(Failure::other),
     }
 }

@@ -43,34 +43,19 @@ struct Cli {
 pub fn run() -> ExitCode {
     let began = Instant::now();
     let cli = Cli::parse();
-    match cli.command.run(began) {
-        Ok(()) => ExitCode::SUCCESS,
-        // The reader of the output closed it, for example `| head`.
-        Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let kind = exit::kind(error.as_ref());
-            match kind {
-                Kind::Interrupted => anstream::eprintln!("{error}"),
-                _ => anstream::eprintln!("\x1b[1;31merror:\x1b[0m {error}"),
-            }
-            ExitCode::from(kind as u8)
-        }
+    let Err(failure) = cli.command.run(began) else { return ExitCode::SUCCESS };
+    match failure.kind() {
+        Kind::Closed => {}
+        Kind::Interrupted => anstream::eprintln!("{failure}"),
+        _ => anstream::eprintln!("\x1b[1;31merror:\x1b[0m {failure}"),
     }
+    ExitCode::from(failure.kind() as u8)
 }
 
 /// The commands and options as clap knows them. `examples/manual.rs` writes man pages and completions from it.
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
-}
-
-fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    let kind = match (error.downcast_ref::<std::io::Error>(), error.downcast_ref::<serde_json::Error>()) {
-        (Some(error), _) => Some(error.kind()),
-        (_, Some(error)) => error.io_error_kind(),
-        _ => None,
-    };
-    kind == Some(std::io::ErrorKind::BrokenPipe)
 }
 
 const EXAMPLES: &str = "\

@@ -16,7 +16,7 @@ fn help_lists_the_codes_and_each_kind_ends_by_its_own() {
     place.model("model");
     place.write("good.csv", "text,label\na,0\nb,1\nc,0\nd,1\n");
     place.write("bad.csv", "text,label\na,0\nb,\n");
-    place.write("no_weights/config.json", std::fs::read("embedded/config.json").expect("read"));
+    place.write("no_weights/config.json", std::fs::read("../rekindle/embedded/config.json").expect("read"));
     place.write("file", "");
     let embedded = ["--offline", "--model", "embedded"];
     let cases: [(i32, &str, &[&str]); 22] = [

@@ -176,3 +176,24 @@ pub enum DataError {
         classes: usize,
     },
 }
+
+/// What kind of failure a [`DataError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An argument is invalid for this data.
+    Argument,
+    /// The input is missing, damaged or inconsistent.
+    Input,
+}
+
+impl DataError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::TestSize { .. } | Self::Folds { .. } => ErrorKind::Argument,
+            _ => ErrorKind::Input,
+        }
+    }
+}

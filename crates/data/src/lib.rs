@@ -29,7 +29,7 @@ mod toy;
 
 pub use classes::Classes;
 pub use dataset::{Dataset, Example};
-pub use error::DataError;
+pub use error::{DataError, ErrorKind};
 pub use folds::repeated_stratified_k_fold;
 pub use lengths::Lengths;
 pub use mt19937::Mt19937;

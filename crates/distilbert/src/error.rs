@@ -146,3 +146,24 @@ pub enum DistilBertError {
         reason: String,
     },
 }
+
+/// What kind of failure a [`DistilBertError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An argument is invalid.
+    Argument,
+    /// The input is missing, damaged or inconsistent.
+    Input,
+}
+
+impl DistilBertError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Lora { .. } => ErrorKind::Argument,
+            _ => ErrorKind::Input,
+        }
+    }
+}

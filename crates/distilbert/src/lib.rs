@@ -62,7 +62,7 @@ pub use classifier::DistilBertForSequenceClassification;
 pub use config::{Activation, DistilBertConfig, Pooling};
 pub use dropout::Mode;
 pub use embeddings::Embeddings;
-pub use error::DistilBertError;
+pub use error::{DistilBertError, ErrorKind};
 pub use feed_forward::FeedForward;
 #[cfg(all(feature = "flex", feature = "remote"))]
 pub use host::offer;

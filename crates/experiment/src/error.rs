@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use rekindle_train::ErrorKind;
 use thiserror::Error;
 
 /// What can stop an experiment.
@@ -164,4 +165,25 @@ pub enum ExperimentError {
         /// What stopped it.
         source: rekindle_train::TrainError,
     },
+}
+
+impl ExperimentError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Approach { .. } | Self::Size { .. } | Self::RepeatedApproach { .. } | Self::MaxLength { .. } => {
+                ErrorKind::Argument
+            }
+            Self::Output { .. } => ErrorKind::Output,
+            Self::Interrupted => ErrorKind::Interrupted,
+            Self::Host { .. } => ErrorKind::Computation,
+            Self::Chart { .. } | Self::Metrics(_) | Self::Baseline(_) => ErrorKind::Other,
+            Self::Data(error) => error.kind().into(),
+            Self::Tokenizer(error) => error.kind().into(),
+            Self::Model(error) => error.kind().into(),
+            Self::Train { source, .. } => source.kind(),
+            _ => ErrorKind::Input,
+        }
+    }
 }

@@ -51,6 +51,7 @@ pub use links::check_links;
 pub use lock::Lock;
 pub use model::{EmbeddedModel, PretrainedModel, Source};
 pub use output::Output;
+pub use rekindle_train::ErrorKind;
 pub use report::report_html;
 pub use results::{
     ApproachRecord, ArgumentsRecord, BaselineRecord, CalibrationBin, ComparisonRecord, CurvePoint, DataRecord,

@@ -118,7 +118,7 @@ fn packages(name: &str, features: &[&str]) -> Vec<String> {
 
 #[test]
 fn what_has_no_tensors_brings_no_burn_and_no_other_of_ours() {
-    for name in ["metrics", "baseline", "data", "tokenizer", "raw"] {
+    for name in ["metrics", "baseline", "data", "tokenizer", "raw", "hub"] {
         let packages = packages(name, &[]);
         let ours: Vec<&String> = packages.iter().filter(|package| package.starts_with("rekindle")).collect();
         assert_eq!(ours, [&format!("rekindle-{name}")], "alone among ours");
@@ -130,15 +130,33 @@ fn what_has_no_tensors_brings_no_burn_and_no_other_of_ours() {
 
 #[test]
 fn no_library_brings_a_network_that_was_not_asked_for() {
-    for name in
-        ["metrics", "baseline", "data", "tokenizer", "raw", "ops", "distilbert", "train", "experiment", "rekindle"]
-    {
+    for name in [
+        "metrics",
+        "baseline",
+        "data",
+        "tokenizer",
+        "raw",
+        "hub",
+        "ops",
+        "distilbert",
+        "train",
+        "experiment",
+        "rekindle",
+    ] {
         let packages = packages(name, &[]);
         for network in NETWORK {
             assert!(!packages.iter().any(|package| package == network), "{name} brings {network}");
         }
     }
     assert!(packages("rekindle", &["hub"]).iter().any(|package| package == "ureq"), "the feature that asks for it");
+}
+
+#[test]
+fn the_facade_brings_nothing_of_the_command_line() {
+    let packages = packages("rekindle", &["flex", "hub", "parquet"]);
+    for terminal in ["anstream", "clap", "ctrlc", "indicatif", "rekindle-cli"] {
+        assert!(!packages.iter().any(|package| package == terminal), "rekindle brings {terminal}");
+    }
 }
 
 #[test]

@@ -71,3 +71,24 @@ pub enum TokenizerError {
     #[error("tokenizing: {0}")]
     Encode(String),
 }
+
+/// What kind of failure a [`TokenizerError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An argument is invalid.
+    Argument,
+    /// The input is missing, damaged or inconsistent.
+    Input,
+}
+
+impl TokenizerError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Size { .. } | Self::MaxLength { .. } => ErrorKind::Argument,
+            _ => ErrorKind::Input,
+        }
+    }
+}

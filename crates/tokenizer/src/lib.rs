@@ -28,7 +28,7 @@ mod tokenizer;
 mod vocabulary;
 
 pub use batch::{Batch, Padding};
-pub use error::TokenizerError;
+pub use error::{ErrorKind, TokenizerError};
 pub use tokenizer::Tokenizer;
 
 /// The README's example is compiled and run.

@@ -147,3 +147,65 @@ fn last_good(checkpoint: Option<&Path>) -> String {
         None => "there is no checkpoint before it".into(),
     }
 }
+
+/// What kind of failure an error of training is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An argument is invalid.
+    Argument,
+    /// The input is missing, damaged or inconsistent.
+    Input,
+    /// Something cannot be written.
+    Output,
+    /// Training diverged (NaN or infinity), or a device failed.
+    Computation,
+    /// A [`Stop`](crate::Stop) ended the work.
+    Interrupted,
+    /// Anything else.
+    Other,
+}
+
+impl TrainError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Argument { .. } => ErrorKind::Argument,
+            Self::NotFinite { .. } | Self::Logits { .. } | Self::Device(_) => ErrorKind::Computation,
+            Self::Interrupted { .. } => ErrorKind::Interrupted,
+            Self::Save(_) => ErrorKind::Output,
+            Self::Tokenizer(error) => error.kind().into(),
+            Self::Model(error) => error.kind().into(),
+            Self::Metrics(_) => ErrorKind::Other,
+            _ => ErrorKind::Input,
+        }
+    }
+}
+
+impl From<rekindle_tokenizer::ErrorKind> for ErrorKind {
+    fn from(kind: rekindle_tokenizer::ErrorKind) -> Self {
+        match kind {
+            rekindle_tokenizer::ErrorKind::Argument => Self::Argument,
+            _ => Self::Input,
+        }
+    }
+}
+
+impl From<rekindle_data::ErrorKind> for ErrorKind {
+    fn from(kind: rekindle_data::ErrorKind) -> Self {
+        match kind {
+            rekindle_data::ErrorKind::Argument => Self::Argument,
+            _ => Self::Input,
+        }
+    }
+}
+
+impl From<rekindle_distilbert::ErrorKind> for ErrorKind {
+    fn from(kind: rekindle_distilbert::ErrorKind) -> Self {
+        match kind {
+            rekindle_distilbert::ErrorKind::Argument => Self::Argument,
+            _ => Self::Input,
+        }
+    }
+}

@@ -40,7 +40,7 @@ pub use arguments::{Metric, Shuffle, TrainingArguments};
 pub use checkpoints::{Checkpoints, SaveStrategy};
 pub use corpus::Corpus;
 pub use dataset::EncodedDataset;
-pub use error::TrainError;
+pub use error::{ErrorKind, TrainError};
 pub use evaluate::{Evaluation, evaluate, features, logits};
 pub use event::{EpochRecord, Event, StepRecord};
 pub use features::Features;

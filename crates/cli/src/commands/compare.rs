@@ -25,7 +25,7 @@ type Metric = fn(&Scores) -> &Estimate;
 ///
 /// # Errors
 /// When results cannot be read; nothing is then printed.
-pub fn run(args: &CompareArgs) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &CompareArgs) -> Result<(), Failure> {
     let mut runs = Vec::new();
     for path in &args.runs {
         runs.push((path.display().to_string(), read_results(path)?));

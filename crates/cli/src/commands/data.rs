@@ -1,5 +1,6 @@
 //! `rekindle data`.
 
+use crate::exit::Failure;
 use crate::options::model::ModelChoice;
 use std::path::{Path, PathBuf};
 
@@ -61,7 +62,7 @@ const SMALL: f64 = 0.5;
 ///
 /// # Errors
 /// When a file or the tokenizer cannot be read, or a row is broken; nothing is printed to standard output then.
-pub fn run(args: &DataArgs) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let mut display = Display::new(if args.json { Verbosity::Quiet } else { Verbosity::Normal });
     let Found { model, substituted } =
         model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
@@ -124,7 +125,7 @@ impl Part {
         options: &ReadOptions,
         tokenizer: &Tokenizer,
         observe: &mut dyn FnMut(&Row),
-    ) -> Result<Self, Box<dyn std::error::Error>> {
+    ) -> Result<Self, Failure> {
         let mut rows = Rows::open(path, options)?;
         let mut profile = Profile::default();
         let mut chunk = Chunk::default();

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 
+use crate::exit::Failure;
 use crate::options::HostsArgs;
 use crate::options::backend::{ALL, Backend, describe};
 use crate::remote::{self, About};
@@ -17,7 +18,7 @@ pub struct DevicesArgs {
 }
 
 /// Prints each backend with its devices, or with what it lacks.
-pub fn run(args: &DevicesArgs) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &DevicesArgs) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     for backend in ALL {
         let name = backend.name();
@@ -42,7 +43,7 @@ pub fn run(args: &DevicesArgs) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The devices of other machines.
-fn others(hosts: &HostsArgs, out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
+fn others(hosts: &HostsArgs, out: &mut impl Write) -> Result<(), Failure> {
     if hosts.host.is_empty() {
         writeln!(out, "remote   devices of machines that run `rekindle host`; name them with --host URL")?;
     }

@@ -99,7 +99,7 @@ impl From<PoolingChoice> for Pooling {
 ///
 /// # Errors
 /// Anything that stops it, as a sentence for the user; shards that are written stay.
-pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let (device, mut hosts) = args.engine.hosts(NonZero::<usize>::MIN, |text| display.warn(text))?;
     if hosts.is_empty() {
@@ -109,15 +109,15 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Box<dyn std::error
     if Extraction::is_begun(&args.output) && !args.resume {
         let folder = args.output.display();
         let refusal = format!("{folder} holds features already; go on with --resume, or name another folder");
-        return Err(Failure::output(refusal).into());
+        return Err(Failure::output(refusal));
     }
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     if let Some(reason) = found.substituted {
-        return Err(Failure::hub(reason).into());
+        return Err(Failure::hub(reason));
     }
     let texts = texts(args)?;
     if texts.is_empty() {
-        return Err(Failure::input("there is no text to read").into());
+        return Err(Failure::input("there is no text to read"));
     }
     let total = texts.len();
     let extraction = Extraction {
@@ -155,7 +155,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Box<dyn std::error
     display.clear();
     match done {
         Err(error) if stop.is_requested() => {
-            return Err(Failure::interrupted(format!("{error}; --resume goes on")).into());
+            return Err(Failure::interrupted(format!("{error}; --resume goes on")));
         }
         done => done?,
     }
@@ -171,7 +171,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Box<dyn std::error
     Ok(())
 }
 
-fn texts(args: &FeaturesArgs) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+fn texts(args: &FeaturesArgs) -> Result<Vec<String>, Failure> {
     if let Some(path) = &args.input {
         let named = |place: String, error| Failure::input(format!("{}{place}: {error}", path.display()));
         let file = File::open(path).map_err(|error| named(String::new(), error))?;

@@ -1,5 +1,6 @@
 //! `rekindle fill-mask`.
 
+use crate::exit::Failure;
 use crate::options::EngineArgs;
 use crate::options::model::ModelChoice;
 use std::io::Write;
@@ -51,7 +52,7 @@ enum Predictions {
 ///
 /// # Errors
 /// When the model cannot be read or guesses no words, or a text has no `[MASK]`; nothing is printed then.
-pub fn run(args: &FillMaskArgs) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &FillMaskArgs) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::Quiet);
     let device = args.engine.device()?;
     let pretrained = model::find(&args.model, args.offline, &mut |download| display.download(&download))?.model;

@@ -1,6 +1,5 @@
 //! `rekindle host`.
 
-use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -35,10 +34,10 @@ pub struct HostArgs {
 ///
 /// # Errors
 /// Returns an error if there is no device, the address cannot be listened on, or it is open to others without a token.
-pub fn run(args: &HostArgs) -> Result<(), Box<dyn Error>> {
+pub fn run(args: &HostArgs) -> Result<(), Failure> {
     if args.backend == Backend::Remote {
         let refusal = "backend remote: a host offers its own devices; name flex, ndarray, wgpu or vulkan";
-        return Err(Failure::usage(refusal).into());
+        return Err(Failure::usage(refusal));
     }
     args.backend.device()?;
     let token = Token::find(args.token_file.as_deref())?;
@@ -46,8 +45,7 @@ pub fn run(args: &HostArgs) -> Result<(), Box<dyn Error>> {
         return Err(Failure::usage(format!(
             "{}: whoever reaches this address would compute here; give a token by --token-file or REKINDLE_TOKEN",
             args.listen
-        ))
-        .into());
+        )));
     }
     remote::serve(args.backend, args.listen, args.identity.as_deref(), token.as_ref())
 }

@@ -11,7 +11,6 @@ pub mod predict;
 pub mod pretrain;
 pub mod vocab;
 
-use std::error::Error;
 use std::time::Instant;
 
 use clap::Subcommand;
@@ -46,7 +45,7 @@ impl Command {
     ///
     /// # Errors
     /// Whatever stopped it.
-    pub fn run(&self, began: Instant) -> Result<(), Box<dyn Error>> {
+    pub fn run(&self, began: Instant) -> Result<(), Failure> {
         match self {
             Self::Data(args) => data::run(args),
             Self::Experiment(args) => experiment::run(args, began),

@@ -57,7 +57,7 @@ struct Line<'a> {
 ///
 /// # Errors
 /// When the model or the input cannot be read; what was answered before stands.
-pub fn run(args: &PredictArgs) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::Quiet);
     let device = args.engine.device()?;
     let pretrained = model::find(&args.model, args.offline, &mut |download| display.download(&download))?.model;
@@ -87,7 +87,7 @@ struct Answer<'a, W: Write> {
 }
 
 impl<W: Write> Answer<'_, W> {
-    fn stream(&mut self, input: impl BufRead, name: &str, chunk: usize) -> Result<(), Box<dyn std::error::Error>> {
+    fn stream(&mut self, input: impl BufRead, name: &str, chunk: usize) -> Result<(), Failure> {
         let mut texts = Vec::with_capacity(chunk);
         for (index, line) in input.lines().enumerate() {
             texts.push(line.map_err(|error| Failure::input(format!("{name}, line {}: {error}", index + 1)))?);
@@ -100,7 +100,7 @@ impl<W: Write> Answer<'_, W> {
     }
 
     /// A JSON line a text, in the order given.
-    fn chunk(&mut self, texts: &[String]) -> Result<(), Box<dyn std::error::Error>> {
+    fn chunk(&mut self, texts: &[String]) -> Result<(), Failure> {
         let max_length = self.args.max_length.unwrap_or(self.classifier.max_length());
         let predictions = self.classifier.classify(texts, max_length, self.args.batch_size)?;
         for (text, prediction) in texts.iter().zip(&predictions) {

@@ -106,7 +106,7 @@ pub struct PretrainArgs {
 ///
 /// # Errors
 /// Anything that stops it, as a sentence for the user; the last checkpoint is then there to be taken up again.
-pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let device = args.engine.device()?;
     let folder = args.output.join("checkpoint");
@@ -116,7 +116,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
         let positions = config.max_position_embeddings;
         let length = args.max_length;
         let reason = format!("--max-length {length} is more than the {positions} positions of the model");
-        return Err(Failure::usage(reason).into());
+        return Err(Failure::usage(reason));
     }
     let masking = Masking::new(&tokenizer, args.mlm_probability)?;
     let corpus = Corpus::read(&args.corpus, &tokenizer, args.max_length, args.validation_split_percentage.into())?;
@@ -146,7 +146,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Box<dyn std::error
         }
         if stop.is_requested() {
             let what = format!("stopped after step {} of {}", run.step(), run.steps());
-            return Err(Failure::interrupted(what).into());
+            return Err(Failure::interrupted(what));
         }
         loss = held_out(&run, &corpus, &mut display)?;
     }
@@ -190,11 +190,11 @@ fn check_checkpoint(folder: &Path, resume: bool) -> Result<(), Failure> {
 fn start(
     args: &PretrainArgs,
     display: &mut Display,
-) -> Result<(DistilBertConfig, Tokenizer, std::sync::Arc<Checkpoint>), Box<dyn std::error::Error>> {
+) -> Result<(DistilBertConfig, Tokenizer, std::sync::Arc<Checkpoint>), Failure> {
     if let Some(choice) = &args.model {
         let found = model::find(choice, args.offline, &mut |download| display.download(&download))?;
         if let Some(reason) = found.substituted {
-            return Err(Failure::hub(reason).into());
+            return Err(Failure::hub(reason));
         }
         return Ok((found.model.config, found.model.tokenizer, found.model.checkpoint));
     }
@@ -274,18 +274,14 @@ fn write(
     run: &Pretraining<'_>,
     config: &DistilBertConfig,
     tokenizer: &Tokenizer,
-) -> Result<(), Box<dyn std::error::Error>> {
+) -> Result<(), Failure> {
     write_settings(folder, config, tokenizer)?;
     run.model().save_safetensors(&folder.join("model.safetensors"), Precision::F32).map_err(Failure::output)?;
     Ok(())
 }
 
 /// What stands beside the weights.
-fn write_settings(
-    folder: &Path,
-    config: &DistilBertConfig,
-    tokenizer: &Tokenizer,
-) -> Result<(), Box<dyn std::error::Error>> {
+fn write_settings(folder: &Path, config: &DistilBertConfig, tokenizer: &Tokenizer) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(|error| Failure::output(format!("{}: {error}", folder.display())))?;
     for (name, content) in [
         ("config.json", config.to_masked_lm_json()),

@@ -4,6 +4,7 @@ use clap::Args;
 use rekindle::tokenizer::Tokenizer;
 use std::path::PathBuf;
 
+use crate::exit::Failure;
 use crate::files;
 use crate::terminal::text::thousands;
 
@@ -29,7 +30,7 @@ const POSITIONS: usize = 512;
 ///
 /// # Errors
 /// When the text cannot be read or gives no vocabulary, or the folder cannot be written.
-pub fn run(args: &VocabArgs) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &VocabArgs) -> Result<(), Failure> {
     let tokenizer = Tokenizer::learn(&args.corpus, args.size)?;
     files::prepare(&args.output)?;
     let vocabulary: String = tokenizer.vocabulary().iter().map(|entry| format!("{entry}\n")).collect();

@@ -1,6 +1,5 @@
 //! The engines that can compute, and those that were compiled in.
 
-use std::error::Error;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -119,7 +118,7 @@ impl Backend {
 
     /// Does `work`, turning a panic of a GPU's driver layer or of Burn's remote engine into an error: that is how they say
     /// that a device has no memory left, refuses a buffer or is gone. On a CPU a panic is a defect of ours, and stays one.
-    pub fn guard<T>(self, work: impl FnOnce() -> Result<T, Box<dyn Error>>) -> Result<T, Box<dyn Error>> {
+    pub fn guard<T>(self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
         if !matches!(self, Self::Wgpu | Self::Vulkan | Self::Remote) {
             return work();
         }
@@ -135,7 +134,7 @@ impl Backend {
         panic::set_hook(hook);
         done.unwrap_or_else(|_| {
             let cause = first.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
-            Err(Box::new(TrainError::Device(cause.lines().next().unwrap_or_default().into())))
+            Err(TrainError::Device(cause.lines().next().unwrap_or_default().into()).into())
         })
     }
 }

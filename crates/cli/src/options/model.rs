@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rekindle::embedded::EMBEDDED;
-use rekindle::experiment::{ExperimentError, PretrainedModel, Source};
+use rekindle::experiment::{PretrainedModel, Source};
 use rekindle::hub::{self, Download, HubOptions};
-use thiserror::Error;
 
 /// The model that `auto` stands for.
 const AUTO: &str = "distilbert-base-uncased";
@@ -44,17 +43,6 @@ impl FromStr for ModelChoice {
     }
 }
 
-/// What can stop a model from being found.
-#[derive(Debug, Error)]
-pub enum ModelError {
-    /// The hub, or its cache.
-    #[error(transparent)]
-    Hub(#[from] hub::HubError),
-    /// The checkpoint itself.
-    #[error(transparent)]
-    Checkpoint(#[from] ExperimentError),
-}
-
 /// A model, and why it is not the one that was meant first.
 pub struct Found {
     /// The opened model.
@@ -73,33 +61,31 @@ pub fn describe(model: &PretrainedModel) -> String {
     format!("{} ({source})", model.id)
 }
 
-/// Opens the model, downloading it where need be.
+/// Opens the model, and downloads it if necessary.
 ///
 /// # Errors
-/// When a named model is not to be had, or is broken. Only `auto` falls back, and only where the hub is out of reach.
-pub fn find(choice: &ModelChoice, offline: bool, progress: &mut dyn FnMut(Download)) -> Result<Found, ModelError> {
-    let found = |model| Found { model, substituted: None };
-    match choice {
-        ModelChoice::Embedded => Ok(found(PretrainedModel::embedded(EMBEDDED)?)),
-        ModelChoice::Folder(folder) => {
-            Ok(found(PretrainedModel::from_folder(folder, &folder.display().to_string(), Source::Folder)?))
-        }
-        ModelChoice::Hub(id) => Ok(found(from_hub(id, offline, progress)?)),
-        ModelChoice::Auto => match from_hub(AUTO, offline, progress) {
-            Ok(model) => Ok(found(model)),
-            Err(ModelError::Hub(error)) if error.is_out_of_reach() => {
-                Ok(Found { model: PretrainedModel::embedded(EMBEDDED)?, substituted: Some(error.to_string()) })
-            }
-            Err(error) => Err(error),
-        },
-    }
-}
-
-fn from_hub(id: &str, offline: bool, progress: &mut dyn FnMut(Download)) -> Result<PretrainedModel, ModelError> {
+/// Returns an error if the model cannot be found or read. Only `auto` falls back to the embedded model, and only if the hub
+/// cannot be reached.
+pub fn find(choice: &ModelChoice, offline: bool, progress: &mut dyn FnMut(Download)) -> Result<Found, Failure> {
     let mut options = HubOptions::from_variables(&|name| std::env::var_os(name), std::env::home_dir());
     options.offline |= offline;
-    let folder = hub::fetch(id, &options, progress)?;
-    Ok(PretrainedModel::from_folder(&folder, id, Source::Hub)?)
+    let mut substituted = None;
+    let model = match choice {
+        ModelChoice::Embedded => PretrainedModel::embedded(EMBEDDED)?,
+        ModelChoice::Folder(folder) => {
+            PretrainedModel::from_folder(folder, &folder.display().to_string(), Source::Folder)?
+        }
+        ModelChoice::Hub(id) => PretrainedModel::from_folder(&hub::fetch(id, &options, progress)?, id, Source::Hub)?,
+        ModelChoice::Auto => match hub::fetch(AUTO, &options, progress) {
+            Ok(folder) => PretrainedModel::from_folder(&folder, AUTO, Source::Hub)?,
+            Err(error) if error.is_out_of_reach() => {
+                substituted = Some(error.to_string());
+                PretrainedModel::embedded(EMBEDDED)?
+            }
+            Err(error) => return Err(error.into()),
+        },
+    };
+    Ok(Found { model, substituted })
 }
 
 #[cfg(test)]

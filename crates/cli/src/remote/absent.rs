@@ -1,6 +1,5 @@
 //! Stands in for the modules of the feature `remote` where it is off: every function returns an error that names it.
 
-use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -25,6 +24,6 @@ pub fn offers(_: &HostUrl, _: Option<&Token>) -> Result<Vec<Offer>, Unavailable>
 }
 
 /// Returns an error that names the feature.
-pub fn serve(_: Backend, _: SocketAddr, _: Option<&Path>, _: Option<&Token>) -> Result<(), Box<dyn Error>> {
-    Err(Failure::usage(ABSENT).into())
+pub fn serve(_: Backend, _: SocketAddr, _: Option<&Path>, _: Option<&Token>) -> Result<(), Failure> {
+    Err(Failure::usage(ABSENT))
 }

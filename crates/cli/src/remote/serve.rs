@@ -1,6 +1,5 @@
 //! Serving this machine's devices to others.
 
-use std::error::Error;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -27,20 +26,20 @@ pub fn serve(
     listen: SocketAddr,
     identity: Option<&Path>,
     token: Option<&Token>,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<(), Failure> {
     let devices = backend.devices();
     let (offered, transport) = (devices.len(), transport(listen, identity)?);
     let server = about::offer(RemoteServer::new(devices), backend);
     let server = match token {
-        Some(token) => server.with_authorizer(Door(TokenAuthorizer::new(token.secret())?)),
+        Some(token) => server.with_authorizer(Door(TokenAuthorizer::new(token.secret()).map_err(Failure::other)?)),
         None => server,
     };
     let mut out = anstream::stdout();
     writeln!(out, "offers     {offered} of {backend}")?;
-    Ok(server.serve(transport)?)
+    server.serve(transport).map_err(Failure::other)
 }
 
-fn transport(listen: SocketAddr, identity: Option<&Path>) -> Result<Transport, Box<dyn Error>> {
+fn transport(listen: SocketAddr, identity: Option<&Path>) -> Result<Transport, Failure> {
     let Some(path) = identity else {
         let listener = TcpListener::bind(listen).map_err(|error| Failure::usage(format!("{listen}: {error}")))?;
         writeln!(anstream::stdout(), "listening  ws://{}", listener.local_addr()?)?;
@@ -49,7 +48,7 @@ fn transport(listen: SocketAddr, identity: Option<&Path>) -> Result<Transport, B
     // Burn binds a port on all addresses and does not say which it was given.
     if !listen.ip().is_unspecified() || listen.port() == 0 {
         let refusal = format!("--identity: {listen} cannot be had; give --listen 0.0.0.0:PORT");
-        return Err(Failure::usage(refusal).into());
+        return Err(Failure::usage(refusal));
     }
     let identity =
         IrohIdentity::load_or_create(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;

@@ -33,7 +33,7 @@ impl Place {
 
     /// A folder with the embedded model's files.
     pub fn model(&self, name: &str) {
-        for file in fs::read_dir("embedded").expect("the embedded model") {
+        for file in fs::read_dir("../rekindle/embedded").expect("the embedded model") {
             let file = file.expect("a file");
             self.write(&format!("{name}/{}", file.file_name().display()), fs::read(file.path()).expect("read"));
         }

@@ -12,7 +12,7 @@ use rekindle::experiment::{
 };
 use rekindle::train::{Event, StepRecord, Stop, TrainingArguments};
 
-use crate::exit::{self, Failure, Kind};
+use crate::exit::{Failure, Kind};
 use crate::interrupt;
 use crate::options::model::{self, Found};
 use crate::terminal::{Display, Verbosity};
@@ -24,7 +24,7 @@ use args::Switch;
 ///
 /// # Errors
 /// Anything that stops it, as a sentence for the user; nothing of an earlier output is then changed.
-pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let (device, hosts) = args.engine.hosts(args.devices_per_run, |text| display.warn(text))?;
     let output = Output::prepare(&args.output).map_err(Failure::output)?;
@@ -55,7 +55,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Box<dyn std::err
     let outcome = args.engine.backend.guard(work);
     let mut outcome = match outcome {
         Ok(outcome) => outcome,
-        Err(error) => return Err(broken_off(error, &history.steps, output, &journal)?.into()),
+        Err(failure) => return Err(interrupted(failure, &history.steps, output, &journal)?),
     };
     outcome.results.data.files = files(args);
     outcome.results.provenance = provenance();
@@ -91,15 +91,10 @@ fn begin(journal: &Journal, resume: bool, display: &Display) -> Result<(), Exper
     Ok(())
 }
 
-/// How a run that came to no end is told of: with where its parts are kept.
-fn broken_off(
-    error: Box<dyn std::error::Error>,
-    steps: &[StepRow],
-    output: Output,
-    journal: &Journal,
-) -> Result<Failure, Box<dyn std::error::Error>> {
-    if exit::kind(error.as_ref()) == Kind::Interrupted {
-        return Ok(Failure::interrupted(error));
+/// The failure of an experiment, with a note on where its finished parts are.
+fn interrupted(failure: Failure, steps: &[StepRow], output: Output, journal: &Journal) -> Result<Failure, Failure> {
+    if failure.kind() == Kind::Interrupted {
+        return Ok(Failure::interrupted(failure));
     }
     let mut notes = Vec::new();
     if !steps.is_empty() {
@@ -110,10 +105,7 @@ fn broken_off(
         let folder = journal.folder().display();
         notes.push(format!("what is done is kept in {folder}, and --resume goes on from there"));
     }
-    match notes.is_empty() {
-        true => Err(error),
-        false => Ok(Failure::with_note(error.as_ref(), notes.join("; "))),
-    }
+    Ok(if notes.is_empty() { failure } else { failure.with_note(notes.join("; ")) })
 }
 
 /// What to compare, from the options.
@@ -199,11 +191,11 @@ impl History {
 }
 
 /// The sentences that the options name, and what is trained and tested on.
-fn sampling(args: &ExperimentArgs) -> Result<Sampling, Box<dyn std::error::Error>> {
+fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
     if args.early_stopping_patience.is_some() && args.validation.is_none() && args.validation_size.is_none() {
         let reason = "--early-stopping-patience: there are no sentences to stop by, and the test sentences must not \
                       decide; give --validation-size or --validation";
-        return Err(Failure::usage(reason).into());
+        return Err(Failure::usage(reason));
     }
     let options = ReadOptions {
         text_column: args.text_column.clone(),
