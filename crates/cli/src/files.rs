@@ -1,4 +1,4 @@
-//! What commands write: whether a folder takes it, and files that appear whole or not at all.
+//! Output folders and files.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,10 +9,10 @@ use rekindle::experiment::Lock;
 
 use crate::exit::Failure;
 
-/// Makes sure that files can be written into `folder`, which is made where it is not there.
+/// Checks that files can be written to `folder`, and creates it if it does not exist.
 ///
 /// # Errors
-/// When it is a file, or cannot be written into.
+/// Returns an error if `folder` is a file, or is not writable.
 pub fn prepare(folder: &Path) -> Result<(), Failure> {
     if folder.exists() && !folder.is_dir() {
         return Err(Failure::output(format!("output {}: is a file; name a folder", folder.display())));
@@ -24,10 +24,10 @@ pub fn prepare(folder: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::output(format!("output {}: {error}", folder.display())))
 }
 
-/// Keeps other runs away from a folder, until the lock is dropped.
+/// Locks a folder against other runs until the lock is dropped.
 ///
 /// # Errors
-/// When another run has it, or it cannot be written into.
+/// Returns an error if another run has the lock, or the folder is not writable.
 pub fn lock(folder: &Path) -> Result<Lock, Failure> {
     Lock::take(folder).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => Failure::output(format!("{}: another run is writing to it", folder.display())),
@@ -35,10 +35,10 @@ pub fn lock(folder: &Path) -> Result<Lock, Failure> {
     })
 }
 
-/// Writes a file beside its place, and moves it there once it is on disk.
+/// Writes a file atomically.
 ///
 /// # Errors
-/// When it cannot be written; the message names it. An earlier file is then left as it was.
+/// Returns an error that names the file if it cannot be written. An earlier file is then unchanged.
 pub fn write(path: &Path, content: &str) -> Result<(), Failure> {
     replace(path, |new| fs::write(new, content).map_err(|source| DistilBertError::Io { path: path.into(), source }))
         .map_err(Failure::output)

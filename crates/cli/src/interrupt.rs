@@ -1,14 +1,14 @@
-//! Ctrl-C: the first ends the work with a checkpoint, the second at once.
+//! Ctrl-C: the first stops with a training checkpoint, the second immediately.
 
 use rekindle::train::Stop;
 
 use crate::exit::{Failure, Kind};
 
-/// Lets Ctrl-C, and where the system has them the signals of a terminal or a scheduler that ends, request a stop. Where one
-/// of them is ignored, as under `nohup`, they stay as they are.
+/// Requests a stop on Ctrl-C and, on Unix, on SIGTERM and SIGHUP. If one of the signals is ignored, for example under `nohup`,
+/// they are left unchanged.
 ///
 /// # Errors
-/// When the system does not let us.
+/// Returns an error if the system does not allow a handler.
 pub fn handle(stop: &Stop) -> Result<(), Failure> {
     let stop = stop.clone();
     let handler = move || {

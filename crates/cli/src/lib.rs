@@ -28,7 +28,7 @@ struct Cli {
     /// What to do.
     #[command(subcommand)]
     command: commands::Command,
-    /// Print help; with -h, a line for each option.
+    /// Print help; with -h, one line per option.
     #[arg(long, short, global = true, action = ArgAction::Help, help_heading = "Help")]
     help: Option<bool>,
     /// Print the version.
@@ -65,4 +65,4 @@ Examples:
   rekindle predict 'a joy to use' \\
       --model artifacts_transfer_learning/models/fine_tune_last_layer
 
-`rekindle COMMAND --help` says all of a command, with more of them.";
+`rekindle COMMAND --help` describes the options of a command, with more examples.";

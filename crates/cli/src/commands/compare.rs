@@ -10,7 +10,7 @@ use rekindle::experiment::{Comparison, Estimate, Scores, read_results};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct CompareArgs {
-    /// Output folders of `rekindle experiment`, or the files results.json in them.
+    /// Output folders of `rekindle experiment`, or their files results.json.
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
     /// Print the comparison as JSON.
@@ -24,7 +24,7 @@ type Metric = fn(&Scores) -> &Estimate;
 /// Runs the command.
 ///
 /// # Errors
-/// When results cannot be read; nothing is then printed.
+/// Returns an error if results cannot be read. Then nothing is printed.
 pub fn run(args: &CompareArgs) -> Result<(), Failure> {
     let mut runs = Vec::new();
     for path in &args.runs {
@@ -40,7 +40,7 @@ pub fn run(args: &CompareArgs) -> Result<(), Failure> {
     Ok(out.write_all(text(&comparison, f1).as_bytes())?)
 }
 
-/// The comparison as a reader has it: runs by number, settings, scores, cautions.
+/// The comparison as text: runs by number, settings, scores, cautions.
 fn text(comparison: &Comparison, f1: &str) -> String {
     let runs = comparison.runs.len();
     let mut rows = vec![vec![if runs == 1 { "run" } else { "runs" }.to_string()]];
@@ -75,13 +75,13 @@ fn text(comparison: &Comparison, f1: &str) -> String {
     text
 }
 
-/// A name, and the number of each run where there are several.
+/// A name, and the number of each run if there are several.
 fn header(name: &str, runs: usize) -> Vec<String> {
     let numbers = (1..=runs).filter(|_| runs > 1).map(|number| number.to_string());
     std::iter::once(name.to_string()).chain(numbers).collect()
 }
 
-/// A mean, and its interval where there is one.
+/// A mean, and its confidence interval if there is one.
 fn estimate(estimate: &Estimate) -> String {
     match estimate.interval {
         Some((low, high)) => format!("{:.4} [{low:.4}, {high:.4}]", estimate.mean),
@@ -89,13 +89,13 @@ fn estimate(estimate: &Estimate) -> String {
     }
 }
 
-/// Rows whose cells stand below each other.
+/// Aligns the cells of rows in columns.
 fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
     let line = |row: &Vec<String>| {
-        // By hand: a width of the formatter's ends at 65,535, and a damaged name may be longer.
+        // Not by the formatter, whose width is at most 65,535: a damaged name may be longer.
         let pad = |(cell, &width): (&String, &usize)| cell.clone() + &" ".repeat(width - cell.chars().count());
         let cells = row.iter().zip(&widths).map(pad);
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())

@@ -17,51 +17,51 @@ use crate::terminal::{Display, Verbosity};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct DataArgs {
-    /// Labelled sentences (CSV, TSV or JSONL, each also as .gz, or Parquet), of any size: they are read once, and not
-    /// kept.
+    /// Labelled texts (CSV, TSV or JSONL, each also as .gz, or Parquet). Files of any size are read once, in little
+    /// memory.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Labelled sentences to test on: whether they leak from the first file, and have labels that it lacks.
+    /// Labelled texts to test on, to find test texts and labels that the first file has or lacks.
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub test: Option<PathBuf>,
-    /// The column that holds the text [default: text, or sentence].
+    /// Name of the column with the text [default: text, or sentence].
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub text_column: Option<String>,
-    /// The column that holds the label [default: label].
+    /// Name of the column with the label [default: label].
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub label_column: Option<String>,
-    /// The files have no header: column 1 is the text, column 2 the label.
+    /// Read files without a header: column 1 is the text, column 2 the label.
     #[arg(long, conflicts_with_all = ["text_column", "label_column"], help_heading = "Data")]
     pub no_header: bool,
 
-    /// The checkpoint whose tokenizer counts: `auto`, `embedded`, a folder, or a hub id; as with `experiment`.
+    /// Checkpoint whose tokenizer is used: `auto`, `embedded`, a folder, or a hub id; as with `experiment`.
     #[arg(long, default_value = "auto", value_name = "auto|embedded|FOLDER|HUB_ID", help_heading = "Tokens")]
     pub model: ModelChoice,
-    /// Ask no network: what is not in the cache is not to be had.
+    /// Use cached files only; do not access the network.
     #[arg(long, help_heading = "Tokens")]
     pub offline: bool,
-    /// Tokens a sentence at most, `[CLS]` and `[SEP]` among them: how many would be cut off.
+    /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`, to count the texts that would be truncated.
     #[arg(long, default_value_t = 64, value_name = "TOKENS", help_heading = "Tokens")]
     pub max_length: usize,
 
-    /// Print one JSON object, shares between 0 and 1.
+    /// Print one JSON object, with shares between 0 and 1.
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
 
-/// Texts that are tokenized together: enough for all cores, and little memory.
+/// Maximum number of texts that are tokenized together: enough for all cores, in little memory.
 const CHUNK: usize = 4096;
-/// Or fewer, of so many bytes together.
+/// Maximum number of bytes that are tokenized together.
 const CHUNK_BYTES: usize = 1 << 20;
-/// Classes that are named on the terminal.
+/// Maximum number of classes that are printed.
 const NAMED: usize = 20;
-/// The class with the fewest rows is called small where it has less than this part of its even share.
+/// A class is called small if it has less than this part of an even share.
 const SMALL: f64 = 0.5;
 
 /// Runs the command.
 ///
 /// # Errors
-/// When a file or the tokenizer cannot be read, or a row is broken; nothing is printed to standard output then.
+/// Returns an error if a file or the tokenizer cannot be read, or a row is damaged. Then nothing is printed to standard output.
 pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let mut display = Display::new(if args.json { Verbosity::Quiet } else { Verbosity::Normal });
     let Found { model, substituted } =
@@ -110,7 +110,7 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A file and what is in it.
+/// A file and its profile.
 struct Part {
     path: PathBuf,
     format: Format,
@@ -119,7 +119,7 @@ struct Part {
 }
 
 impl Part {
-    /// Reads a file once; `observe` sees each row.
+    /// Reads a file once; calls `observe` with each row.
     fn read(
         path: &Path,
         options: &ReadOptions,
@@ -144,7 +144,7 @@ impl Part {
         Ok(Self { path: path.into(), format: rows.format(), columns: rows.columns().clone(), profile })
     }
 
-    /// Labels that the training file lacks.
+    /// Labels that do not occur in the training file.
     fn unknown(&self, train: &Self) -> Vec<String> {
         let known = train.profile.classes();
         let labels = self.profile.classes().into_iter().map(|(name, _)| name);
@@ -239,7 +239,7 @@ impl Part {
     }
 }
 
-/// Texts that wait to be tokenized.
+/// Texts that are not tokenized yet.
 #[derive(Default)]
 struct Chunk {
     texts: Vec<String>,
@@ -247,14 +247,14 @@ struct Chunk {
 }
 
 impl Chunk {
-    /// Takes a text, and says whether there are enough.
+    /// Adds a text, and returns whether the chunk is full.
     fn push(&mut self, text: String) -> bool {
         self.bytes += text.len();
         self.texts.push(text);
         self.texts.len() == CHUNK || self.bytes >= CHUNK_BYTES
     }
 
-    /// Counts their tokens, and lets them go.
+    /// Counts the tokens of the texts, and removes them.
     fn count(&mut self, tokenizer: &Tokenizer, profile: &mut Profile) -> Result<(), TokenizerError> {
         tokenizer.lengths_all(&self.texts)?.into_iter().for_each(|tokens| profile.add_length(tokens));
         self.texts.clear();
@@ -263,7 +263,7 @@ impl Chunk {
     }
 }
 
-/// What the test file has to do with the training file.
+/// Prints unknown labels and leakage of the test file.
 fn print_against(display: &Display, test: &Part, train: &Part, leaks: &Leaks) {
     let unknown = test.unknown(train);
     let named: Vec<&str> = unknown.iter().take(NAMED).map(String::as_str).collect();
@@ -293,7 +293,7 @@ fn leaks_json(leaks: &Leaks) -> Value {
     json!({ "rows": leaks.rows(), "examples": leaks.examples().iter().map(example).collect::<Vec<_>>() })
 }
 
-/// The columns by name, with what is read of them.
+/// The columns by name, with their roles.
 fn describe(columns: &Columns) -> String {
     let name = |(index, name): (usize, &String)| match index {
         _ if index == columns.text && index == columns.label => format!("{name} (text and label)"),
@@ -307,7 +307,7 @@ fn describe(columns: &Columns) -> String {
     }
 }
 
-/// How far the classes are from even.
+/// The balance of the classes.
 fn balance(classes: &[(String, u64)], rows: u64) -> String {
     let largest = classes.iter().max_by_key(|(_, count)| *count);
     let smallest = classes.iter().min_by_key(|(_, count)| *count);
@@ -325,7 +325,7 @@ fn balance(classes: &[(String, u64)], rows: u64) -> String {
     format!("`{large}` has {ratio:.1} times the rows of `{small}`; {verdict}")
 }
 
-/// The rows of the largest class over those of the smallest.
+/// The number of rows of the largest class, divided by that of the smallest.
 fn ratio(classes: &[(String, u64)]) -> Option<f64> {
     let counts = || classes.iter().map(|(_, count)| *count);
     Some(counts().max()? as f64 / counts().min()? as f64)

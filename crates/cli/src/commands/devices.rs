@@ -17,7 +17,10 @@ pub struct DevicesArgs {
     pub hosts: HostsArgs,
 }
 
-/// Prints each backend with its devices, or with what it lacks.
+/// Prints each backend with its devices, or with the reason why there are none.
+///
+/// # Errors
+/// Returns an error if the output cannot be written, or the token cannot be read.
 pub fn run(args: &DevicesArgs) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     for backend in ALL {
@@ -42,7 +45,7 @@ pub fn run(args: &DevicesArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The devices of other machines.
+/// Prints the devices of the hosts.
 fn others(hosts: &HostsArgs, out: &mut impl Write) -> Result<(), Failure> {
     if hosts.host.is_empty() {
         writeln!(out, "remote   devices of machines that run `rekindle host`; name them with --host URL")?;

@@ -26,50 +26,50 @@ use crate::terminal::{Display, Verbosity};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES, group = ArgGroup::new("texts").required(true).args(["data", "input"]))]
 pub struct FeaturesArgs {
-    /// A file with a text a line.
+    /// File with one text per line.
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub input: Option<PathBuf>,
-    /// Labelled sentences (CSV, TSV or JSONL, each also as .gz, or Parquet), whose texts are read.
+    /// Labelled texts (CSV, TSV or JSONL, each also as .gz, or Parquet).
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub data: Option<PathBuf>,
-    /// The column that holds the text [default: text, or sentence].
+    /// Name of the column with the text [default: text, or sentence].
     #[arg(long, value_name = "NAME", requires = "data", help_heading = "Data")]
     pub text_column: Option<String>,
-    /// The column that holds the label [default: label].
+    /// Name of the column with the label [default: label].
     #[arg(long, value_name = "NAME", requires = "data", help_heading = "Data")]
     pub label_column: Option<String>,
-    /// The file has no header: column 1 is the text, column 2 the label.
+    /// Read a file without a header: column 1 is the text, column 2 the label.
     #[arg(long, requires = "data", conflicts_with_all = ["text_column", "label_column"], help_heading = "Data")]
     pub no_header: bool,
 
-    /// The checkpoint whose base reads: a folder, `embedded`, or a hub id.
+    /// Checkpoint of the encoder: a folder, `embedded`, or a hub id.
     #[arg(long, value_name = "embedded|FOLDER|HUB_ID", help_heading = "Model")]
     pub model: ModelChoice,
-    /// Ask no network: what is not in the cache is not to be had.
+    /// Use cached files only; do not access the network.
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
-    /// What is kept of a text: what stands at [CLS], or the mean of all tokens [default: as the checkpoint says].
+    /// Features of a text: the hidden state of [CLS], or the mean over all tokens [default: as the checkpoint says].
     #[arg(long, value_name = "KIND", help_heading = "Model")]
     pub pooling: Option<PoolingChoice>,
-    /// Tokens a text at most, `[CLS]` and `[SEP]` among them; what is behind is cut off.
+    /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`; longer texts are truncated.
     #[arg(long, default_value_t = 64, value_name = "TOKENS", help_heading = "Model")]
     pub max_length: usize,
-    /// Texts computed together, where they are the longest.
+    /// Number of texts per batch, for the longest texts; shorter ones share larger batches.
     #[arg(long, default_value = "32", value_name = "TEXTS", help_heading = "Model")]
     pub batch_size: NonZero<usize>,
     #[command(flatten)]
     pub engine: EngineArgs,
 
-    /// Folder for the shards, and for features.json, which says what they are of.
+    /// Folder for the shards, and for features.json, which describes them.
     #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
     pub output: PathBuf,
-    /// Texts a shard. Each is written when it is whole.
+    /// Number of texts per shard.
     #[arg(long, default_value = "10000", value_name = "TEXTS", help_heading = "Output")]
     pub shard_size: NonZero<usize>,
-    /// Go on where an earlier run was broken off; all other options as before. Where there is none, begin.
+    /// Resume an interrupted run, if there is one. All other options must be unchanged.
     #[arg(long, help_heading = "Output")]
     pub resume: bool,
-    /// Print warnings and the end result alone.
+    /// Print only warnings and the final result.
     #[arg(long, short, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
     /// Print every shard.
@@ -77,7 +77,7 @@ pub struct FeaturesArgs {
     pub verbose: bool,
 }
 
-/// What becomes of the hidden states of a text.
+/// How the hidden states of a text are pooled.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum PoolingChoice {
     /// The last hidden state of [CLS].
@@ -98,7 +98,7 @@ impl From<PoolingChoice> for Pooling {
 /// Runs the command.
 ///
 /// # Errors
-/// Anything that stops it, as a sentence for the user; shards that are written stay.
+/// Returns whatever stopped the command. Finished shards are kept.
 pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let (device, mut hosts) = args.engine.hosts(NonZero::<usize>::MIN, |text| display.warn(text))?;

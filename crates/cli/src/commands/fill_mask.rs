@@ -16,18 +16,18 @@ use crate::terminal::{Display, Verbosity};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct FillMaskArgs {
-    /// Texts with [MASK] in them.
+    /// Texts that contain [MASK].
     #[arg(required = true)]
     pub text: Vec<String>,
 
-    /// A masked-language model: a folder such as `rekindle pretrain` leaves, or a hub id.
+    /// Model with a masked-language head: a folder, for example of `rekindle pretrain`, or a hub id.
     #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
     pub model: ModelChoice,
-    /// Ask no network: what is not in the cache is not to be had.
+    /// Use cached files only; do not access the network.
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
 
-    /// Guesses for each [MASK].
+    /// Number of predictions per [MASK].
     #[arg(long, default_value_t = 5, value_name = "GUESSES", help_heading = "Texts")]
     pub top_k: usize,
     #[command(flatten)]
@@ -40,7 +40,7 @@ struct Line<'a> {
     predictions: Predictions,
 }
 
-/// As the pipeline answers: a list for one `[MASK]`, a list of lists for several.
+/// As transformers' pipeline: a list for one `[MASK]`, a list of lists for several.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Predictions {
@@ -51,7 +51,7 @@ enum Predictions {
 /// Runs the command.
 ///
 /// # Errors
-/// When the model cannot be read or guesses no words, or a text has no `[MASK]`; nothing is printed then.
+/// Returns an error if the model cannot be read or has no masked-language head, or a text has no `[MASK]`. Then nothing is printed.
 pub fn run(args: &FillMaskArgs) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::Quiet);
     let device = args.engine.device()?;

@@ -14,18 +14,18 @@ use crate::remote;
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct HostArgs {
-    /// The engine whose devices are offered.
+    /// Backend whose devices are offered.
     #[arg(long, default_value_t = Backend::default(), value_name = "NAME")]
     pub backend: Backend,
-    /// Where to listen: on this machine alone, unless told otherwise. Port 0 takes a free one, and says which.
+    /// Address to listen on. With port 0, a free port is chosen and printed.
     #[arg(long, default_value = "127.0.0.1:3000", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
-    /// Serve over Iroh, encrypted, as the identity in this file, which is made where there is none. Needs a token, and
-    /// --listen 0.0.0.0:PORT.
+    /// Serve over Iroh, encrypted, with the identity in this file, which is created if it does not exist. Requires a token,
+    /// and --listen 0.0.0.0:PORT.
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
-    /// A file with the token that opens the devices [default: what REKINDLE_TOKEN holds in the environment]. On this machine
-    /// alone none is needed.
+    /// File with the token that clients must present [default: the environment variable REKINDLE_TOKEN]. Optional if
+    /// --listen is a loopback address.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }

@@ -18,25 +18,25 @@ use clap::Subcommand;
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Look at labelled sentences before training on them: classes, lengths, repeats, contradictions, leaks.
+    /// Profile labelled texts before training: classes, lengths, duplicates, conflicting labels, leakage.
     Data(data::DataArgs),
-    /// Train in several ways (the base frozen, the last layer free…), compare them, and pack the results.
+    /// Train with several approaches, compare them, and write the results.
     Experiment(Box<experiment::ExperimentArgs>),
-    /// Lay the results of experiments side by side: what differs between them, and what each came to.
+    /// Compare the results of several experiments: their different settings, and their scores.
     Compare(compare::CompareArgs),
-    /// Classify texts with a trained model: a JSON line for each.
+    /// Classify texts with a trained model; prints one JSON line per text.
     Predict(predict::PredictArgs),
     /// Learn a lower-case WordPiece vocabulary from plain text.
     Vocab(vocab::VocabArgs),
-    /// Train a masked-language model on plain text: a new one, or on from a checkpoint.
+    /// Train a new model or a checkpoint on plain text with masked language modelling.
     Pretrain(pretrain::PretrainArgs),
-    /// Compute what a frozen base makes of each text, in shards on disk.
+    /// Compute the features of texts with a frozen encoder, in shards on disk.
     Features(features::FeaturesArgs),
-    /// Guess the word behind each [MASK]: a JSON line for each text.
+    /// Predict the token behind each [MASK]; prints one JSON line per text.
     FillMask(fill_mask::FillMaskArgs),
-    /// List the backends that were compiled in, and the devices they find; with --host, those of other machines.
+    /// List the compiled backends and their devices; with --host, also those of other machines.
     Devices(devices::DevicesArgs),
-    /// Offer this machine's devices to experiments on other machines, until Ctrl-C.
+    /// Offer this machine's devices to other machines, until Ctrl-C.
     Host(host::HostArgs),
 }
 

@@ -19,31 +19,31 @@ use crate::terminal::{Display, Verbosity};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct PredictArgs {
-    /// Texts to classify. Without any, and without --input: the lines of standard input.
+    /// Texts to classify [default: the lines of standard input].
     #[arg(conflicts_with = "input")]
     pub text: Vec<String>,
 
-    /// The trained model: a folder such as `--save-models` leaves, or a hub id.
+    /// Trained model: a folder, for example of `experiment --save-models`, or a hub id.
     #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
     pub model: ModelChoice,
-    /// Ask no network: what is not in the cache is not to be had.
+    /// Use cached files only; do not access the network.
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
 
-    /// A file with a text a line; `-` is standard input.
+    /// File with one text per line; `-` is standard input.
     #[arg(long, value_name = "FILE", help_heading = "Texts")]
     pub input: Option<PathBuf>,
-    /// Tokens a text at most; what is behind is cut off [default: all that the model has positions for].
+    /// Maximum number of tokens per text; longer texts are truncated [default: the number of positions of the model].
     #[arg(long, value_name = "TOKENS", help_heading = "Texts")]
     pub max_length: Option<usize>,
-    /// Texts computed together.
+    /// Number of texts per batch.
     #[arg(long, default_value_t = 8, value_name = "TEXTS", help_heading = "Texts")]
     pub batch_size: usize,
     #[command(flatten)]
     pub engine: EngineArgs,
 }
 
-/// Texts that are read before any of them is classified: enough to find sentences of like length, and little memory.
+/// Number of texts that are read before they are classified: enough to batch texts of similar length, in little memory.
 const CHUNK: usize = 1024;
 
 #[derive(Serialize)]
@@ -56,7 +56,7 @@ struct Line<'a> {
 /// Runs the command.
 ///
 /// # Errors
-/// When the model or the input cannot be read; what was answered before stands.
+/// Returns an error if the model or the input cannot be read. Predictions for earlier texts are printed.
 pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::Quiet);
     let device = args.engine.device()?;
@@ -73,7 +73,7 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
         }
         None => {
             let stdin = io::stdin();
-            // A person who types waits for each answer.
+            // A person who types expects each answer at once.
             let chunk = if stdin.is_terminal() { 1 } else { CHUNK };
             answer.stream(stdin.lock(), "standard input", chunk)
         }
@@ -99,7 +99,7 @@ impl<W: Write> Answer<'_, W> {
         self.chunk(&texts)
     }
 
-    /// A JSON line a text, in the order given.
+    /// Prints one JSON line per text, in order.
     fn chunk(&mut self, texts: &[String]) -> Result<(), Failure> {
         let max_length = self.args.max_length.unwrap_or(self.classifier.max_length());
         let predictions = self.classifier.classify(texts, max_length, self.args.batch_size)?;

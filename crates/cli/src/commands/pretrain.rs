@@ -26,75 +26,75 @@ use crate::terminal::{Display, Verbosity};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES, group = ArgGroup::new("start").required(true).args(["model", "vocab"]))]
 pub struct PretrainArgs {
-    /// Text files to learn from. Lines that follow each other share a sequence; a blank line ends it.
+    /// Text files to train on. Consecutive lines share a sequence; a blank line ends it.
     #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
     pub corpus: Vec<PathBuf>,
-    /// Tokens a sequence at most, `[CLS]` and `[SEP]` among them; a new model has as many positions.
+    /// Maximum number of tokens per sequence, with `[CLS]` and `[SEP]`, and the number of positions of a new model.
     #[arg(long, default_value_t = 128, value_name = "TOKENS", help_heading = "Data")]
     pub max_length: usize,
-    /// Percent of the sequences that are held out, to tell the loss on.
+    /// Percentage of the sequences that are held out for evaluation.
     #[arg(long, default_value_t = 5, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..100), help_heading = "Data")]
     pub validation_split_percentage: u8,
 
-    /// Go on from this checkpoint: a folder, or a hub id.
+    /// Checkpoint to continue from: a folder, or a hub id.
     #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
     pub model: Option<ModelChoice>,
-    /// Ask no network: what is not in the cache is not to be had.
+    /// Use cached files only; do not access the network.
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
-    /// Begin with a new model for the tokenizer in this folder.
+    /// Folder with the tokenizer of a new model.
     #[arg(long, value_name = "FOLDER", help_heading = "Model")]
     pub vocab: Option<PathBuf>,
-    /// Transformer layers of a new model.
+    /// Number of transformer layers of a new model.
     #[arg(long, default_value_t = 4, conflicts_with = "model", help_heading = "Model")]
     pub layers: usize,
-    /// Width of its hidden states.
+    /// Hidden size of a new model.
     #[arg(long, default_value_t = 256, conflicts_with = "model", help_heading = "Model")]
     pub dim: usize,
-    /// Its attention heads; they divide the width.
+    /// Number of attention heads of a new model; a divisor of --dim.
     #[arg(long, default_value_t = 4, conflicts_with = "model", help_heading = "Model")]
     pub heads: usize,
-    /// Width of its feed-forward blocks [default: four times --dim].
+    /// Width of the feed-forward blocks of a new model [default: four times --dim].
     #[arg(long, conflicts_with = "model", value_name = "WIDTH", help_heading = "Model")]
     pub hidden_dim: Option<usize>,
 
-    /// Passes over the text.
+    /// Number of passes over the text.
     #[arg(long, default_value_t = 3, help_heading = "Training")]
     pub epochs: usize,
-    /// Steps in all, whatever the epochs.
+    /// Total number of steps, instead of epochs.
     #[arg(long, conflicts_with = "epochs", help_heading = "Training")]
     pub steps: Option<usize>,
-    /// Sequences a step.
+    /// Number of sequences per step.
     #[arg(long, default_value_t = 32, value_name = "SEQUENCES", help_heading = "Training")]
     pub batch_size: usize,
-    /// The highest rate; it falls linearly to 0.
+    /// Peak learning rate, which decays linearly to 0.
     #[arg(long, default_value_t = 5e-4, value_name = "RATE", help_heading = "Training")]
     pub learning_rate: f64,
-    /// Steps over which the rate rises from 0.
+    /// Number of steps over which the learning rate rises from 0.
     #[arg(long, default_value_t = 0, value_name = "STEPS", help_heading = "Training")]
     pub warmup_steps: usize,
-    /// Decoupled decay of all but biases and LayerNorms.
+    /// Decoupled weight decay of all parameters except biases and LayerNorms.
     #[arg(long, default_value_t = 0.01, value_name = "DECAY", help_heading = "Training")]
     pub weight_decay: f64,
-    /// Share of the words that are to be guessed.
+    /// Share of the tokens that are selected for prediction.
     #[arg(long, default_value_t = 0.15, value_name = "SHARE", help_heading = "Training")]
     pub mlm_probability: f64,
-    /// Seed of the new weights, of order, hidden words and dropout.
+    /// Seed of new weights, of the order, of masking and of dropout.
     #[arg(long, default_value_t = 42, help_heading = "Training")]
     pub seed: u32,
     #[command(flatten)]
     pub engine: EngineArgs,
 
-    /// Folder for the model; while training, its folder `checkpoint` holds what --resume needs.
+    /// Folder for the model; during training, its subfolder `checkpoint` has the state for --resume.
     #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
     pub output: PathBuf,
-    /// Write a checkpoint, and evaluate, after every so many steps [default: not before the end].
+    /// Write a training checkpoint and evaluate after every so many steps [default: only at the end].
     #[arg(long, value_name = "STEPS", help_heading = "Output")]
     pub save_every: Option<std::num::NonZero<usize>>,
-    /// Go on from the checkpoint in the output folder; all other options as before. Where there is none, begin.
+    /// Resume from the training checkpoint in the output folder, if there is one. All other options must be unchanged.
     #[arg(long, help_heading = "Output")]
     pub resume: bool,
-    /// Print warnings and the end result alone.
+    /// Print only warnings and the final result.
     #[arg(long, short, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
     /// Print every step.
@@ -105,7 +105,7 @@ pub struct PretrainArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// Anything that stops it, as a sentence for the user; the last checkpoint is then there to be taken up again.
+/// Returns whatever stopped the training. The last training checkpoint is kept for `--resume`.
 pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let device = args.engine.device()?;
@@ -160,7 +160,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Goes on from the checkpoint in `folder`, where there is one.
+/// Resumes from the training checkpoint in `folder`, if there is one.
 fn resume<'a>(
     run: Pretraining<'a>,
     folder: &Path,
@@ -175,7 +175,7 @@ fn resume<'a>(
     Ok(run)
 }
 
-/// A checkpoint is never overwritten unasked.
+/// Refuses to overwrite a training checkpoint.
 fn check_checkpoint(folder: &Path, resume: bool) -> Result<(), Failure> {
     match Pretraining::is_begun(folder) && !resume {
         true => Err(Failure::output(format!(
@@ -186,7 +186,7 @@ fn check_checkpoint(folder: &Path, resume: bool) -> Result<(), Failure> {
     }
 }
 
-/// What is to be trained: a checkpoint, or a new model for a tokenizer.
+/// The model to train: a checkpoint, or a new one for a tokenizer.
 fn start(
     args: &PretrainArgs,
     display: &mut Display,
@@ -256,7 +256,7 @@ fn describe(
     display.line(&format!("backend  {}, seed {}", args.engine.backend, args.seed));
 }
 
-/// The loss on held-out text, where there is any.
+/// The loss on the held-out text, if there is any.
 fn held_out(
     run: &Pretraining<'_>,
     corpus: &Corpus,
@@ -268,7 +268,7 @@ fn held_out(
     }
 }
 
-/// Writes the model; the weights come last.
+/// Writes the model, its weights last.
 fn write(
     folder: &Path,
     run: &Pretraining<'_>,
@@ -280,7 +280,7 @@ fn write(
     Ok(())
 }
 
-/// What stands beside the weights.
+/// Writes the configuration and the tokenizer.
 fn write_settings(folder: &Path, config: &DistilBertConfig, tokenizer: &Tokenizer) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(|error| Failure::output(format!("{}: {error}", folder.display())))?;
     for (name, content) in [

@@ -15,7 +15,7 @@ pub struct VocabArgs {
     /// Text files to learn from.
     #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
     pub corpus: Vec<PathBuf>,
-    /// Entries at most; special tokens and single characters are among them.
+    /// Maximum number of entries, with special tokens and single characters.
     #[arg(long, default_value_t = 8000, value_name = "ENTRIES", help_heading = "Data")]
     pub size: usize,
     /// Folder for tokenizer.json, tokenizer_config.json and vocab.txt.
@@ -23,13 +23,13 @@ pub struct VocabArgs {
     pub output: PathBuf,
 }
 
-/// Positions of a DistilBERT unless its configuration says otherwise.
+/// The default number of positions of a DistilBERT.
 const POSITIONS: usize = 512;
 
 /// Runs the command.
 ///
 /// # Errors
-/// When the text cannot be read or gives no vocabulary, or the folder cannot be written.
+/// Returns an error if the text cannot be read or gives no vocabulary, or the folder cannot be written.
 pub fn run(args: &VocabArgs) -> Result<(), Failure> {
     let tokenizer = Tokenizer::learn(&args.corpus, args.size)?;
     files::prepare(&args.output)?;

@@ -1,4 +1,4 @@
-//! The engines that can compute, and those that were compiled in.
+//! The backends, and which of them are compiled in.
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -12,16 +12,16 @@ use rekindle::train::TrainError;
 
 use crate::exit::Failure;
 
-/// An engine of Burn.
+/// A backend of Burn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
     /// Burn's CPU backend.
     Flex,
     /// The older CPU backend, on the crate ndarray.
     Ndarray,
-    /// GPUs through WGSL shaders: Vulkan, Metal or DirectX.
+    /// GPUs with WGSL shaders: Vulkan, Metal or DirectX.
     Wgpu,
-    /// GPUs through Vulkan's own SPIR-V.
+    /// GPUs with SPIR-V, through Vulkan.
     Vulkan,
     /// Devices of other machines.
     Remote,
@@ -41,7 +41,7 @@ impl Backend {
         }
     }
 
-    /// Whether the cargo feature was on.
+    /// Whether the cargo feature is enabled.
     pub fn is_compiled(self) -> bool {
         match self {
             Self::Flex => cfg!(feature = "flex"),
@@ -52,12 +52,12 @@ impl Backend {
         }
     }
 
-    /// The first backend of this machine that was compiled in.
+    /// The first local backend that is compiled in.
     pub fn local() -> Self {
         ALL.into_iter().find(|backend| backend.is_compiled() && *backend != Self::Remote).unwrap_or(Self::Flex)
     }
 
-    /// The devices that the backend finds on this machine; none where it was not compiled in.
+    /// The local devices of the backend; none if it is not compiled in.
     pub fn devices(self) -> Vec<Device> {
         match self {
             Self::Flex | Self::Ndarray => self.default_device().into_iter().collect(),
@@ -70,7 +70,7 @@ impl Backend {
         }
     }
 
-    /// The device that Burn takes where none is named; `None` where the backend was not compiled in.
+    /// Burn's default device of the backend; `None` if the backend is not compiled in.
     #[allow(deprecated)] // ndarray, which Burn will drop one day
     fn default_device(self) -> Option<Device> {
         match self {
@@ -90,8 +90,8 @@ impl Backend {
     /// The device to compute on.
     ///
     /// # Errors
-    /// When the backend was not compiled in, has no device here, or is known to crash on the one it has; the message
-    /// says which feature or driver is missing.
+    /// Returns an error if the backend is not compiled in, has no device, or is known to crash on its device. The message
+    /// names the missing feature or driver.
     pub fn device(self) -> Result<Device, Failure> {
         if self.is_compiled() && self.devices().is_empty() {
             return Err(Failure::usage(format!(
@@ -116,19 +116,19 @@ impl Backend {
         Ok(device)
     }
 
-    /// Does `work`, turning a panic of a GPU's driver layer or of Burn's remote engine into an error: that is how they say
-    /// that a device has no memory left, refuses a buffer or is gone. On a CPU a panic is a defect of ours, and stays one.
+    /// Runs `work`, and turns a panic on a GPU or of Burn's remote engine into an error: they panic if a device is out of
+    /// memory, rejects a buffer or is gone. On a CPU, a panic is a bug of Rekindle, and is not caught.
     pub fn guard<T>(self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
         if !matches!(self, Self::Wgpu | Self::Vulkan | Self::Remote) {
             return work();
         }
-        // The first panic names the cause; those that follow, in threads that waited for it, do not.
+        // The first panic names the cause; the following ones, in threads that waited for it, do not.
         let first = Arc::new(Mutex::new(None));
         let seen = Arc::clone(&first);
         let hook = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             let mut first = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            first.get_or_insert_with(|| info.payload_as_str().unwrap_or("a panic without words").to_owned());
+            first.get_or_insert_with(|| info.payload_as_str().unwrap_or("a panic without a message").to_owned());
         }));
         let done = panic::catch_unwind(AssertUnwindSafe(work));
         panic::set_hook(hook);
@@ -139,7 +139,7 @@ impl Backend {
     }
 }
 
-/// A device's own name.
+/// The name of a device.
 pub fn describe(device: &Device) -> String {
     #[cfg(feature = "wgpu")]
     if let Some(identity) = device.identity() {
@@ -150,7 +150,7 @@ pub fn describe(device: &Device) -> String {
     format!("CPU, {} threads", std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }
 
-/// Whether a device of a GPU backend is no card.
+/// Whether a device of a GPU backend is a software driver.
 #[cfg(feature = "vulkan")]
 fn is_software(device: &Device) -> bool {
     device.identity().is_some_and(|identity| identity.physical.is_none())

@@ -13,32 +13,32 @@ use crate::options::host_url::HostUrl;
 use crate::options::token::Token;
 use crate::remote::{self, Offer};
 
-/// The engine that computes, and where.
+/// The backend, and its devices.
 #[derive(Args, Debug)]
 pub struct EngineArgs {
-    /// The engine that computes; `remote` is that of other machines.
+    /// Backend that computes; `remote` uses the devices of other machines.
     #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Engine")]
     pub backend: Backend,
     #[command(flatten)]
     pub hosts: HostsArgs,
 }
 
-/// Other machines.
+/// The hosts whose devices are used.
 #[derive(Args, Debug)]
 pub struct HostsArgs {
-    /// A machine that runs `rekindle host`, once for each: ws://NAME:PORT, or iroh://ID@NAME:PORT.
+    /// Machine that runs `rekindle host`: ws://NAME:PORT or iroh://ID@NAME:PORT. May be given several times.
     #[arg(long, value_name = "URL", help_heading = "Engine")]
     pub host: Vec<HostUrl>,
-    /// A file with the token that hosts ask for [default: what REKINDLE_TOKEN holds in the environment].
+    /// File with the token of the hosts [default: the environment variable REKINDLE_TOKEN].
     #[arg(long, value_name = "FILE", help_heading = "Engine")]
     pub token_file: Option<PathBuf>,
 }
 
 impl EngineArgs {
-    /// The one device to compute on.
+    /// The device of a command that computes on one device.
     ///
     /// # Errors
-    /// When it cannot be had, or none or several are named.
+    /// Returns an error if the device is not available, or several hosts are given.
     pub fn device(&self) -> Result<Device, Failure> {
         self.check()?;
         match (self.backend, &self.hosts.host[..]) {
@@ -52,11 +52,11 @@ impl EngineArgs {
         }
     }
 
-    /// The hosts that an experiment is spread over, each of so many devices, and the device of this machine that reads the
-    /// weights.
+    /// The local device that reads the weights, and the hosts that share the work, in groups of `per_run` devices.
     ///
     /// # Errors
-    /// When a device of this machine cannot be had, or a host refuses. One that is away may still come.
+    /// Returns an error if the local device is not available, or a host refuses. A host that cannot be reached gets a
+    /// warning, and is tried again later.
     pub fn hosts(&self, per_run: NonZero<usize>, warn: impl Fn(&str)) -> Result<(Device, Vec<Host>), Failure> {
         self.check()?;
         if per_run.get() > 1 {
@@ -84,7 +84,7 @@ impl EngineArgs {
         Ok((Backend::local().device()?, hosts.collect()))
     }
 
-    /// Whether hosts can share a run.
+    /// Checks that the hosts can share a run.
     fn check_sharing(&self) -> Result<(), Failure> {
         if self.backend != Backend::Remote {
             return Err(Failure::usage(
@@ -119,12 +119,12 @@ impl EngineArgs {
 }
 
 impl HostsArgs {
-    /// The token that hosts ask for.
+    /// The token of the hosts, if there is one.
     pub fn token(&self) -> Result<Option<Token>, Failure> {
         Token::find(self.token_file.as_deref())
     }
 
-    /// The devices of each host. All are asked at once: one that is away takes its time.
+    /// The devices of each host. All hosts are asked at the same time, because one that cannot be reached takes long.
     pub fn offers(&self, token: Option<&Token>) -> Vec<Result<Vec<Offer>, Unavailable>> {
         std::thread::scope(|scope| {
             let ask = |url| scope.spawn(move || remote::offers(url, token));
@@ -138,7 +138,7 @@ impl HostsArgs {
     }
 }
 
-/// A device of a host, which may be connected already.
+/// A device of a host, and its connection, if there is one already.
 #[derive(Clone)]
 struct Place {
     url: HostUrl,
@@ -146,7 +146,7 @@ struct Place {
     device: Option<Device>,
 }
 
-/// A host of one device, or of several that work as one.
+/// One device of a host, or several that share each run, as a worker of an experiment.
 fn host(mut places: Vec<Place>, token: Option<Token>) -> Host {
     let name = places.iter().map(|place| remote::name(&place.url, place.index)).collect::<Vec<_>>().join(remote::AND);
     let connect = Box::new(move || {
@@ -159,7 +159,7 @@ fn host(mut places: Vec<Place>, token: Option<Token>) -> Host {
                 Err(refused) => return Err(refused),
             }
         }
-        // Some of several are enough.
+        // The run continues with the devices that can be reached.
         let mut there = there.into_iter();
         let first = there.next().ok_or_else(|| Unavailable::Away(reasons.join("; ")))?;
         Ok(Devices { first, further: there.collect() })

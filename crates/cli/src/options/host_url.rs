@@ -1,16 +1,16 @@
-//! Where a host is.
+//! Addresses of hosts.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a host is.
+/// The address of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostUrl {
-    /// `ws://NAME:PORT`: readable by whoever carries it.
+    /// `ws://NAME:PORT`: not encrypted.
     WebSocket(String),
-    /// `iroh://ID@NAME:PORT`: encrypted, and answered by nobody but the holder of the identity.
+    /// `iroh://ID@NAME:PORT`: encrypted, and only the owner of the identity can answer.
     Iroh {
-        /// What `rekindle host` prints of its identity.
+        /// The identity, as `rekindle host` prints it.
         id: String,
         /// Name and port.
         address: String,

@@ -1,4 +1,4 @@
-//! Where the model comes from.
+//! The option `--model`.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -7,13 +7,15 @@ use rekindle::embedded::EMBEDDED;
 use rekindle::experiment::{PretrainedModel, Source};
 use rekindle::hub::{self, Download, HubOptions};
 
+use crate::exit::Failure;
+
 /// The model that `auto` stands for.
 const AUTO: &str = "distilbert-base-uncased";
 
 /// The value of `--model`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelChoice {
-    /// The default model from the hub, or the embedded one where the hub cannot be reached.
+    /// The default model from the hub, or the embedded one if the hub cannot be reached.
     Auto,
     /// The embedded model.
     Embedded,
@@ -26,7 +28,7 @@ pub enum ModelChoice {
 impl FromStr for ModelChoice {
     type Err = std::convert::Infallible;
 
-    /// As transformers reads it: an existing folder is that folder, a name of one or two plain parts is a hub id.
+    /// Reads a name as transformers does: an existing folder is that folder, a name of one or two plain parts is a hub id.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let plain = |part: &str| {
             !part.is_empty()
@@ -43,15 +45,15 @@ impl FromStr for ModelChoice {
     }
 }
 
-/// A model, and why it is not the one that was meant first.
+/// The model of the option, or its substitute.
 pub struct Found {
     /// The opened model.
     pub model: PretrainedModel,
-    /// With `auto`: why the embedded model stands in.
+    /// With `auto`: why the embedded model is used instead of the default.
     pub substituted: Option<String>,
 }
 
-/// A model's name, and where it is from.
+/// The name and the source of a model.
 pub fn describe(model: &PretrainedModel) -> String {
     let source = match model.source {
         Source::Hub => "Hugging Face hub",

@@ -1,4 +1,4 @@
-//! The token that opens a host's devices: from a file or the environment, and shown to nobody.
+//! The token that a host asks for, from a file or the environment. It is never printed.
 
 use std::fmt;
 use std::fs;
@@ -6,18 +6,18 @@ use std::path::Path;
 
 use crate::exit::Failure;
 
-/// Where it is looked for when no file is named.
+/// The environment variable that is read if no file is given.
 const VARIABLE: &str = "REKINDLE_TOKEN";
 
-/// A secret that a host and its clients share: one line.
+/// A secret of one line that a host and its clients share.
 #[derive(Clone)]
 pub struct Token(String);
 
 impl Token {
-    /// The one in `file`, or else the environment's; `None` where there is neither.
+    /// Reads the token from `file`, or from the environment; `None` if there is neither.
     ///
     /// # Errors
-    /// When the file cannot be read, or the token is empty or has several lines.
+    /// Returns an error if the file cannot be read, or the token is empty or has several lines.
     pub fn find(file: Option<&Path>) -> Result<Option<Self>, Failure> {
         let (place, token) = match (file, std::env::var(VARIABLE)) {
             (Some(path), _) => {
@@ -36,7 +36,7 @@ impl Token {
     }
 
     /// The token itself.
-    #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "nobody to show it to"))]
+    #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "only hosts read it"))]
     pub fn secret(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! The page of work that is spread over hosts: a bar of all of it and a line for each host, on a terminal.
+//! Progress of hosts on a terminal: a bar for all runs or texts, and a line per host.
 
 use std::time::Instant;
 
@@ -8,12 +8,12 @@ use rekindle::experiment::{HostNews, RunKey, ShardNews};
 use super::style;
 use super::text::thousands;
 
-/// How a host's line looks while it is on a run whose steps are counted.
+/// The template of a host's line during a training.
 const STEPS: &str = "  {prefix}  {bar:10} {pos}/{len}  {wide_msg}";
-/// And at any other time.
+/// The template of a host's line at any other time.
 const WORDS: &str = "  {prefix}  {wide_msg}";
 
-/// Drawn anew as news come, below whatever is printed aside.
+/// A bar and a line per host, drawn below what is printed.
 pub struct HostsPage {
     page: MultiProgress,
     all: ProgressBar,
@@ -22,18 +22,18 @@ pub struct HostsPage {
     hosts: Vec<Line>,
 }
 
-/// A host's line.
+/// The line of a host.
 struct Line {
     name: String,
     bar: ProgressBar,
-    /// What it is on.
+    /// The current run.
     on: String,
-    /// Texts that it has read of a shard.
+    /// Number of texts of the current shard that are done.
     read: usize,
 }
 
 impl HostsPage {
-    /// A page with all hosts, none of which is there yet. So many are `done` of `all` runs or texts.
+    /// A page with all hosts, none of them connected. `done` of `all` runs or texts are finished.
     pub fn new(target: ProgressDrawTarget, names: &[String], done: usize, all: usize, what: &str) -> Self {
         let page = MultiProgress::with_draw_target(target);
         let template = format!("  {{bar:32}} {{human_pos}}/{{human_len}} {what}  {{wide_msg}}");
@@ -49,7 +49,7 @@ impl HostsPage {
         page
     }
 
-    /// Writes the names anew, each with the kind that is known of it.
+    /// Updates the names with the kinds of the devices, where known.
     pub fn name(&self, kind: impl Fn(&str) -> Option<String>) {
         let names = self.hosts.iter().map(|host| match kind(&host.name) {
             Some(kind) => format!("{}  {}", short(&host.name, 32), short(&kind, 24)),

@@ -1,4 +1,4 @@
-//! What a person sees: live on a terminal, plain lines in a pipe.
+//! Output on the terminal: progress bars on a terminal, plain lines in a pipe.
 
 mod hosts_page;
 pub mod text;
@@ -21,7 +21,7 @@ use crate::remote;
 pub enum Verbosity {
     /// The summary and warnings.
     Quiet,
-    /// Also what happens.
+    /// Also progress.
     Normal,
     /// Also every step.
     Verbose,
@@ -38,20 +38,20 @@ impl Verbosity {
     }
 }
 
-/// Where no bar is drawn, at most one line of progress in this time.
+/// Minimum time between two lines of progress, if no bar is drawn.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Prints to standard output what a person may want to keep; bars and warnings go to standard error.
+/// Prints results to standard output, and progress bars and warnings to standard error.
 pub struct Display {
     verbosity: Verbosity,
     bar: Option<ProgressBar>,
-    /// While an experiment is spread over hosts.
+    /// The hosts, while they compute.
     page: Option<HostsPage>,
     live: bool,
-    /// Of the current approach.
+    /// Number of runs of the current approach.
     runs: usize,
     steps: usize,
-    /// Steps that an earlier run took.
+    /// Steps of an interrupted run that was resumed.
     before: Option<usize>,
     began: Instant,
     last_line: Instant,
@@ -73,19 +73,19 @@ impl Display {
         }
     }
 
-    /// A line of the report.
+    /// Prints a line, unless quiet.
     pub fn line(&self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
             self.aside(|| print(text));
         }
     }
 
-    /// Something that must not be missed, also when quiet.
+    /// Prints a warning, also when quiet.
     pub fn warn(&self, text: &str) {
         self.aside(|| eprintln!("\x1b[1;33mwarning:\x1b[0m {text}"));
     }
 
-    /// Prints above what is drawn.
+    /// Prints above the progress bars.
     fn aside(&self, print: impl FnOnce()) {
         match (&self.bar, &self.page) {
             (Some(bar), _) => bar.suspend(print),
@@ -94,17 +94,17 @@ impl Display {
         }
     }
 
-    /// The end result, also when quiet.
+    /// Prints the scores and findings of an experiment, also when quiet.
     pub fn summary(&self, results: &Results) {
         self.result(&summary_table(results));
     }
 
-    /// What came of it, also when quiet.
+    /// Prints the result of a command, also when quiet.
     pub fn result(&self, text: &str) {
         print(text);
     }
 
-    /// A file of the hub on its way.
+    /// Shows the progress of a download.
     pub fn download(&mut self, download: &Download) {
         if !self.live {
             if download.done_bytes == 0 {
@@ -163,7 +163,7 @@ impl Display {
         }
     }
 
-    /// So many runs or texts of all are done, and the others are spread over hosts.
+    /// Begins to show hosts: `done` of `all` runs or texts are finished.
     pub fn spread(&mut self, hosts: &[String], done: usize, all: usize, what: &str) {
         if self.live {
             let page = HostsPage::new(ProgressDrawTarget::stderr(), hosts, done, all, what);
@@ -172,12 +172,12 @@ impl Display {
         }
     }
 
-    /// What a host does, in its line of the page or else a line for each.
+    /// Shows an event of a host, on its line of the page or on a line of its own.
     fn host(&mut self, name: &str, news: &HostNews<'_>) {
         if let Some(page) = &mut self.page {
             page.tell(name, news);
             if let HostNews::Ready = news {
-                // One that came late has told its kind now.
+                // The kind of a host that connected late is now known.
                 page.name(remote::kind);
             }
         }
@@ -206,7 +206,7 @@ impl Display {
         }
     }
 
-    /// One of many runs is tested.
+    /// Shows a finished run.
     fn tested(&mut self, run: &RunRecord) {
         self.clear();
         let RunRecord { seed, repeat, fold, size, accuracy, f1, loss, .. } = run;
@@ -215,7 +215,7 @@ impl Display {
         ));
     }
 
-    /// Something happened while training.
+    /// Shows an event of a training.
     pub fn training(&mut self, event: &Event) {
         match event {
             Event::Begin { steps, .. } => {
@@ -246,7 +246,7 @@ impl Display {
                     bar.set_message(format!("evaluating {done}/{total}"));
                 }
             }
-            // Of many runs, each is told in one line.
+            // Each of many runs is one line.
             Event::Epoch(_) if self.runs > 1 && self.verbosity < Verbosity::Verbose => {}
             Event::Epoch(epoch) => self.line(&format!(
                 "  epoch {}  train loss {:.6}  eval loss {:.6}  accuracy {:.4}  F1 {:.4}",
@@ -276,7 +276,7 @@ impl Display {
         }
     }
 
-    /// Of all texts, some were read by an earlier run, and some since this one began.
+    /// Shows how many texts are done: `before` by an interrupted run, `read` since.
     pub fn reading(&mut self, before: usize, read: usize, total: usize) {
         let (done, pace) = (before + read, read as f64 / self.began.elapsed().as_secs_f64());
         if let Some(page) = &self.page {
@@ -294,7 +294,7 @@ impl Display {
         }
     }
 
-    /// What a host does with shards.
+    /// Shows an event of a host that computes features.
     pub fn shard(&mut self, name: &str, news: &ShardNews<'_>) {
         if let Some(page) = &mut self.page {
             page.tell_shard(name, news);
@@ -314,7 +314,7 @@ impl Display {
         }
     }
 
-    /// Takes bar and page away.
+    /// Removes the progress bars.
     pub fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
@@ -331,7 +331,7 @@ impl Drop for Display {
     }
 }
 
-/// Prints a line. A reader that has gone away, as with `| head`, is no reason to stop the run.
+/// Prints a line. If the reader has closed the output, as `head` does, the run continues.
 fn print(text: &str) {
     let _ = writeln!(anstream::stdout(), "{text}");
 }
@@ -340,7 +340,7 @@ fn bar(template: &str) -> ProgressBar {
     ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style(template))
 }
 
-/// How a bar looks.
+/// The style of a progress bar.
 pub fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style.progress_chars("━╸ ")

@@ -11,7 +11,7 @@ pub fn thousands(number: usize) -> String {
     groups.join(",")
 }
 
-/// The tensors that did not match, one a line, with what that means.
+/// The load report: a line per tensor that did not match.
 pub fn report_table(report: &LoadReport) -> Vec<String> {
     let mut rows: Vec<(String, &str, String)> = Vec::new();
     for name in &report.unexpected {
@@ -34,7 +34,7 @@ pub fn report_table(report: &LoadReport) -> Vec<String> {
     lines
 }
 
-/// The comparison, one approach a line with the baselines below, and what can be said of it.
+/// The comparison: a line per approach and baseline, then the findings.
 pub fn summary_table(results: &Results) -> String {
     let approaches = results.approaches.iter().map(|record| (&record.approach, &record.scores));
     let baselines = results.baselines.iter().map(|record| (&record.baseline, &record.scores));

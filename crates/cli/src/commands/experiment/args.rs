@@ -16,119 +16,119 @@ use crate::options::model::ModelChoice;
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct ExperimentArgs {
-    /// The checkpoint to start from: `auto`, `embedded`, a folder, or a hub id such as `distilbert-base-uncased`.
+    /// Checkpoint to start from: `auto`, `embedded`, a folder, or a hub id, for example `distilbert-base-uncased`.
     ///
-    /// `auto` takes distilbert-base-uncased from the Hugging Face cache or the hub, and the embedded model where the hub
-    /// cannot be reached. Any other choice is taken as it is, or is an error.
+    /// `auto` is distilbert-base-uncased from the Hugging Face cache or the hub, and the embedded model if the hub cannot be
+    /// reached. No other choice is replaced.
     #[arg(long, default_value = "auto", value_name = "auto|embedded|FOLDER|HUB_ID", help_heading = "Model")]
     pub model: ModelChoice,
-    /// Ask no network: what is not in the cache is not to be had.
+    /// Use cached files only; do not access the network.
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
 
-    /// Labelled sentences to train on (CSV, TSV or JSONL, each also as .gz, or Parquet). Without any file: the notebook's
-    /// twelve sentences.
+    /// Labelled texts to train on (CSV, TSV or JSONL, each also as .gz, or Parquet). Without --train and --data, the
+    /// notebook's twelve sentences are used.
     #[arg(long, value_name = "FILE", requires = "test", conflicts_with = "data", help_heading = "Data")]
     pub train: Option<PathBuf>,
-    /// Labelled sentences to test on.
+    /// Labelled texts to test on.
     #[arg(long, value_name = "FILE", requires = "train", help_heading = "Data")]
     pub test: Option<PathBuf>,
-    /// Labelled sentences to choose the best epoch by.
+    /// Labelled texts that select the best epoch.
     #[arg(long, value_name = "FILE", requires = "train", help_heading = "Data")]
     pub validation: Option<PathBuf>,
-    /// Labelled sentences, to be split into training and test, or into folds.
+    /// Labelled texts that are split into training and test examples, or into folds.
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub data: Option<PathBuf>,
-    /// Share of the sentences to test on (0.25), or their number (100); stratified by class.
+    /// Share (0.25) or number (100) of the examples to test on, stratified by class.
     #[arg(long, default_value = "0.25", value_name = "SHARE|NUMBER", conflicts_with = "test", help_heading = "Data")]
     pub test_size: TestSize,
-    /// Share or number of the training sentences to hold out, to choose the best epoch by.
+    /// Share or number of the training examples that are held out and select the best epoch.
     #[arg(long, value_name = "SHARE|NUMBER", conflicts_with = "validation", help_heading = "Data")]
     pub validation_size: Option<TestSize>,
-    /// The column that holds the text [default: text, or sentence].
+    /// Name of the column with the text [default: text, or sentence].
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub text_column: Option<String>,
-    /// The column that holds the label [default: label].
+    /// Name of the column with the label [default: label].
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub label_column: Option<String>,
-    /// The files have no header: column 1 is the text, column 2 the label.
+    /// Read files without a header: column 1 is the text, column 2 the label.
     #[arg(long, conflicts_with_all = ["text_column", "label_column"], help_heading = "Data")]
     pub no_header: bool,
 
-    /// What to compare: NAME[:OPTION=VALUE]... for each, between commas; --help lists them.
+    /// Approaches to compare: NAME[:OPTION=VALUE]..., separated by commas; --help lists them.
     #[arg(long, default_value = "feature-extraction,last-layer", value_name = "LIST", value_parser = Approaches::parse, help_heading = "Comparison", long_help = APPROACHES)]
     pub approaches: Approaches,
-    /// Test on every sentence once: stratified folds, each by what was trained on the others.
+    /// Number of stratified folds: each is the test set of a training on the others.
     #[arg(long, value_name = "FOLDS", conflicts_with_all = ["train", "test_size"], help_heading = "Comparison")]
     pub folds: Option<usize>,
-    /// How often to deal the sentences into folds anew.
+    /// Number of times that the examples are split into folds.
     #[arg(long, default_value_t = 1, requires = "folds", help_heading = "Comparison")]
     pub repeats: usize,
-    /// Seeds of fresh head, shuffling and dropout: everything is tried with each [default: --seed].
+    /// Seeds of the new head, of shuffling and of dropout; every run is repeated with each [default: --seed].
     #[arg(long, value_delimiter = ',', value_name = "LIST", help_heading = "Comparison")]
     pub seeds: Vec<u32>,
-    /// Numbers of training sentences to try, such as 8,32,all: a learning curve.
+    /// Numbers of training examples, for example 8,32,all: a learning curve.
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = size, help_heading = "Comparison")]
     pub sizes: Vec<Size>,
 
-    /// Tokens a sentence at most, `[CLS]` and `[SEP]` among them.
+    /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`; longer texts are truncated.
     #[arg(long, default_value_t = 64, value_name = "TOKENS", help_heading = "Training")]
     pub max_length: usize,
-    /// Sentences a batch.
+    /// Number of examples per batch.
     #[arg(long, default_value_t = 8, value_name = "SENTENCES", help_heading = "Training")]
     pub batch_size: usize,
-    /// Batches whose gradients make one step.
+    /// Number of batches whose gradients are accumulated per step.
     #[arg(long, default_value_t = 1, value_name = "BATCHES", help_heading = "Training")]
     pub gradient_accumulation_steps: usize,
-    /// Passes over the training sentences.
+    /// Number of passes over the training examples.
     #[arg(long, default_value_t = 1, help_heading = "Training")]
     pub epochs: usize,
-    /// How the learning rate goes after its warm-up.
+    /// Schedule of the learning rate after warm-up.
     #[arg(long, default_value = "linear", value_name = "linear|cosine|constant", value_parser = one_of(SCHEDULERS), hide_possible_values = true, help_heading = "Training")]
     pub lr_scheduler_type: SchedulerType,
-    /// Steps over which the rate rises from 0; below 1, their share of all steps.
+    /// Number of steps over which the learning rate rises from 0; below 1, their share of all steps.
     #[arg(long, default_value_t = 0.0, value_name = "STEPS|SHARE", help_heading = "Training")]
     pub warmup_steps: f64,
-    /// What each class weighs in the training loss: the same, the more the rarer, or a weight for each.
+    /// Weights of the classes in the training loss: equal, inversely proportional to frequency, or one per class.
     #[arg(long, default_value = "none", value_name = "none|balanced|W,W,...", value_parser = class_weights, help_heading = "Training")]
     pub class_weights: Weights,
-    /// What the best epoch is chosen by, where there are validation sentences.
+    /// Metric that selects the best epoch, if there are validation examples.
     #[arg(long, default_value = "loss", value_name = "loss|accuracy|f1", value_parser = one_of(METRICS), hide_possible_values = true, help_heading = "Training")]
     pub metric_for_best_model: Metric,
-    /// End a run after so many epochs without improvement on the validation sentences.
+    /// Stop a run after so many epochs without improvement on the validation examples.
     #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
     pub early_stopping_patience: Option<usize>,
-    /// Seed of the split and the folds; without --seeds, of all else too.
+    /// Seed of the split and of the folds, and without --seeds of everything else.
     #[arg(long, default_value_t = 42, help_heading = "Training")]
     pub seed: u32,
-    /// The order of the training sentences: the one that transformers' Trainer draws at the same seed, or the file's.
+    /// Order of the training examples: that of transformers' Trainer with the same seed, or the order of the file.
     #[arg(long, default_value = "reference", value_name = "reference|none", value_parser = one_of(SHUFFLES), hide_possible_values = true, help_heading = "Training")]
     pub shuffle: Shuffle,
-    /// Whether the frozen part drops out while training, as in the reference. With `off` it is deterministic, and what
-    /// a wholly frozen base makes of each sentence is computed once for all epochs and runs (up to 1 GiB of it).
+    /// Dropout in frozen layers during training, as in the reference. With `off`, the features of a frozen encoder are
+    /// computed once for all epochs and runs (up to 1 GiB).
     #[arg(long, default_value = "on", value_name = "on|off", help_heading = "Training", hide_possible_values = true)]
     pub frozen_dropout: Switch,
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Devices of other machines that each run is given, and splits its batches over. What they come to is what one comes
-    /// to, but for the order of sums and for dropout.
+    /// Number of devices of other machines per run, which split its batches. Results match single-device training up to
+    /// summation order and dropout.
     #[arg(long, default_value = "1", value_name = "DEVICES", help_heading = "Engine")]
     pub devices_per_run: NonZero<usize>,
 
-    /// Folder for the results; a zip of the same name stands beside it.
+    /// Folder for the results; a zip of the same name is written next to it.
     #[arg(long, short, default_value = "artifacts_transfer_learning", value_name = "FOLDER", help_heading = "Output")]
     pub output: PathBuf,
-    /// Also save the trained models, as checkpoints that transformers opens; with folds, trained on all sentences.
+    /// Save the trained models as checkpoints that transformers opens; with folds, trained on all examples.
     #[arg(long, help_heading = "Output")]
     pub save_models: bool,
-    /// Write a checkpoint after every so many steps, or after every epoch; finished runs are always kept. Ctrl-C writes one
-    /// too.
+    /// Write a training checkpoint after every so many steps, or after every epoch. Ctrl-C writes one, too. Finished runs are
+    /// always kept.
     #[arg(long, value_name = "STEPS|epoch", value_parser = save_strategy, help_heading = "Output")]
     pub checkpoint_every: Option<SaveStrategy>,
-    /// Go on with a run that was broken off; all other options as before. Where there is none, begin.
+    /// Resume an interrupted experiment, if there is one. All other options must be unchanged.
     #[arg(long, help_heading = "Output")]
     pub resume: bool,
-    /// Print the summary and warnings alone.
+    /// Print only the summary and warnings.
     #[arg(long, short, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
     /// Print every step.
@@ -145,7 +145,7 @@ pub enum Switch {
     Off,
 }
 
-/// One of a few values, whose names completions and suggestions then know.
+/// Parses one of a few values; completions and suggestions know their names.
 fn one_of<T: Clone + Send + Sync + 'static>(values: &'static [(&'static str, T)]) -> impl TypedValueParser<Value = T> {
     let value = |name: String| values.iter().find(|(one, _)| *one == name).map(|(_, value)| value.clone());
     PossibleValuesParser::new(values.iter().map(|(name, _)| *name)).try_map(move |name| value(name).ok_or("unknown"))
@@ -177,7 +177,7 @@ fn save_strategy(text: &str) -> Result<SaveStrategy, String> {
     }
 }
 
-/// A number of training sentences; `None` for all.
+/// A number of training examples; `None` for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub Option<usize>);
 
@@ -191,7 +191,7 @@ fn size(text: &str) -> Result<Size, String> {
     }
 }
 
-/// What each class weighs, as one value for clap.
+/// Class weights, as one value for clap.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weights(pub ClassWeights);
 
@@ -207,32 +207,39 @@ fn class_weights(text: &str) -> Result<Weights, String> {
     }))
 }
 
-// Narrow enough for a page of the manual, which does not know that it is a table.
+// Narrow enough for a man page, which does not keep tables.
 const APPROACHES: &str = "\
-What to compare: NAME[:OPTION=VALUE]... for each, between commas.
+Approaches to compare: NAME[:OPTION=VALUE]..., separated by commas.
 
-  feature-extraction  the head, on a frozen base (rate 2e-3)
-  last-layer, last-N  the head and the last layer, or N (2e-5)
-  full                everything (2e-5)
-  gradual             everything, a layer more from the top each
-                      epoch (2e-5)
+Trainable parameters, with the default learning rate:
+
+  feature-extraction  the head, on a frozen encoder (2e-3)
+  last-layer, last-N  the head and the last layer, or the last N
+                      layers (2e-5)
+  full                all parameters (2e-5)
+  gradual             all parameters, one more layer from the top
+                      each epoch (2e-5)
   lora                the head and low-rank adapters, merged
                       when saved (1e-3)
   bitfit              the head and all biases (1e-3)
 
-  lr=RATE             the highest learning rate
+Options:
+
+  lr=RATE             peak learning rate
   wd=DECAY            weight decay [0.01; feature-extraction: 0]
-  pooling=cls|mean    the head reads [CLS], or all tokens' mean
-  pretrain=EPOCHS     first guess hidden words of the training
-                      sentences
-  layer-decay=FACTOR  of last-N, full and gradual: a layer's
-                      rate over that of the one above
-  every=EPOCHS        of gradual: from one layer to the next [1]
-  r=RANK              of lora [8]
-  alpha=ALPHA         of lora: what adapters add is scaled by
-                      ALPHA / RANK [8]
-  targets=A+B+...     of lora: of q_lin, k_lin, v_lin, out_lin,
-                      lin1, lin2 [q_lin+v_lin]";
+  pooling=cls|mean    input of the head: [CLS], or the mean over
+                      all tokens
+  pretrain=EPOCHS     masked language modelling on the training
+                      texts first
+  layer-decay=FACTOR  for last-N, full and gradual: learning rate
+                      of a layer relative to the layer above
+  every=EPOCHS        for gradual: epochs between two layers [1]
+  r=RANK              for lora: rank [8]
+  alpha=ALPHA         for lora: the output of an adapter is
+                      scaled by ALPHA / RANK [8]
+  targets=A+B+...     for lora: adapted linear layers, of q_lin,
+                      k_lin, v_lin, out_lin, lin1, lin2
+                      [q_lin+v_lin]";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -23,7 +23,7 @@ use args::Switch;
 /// Runs the command.
 ///
 /// # Errors
-/// Anything that stops it, as a sentence for the user; nothing of an earlier output is then changed.
+/// Returns whatever stopped the experiment. Earlier results are then unchanged.
 pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let (device, hosts) = args.engine.hosts(args.devices_per_run, |text| display.warn(text))?;
@@ -76,7 +76,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Goes on with a run that was broken off, or begins anew; says which, where it is not what one would think.
+/// Resumes an interrupted experiment, or begins a new one.
 fn begin(journal: &Journal, resume: bool, display: &Display) -> Result<(), ExperimentError> {
     if resume && journal.is_begun() {
         display.line(&format!("resumed  from {}", journal.folder().display()));
@@ -108,7 +108,7 @@ fn interrupted(failure: Failure, steps: &[StepRow], output: Output, journal: &Jo
     Ok(if notes.is_empty() { failure } else { failure.with_note(notes.join("; ")) })
 }
 
-/// What to compare, from the options.
+/// The experiment that the options describe.
 fn experiment(args: &ExperimentArgs) -> Experiment {
     Experiment {
         approaches: args.approaches.0.clone(),
@@ -134,7 +134,7 @@ fn experiment(args: &ExperimentArgs) -> Experiment {
     }
 }
 
-/// What was tested on, in words.
+/// The test examples, in words.
 fn tested(results: &Results) -> String {
     match (results.design.folds, results.design.repeats) {
         (None, _) => format!("{} test sentences", results.data.test),
@@ -152,7 +152,7 @@ fn provenance() -> Provenance {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     Provenance {
-        // Whoever runs it again has nothing to resume.
+        // Repeating the command does not resume.
         command: words.filter(|word| word != "--resume").collect(),
         versions: vec![
             ("rekindle".into(), env!("CARGO_PKG_VERSION").into()),
@@ -162,7 +162,7 @@ fn provenance() -> Provenance {
     }
 }
 
-/// The steps of all approaches so far, which survive a run that fails.
+/// The steps of all approaches so far, for the file that a failed experiment leaves.
 #[derive(Default)]
 struct History {
     approach: String,
@@ -190,7 +190,7 @@ impl History {
     }
 }
 
-/// The sentences that the options name, and what is trained and tested on.
+/// The examples of the options, and the samples for training and testing.
 fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
     if args.early_stopping_patience.is_some() && args.validation.is_none() && args.validation_size.is_none() {
         let reason = "--early-stopping-patience: there are no sentences to stop by, and the test sentences must not \
