@@ -4,8 +4,8 @@ use rekindle::train::Stop;
 
 use crate::exit::{Failure, Kind};
 
-/// Requests a stop on Ctrl-C and, on Unix, on SIGTERM and SIGHUP. If one of the signals is ignored, for example under `nohup`,
-/// they are left unchanged.
+/// Requests a stop on Ctrl-C and, on Unix, on SIGTERM and SIGHUP. If one of the signals is ignored, for example under
+/// `nohup`, they are left unchanged.
 ///
 /// # Errors
 /// Returns an error if the system does not allow a handler.

@@ -1,24 +1,24 @@
 //! Downloads the files of a model from the Hugging Face hub.
 //!
-//! [`fetch`] returns the folder with `config.json`, the weights and the tokenizer files of a repository. The folder is in the
-//! cache that the Python libraries use, so that a model downloaded by one is found by the other.
+//! [`fetch`] returns the folder with `config.json`, the weights and the tokenizer files of a repository. The folder is
+//! in the cache that the Python libraries use, so that a model downloaded by one is found by the other.
 //!
 //! # The cache comes first
 //!
-//! A model that is complete in the cache is used without asking the hub for a newer revision. A program therefore gives the
-//! same result on the same machine with and without a network. To get a newer revision, delete the model's folder
+//! A model that is complete in the cache is used without asking the hub for a newer revision. A program therefore gives
+//! the same result on the same machine with and without a network. To get a newer revision, delete the model's folder
 //! (`models--…`) from the cache.
 //!
 //! # Interrupted downloads
 //!
-//! The file `refs/main` is written last, after every file is checked. An interrupted download is therefore never taken for a
-//! complete model, neither here nor by Python. The next call resumes it.
+//! The file `refs/main` is written last, after every file is checked. An interrupted download is therefore never taken
+//! for a complete model, neither here nor by Python. The next call resumes it.
 //!
 //! # Security
 //!
-//! The token is sent to the hub's own scheme, host and port only, not to the hosts that the hub redirects to. A redirect from
-//! `https` to `http` is an error. No error has the token, or a password of `HF_ENDPOINT` or of a proxy. A name that comes from
-//! the hub (commit, etag, shard) must be a plain file name before it becomes one.
+//! The token is sent to the hub's own scheme, host and port only, not to the hosts that the hub redirects to. A
+//! redirect from `https` to `http` is an error. No error has the token, or a password of `HF_ENDPOINT` or of a proxy. A
+//! name that comes from the hub (commit, etag, shard) must be a plain file name before it becomes one.
 //!
 //! # Without the feature `download`
 //!
@@ -54,7 +54,8 @@ pub struct Download<'a> {
     pub total_bytes: u64,
 }
 
-/// Returns the folder with the files of the model `id` (`name` or `organisation/name`), and downloads them if necessary.
+/// Returns the folder with the files of the model `id` (`name` or `organisation/name`), and downloads them if
+/// necessary.
 ///
 /// `progress` is called many times a second while bytes arrive, and never for a model that is already in the cache.
 ///

@@ -135,8 +135,8 @@ impl HubOptions {
         hosts.split(',').map(str::trim).filter(|host| !host.is_empty())
     }
 
-    /// `text` without the token, and without the user and the password in the addresses of hub and proxy: the HTTP client
-    /// quotes what it rejects.
+    /// `text` without the token, and without the user and the password in the addresses of hub and proxy: the HTTP
+    /// client quotes what it rejects.
     pub(super) fn redact(&self, text: &str) -> String {
         let logins = [Some(self.endpoint.as_str()), self.proxy()].into_iter().flatten().filter_map(user_info);
         let passwords = logins.clone().filter_map(|login| login.split_once(':')).map(|(_, password)| password);

@@ -61,8 +61,8 @@ impl RemoteFile<'_> {
         Ok((answer, start))
     }
 
-    /// Links to the blob from the snapshot, relatively, as Python does. Where the system has no links, the blob itself is
-    /// moved there.
+    /// Links to the blob from the snapshot, relatively, as Python does. Where the system has no links, the blob itself
+    /// is moved there.
     fn link(&self, etag: &str, blob: &Path) -> io::Result<()> {
         if let Some(snapshot) = self.link.parent() {
             fs::create_dir_all(snapshot)?;

@@ -1,9 +1,9 @@
 //! Transfer learning for text classification, from a DistilBERT checkpoint to a compared, packed result.
 //!
-//! This crate is the facade of the Rekindle crates. [`data`] and [`tokenizer`] turn files into token ids, [`distilbert`] is
-//! the model, [`train`] trains it, [`metrics`] scores it, and [`experiment`] compares approaches and writes the results.
-//! [`hub`] downloads checkpoints, and [`embedded`] is a small checkpoint that is part of this crate. [`burn`] is the version
-//! of Burn that all of them use: take `Device` and `Tensor` from there.
+//! This crate is the facade of the Rekindle crates. [`data`] and [`tokenizer`] turn files into token ids,
+//! [`distilbert`] is the model, [`train`] trains it, [`metrics`] scores it, and [`experiment`] compares approaches and
+//! writes the results. [`hub`] downloads checkpoints, and [`embedded`] is a small checkpoint that is part of this
+//! crate. [`burn`] is the version of Burn that all of them use: take `Device` and `Tensor` from there.
 //!
 //! Programs that train should set [`allocator::Allocator`] as their global allocator; it makes training faster.
 //!

@@ -1,7 +1,9 @@
-//! Makes the small model that is embedded in the crate `rekindle`, from nothing: `embedded BINARIES SENTENCES.tsv WORK FOLDER`.
+//! Makes the small model that is embedded in the crate `rekindle`, from nothing: `embedded BINARIES SENTENCES.tsv WORK
+//! FOLDER`.
 //!
-//! `cargo xtask embedded` runs it. BINARIES is the folder with the programs `corpus` and `rekindle`, SENTENCES are excluded from
-//! the corpus because the model is measured on them, WORK keeps what is made on the way, and FOLDER gets the model. The steps:
+//! `cargo xtask embedded` runs it. BINARIES is the folder with the programs `corpus` and `rekindle`, SENTENCES are
+//! excluded from the corpus because the model is measured on them, WORK keeps what is made on the way, and FOLDER gets
+//! the model. The steps:
 //!
 //! 1. `corpus` generates labelled lines.
 //! 2. `rekindle vocab` learns a vocabulary from their texts.

@@ -1,8 +1,8 @@
 //! The last step: training on the polarity of the generated lines.
 //!
 //! Masked language modelling trains the model to predict words from their context, and does not train `[CLS]`, which a
-//! classifier reads. So all layers are trained once on generated lines with their polarity (intermediate-task training: Phang
-//! et al., 2018, "Sentence Encoders on STILTs"), and the head is dropped.
+//! classifier reads. So all layers are trained once on generated lines with their polarity (intermediate-task training:
+//! Phang et al., 2018, "Sentence Encoders on STILTs"), and the head is dropped.
 
 use std::error::Error;
 use std::path::Path;
@@ -15,8 +15,8 @@ use rekindle::train::{EncodedDataset, Event, Plan, Training, TrainingArguments};
 
 const SEED: u64 = 42;
 
-/// Trains the model in the folder `model` on the file `labelled`, and writes `config.json`, `model.safetensors` (f16) and
-/// `tokenizer.json` to `folder`.
+/// Trains the model in the folder `model` on the file `labelled`, and writes `config.json`, `model.safetensors` (f16)
+/// and `tokenizer.json` to `folder`.
 pub fn train(model: &Path, labelled: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
     let device = Device::default();
     let pretrained = PretrainedModel::from_folder(model, "pretrained", Source::Folder)?;

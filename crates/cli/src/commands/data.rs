@@ -61,7 +61,8 @@ const SMALL: f64 = 0.5;
 /// Runs the command.
 ///
 /// # Errors
-/// Returns an error if a file or the tokenizer cannot be read, or a row is damaged. Then nothing is printed to standard output.
+/// Returns an error if a file or the tokenizer cannot be read, or a row is damaged. Then nothing is printed to standard
+/// output.
 pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let mut display = Display::new(if args.json { Verbosity::Quiet } else { Verbosity::Normal });
     let Found { model, substituted } =

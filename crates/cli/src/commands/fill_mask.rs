@@ -51,7 +51,8 @@ enum Predictions {
 /// Runs the command.
 ///
 /// # Errors
-/// Returns an error if the model cannot be read or has no masked-language head, or a text has no `[MASK]`. Then nothing is printed.
+/// Returns an error if the model cannot be read or has no masked-language head, or a text has no `[MASK]`. Then nothing
+/// is printed.
 pub fn run(args: &FillMaskArgs) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::Quiet);
     let device = args.engine.device()?;

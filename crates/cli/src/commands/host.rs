@@ -20,8 +20,8 @@ pub struct HostArgs {
     /// Address to listen on. With port 0, a free port is chosen and printed.
     #[arg(long, default_value = "127.0.0.1:3000", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
-    /// Serve over Iroh, encrypted, with the identity in this file, which is created if it does not exist. Requires a token,
-    /// and --listen 0.0.0.0:PORT.
+    /// Serve over Iroh, encrypted, with the identity in this file, which is created if it does not exist. Requires a
+    /// token, and --listen 0.0.0.0:PORT.
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
     /// File with the token that clients must present [default: the environment variable REKINDLE_TOKEN]. Optional if

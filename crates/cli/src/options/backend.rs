@@ -90,8 +90,8 @@ impl Backend {
     /// The device to compute on.
     ///
     /// # Errors
-    /// Returns an error if the backend is not compiled in, has no device, or is known to crash on its device. The message
-    /// names the missing feature or driver.
+    /// Returns an error if the backend is not compiled in, has no device, or is known to crash on its device. The
+    /// message names the missing feature or driver.
     pub fn device(self) -> Result<Device, Failure> {
         if self.is_compiled() && self.devices().is_empty() {
             return Err(Failure::usage(format!(
@@ -116,8 +116,8 @@ impl Backend {
         Ok(device)
     }
 
-    /// Runs `work`, and turns a panic on a GPU or of Burn's remote engine into an error: they panic if a device is out of
-    /// memory, rejects a buffer or is gone. On a CPU, a panic is a bug of Rekindle, and is not caught.
+    /// Runs `work`, and turns a panic on a GPU or of Burn's remote engine into an error: they panic if a device is out
+    /// of memory, rejects a buffer or is gone. On a CPU, a panic is a bug of Rekindle, and is not caught.
     pub fn guard<T>(self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
         if !matches!(self, Self::Wgpu | Self::Vulkan | Self::Remote) {
             return work();

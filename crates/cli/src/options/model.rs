@@ -28,7 +28,8 @@ pub enum ModelChoice {
 impl FromStr for ModelChoice {
     type Err = std::convert::Infallible;
 
-    /// Reads a name as transformers does: an existing folder is that folder, a name of one or two plain parts is a hub id.
+    /// Reads a name as transformers does: an existing folder is that folder, a name of one or two plain parts is a hub
+    /// id.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let plain = |part: &str| {
             !part.is_empty()
@@ -66,8 +67,8 @@ pub fn describe(model: &PretrainedModel) -> String {
 /// Opens the model, and downloads it if necessary.
 ///
 /// # Errors
-/// Returns an error if the model cannot be found or read. Only `auto` falls back to the embedded model, and only if the hub
-/// cannot be reached.
+/// Returns an error if the model cannot be found or read. Only `auto` falls back to the embedded model, and only if the
+/// hub cannot be reached.
 pub fn find(choice: &ModelChoice, offline: bool, progress: &mut dyn FnMut(Download)) -> Result<Found, Failure> {
     let mut options = HubOptions::from_variables(&|name| std::env::var_os(name), std::env::home_dir());
     options.offline |= offline;

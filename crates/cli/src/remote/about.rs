@@ -44,8 +44,8 @@ where
     })
 }
 
-/// What a host says of its device. `None` where it does not know the question, and then the device is lost: Burn ends the
-/// session.
+/// What a host says of its device. `None` where it does not know the question, and then the device is lost: Burn ends
+/// the session.
 pub fn ask(device: &Device) -> Option<About> {
     let DispatchDevice::Remote(remote) = device.as_dispatch() else { return None };
     let client = CustomOpClient::new(remote);
@@ -70,8 +70,8 @@ impl About {
         self.version == env!("CARGO_PKG_VERSION") && self.kind.starts_with(&format!("{}: ", Backend::Flex))
     }
 
-    /// Whether a host of that version does what this one expects: by Cargo's rule, where the first number that is not zero
-    /// is the same.
+    /// Whether a host of that version does what this one expects: by Cargo's rule, where the first number that is not
+    /// zero is the same.
     pub fn is_compatible(&self) -> bool {
         breaking(&self.version) == breaking(env!("CARGO_PKG_VERSION"))
     }

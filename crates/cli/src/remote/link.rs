@@ -1,5 +1,5 @@
-//! Whether a host can still be reached. Burn's engine leaves that to the system, which on a link that was cut with bytes
-//! under way keeps trying for a quarter of an hour and more.
+//! Whether a host can still be reached. Burn's engine leaves that to the system, which on a link that was cut with
+//! bytes under way keeps trying for a quarter of an hour and more.
 
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Mutex, PoisonError};

@@ -61,7 +61,7 @@ pub fn kind(name: &str) -> Option<String> {
 /// Between the names of devices that work as one.
 pub const AND: &str = " + ";
 
-/// Behind the token, what tells one connection of a client from the next. Burn knows a device by host and credential, and
-/// never connects the same one again once it was lost.
+/// Behind the token, what tells one connection of a client from the next. Burn knows a device by host and credential,
+/// and never connects the same one again once it was lost.
 #[cfg(feature = "remote")]
 const SEPARATOR: char = '\n';

@@ -17,7 +17,8 @@ use crate::options::host_url::HostUrl;
 use crate::options::token::Token;
 
 /// Offers the devices of `backend` at the address `listen` until Ctrl-C or SIGTERM: over WebSocket, or over Iroh as the
-/// identity in the file `identity`, which is created if it does not exist. Clients must present `token`, if there is one.
+/// identity in the file `identity`, which is created if it does not exist. Clients must present `token`, if there is
+/// one.
 ///
 /// # Errors
 /// Returns an error if the address cannot be listened on, or the identity cannot be read.

@@ -18,8 +18,8 @@ use crate::options::model::ModelChoice;
 pub struct ExperimentArgs {
     /// Checkpoint to start from: `auto`, `embedded`, a folder, or a hub id, for example `distilbert-base-uncased`.
     ///
-    /// `auto` is distilbert-base-uncased from the Hugging Face cache or the hub, and the embedded model if the hub cannot be
-    /// reached. No other choice is replaced.
+    /// `auto` is distilbert-base-uncased from the Hugging Face cache or the hub, and the embedded model if the hub
+    /// cannot be reached. No other choice is replaced.
     #[arg(long, default_value = "auto", value_name = "auto|embedded|FOLDER|HUB_ID", help_heading = "Model")]
     pub model: ModelChoice,
     /// Use cached files only; do not access the network.
@@ -121,8 +121,8 @@ pub struct ExperimentArgs {
     /// Save the trained models as checkpoints that transformers opens; with folds, trained on all examples.
     #[arg(long, help_heading = "Output")]
     pub save_models: bool,
-    /// Write a training checkpoint after every so many steps, or after every epoch. Ctrl-C writes one, too. Finished runs are
-    /// always kept.
+    /// Write a training checkpoint after every so many steps, or after every epoch. Ctrl-C writes one, too. Finished
+    /// runs are always kept.
     #[arg(long, value_name = "STEPS|epoch", value_parser = save_strategy, help_heading = "Output")]
     pub checkpoint_every: Option<SaveStrategy>,
     /// Resume an interrupted experiment, if there is one. All other options must be unchanged.
