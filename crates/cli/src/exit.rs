@@ -122,13 +122,17 @@ impl<E: Classify> From<E> for Failure {
 
 /// Whether an error, or one of its causes, is that nothing can be written. Reading never fails like this.
 fn is_disk_full(error: &(dyn Error + 'static)) -> bool {
-    let mut causes = iter::successors(Some(error), |error| error.source()).filter_map(|cause| cause.downcast_ref());
-    causes.any(|cause: &io::Error| {
+    causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|cause| {
         matches!(
             cause.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
         )
     })
+}
+
+/// An error, and the errors that caused it.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(Some(error), |&error| error.source())
 }
 
 impl Classify for data::DataError {

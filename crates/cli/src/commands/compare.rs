@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use rekindle::experiment::{Comparison, Estimate, Scores, read_results};
 
+use crate::exit::Failure;
+
 /// The options of `rekindle compare`.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]

@@ -15,6 +15,8 @@ use std::time::Instant;
 
 use clap::Subcommand;
 
+use crate::exit::Failure;
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
