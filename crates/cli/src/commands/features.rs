@@ -177,7 +177,7 @@ fn texts(args: &FeaturesArgs) -> Result<Vec<String>, Failure> {
         let file = File::open(path).map_err(|error| named(String::new(), error))?;
         let lines = BufReader::new(file).lines().enumerate();
         let lines = lines.map(|(index, line)| line.map_err(|error| named(format!(", line {}", index + 1), error)));
-        return Ok(lines.collect::<Result<_, _>>()?);
+        return lines.collect();
     }
     let options = ReadOptions {
         text_column: args.text_column.clone(),
