@@ -7,7 +7,7 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use mutate::{Mutator, survive};
+use mutate::{Mutator, overwrite, survive};
 use rekindle_data::{Dataset, Profile, ReadOptions, Rows};
 
 const CSV: &str = "id,label,text\r\n1,pos,\"good, \"\"very\"\"\ngood\"\r\n\r\n2,neg,bad\r\n3,10,naïve 🎉\n";
@@ -36,7 +36,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 
 /// Reads a file with and without a header, row by row into a profile, and as a data set.
 fn read(path: &Path, bytes: &[u8], case: u64) -> Result<(), String> {
-    std::fs::write(path, bytes).expect("written");
+    overwrite(path, bytes);
     let options = ReadOptions { header: !case.is_multiple_of(4), ..ReadOptions::default() };
     let mut profile = Profile::default();
     for row in Rows::open(path, &options).map_err(|error| error.to_string())? {

@@ -5,7 +5,7 @@ mod mutate;
 
 use std::path::Path;
 
-use mutate::{Mutator, survive};
+use mutate::{Mutator, overwrite, survive};
 use rekindle_data::{Dataset, Profile, ReadOptions, Rows};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/data/parquet");
@@ -35,7 +35,7 @@ fn fixture(name: &str) -> Vec<u8> {
 
 /// Reads a file row by row into a profile, and as a data set.
 fn read(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    std::fs::write(path, bytes).expect("written");
+    overwrite(path, bytes);
     let options = ReadOptions::default();
     let mut profile = Profile::default();
     for row in Rows::open(path, &options).map_err(|error| error.to_string())? {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use mutate::{Mutator, Outcome, survive};
+use mutate::{Mutator, Outcome, overwrite, survive};
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertError, Precision};
 use serde_json::Value;
 
@@ -51,7 +51,7 @@ fn damaged(name: &str, cases: u64, files: &[(&str, &[u8])], damage: impl Fn(u64,
     }
     let path = folder.path().join(name);
     let outcome = survive(name, cases, &[&[".json", ".safetensors"], &PLACES], |case| {
-        fs::write(&path, damage(case, &mut Mutator::new(case))).expect("written");
+        overwrite(&path, damage(case, &mut Mutator::new(case)));
         load(folder.path()).map(drop).map_err(|error| error.to_string())
     });
     assert!(outcome.read > cases / 100 && outcome.refused > cases / 20, "damage of both kinds: {outcome:?}");

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use mutate::{Mutator, survive};
+use mutate::{Mutator, overwrite, survive};
 use rekindle_data::twelve_sentences;
 use rekindle_experiment::{
     Classifier, Comparison, Experiment, ExperimentError, Output, PretrainedModel, Sampling, Source, read_results,
@@ -43,7 +43,7 @@ fn results_json() {
             0 => mutator.damage(&text[which]),
             _ => mutator.damage_json(&values[which]),
         };
-        fs::write(&path, bytes).expect("written");
+        overwrite(&path, bytes);
         let results = read_results(folder.path()).map_err(|error| error.to_string())?;
         let comparison = Comparison::of(&[("whole".into(), whole[which].clone()), ("damaged".into(), results)]);
         assert!(!comparison.scores.is_empty());
@@ -87,7 +87,7 @@ fn model_folders() {
                 (true, Some(value)) if mutator.below(3) > 0 => mutator.damage_json(value),
                 (true, Some(_)) => mutator.damage(&whole[index]),
             };
-            fs::write(folder.path().join(name), bytes).expect("written");
+            overwrite(&folder.path().join(name), bytes);
         }
         classify(folder.path()).map_err(|error| error.to_string())
     });
@@ -132,9 +132,9 @@ fn journals() {
             0 => mutator.damage(&whole[which]),
             _ => mutator.damage_json(&values[which]),
         };
-        fs::write(&paths[which], damaged).expect("written");
+        overwrite(&paths[which], damaged);
         let taken = take_up().map_err(|error| error.to_string());
-        fs::write(&paths[which], &whole[which]).expect("written");
+        overwrite(&paths[which], &whole[which]);
         taken
     });
     assert!(outcome.read > cases / 100 && outcome.refused > cases / 20, "damage of both kinds: {outcome:?}");

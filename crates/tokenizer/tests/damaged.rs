@@ -6,7 +6,7 @@ mod mutate;
 
 use std::path::Path;
 
-use mutate::{Mutator, survive};
+use mutate::{Mutator, overwrite, survive};
 use rekindle_tokenizer::{Tokenizer, TokenizerError};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/tokenizer");
@@ -41,7 +41,7 @@ fn damaged(name: &str, cases: u64, others: &[(&str, &[u8])], damage: impl Fn(&mu
     }
     let path = folder.path().join(name);
     let outcome = survive(name, cases, &[&[name, "tokenizing: ", "max length 16"]], |case| {
-        std::fs::write(&path, damage(&mut Mutator::new(case))).expect("written");
+        overwrite(&path, damage(&mut Mutator::new(case)));
         open(folder.path()).map_err(|error| error.to_string())
     });
     assert!(outcome.read > cases / 100 && outcome.refused > cases / 20, "damage of both kinds: {outcome:?}");

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use mutate::{Mutator, survive};
+use mutate::{Mutator, overwrite, survive};
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM};
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{
@@ -82,7 +82,7 @@ fn damaged(name: &str, cases: u64, path: &Path, whole: &[u8], go_on: impl Fn() -
     let folder = path.parent().expect("a folder").display().to_string();
     let files: &[&str] = &[&folder, "step ", "the logits are not finite"];
     let outcome = survive(name, cases, &[files, &PLACES], |case| {
-        fs::write(path, Mutator::new(case).damage_safetensors(whole)).expect("written");
+        overwrite(path, Mutator::new(case).damage_safetensors(whole));
         go_on().map_err(|error| error.to_string())
     });
     assert!(outcome.read > cases / 100 && outcome.refused > cases / 2, "damage of both kinds: {outcome:?}");

@@ -1,28 +1,24 @@
 //! Generates damaged inputs from valid ones, and checks how readers handle them.
 //!
 //! A case is a number: the same number gives the same input on every machine. Tests of other crates include this module
-//! by its path, and have `peak_alloc` as a development dependency.
+//! by its path, and have `allocation-counter` as a development dependency.
 #![allow(dead_code)]
 
 mod json;
 mod safetensors;
 
 use std::cell::RefCell;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use peak_alloc::PeakAlloc;
-
-/// Counts the memory of the whole test program.
-#[global_allocator]
-static HEAP: PeakAlloc = PeakAlloc;
-
 /// The memory that reading one input may take in addition to what was in use before, in bytes. The inputs have some
 /// kilobytes.
-const MEMORY: usize = 32 << 20;
+const MEMORY: u64 = 32 << 20;
 /// The time after which an input counts as a hang.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -179,15 +175,36 @@ pub struct Outcome {
     pub read: u64,
     /// The number of inputs that were refused with an error.
     pub refused: u64,
-    /// The peak memory of one input, in bytes.
-    pub memory: usize,
+    /// The peak memory of one input, in bytes, as allocated by the thread that reads it. Other tests run beside it.
+    pub memory: u64,
     /// The longest time of one input.
     pub time: Duration,
 }
 
 thread_local! {
-    /// The place and message of this thread's last panic.
-    static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+    /// The place and message of the last panic on this thread, while an input is examined.
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Keeps the message of a panic for the thread that examines an input. On other threads panics are printed as usual.
+fn keep_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANIC.with_borrow_mut(|message| match message {
+                Some(message) => *message = panic.to_string(),
+                None => print(panic),
+            });
+        }));
+    });
+}
+
+/// Writes a new file in the place of an old one. Some file systems (ext4) flush a file that is truncated and rewritten to
+/// disk; with thousands of files this takes longer than everything else.
+pub fn overwrite(path: &Path, bytes: impl AsRef<[u8]>) {
+    let _ = fs::remove_file(path);
+    fs::write(path, bytes).expect("written");
 }
 
 /// Calls `read` with `cases` inputs. `read` returns the error message if it refuses an input. Checks that no input
@@ -196,10 +213,7 @@ thread_local! {
 /// # Panics
 /// Panics with the case's number if a check fails.
 pub fn survive(name: &str, cases: u64, places: &[&[&str]], mut read: impl FnMut(u64) -> Result<(), String>) -> Outcome {
-    // The heap is shared, so only one parser runs at a time.
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    std::panic::set_hook(Box::new(|panic| PANIC.with_borrow_mut(|last| *last = panic.to_string())));
+    keep_panics();
     let (current, done) = (AtomicU64::new(0), AtomicBool::new(false));
     let mut outcome = Outcome::default();
     let fault = thread::scope(|scope| {
@@ -211,7 +225,6 @@ pub fn survive(name: &str, cases: u64, places: &[&[&str]], mut read: impl FnMut(
         done.store(true, Relaxed);
         fault
     });
-    let _ = std::panic::take_hook();
     if let Some(fault) = fault {
         panic!("{fault}");
     }
@@ -220,17 +233,17 @@ pub fn survive(name: &str, cases: u64, places: &[&[&str]], mut read: impl FnMut(
 }
 
 fn examine(places: &[&[&str]], outcome: &mut Outcome, read: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
-    HEAP.reset_peak_usage();
-    let (before, began) = (HEAP.current_usage(), Instant::now());
-    let result = catch_unwind(AssertUnwindSafe(read));
+    PANIC.set(Some(String::new()));
+    let (began, mut result) = (Instant::now(), None);
+    let allocated = allocation_counter::measure(|| result = Some(catch_unwind(AssertUnwindSafe(read))));
     outcome.time = outcome.time.max(began.elapsed());
-    let memory = HEAP.peak_usage().saturating_sub(before);
-    outcome.memory = outcome.memory.max(memory);
-    if memory > MEMORY {
-        return Err(format!("took {memory} bytes"));
+    let panic = PANIC.take().unwrap_or_default();
+    outcome.memory = outcome.memory.max(allocated.bytes_max);
+    if allocated.bytes_max > MEMORY {
+        return Err(format!("took {} bytes", allocated.bytes_max));
     }
-    let Ok(result) = result else {
-        return Err(format!("a panic: {}", PANIC.with_borrow(String::clone)));
+    let Some(Ok(result)) = result else {
+        return Err(format!("a panic: {panic}"));
     };
     match result {
         Ok(()) => outcome.read += 1,
