@@ -86,7 +86,12 @@ fn main() -> ExitCode {
 
 /// Runs `rekindle experiment` in the profile of the tests, so that Burn is compiled once for both.
 fn experiment(options: &[OsString]) -> Command {
-    let mut cargo = cargo(&["run", "--quiet", "--package", "rekindle-cli"]);
+    if !binary("rekindle").exists() {
+        eprintln!(
+            "Compiling Rekindle and Burn, once: about 400 crates, 3 to 5 minutes on two cores. Later runs start at once."
+        );
+    }
+    let mut cargo = cargo(&["run", "--package", "rekindle-cli"]);
     if let Some(backend) = backend(options) {
         // The client of remote devices still needs a local backend to read the weights.
         let engine = if backend == "remote" { "flex,remote" } else { backend };

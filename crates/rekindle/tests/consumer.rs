@@ -1,4 +1,7 @@
-//! Each library as a workspace outside of ours has it: by its path alone, with only the features it needs, built and run.
+//! Each library in a workspace of its own: added by path, with only the features that it needs, built and run.
+//!
+//! These tests compile Burn again and download the crates of backends that the workspace does not compile. Therefore
+//! `cargo test --workspace` leaves them out and `cargo xtask ci` runs them (`cargo test --workspace --test consumer`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,7 +54,7 @@ impl Consumer {
         // Compiling takes longer than running: as little of it as can be.
         let manifest = format!("[workspace]\nresolver = \"3\"\nmembers = {names:?}\n\n[profile.dev]\ndebug = false\n");
         fs::write(folder.path().join("Cargo.toml"), manifest).expect("written");
-        // Our versions, which this machine has: nothing is asked of a network.
+        // The versions that this workspace is tested with.
         fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).expect("copied");
         for member in members {
             let folder = folder.path().join(member.name);
@@ -67,7 +70,7 @@ impl Consumer {
         let mut cargo = Command::new(std::env::var_os("CARGO").expect("run by cargo"));
         // Where the next run of this test finds what this one compiled.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("consumer");
-        cargo.args(arguments).arg("--offline").current_dir(&self.0);
+        cargo.args(arguments).current_dir(&self.0);
         printed(cargo.env("CARGO_TARGET_DIR", target).env("CARGO_INCREMENTAL", "0"))
     }
 
