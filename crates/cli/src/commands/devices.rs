@@ -67,7 +67,7 @@ fn kind(about: Option<&About>) -> String {
     match about {
         Some(About { kind, version }) if version == env!("CARGO_PKG_VERSION") => kind.clone(),
         Some(About { kind, version }) => format!("{kind} (by Rekindle {version})"),
-        None => "of a kind that it does not tell: not a host of Rekindle, or of an older one".into(),
+        None => "of unknown kind: not `rekindle host`, or an older version of it".into(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Of which kind a device of a host is. Burn's handshake does not tell, so a host offers an operation of its own, whose
-//! result is a text: the host's version and the device's kind, a line each.
+//! The kind of a host's device. Burn's handshake does not contain it, so a host offers a custom operation whose result
+//! is a text of two lines: the host's version and the device's kind.
 
 use burn::backend::{BackendTypes, DispatchDevice, Remote};
 use burn::remote::CustomOpClient;
@@ -12,10 +12,10 @@ use crate::options::backend::{Backend, describe};
 
 /// The name of the operation.
 const NAME: &str = "rekindle.device";
-/// The bytes of the text, the rest of them zero, each a number that every backend's floats hold.
+/// The number of bytes of the text, padded with zeros. Each byte is a number that every backend's floats can represent.
 const BYTES: usize = 256;
 
-/// Lets a server say of which kind its devices are; and on CPU devices, offers the operations that this machine's have.
+/// Lets a server report the kind of its devices, and offer the CPU kernels for CPU devices.
 #[allow(deprecated, unreachable_patterns)] // ndarray, which Burn will drop one day; where all backends are compiled in
 pub fn offer(server: RemoteServer, backend: Backend) -> RemoteServer {
     match backend {
@@ -44,8 +44,8 @@ where
     })
 }
 
-/// What a host says of its device. `None` where it does not know the question, and then the device is lost: Burn ends
-/// the session.
+/// Returns what a host reports about its device. `None` if the host does not know the operation. The device is then
+/// lost, because Burn ends the session.
 pub fn ask(device: &Device) -> Option<About> {
     let DispatchDevice::Remote(remote) = device.as_dispatch() else { return None };
     let client = CustomOpClient::new(remote);
@@ -57,21 +57,22 @@ pub fn ask(device: &Device) -> Option<About> {
 
 fn read(bytes: &[f32]) -> Option<About> {
     let text: Vec<u8> = bytes.iter().map(|&byte| byte as u8).take_while(|&byte| byte != 0).collect();
-    // A host's words are shown on a terminal, which must not obey them.
+    // The text is printed on a terminal, so it must not contain control characters.
     let text = String::from_utf8_lossy(&text).replace(|c: char| c.is_control() && c != '\n', " ");
     let (version, kind) = text.split_once('\n')?;
     Some(About { kind: kind.replace('\n', " "), version: version.into() })
 }
 
 impl About {
-    /// Whether the device can do our own operations, to the bit: those of one version are known to.
+    /// Returns whether the device has the same kernels as this machine, with bit-identical results: this is known for
+    /// hosts of the same version.
     #[cfg(feature = "flex")]
     pub fn computes_alike(&self) -> bool {
         self.version == env!("CARGO_PKG_VERSION") && self.kind.starts_with(&format!("{}: ", Backend::Flex))
     }
 
-    /// Whether a host of that version does what this one expects: by Cargo's rule, where the first number that is not
-    /// zero is the same.
+    /// Returns whether the host's version is compatible by Cargo's rule: the first number that is not zero must be the
+    /// same.
     pub fn is_compatible(&self) -> bool {
         breaking(&self.version) == breaking(env!("CARGO_PKG_VERSION"))
     }
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_break_where_cargo_says() {
+    fn compatible_versions_follow_cargos_rule() {
         for (version, same) in
             [("0.1.0", "0.1"), ("0.12.3", "0.12"), ("2.3.4", "2"), ("10.0.1", "10"), ("0.0.3", "0.0.3")]
         {
@@ -97,9 +98,9 @@ mod tests {
     }
 
     #[test]
-    fn no_words_of_a_host_steer_the_terminal() {
+    fn control_characters_of_a_host_are_removed() {
         let said = |text: &str| read(&text.bytes().map(f32::from).collect::<Vec<_>>());
-        let about = said("0.1.0\nflex: a\x1b[2J\nb\0c").expect("it says");
+        let about = said("0.1.0\nflex: a\x1b[2J\nb\0c").expect("a report");
         assert_eq!(about, About { kind: "flex: a [2J b".into(), version: "0.1.0".into() });
         assert_eq!(said("no line"), None);
     }

@@ -1,4 +1,4 @@
-//! The devices of other machines, as a client has them.
+//! Connections to the devices of other machines.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::PoisonError;
@@ -15,16 +15,16 @@ use super::{About, KINDS, Offer, SEPARATOR, about, link};
 use crate::options::host_url::HostUrl;
 use crate::options::token::Token;
 
-/// How long a host has to say something. Burn waits for ever; where nothing listens it tries for 16 s.
+/// The time limit for an answer of a host. Burn waits forever for it, and tries for 16 s if nothing listens.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How late Burn's threads may be where nobody wakes them.
+/// The timer slack of Burn's threads when they are idle.
 const LATE: Duration = Duration::from_millis(2);
 
-/// What to do about other versions.
-const SAME: &str = "install the same Rekindle on both machines";
+/// The remedy for different versions.
+const SAME: &str = "install the same version of Rekindle on both machines";
 
-/// A host by a connection that no other has.
+/// Returns a host with a new connection.
 fn host(url: &HostUrl, token: Option<&Token>) -> Result<RemoteHost, Unavailable> {
     static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
     let host = match url {
@@ -49,19 +49,19 @@ fn unavailable(error: ConnectError) -> Unavailable {
             Unavailable::Away(error.to_string())
         }
         ConnectError::Unauthorized => Unavailable::Refused(
-            "refused: the token is missing or wrong; give the host's by --token-file or REKINDLE_TOKEN".into(),
+            "the token is missing or wrong; pass the host's token with --token-file or REKINDLE_TOKEN".into(),
         ),
         ConnectError::IncompatibleProtocol { client_version, server_version } => Unavailable::Refused(format!(
-            "it speaks version {server_version} of Burn's protocol, this is version {client_version}; {SAME}"
+            "the host uses version {server_version} of Burn's protocol, this machine version {client_version}; {SAME}"
         )),
         error => Unavailable::Refused(error.to_string()),
     }
 }
 
-/// Opens one of a host's devices, anew each time.
+/// Opens a device of a host, with a new connection.
 ///
 /// # Errors
-/// When the host is away or refuses, or runs another version of Rekindle.
+/// Returns an error if the host cannot be reached or refuses, or runs an incompatible version of Rekindle.
 pub fn connect(url: &HostUrl, token: Option<&Token>, index: usize) -> Result<Offer, Unavailable> {
     open(&host(url, token)?, url, token, index)
 }
@@ -69,7 +69,7 @@ pub fn connect(url: &HostUrl, token: Option<&Token>, index: usize) -> Result<Off
 /// Opens all devices of a host.
 ///
 /// # Errors
-/// As [`connect`].
+/// See [`connect`].
 pub fn offers(url: &HostUrl, token: Option<&Token>) -> Result<Vec<Offer>, Unavailable> {
     let first = host(url, token)?;
     let asked = first.clone();
@@ -97,7 +97,7 @@ fn open(host: &RemoteHost, url: &HostUrl, token: Option<&Token>, index: usize) -
     Ok(offer)
 }
 
-/// Iroh notices by itself when a host cannot be reached any more.
+/// Watches a host's connections. Iroh detects by itself when a host cannot be reached.
 fn watch(url: &HostUrl) {
     if let HostUrl::WebSocket(url) = url {
         let addresses = url.trim_start_matches("ws://").to_socket_addrs();
@@ -114,20 +114,20 @@ fn init(host: &RemoteHost, index: usize) -> Result<Device, Unavailable> {
 
 fn differs(about: &About) -> String {
     let (theirs, ours) = (&about.version, env!("CARGO_PKG_VERSION"));
-    format!("it runs Rekindle {theirs}, this is {ours}; {SAME}")
+    format!("the host runs Rekindle {theirs}, this machine {ours}; {SAME}")
 }
 
-/// Asks a host something, and waits no longer than one should.
+/// Calls `ask` with a time limit.
 fn patiently<T: Send + 'static>(
     ask: impl FnOnce() -> Result<T, Unavailable> + Send + 'static,
 ) -> Result<T, Unavailable> {
     let (sender, answer) = channel();
-    // Whoever is not waited for any more ends when the connection does.
+    // After the time limit, the thread ends with the connection.
     std::thread::spawn(move || {
-        // Burn starts two threads for a device, which look around every 150 µs also when nobody needs them.
+        // Burn starts two threads per device, which poll every 150 µs even when they are idle.
         timers::may_be_late(LATE);
         sender.send(ask())
     });
-    let silent = |_| Unavailable::Away(format!("it does not answer within {} s", PATIENCE.as_secs()));
+    let silent = |_| Unavailable::Away(format!("no answer within {} s", PATIENCE.as_secs()));
     answer.recv_timeout(PATIENCE).map_err(silent)?
 }

@@ -1,5 +1,5 @@
-//! Whether a host can still be reached. Burn's engine leaves that to the system, which on a link that was cut with
-//! bytes under way keeps trying for a quarter of an hour and more.
+//! Probes whether hosts can be reached. Burn's engine relies on the operating system, which retries for a quarter of an
+//! hour or more if a link is cut while data is being sent.
 
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Mutex, PoisonError};
@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use rekindle_raw::connections;
 
-/// How often a host is looked for.
+/// The interval between probes.
 const EVERY: Duration = Duration::from_secs(5);
-/// How long it has to answer. Its kernel does, also when the host itself is busy.
+/// The time limit of a probe. The host's kernel answers, even if the host itself is busy.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often in a row it must be missing.
+/// The number of consecutive failed probes after which a host is lost.
 const MISSES: usize = 3;
 
-/// The hosts that are looked for.
+/// The hosts that are probed.
 static WATCHED: Mutex<Vec<Vec<SocketAddr>>> = Mutex::new(Vec::new());
 
-/// Hangs up on a host when it can no longer be reached: whoever waits for it then has an error. Looks for it as long as
-/// there are connections to it.
+/// Closes the connections to a host when it cannot be reached any more, so that threads that wait for it get an error.
+/// Probes the host as long as there are connections to it.
 pub fn watch(addresses: Vec<SocketAddr>) {
     let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
     if !watched.contains(&addresses) {
@@ -34,12 +34,12 @@ fn look_for(addresses: &Vec<SocketAddr>) {
         thread::sleep(EVERY);
         let reached = addresses.iter().any(|address| TcpStream::connect_timeout(address, PATIENCE).is_ok());
         misses = if reached { 0 } else { misses + 1 };
-        // Who connects meanwhile waits, and is looked for anew.
+        // A new connection waits for this lock, and then starts new probes.
         let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
         let connections = connections::to(addresses);
         if misses == MISSES || connections.is_empty() {
             watched.retain(|other| other != addresses);
-            // Where one is closed already, nothing is left to do.
+            // If a connection is already closed, there is nothing to do.
             connections.iter().for_each(|connection| drop(connection.shutdown(Shutdown::Both)));
             return;
         }

@@ -1,4 +1,4 @@
-//! Other machines by Burn's remote engine: how their devices are connected, and how ours are offered.
+//! Devices of other machines, through Burn's remote engine: connecting to them, and serving ours.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -27,30 +27,30 @@ pub use serve::serve;
 
 /// A device of a host.
 pub struct Offer {
-    /// Connected.
+    /// The connected device.
     pub device: Device,
-    /// `None` where the host is no host of Rekindle, or of one that does not say.
+    /// What the host reports about the device; `None` if the host is not `rekindle host`, or an older version.
     pub about: Option<About>,
 }
 
-/// What a host says of a device.
+/// What a host reports about a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    /// Engine and device.
+    /// The backend and the name of the device.
     pub kind: String,
     /// The host's version of Rekindle.
     pub version: String,
 }
 
-/// What a device of a host is called.
+/// Returns the name of a host's device.
 pub fn name(url: &HostUrl, index: usize) -> String {
     if index == 0 { url.to_string() } else { format!("{url}#{index}") }
 }
 
-/// What hosts have said of their devices, by name.
+/// The kinds that hosts have reported, by name of the device.
 static KINDS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
-/// Of which kind a device is, or several that work as one, where it is known.
+/// Returns the kind of a device, or the kinds of several devices that share a run, if known.
 pub fn kind(name: &str) -> Option<String> {
     let known = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
     let mut kinds: Vec<&str> = name.split(AND).filter_map(|name| known.get(name)).map(String::as_str).collect();
@@ -58,10 +58,10 @@ pub fn kind(name: &str) -> Option<String> {
     (!kinds.is_empty()).then(|| kinds.join(AND))
 }
 
-/// Between the names of devices that work as one.
+/// Separates the names of devices that share a run.
 pub const AND: &str = " + ";
 
-/// Behind the token, what tells one connection of a client from the next. Burn knows a device by host and credential,
-/// and never connects the same one again once it was lost.
+/// Separates the token from the number of the connection. Burn identifies a device by host and credential, and never
+/// reconnects one that was lost, so each connection needs a credential of its own.
 #[cfg(feature = "remote")]
 const SEPARATOR: char = '\n';

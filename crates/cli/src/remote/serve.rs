@@ -46,9 +46,9 @@ fn transport(listen: SocketAddr, identity: Option<&Path>) -> Result<Transport, F
         writeln!(anstream::stdout(), "listening  ws://{}", listener.local_addr()?)?;
         return Ok(WebSocketTransport::from_listener(listener).into());
     };
-    // Burn binds a port on all addresses and does not say which it was given.
+    // Burn binds a port on all addresses and does not report which port it was given.
     if !listen.ip().is_unspecified() || listen.port() == 0 {
-        let refusal = format!("--identity: {listen} cannot be had; give --listen 0.0.0.0:PORT");
+        let refusal = format!("--identity: cannot listen on {listen}; use --listen 0.0.0.0:PORT");
         return Err(Failure::usage(refusal));
     }
     let identity =
@@ -58,7 +58,7 @@ fn transport(listen: SocketAddr, identity: Option<&Path>) -> Result<Transport, F
     Ok(IrohTransport::new(identity).with_relays(IrohRelays::Disabled).with_port(listen.port()).into())
 }
 
-/// Lets in whoever presents the token, on any of its connections.
+/// Accepts clients that present the token, on any of their connections.
 struct Door(TokenAuthorizer);
 
 impl PeerAuthorizer for Door {

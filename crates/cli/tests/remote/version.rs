@@ -90,7 +90,7 @@ fn a_host_of_another_version_of_the_protocol_ends_an_experiment_before_it_begins
             let output = command.output().expect("it ran");
             let said = text(&output.stderr);
             assert_eq!(output.status.code(), Some(6), "{said}");
-            let words = format!("{url}: it speaks version 3 of Burn's protocol, this is version 2");
+            let words = format!("{url}: the host uses version 3 of Burn's protocol, this machine version 2");
             assert!(said.contains(&words) && other.contains(&words), "{said}{other}");
             assert!(!place.path("out").exists() && !place.path("out.checkpoint").exists(), "nothing is written");
         }
@@ -104,6 +104,6 @@ fn a_host_that_comes_again_in_another_version_is_given_up_and_the_others_go_on()
     let honest = Arc::new(AtomicBool::new(true));
     let url = before(&hosts[0], Answer::Opens, Arc::clone(&honest));
     let said = interrupted(&place, &hosts[1], &[&url, &hosts[1].url], &url, || honest.store(false, Ordering::Relaxed));
-    assert!(said.contains(&format!("{url}: it speaks version 3 of Burn's protocol")), "{said}");
+    assert!(said.contains(&format!("{url}: the host uses version 3 of Burn's protocol")), "{said}");
     assert!(said.contains("it is not asked again"), "{said}");
 }
