@@ -1,7 +1,7 @@
 //! Writes man pages and shell completions of the command line: `manual FOLDER`. `cargo xtask dist` runs it.
 //!
-//! Both come from the options themselves, so that they say what the program does; and both are made here, so that the
-//! program need not carry what makes them.
+//! Both are generated from the definitions of the options, and generated here so that the program does not contain the
+//! generators.
 
 use std::error::Error;
 use std::fs;
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A page of the manual, section 1. What stands below the options in `--help` has sections of its own.
+/// A manual page of section 1. The text after the options in `--help` gets sections of its own.
 fn page(command: &Command) -> io::Result<String> {
     let named = command.clone().mut_args(|arg| if arg.is_positional() { arg.help_heading("Arguments") } else { arg });
     let version = command.get_version().unwrap_or_default();
@@ -58,14 +58,14 @@ fn page(command: &Command) -> io::Result<String> {
                     writeln!(page, ".TP\n{code}\n{}", roff(meaning))?;
                 }
             }
-            // Of where else there is help: this page has it all.
+            // Without the references to other help, because this page has everything.
             _ => {}
         }
     }
     if !is_root {
         writeln!(page, ".SH SEE ALSO\n.BR rekindle (1),\nwhich has the other commands, and what exit codes mean.")?;
     }
-    // In ASCII, which is read alike in every locale.
+    // In ASCII, which is the same in every locale.
     let ascii = |character: char| match character {
         ascii if ascii.is_ascii() => ascii.to_string(),
         other => format!("\\[u{:04X}]", u32::from(other)),
@@ -73,7 +73,7 @@ fn page(command: &Command) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&page).chars().map(ascii).collect())
 }
 
-/// Lines as groff prints them, and as they can be copied from there into a shell.
+/// Formats lines so that they can be copied from groff's output into a shell.
 fn roff(text: &str) -> String {
     let mut escaped = String::new();
     for character in text.chars() {

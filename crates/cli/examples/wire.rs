@@ -1,7 +1,7 @@
-//! Counts what goes between a client and `rekindle host`: stands between them, and says of every connection that ends how
-//! many bytes went each way.
+//! Counts the bytes between a client and `rekindle host`: a proxy that prints, for every connection that ends, how many
+//! bytes went in each direction.
 //!
-//! `cargo run --example wire -- 127.0.0.1:3000`, and then `--host` with the URL that it prints.
+//! Run `cargo run --example wire -- 127.0.0.1:3000`, and pass the URL that it prints to `--host`.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -28,7 +28,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Passes on until one side is through, and says how many bytes that were.
+/// Forwards bytes until one side closes the connection, and returns their number.
 fn copy(mut from: TcpStream, mut to: TcpStream) -> u64 {
     let (mut buffer, mut passed) = ([0; 1 << 16], 0);
     while let Ok(read @ 1..) = from.read(&mut buffer) {

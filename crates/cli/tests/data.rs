@@ -1,11 +1,11 @@
-//! `rekindle data` as a user runs it.
+//! Runs `rekindle data`.
 
 mod common;
 
 use common::{Place, text};
 use serde_json::{Value, json};
 
-/// What it printed; it must succeed.
+/// Returns the output; the command must succeed.
 fn said(place: &Place, options: &[&str]) -> String {
     let output = place.command("data").args(["--model", "embedded"]).args(options).output().expect("it ran");
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -21,7 +21,7 @@ const TRAIN: &str =
 const TEST: &str = "text,label\nGOOD FILM,pos\nnew,odd\n";
 
 #[test]
-fn everything_is_counted_and_named() {
+fn the_profile_is_printed() {
     let place = Place::new();
     place.write("train.csv", TRAIN);
     place.write("test.csv", TEST);
@@ -35,7 +35,7 @@ fn everything_is_counted_and_named() {
     );
     let classes = json!([{"name": "neg", "rows": 2, "share": 0.4}, {"name": "pos", "rows": 3, "share": 0.6}]);
     assert_eq!((&data["classes"], &data["largest_to_smallest"]), (&classes, &json!(1.5)));
-    // The embedded tokenizer has each of these words; [CLS] and [SEP] are counted.
+    // Each of these words is one token of the embedded tokenizer; [CLS] and [SEP] are counted.
     let tokens = &data["tokens"];
     assert_eq!(
         (&tokens["min"], &tokens["median"], &tokens["p90"], &tokens["max"]),
@@ -67,9 +67,10 @@ fn everything_is_counted_and_named() {
 }
 
 #[test]
-fn many_chunks_are_one_profile() {
+fn the_profile_does_not_depend_on_chunks() {
     let place = Place::new();
-    // More rows than a chunk has, the last chunk being part of one; then few, of more bytes than a chunk has.
+    // First more rows than a chunk has, where the last chunk is incomplete; then few rows with more bytes than a chunk
+    // has.
     let rows: String =
         (0..10_000).map(|row| format!("good day {}\t{}\n", row % 9_000, u8::from(row % 10 == 0))).collect();
     place.write("many.tsv", rows);
@@ -88,7 +89,7 @@ fn many_chunks_are_one_profile() {
 
 #[cfg(feature = "parquet")]
 #[test]
-fn parquet_is_read_where_it_was_compiled_in() {
+fn parquet_is_read_if_it_is_compiled_in() {
     let place = Place::new();
     place.write("a.parquet", std::fs::read("../../fixtures/data/parquet/beside.parquet").expect("a fixture"));
     let data = &profile(&place, &["a.parquet"])["data"];
@@ -100,7 +101,7 @@ fn parquet_is_read_where_it_was_compiled_in() {
 }
 
 #[test]
-fn the_default_tokenizer_is_that_of_the_experiment_and_a_stand_in_is_said() {
+fn the_default_tokenizer_is_that_of_the_experiment_and_a_fallback_is_a_warning() {
     let place = Place::new();
     place.write("a.jsonl", "{\"text\":\"a\",\"label\":0}\n{\"text\":\"b\",\"label\":1}\n");
     let output = place.command("data").arg("a.jsonl").output().expect("it ran");
@@ -110,7 +111,7 @@ fn the_default_tokenizer_is_that_of_the_experiment_and_a_stand_in_is_said() {
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error_and_prints_nothing() {
+fn unreadable_files_are_errors_and_nothing_is_printed() {
     let place = Place::new();
     place.write("bad.csv", "text,label\na,0\nb,\n");
     place.write("empty.csv", "text,label\n");

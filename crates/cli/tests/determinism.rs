@@ -1,4 +1,4 @@
-//! The same seed, the same bytes: whatever the number of threads, on every CPU backend.
+//! The same seed gives the same bytes, with any number of threads, on every CPU backend.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use common::{Place, text, timeless};
 use serde_json::Value;
 
-/// All that could differ: dropout, adapters, parts that join later, features computed once, sentences of unlike lengths.
+/// Everything that could differ: dropout, adapters, gradual unfreezing, cached features, texts of different lengths.
 const APPROACHES: &str = "feature-extraction,last-layer,gradual,lora,last-1:pretrain=1";
 
 fn backends() -> Vec<&'static str> {
@@ -17,7 +17,7 @@ fn backends() -> Vec<&'static str> {
     compiled.into_iter().filter(|(_, compiled)| *compiled).map(|(name, _)| name).collect()
 }
 
-/// Results without times, and the bytes of all models.
+/// Returns results without times, and the bytes of all models.
 fn run(place: &Place, backend: &str, threads: &str, dropout: &str) -> (Value, BTreeMap<PathBuf, Vec<u8>>) {
     let mut command = place.command("experiment");
     command.env("RAYON_NUM_THREADS", threads).args(["--model", "embedded", "--data", "sentences.tsv", "--no-header"]);
@@ -31,7 +31,7 @@ fn run(place: &Place, backend: &str, threads: &str, dropout: &str) -> (Value, BT
 }
 
 #[test]
-fn threads_change_no_byte() {
+fn the_number_of_threads_changes_no_byte() {
     let place = Place::new();
     let all = fs::read_to_string("../../fixtures/transfer/sentences.tsv").expect("sentences");
     place.write("sentences.tsv", all.lines().step_by(12).collect::<Vec<_>>().join("\n"));

@@ -1,4 +1,4 @@
-//! `rekindle devices`, and backends that are not there.
+//! `rekindle devices`, and backends that are not available.
 
 mod common;
 
@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use common::{Place, text};
 
 #[test]
-fn every_backend_is_listed_with_its_devices_or_with_what_it_lacks() {
+fn every_backend_is_listed_with_its_devices_or_the_missing_feature() {
     let output = Command::cargo_bin("rekindle").expect("the binary").arg("devices").output().expect("it ran");
     assert!(output.status.success(), "{}", text(&output.stderr));
     let listed = text(&output.stdout);
@@ -22,7 +22,7 @@ fn every_backend_is_listed_with_its_devices_or_with_what_it_lacks() {
 
 #[cfg(not(feature = "wgpu"))]
 #[test]
-fn a_backend_that_was_not_compiled_in_names_its_feature() {
+fn a_backend_that_is_not_compiled_in_is_an_error_that_names_its_feature() {
     let place = Place::new();
     let output = place.command("experiment").args(["--backend", "wgpu", "--output", "out"]).output().expect("it ran");
     assert!(!output.status.success());

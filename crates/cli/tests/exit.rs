@@ -1,17 +1,17 @@
-//! How the binary ends, by the kind of what went wrong.
+//! Exit codes by the kind of failure.
 
 mod common;
 
 use common::{Place, text};
 
-/// Runs a command and returns its exit code and what it said.
+/// Runs a command, and returns its exit code and its output.
 fn ended(place: &Place, command: &str, options: &[&str]) -> (Option<i32>, String) {
     let output = place.plain(command).args(options).output().expect("it ran");
     (output.status.code(), text(&output.stderr))
 }
 
 #[test]
-fn help_lists_the_codes_and_each_kind_ends_by_its_own() {
+fn help_lists_the_exit_codes_and_each_kind_of_failure_has_its_own() {
     let place = Place::new();
     place.model("model");
     place.write("good.csv", "text,label\na,0\nb,1\nc,0\nd,1\n");
@@ -58,7 +58,7 @@ fn help_lists_the_codes_and_each_kind_ends_by_its_own() {
 }
 
 #[test]
-fn a_training_that_leaves_the_numbers_is_a_kind_of_its_own() {
+fn a_diverged_training_has_its_own_exit_code() {
     let place = Place::new();
     let (code, said) = ended(
         &place,
@@ -70,7 +70,7 @@ fn a_training_that_leaves_the_numbers_is_a_kind_of_its_own() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_behind_standard_output_is_the_output() {
+fn a_full_disk_at_standard_output_is_a_failure_of_the_output() {
     let place = Place::new();
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("there on every Linux");
     let program = place.plain("devices").get_program().to_owned();
@@ -79,7 +79,7 @@ fn a_full_disk_behind_standard_output_is_the_output() {
     assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
 }
 
-/// An address at which nobody listens.
+/// An address where nothing listens.
 #[cfg(feature = "hub")]
 fn nobody() -> std::net::SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -88,7 +88,7 @@ fn nobody() -> std::net::SocketAddr {
 
 #[cfg(feature = "hub")]
 #[test]
-fn a_hub_out_of_reach_is_a_kind_of_its_own_and_no_secret_is_told() {
+fn an_unreachable_hub_has_its_own_exit_code_and_no_secret_is_printed() {
     let place = Place::new();
     let endpoint = format!("http://someone:open-sesame@{}", nobody());
     let run = |options: &[&str]| {
@@ -114,7 +114,7 @@ fn a_hub_out_of_reach_is_a_kind_of_its_own_and_no_secret_is_told() {
 }
 
 #[test]
-fn no_option_takes_a_token_and_what_was_given_is_not_repeated() {
+fn no_option_takes_a_token_and_errors_do_not_repeat_it() {
     let place = Place::new();
     for command in ["data", "experiment", "compare", "predict", "vocab", "pretrain", "fill-mask", "devices"] {
         let (code, said) = ended(&place, command, &["--token", "hf_secret"]);

@@ -1,4 +1,4 @@
-//! What happens to machines and files while `rekindle experiment` is at work: a clear error, and earlier results whole.
+//! Faults of machines and files during `rekindle experiment`: a clear error, and complete earlier results.
 
 mod common;
 
@@ -12,8 +12,7 @@ use serde_json::Value;
 
 const OPTIONS: [&str; 4] = ["--model", "embedded", "--approaches", "last-layer"];
 
-/// Runs a shell script in which `mount` is allowed and seen by nobody else; `None`, and a word about it, where the system
-/// forbids that.
+/// Runs a shell script in a mount namespace of its own; `None`, with a message, if the system does not permit this.
 #[cfg(target_os = "linux")]
 fn with_mounts(place: &Place, script: &str) -> Option<String> {
     let unshare = |script: &str| {
@@ -23,7 +22,7 @@ fn with_mounts(place: &Place, script: &str) -> Option<String> {
     };
     let allowed = unshare("mkdir -p probe && mount -t tmpfs tmpfs probe");
     if !allowed.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: this system lets nobody mount");
+        eprintln!("skipped: this system does not permit mounting");
         return None;
     }
     let output = unshare(script).expect("it ran");
@@ -32,11 +31,11 @@ fn with_mounts(place: &Place, script: &str) -> Option<String> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_named_and_leaves_earlier_results_alone() {
+fn a_full_disk_is_an_error_that_leaves_earlier_results_unchanged() {
     let place = Place::new();
     place.results(&OPTIONS);
     let (mut failed, mut succeeded) = (0, 0);
-    // Full when a checkpoint is written, when the files are, when the models are, when the zip is; and large enough.
+    // Disks that are full when a checkpoint, the files, the models or the zip is written; and one that is large enough.
     for kilobytes in [160, 1000, 3000, 6000, 12000, 16000, 24000, 32000, 64000] {
         let script = format!(
             "mkdir -p disk && mount -t tmpfs -o size={kilobytes}k tmpfs disk && cp -r out out.zip disk/ && \
@@ -76,7 +75,7 @@ fn a_read_only_folder_is_refused_before_any_work() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_output_that_is_a_link_to_another_disk_stays_one() {
+fn an_output_that_is_a_symlink_to_another_disk_stays_a_symlink() {
     let place = Place::new();
     let script = format!(
         "mkdir -p disk && mount -t tmpfs tmpfs disk && mkdir disk/real && ln -s disk/real out && \
@@ -91,7 +90,7 @@ fn an_output_that_is_a_link_to_another_disk_stays_one() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_that_leads_nowhere_is_refused() {
+fn a_dangling_symlink_is_refused() {
     let place = Place::new();
     std::os::unix::fs::symlink("nowhere", place.path("out")).expect("a link");
     let output = place.run(&OPTIONS);
@@ -100,7 +99,7 @@ fn a_link_that_leads_nowhere_is_refused() {
 }
 
 #[test]
-fn folders_that_vanish_meanwhile_are_made_anew() {
+fn folders_that_are_deleted_during_a_run_are_created_again() {
     let place = Place::new();
     place.results(&[&OPTIONS[..], &["--epochs", "60"]].concat());
     let results = |path: &str| {
@@ -125,7 +124,7 @@ fn folders_that_vanish_meanwhile_are_made_anew() {
 }
 
 #[test]
-fn names_with_spaces_and_letters_of_any_script() {
+fn names_may_have_spaces_and_letters_of_any_script() {
     let place = Place::new();
     let (data, model, output) = ("my data/Sätze №1.csv", "ein Modell/модель", "my results/結果 ☃");
     place.model(model);
@@ -141,10 +140,10 @@ fn names_with_spaces_and_letters_of_any_script() {
     assert!(zip.windows(name.len()).any(|window| window == name));
 }
 
-/// The same numbers, whatever the clock of the machine says.
+/// The numbers do not depend on the machine's clock.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_clock_that_jumps_changes_no_number() {
+fn jumps_of_the_clock_change_no_number() {
     let place = Place::new();
     let expected = timeless(place.results(&OPTIONS).0);
     let library = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1"];
@@ -152,7 +151,7 @@ fn a_clock_that_jumps_changes_no_number() {
         eprintln!("skipped: there is no libfaketime");
         return;
     };
-    // Ten thousand times as fast, and from before 1970.
+    // Ten thousand times too fast, and before 1970.
     for (time, finished) in
         [("@2020-01-01 00:00:00 x10000", 1_577_000_000..1_600_000_000), ("@1969-07-20 20:17:00", 0..1)]
     {

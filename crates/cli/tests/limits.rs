@@ -1,4 +1,4 @@
-//! Sizes and settings at the ends of what can be asked for: a defined result, or a clear error.
+//! Extreme sizes and settings: a defined result, or a clear error.
 
 mod common;
 
@@ -7,7 +7,7 @@ use std::fmt::Write;
 use common::{Place, text};
 use serde_json::Value;
 
-/// Runs an experiment that must fail in words, and not by a panic.
+/// Runs an experiment that must fail with an error, not a panic.
 fn refused(place: &Place, options: &[&str], expected: &[&str]) {
     let output = place.run(options);
     let error = text(&output.stderr);
@@ -25,7 +25,7 @@ fn finite(results: &Value) -> bool {
 }
 
 #[test]
-fn no_epochs_no_batch_and_rates_below_zero_are_refused() {
+fn zero_epochs_empty_batches_and_negative_rates_are_errors() {
     let place = Place::new();
     refused(&place, &["--model", "embedded", "--epochs", "0"], &["num_train_epochs", "at least 1"]);
     refused(&place, &["--model", "embedded", "--batch-size", "0"], &["batch_size", "at least 1"]);
@@ -38,9 +38,9 @@ fn no_epochs_no_batch_and_rates_below_zero_are_refused() {
     assert!(!place.path("out").join("results.json").exists());
 }
 
-/// A rate of 0 trains nothing: the fresh head is tested as it is drawn.
+/// A learning rate of 0 does not train: the new head is tested as initialised.
 #[test]
-fn a_rate_of_zero_is_a_result() {
+fn a_learning_rate_of_zero_gives_a_result() {
     let place = Place::new();
     let approaches = "feature-extraction:lr=0:wd=0";
     let (results, _) = place.results(&["--model", "embedded", "--approaches", approaches, "--epochs", "2"]);
@@ -49,7 +49,7 @@ fn a_rate_of_zero_is_a_result() {
 }
 
 #[test]
-fn a_batch_larger_than_the_data_is_all_of_it() {
+fn a_batch_may_be_larger_than_the_data() {
     let place = Place::new();
     let (results, _) = place.results(&["--model", "embedded", "--batch-size", "1000000000000"]);
     let steps = results["approaches"][0]["steps"].as_array().expect("steps");
@@ -57,7 +57,7 @@ fn a_batch_larger_than_the_data_is_all_of_it() {
 }
 
 #[test]
-fn empty_texts_are_sentences_of_two_special_tokens() {
+fn empty_texts_have_two_special_tokens() {
     let place = Place::new();
     place.write("empty.csv", "text,label\n,a\n,b\n,a\n,b\n,a\n,b\ngood,a\nbad,b\n");
     let (results, _) = place.results(&["--model", "embedded", "--data", "empty.csv", "--test-size", "2"]);
@@ -65,7 +65,7 @@ fn empty_texts_are_sentences_of_two_special_tokens() {
 }
 
 #[test]
-fn ten_megabytes_are_a_sentence_like_others() {
+fn a_text_of_ten_megabytes_is_classified() {
     let place = Place::new();
     place.results(&["--model", "embedded", "--save-models", "--approaches", "feature-extraction"]);
     let predict = |part: &str| {
@@ -88,7 +88,7 @@ fn ten_megabytes_are_a_sentence_like_others() {
 }
 
 #[test]
-fn a_hundred_thousand_classes_are_told_to_be_too_many() {
+fn a_hundred_thousand_classes_are_an_error() {
     let place = Place::new();
     let mut rows = String::from("text,label\n");
     for row in 0..200_000 {
@@ -104,9 +104,9 @@ fn a_hundred_thousand_classes_are_told_to_be_too_many() {
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
-/// A damaged Parquet file at which the library panics, and results with a name that is as long as a book.
+/// A damaged Parquet file on which the library panics, and results with a very long name.
 #[test]
-fn damaged_files_are_told_without_a_panics_message() {
+fn damaged_files_are_errors_without_a_panic_message() {
     let place = Place::new();
     let whole = std::fs::read("../../fixtures/data/parquet/plain_pages.parquet").expect("a fixture");
     for at in 4..whole.len() - 8 {

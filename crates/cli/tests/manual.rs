@@ -1,4 +1,4 @@
-//! The pages of the manual and the completions that `cargo xtask dist` writes.
+//! The man pages and completions of `cargo xtask dist`.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::process::Command;
 use common::{Place, text};
 
 #[test]
-fn every_command_has_a_page_and_help_stands_behind_what_is_its_own() {
+fn every_command_has_a_page_with_common_options_last() {
     let place = Place::new();
     let Some(mut manual) = place.program("examples/manual") else {
         return println!("skipped: examples/manual is not built; `cargo test --workspace` builds it");

@@ -1,11 +1,11 @@
-//! `rekindle predict` as a user runs it.
+//! Runs `rekindle predict`.
 
 mod common;
 
 use common::{Place, text};
 use serde_json::Value;
 
-/// A place with a trained model in `model`.
+/// Returns a folder with a trained model in `model`.
 fn trained() -> Place {
     let place = Place::new();
     place.results(&["--model", "embedded", "--save-models", "--approaches", "feature-extraction"]);
@@ -18,7 +18,7 @@ fn lines(output: &[u8]) -> Vec<Value> {
 }
 
 #[test]
-fn every_way_in_gives_the_same_answers_in_the_order_of_the_texts() {
+fn all_inputs_give_the_same_predictions_in_the_order_of_the_texts() {
     let place = trained();
     let texts = ["good", "a rather long text about nothing in particular, really", "", "bad \u{1f600} é"];
     let predict = |options: &[&str], input: &str| {
@@ -45,7 +45,7 @@ fn every_way_in_gives_the_same_answers_in_the_order_of_the_texts() {
 }
 
 #[test]
-fn what_cannot_be_classified_is_an_error() {
+fn texts_that_cannot_be_classified_are_errors() {
     let place = trained();
     place.model("headless");
     place.write("bytes.txt", b"good\n\xff\n");

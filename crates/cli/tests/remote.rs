@@ -27,7 +27,7 @@ use hosts::{Host, RUNS, TOKEN, anywhere, command, devices, interrupted, remote, 
 use serde_json::Value;
 
 #[test]
-fn a_host_classifies_as_this_machine_does() {
+fn predictions_of_a_host_are_the_local_ones() {
     let place = Place::new();
     let trained = place.run(&["--model", "embedded", "--approaches", "last-layer", "--save-models"]);
     assert!(trained.status.success(), "{}", text(&trained.stderr));
@@ -44,7 +44,7 @@ fn a_host_classifies_as_this_machine_does() {
     assert_eq!((here.len(), here), (2, there));
 }
 
-/// An experiment comes to the same results, byte for byte, on this machine, on one host of the same kind and on two.
+/// An experiment gives the same results, byte for byte, on this machine, on one host of the same kind and on two.
 fn is_the_same_anywhere(backend: &str, experiment: &[&str]) {
     let place = Place::new();
     let (local, _) = place.results(&[experiment, &["--backend", backend]].concat());
@@ -63,21 +63,21 @@ fn is_the_same_anywhere(backend: &str, experiment: &[&str]) {
 
 #[cfg(feature = "ndarray")]
 #[test]
-fn an_experiment_is_the_same_anywhere() {
+fn an_experiment_gives_the_same_results_on_hosts() {
     is_the_same_anywhere("ndarray", &hosts::EXPERIMENT);
 }
 
-/// Every operation of our own has its part in one of these, with its derivative.
+/// The approaches use every CPU kernel with its derivative.
 #[test]
-fn an_experiment_by_operations_of_our_own_is_the_same_anywhere() {
+fn an_experiment_with_cpu_kernels_gives_the_same_results_on_hosts() {
     let approaches = "feature-extraction:pooling=mean,last-layer,full:pretrain=2,gradual,lora,bitfit";
     let options = ["--folds", "2", "--epochs", "3", "--class-weights", "balanced", "--save-models"];
     is_the_same_anywhere("flex", &[&["--model", "embedded", "--approaches", approaches], &options[..]].concat());
 }
 
-/// Dropout is keyed, so one does not draw what the other would have drawn.
+/// Dropout is derived from seeds, so one experiment does not use up random numbers of the other.
 #[test]
-fn two_experiments_on_one_host_do_not_disturb_each_other() {
+fn two_experiments_on_one_host_do_not_change_each_others_results() {
     let places = [Place::new(), Place::new()];
     let host = Host::local(&places[0], "host", "flex");
     let options = remote(&[&host.url]);
@@ -89,7 +89,7 @@ fn two_experiments_on_one_host_do_not_disturb_each_other() {
     assert!(both.iter().all(|results| *results == anywhere(alone.clone())), "{said}");
 }
 
-/// An experiment on two hosts, the first of which meets its `end` in a run: what the experiment printed.
+/// Runs an experiment on two hosts, of which the first is subjected to `end` during a run; returns the output.
 fn survives(end: impl FnOnce(&mut Host)) -> String {
     let place = Place::new();
     let mut first = Host::local(&place, "first", "flex");
@@ -99,21 +99,21 @@ fn survives(end: impl FnOnce(&mut Host)) -> String {
 }
 
 #[test]
-fn a_host_killed_in_a_run_costs_nothing_but_time() {
+fn killing_a_host_during_a_run_changes_no_result() {
     let said = survives(Host::kill);
     assert!(said.contains("asked again"), "{said}");
 }
 
 #[cfg(unix)]
 #[test]
-fn what_a_host_hangs_on_is_done_elsewhere() {
+fn the_run_of_a_stopped_host_is_computed_elsewhere() {
     survives(|host| host.signal("-STOP"));
 }
 
-/// Of every hundred milliseconds, it has ten.
+/// The host runs ten of every hundred milliseconds.
 #[cfg(unix)]
 #[test]
-fn a_host_ten_times_slower_does_what_it_can() {
+fn a_host_that_is_ten_times_slower_changes_no_result() {
     let place = Place::new();
     let (slow, sound) = (Host::local(&place, "slow", "flex"), Host::local(&place, "sound", "flex"));
     let over = AtomicBool::new(false);
@@ -133,7 +133,7 @@ fn a_host_ten_times_slower_does_what_it_can() {
 }
 
 #[test]
-fn a_client_killed_and_resumed_does_no_run_twice() {
+fn a_resumed_client_repeats_no_run() {
     let place = Place::new();
     let host = Host::local(&place, "host", "flex");
     let (whole, _) = place.results(&remote(&[&host.url]));
@@ -159,7 +159,7 @@ fn a_client_killed_and_resumed_does_no_run_twice() {
 }
 
 #[test]
-fn no_device_without_the_token() {
+fn a_host_requires_the_token() {
     let place = Place::new();
     let host = Host::start(&place, "host", Some(TOKEN), &["--listen", "127.0.0.1:0"]);
     place.write("token", format!("{TOKEN}\n"));
@@ -182,7 +182,7 @@ fn no_device_without_the_token() {
 }
 
 #[test]
-fn an_identity_serves_encrypted_and_by_token() {
+fn a_host_with_an_identity_is_encrypted_and_requires_the_token() {
     let place = Place::new();
     let port = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.local_addr()).expect("a port").port();
     let listen = format!("0.0.0.0:{port}");
@@ -194,7 +194,7 @@ fn an_identity_serves_encrypted_and_by_token() {
     let listed = |token| text(&devices(&place, token, &[&host.url]).stdout);
     assert!(listed(Some(TOKEN)).contains("flex: CPU"), "{}", listed(Some(TOKEN)));
     assert!(listed(Some("wrong")).contains("the token is missing or wrong"));
-    // Another identity at the same address does not answer for it.
+    // Another identity at the same address is not accepted.
     let url = host.url.clone();
     drop(host);
     fs::remove_file(place.path("identity")).expect("removed");
@@ -205,7 +205,7 @@ fn an_identity_serves_encrypted_and_by_token() {
 }
 
 #[test]
-fn what_cannot_be_had_is_refused_in_words() {
+fn invalid_options_are_errors() {
     let place = Place::new();
     let refused = |arguments: &[&str], words: &str| {
         let output = command(&place, None).args(arguments).output().expect("it ran");

@@ -1,4 +1,4 @@
-//! `rekindle experiment`, broken off in every way and taken up again: nothing is lost, and nothing is done by two at once.
+//! Interrupts and resumes `rekindle experiment`: nothing is lost, and two runs never write to the same output.
 
 mod common;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{Place, text, timeless};
 use serde_json::Value;
 
-/// Some seconds of work: all that can be broken off.
+/// An experiment of some seconds with all kinds of state.
 const OPTIONS: [&str; 12] = [
     "--model",
     "embedded",
@@ -32,7 +32,7 @@ fn begin(place: &Place, more: &[&str]) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
 }
 
-/// Waits until so many runs are done, or have a checkpoint.
+/// Waits until a number of runs are finished or have a checkpoint.
 fn wait_for(place: &Place, runs: usize, child: &mut Child) {
     let count = || fs::read_dir(place.path("out.checkpoint/run/trials")).map_or(0, Iterator::count);
     while count() < runs {
@@ -45,7 +45,7 @@ fn results(place: &Place) -> Value {
     timeless(serde_json::from_slice(&fs::read(place.path("out/results.json")).expect("results")).expect("JSON"))
 }
 
-/// What an undisturbed run leaves: its results, times aside, and its models.
+/// Returns the results (without times) and models of an uninterrupted run.
 fn undisturbed(place: &Place) -> (Value, Vec<Vec<u8>>) {
     let output = place.run(&OPTIONS);
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -58,7 +58,7 @@ fn models(place: &Place) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn killed_at_any_moment_it_goes_on_to_the_same_results_and_models() {
+fn a_killed_experiment_is_resumed_with_the_same_results_and_models() {
     let place = Place::new();
     let expected = undisturbed(&place);
     assert_eq!(expected.1.len(), 3 * 4, "a folder of four files for each approach");
@@ -78,7 +78,7 @@ fn killed_at_any_moment_it_goes_on_to_the_same_results_and_models() {
     assert_eq!(left.len(), 2, "the output and its zip: {left:?}");
 }
 
-/// Whether Ctrl-C and its like are ignored here, and so by every program that is started here.
+/// Returns whether termination signals are ignored here, and therefore in programs that are started here.
 #[cfg(unix)]
 fn are_signals_ignored() -> bool {
     const HUP_INT_TERM: u64 = 1 | 1 << 1 | 1 << 14;
@@ -93,7 +93,7 @@ fn are_signals_ignored() -> bool {
 
 #[cfg(unix)]
 #[test]
-fn under_nohup_a_terminal_that_ends_ends_nothing() {
+fn under_nohup_the_end_of_the_terminal_is_ignored() {
     let place = Place::new();
     let mut command = std::process::Command::new("sh");
     command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(place.plain("experiment").get_program());
@@ -108,7 +108,7 @@ fn under_nohup_a_terminal_that_ends_ends_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn the_first_ctrl_c_writes_a_checkpoint_and_the_second_ends_at_once() {
+fn the_first_ctrl_c_writes_a_checkpoint_and_the_second_stops_immediately() {
     let interrupt = |child: &Child| {
         let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
         assert!(status.expect("kill").success());
@@ -143,7 +143,7 @@ fn the_first_ctrl_c_writes_a_checkpoint_and_the_second_ends_at_once() {
 }
 
 #[test]
-fn two_runs_do_not_write_to_one_output() {
+fn two_runs_cannot_write_to_the_same_output() {
     let place = Place::new();
     let mut child = begin(&place, &[]);
     wait_for(&place, 1, &mut child);
@@ -155,7 +155,7 @@ fn two_runs_do_not_write_to_one_output() {
 }
 
 #[test]
-fn a_run_that_was_broken_off_is_not_thrown_away_by_one_that_begins_anew() {
+fn a_new_run_keeps_the_state_of_an_interrupted_one() {
     let place = Place::new();
     let mut child = begin(&place, &[]);
     wait_for(&place, 3, &mut child);

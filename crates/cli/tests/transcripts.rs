@@ -1,8 +1,8 @@
-//! The commands of the documents and of the help, run as they stand there; and what they print, held against what is printed
-//! there.
+//! Runs the commands in the documentation and in `--help`, and compares their output with the documented output.
 //!
-//! A block of `sh` is a list of commands. If the next block under the same heading is one of `text`, it is what the last of
-//! them prints: words must be the same, times may differ, and other numbers by what another processor rounds differently.
+//! A block of `sh` is a list of commands. If the next block under the same heading is `text`, it is the output of the
+//! last command. Words must be equal; times may differ, and other numbers within a tolerance, because processors round
+//! differently.
 
 mod common;
 
@@ -33,8 +33,8 @@ const DOCUMENTS: [&str; 15] = [
     "docs/results.md",
 ];
 
-/// Commands that are not run here, by how they begin: they build, install, need a GPU or Python, wait for
-/// others, or take an hour.
+/// Beginnings of commands that are not run here, because they build or install something, need a GPU, Python or another
+/// machine, or take an hour.
 const NOT_RUN: [&str; 15] = [
     "cargo clippy",
     "cargo fmt",
@@ -53,14 +53,14 @@ const NOT_RUN: [&str; 15] = [
     "rekindle host",
 ];
 
-/// How far a number may be from the one that is printed.
+/// The maximum difference of a number.
 const TOLERANCE: f64 = 2e-3;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A place with the files that the documents speak of.
+/// Returns a folder with the files that the documents use.
 fn place() -> Place {
     let place = Place::new();
     let opinions = fs::read_to_string(root().join("fixtures/transfer/sentences.tsv")).expect("sentences");
@@ -70,7 +70,7 @@ fn place() -> Place {
     place.write("sentences.tsv", format!("text\tlabel\n{opinions}"));
     place.write("sentences.txt", texts(&rows));
 
-    // As few as the documents' sizes and folds allow: nothing that is compared comes of them.
+    // As few as the documents' sizes and folds permit: these results are not compared.
     let (few, quoted) = (&rows[..60], |text: &str| format!("\"{}\"", text.replace('"', "\"\"")));
     let csv = few.iter().map(|(text, label)| format!("{},{label}\n", quoted(text))).collect::<String>();
     place.write("reviews.csv", format!("text,label\n{csv}"));
@@ -107,11 +107,11 @@ fn place() -> Place {
     place
 }
 
-/// Twelve opinions as a classifier saw them.
+/// Predictions of a classifier for twelve texts.
 const PREDICTIONS: &str = "label,prediction,probability\ngood,good,0.95\ngood,good,0.9\ngood,good,0.8\ngood,good,0.7\n\
     good,bad,0.45\ngood,bad,0.3\nbad,good,0.6\nbad,bad,0.4\nbad,bad,0.35\nbad,bad,0.2\nbad,bad,0.15\nbad,bad,0.1\n";
 
-/// A block between fences, and the heading that it stands under.
+/// A fenced block, and the number of the heading above it.
 struct Block {
     language: String,
     section: usize,
@@ -139,13 +139,13 @@ fn blocks(document: &str) -> Vec<Block> {
     blocks
 }
 
-/// Runs a line as a shell would, and returns what it printed; `None` where it is not run.
+/// Runs a command line as a shell does, and returns its output; `None` if it is not run.
 fn run(place: &Place, line: &str) -> Option<String> {
     if NOT_RUN.iter().any(|start| line.starts_with(start)) {
         return None;
     }
-    // What a pipe makes of it is not ours; a file that takes it is.
-    let words = shlex::split(line).unwrap_or_else(|| panic!("`{line}` is no command"));
+    // The part of a pipeline after the first program is not run. Redirection to a file is supported.
+    let words = shlex::split(line).unwrap_or_else(|| panic!("`{line}` is not a command"));
     let words: Vec<&str> = words.iter().map(String::as_str).take_while(|word| *word != "|").collect();
     let (words, into) = match words.iter().position(|word| *word == ">") {
         Some(at) => (&words[..at], words.get(at + 1)),
@@ -161,13 +161,13 @@ fn run(place: &Place, line: &str) -> Option<String> {
         ["cargo", "run", ..] if words[split - 2] == "--example" => {
             (format!("examples/{}", words[split - 1]), behind.to_vec())
         }
-        _ => panic!("`{line}` is neither run by this test nor among those that are not"),
+        _ => panic!("`{line}` can neither be run by this test nor is it in NOT_RUN"),
     };
     let mut command = place.program(&program).or_else(|| {
         println!("skipped: {program} is not built; `cargo test --workspace` builds it");
         None
     })?;
-    // Without a name, the small model stands in: the hub is out of reach, and its cache empty.
+    // Without a hub id, the embedded model is used: the hub is not reachable, and the cache is empty.
     if !named {
         command.env("HF_HOME", place.path("empty"));
     }
@@ -179,7 +179,7 @@ fn run(place: &Place, line: &str) -> Option<String> {
     Some(text(&output.stdout))
 }
 
-/// Whether a program printed what a document says.
+/// Returns whether the output is the documented output.
 fn same(printed: &str, documented: &str) -> bool {
     let lines = |text: &str| text.lines().map(str::trim_end).map(String::from).collect::<Vec<_>>();
     let (printed, documented) = (lines(printed), lines(documented));
@@ -199,14 +199,14 @@ fn number(word: &str) -> Option<f64> {
     word.trim_matches(['[', ']', ',', '(', ')']).parse().ok()
 }
 
-/// Joined where a line goes on, without comments and blank lines.
+/// Returns the commands of a block, with continued lines joined, without comments and blank lines.
 fn commands_of(block: &str) -> Vec<String> {
     let joined = block.replace("\\\n", " ");
     joined.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(String::from).collect()
 }
 
 #[test]
-fn the_documents() {
+fn commands_in_the_documentation_work() {
     let (mut unseen, mut stale, mut compared) = (markdown(), Vec::new(), 0);
     let place = place();
     for document in DOCUMENTS {
@@ -223,7 +223,7 @@ fn the_documents() {
                 ("text", Some((section, printed))) if section == block.section => {
                     compared += 1;
                     if !same(&printed, &block.content) {
-                        stale.push(format!("{document} is stale; it prints now:\n{printed}"));
+                        stale.push(format!("{document} is outdated; the output is:\n{printed}"));
                     }
                 }
                 _ => {}
@@ -231,17 +231,17 @@ fn the_documents() {
         }
     }
     assert!(stale.is_empty(), "{}", stale.join("\n"));
-    assert!(compared >= 7, "what is printed was compared {compared} times alone");
+    assert!(compared >= 7, "only {compared} outputs were compared");
     let with_commands = |path: &PathBuf| {
         let content = fs::read_to_string(root().join(path)).expect("a document");
-        // Pages that xtask writes say with which command.
+        // Pages with tables that xtask writes name their command.
         blocks(&content).iter().any(|block| block.language == "sh" && !block.content.contains(" PYTHON "))
     };
     unseen.retain(with_commands);
     assert!(unseen.is_empty(), "{unseen:?} have commands that this test does not run");
 }
 
-/// The documents of the repository, by their paths in it.
+/// Returns the paths of all documents of the repository.
 fn markdown() -> Vec<PathBuf> {
     let mut folders = vec![PathBuf::new(), "docs".into()];
     folders.extend(
@@ -259,7 +259,7 @@ fn markdown() -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_examples_of_the_help() {
+fn examples_in_the_help_work() {
     let place = place();
     let help = |arguments: &[&str]| {
         let output = place.program("rekindle").expect("the binary").args(arguments).output().expect("it ran");
@@ -282,7 +282,7 @@ fn the_examples_of_the_help() {
 }
 
 #[test]
-fn the_library_example_of_the_readme_is_the_one_that_is_run() {
+fn the_readmes_have_the_same_library_example() {
     let example = |document: &str| {
         let content = fs::read_to_string(root().join(document)).expect("a document");
         let found = blocks(&content).into_iter().find(|block| block.language.starts_with("rust"));
@@ -296,7 +296,7 @@ fn the_library_example_of_the_readme_is_the_one_that_is_run() {
 }
 
 #[test]
-fn a_mistyped_option_is_answered_with_the_right_one() {
+fn mistyped_options_are_errors_with_a_suggestion() {
     let place = Place::new();
     let said = |arguments: &[&str]| {
         let output = place.program("rekindle").expect("the binary").args(arguments).output().expect("it ran");

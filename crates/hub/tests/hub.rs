@@ -1,4 +1,4 @@
-//! Models fetched from a hub on the loopback interface into a cache in a temporary folder.
+//! Downloads models from a hub on the loopback interface to a cache in a temporary folder.
 #![cfg(feature = "download")]
 
 #[path = "hub/server.rs"]
@@ -17,7 +17,7 @@ const ID: &str = "org/tiny";
 const CONFIG: (&str, &[u8]) = ("config.json", b"{\"dim\": 8}");
 const VOCAB: (&str, &[u8]) = ("vocab.txt", b"[PAD]\n[UNK]\n");
 
-/// Weights long enough that half of them is some way off either end.
+/// Weights that are long enough to cut a download in the middle.
 fn weights() -> Vec<u8> {
     (0..300_000_u32).flat_map(u32::to_le_bytes).collect()
 }
@@ -65,7 +65,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_fresh_download_has_the_layout_of_python_and_needs_no_hub_afterwards() {
+fn a_download_has_pythons_layout_and_needs_no_hub_afterwards() {
     let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
     let options = options(&cache, &server);
     let mut seen = Vec::new();
@@ -110,7 +110,7 @@ fn a_model_may_have_a_single_tokenizer_file_and_a_name_without_organisation() {
 }
 
 #[test]
-fn sharded_weights_come_with_all_their_shards() {
+fn all_shards_are_downloaded() {
     let index = br#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}"#;
     let mut list = vec![
         (CONFIG.0, CONFIG.1.to_vec()),
@@ -131,7 +131,7 @@ fn sharded_weights_come_with_all_their_shards() {
 }
 
 #[test]
-fn what_a_model_needs_is_named_when_it_is_missing() {
+fn a_missing_file_is_named() {
     for missing in ["config.json", "model.safetensors"] {
         let wanted = |name: &str| name != missing && name != "pytorch_model.bin";
         let list: Vec<_> = whole().into_iter().filter(|(name, _)| wanted(name)).collect();
@@ -147,7 +147,7 @@ fn what_a_model_needs_is_named_when_it_is_missing() {
 }
 
 #[test]
-fn refusals_are_told_apart() {
+fn error_statuses_have_different_errors() {
     let ask = |status, code, token: &str| {
         let quirks = Quirks { refuse: Some((status, code)), ..Quirks::default() };
         let (cache, server) = (cache(), serve(&whole(), quirks));
@@ -186,7 +186,7 @@ fn a_name_that_does_not_resolve_is_unreachable() {
 }
 
 #[test]
-fn a_hub_that_accepts_and_then_says_nothing_is_unreachable_within_the_default_limit() {
+fn a_silent_hub_is_unreachable_after_the_default_limit() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let cache = cache();
     let mut options = HubOptions::new(cache.path());
@@ -198,7 +198,7 @@ fn a_hub_that_accepts_and_then_says_nothing_is_unreachable_within_the_default_li
 }
 
 #[test]
-fn a_cut_download_is_no_model_and_is_resumed() {
+fn a_cut_download_is_resumed() {
     let quirks = Quirks { cut_once: Some("model.safetensors".to_owned()), ..Quirks::default() };
     let (cache, server) = (cache(), serve(&whole(), quirks));
     let mut options = options(&cache, &server);
@@ -220,7 +220,7 @@ fn a_cut_download_is_no_model_and_is_resumed() {
 }
 
 #[test]
-fn a_stalled_download_ends() {
+fn a_stalled_download_is_an_error() {
     let quirks = Quirks { stall: Some("model.safetensors".to_owned()), ..Quirks::default() };
     let (cache, server) = (cache(), serve(&whole(), quirks));
     let mut options = options(&cache, &server);
@@ -231,7 +231,7 @@ fn a_stalled_download_ends() {
 }
 
 #[test]
-fn a_leftover_as_long_as_the_file_or_longer_is_dropped() {
+fn a_partial_download_that_is_too_long_is_discarded() {
     for extra in [0, 1] {
         let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
         let blobs = repo(&cache).join("blobs");
@@ -260,7 +260,7 @@ fn a_corrupt_file_is_deleted() {
 }
 
 #[test]
-fn a_file_left_by_a_call_that_died_before_its_check_is_checked() {
+fn an_unchecked_file_of_an_earlier_call_is_checked() {
     let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
     let options = options(&cache, &server);
     let snapshot = get(&options).expect("fetched");
@@ -279,7 +279,7 @@ fn files_of_two_commits_are_not_mixed() {
 }
 
 #[test]
-fn offline_and_not_cached_says_so_without_a_request() {
+fn offline_and_not_cached_is_an_error_without_a_request() {
     let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
     let mut options = options(&cache, &server);
     options.offline = true;
@@ -296,7 +296,7 @@ fn a_name_that_leaves_the_cache_is_refused_before_anything_is_read() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_is_named() {
+fn a_cache_that_is_not_writable_is_named() {
     let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
     let mut options = options(&cache, &server);
     options.cache = cache.path().join("file");
@@ -306,7 +306,7 @@ fn a_cache_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn a_host_without_ranges_sends_the_whole_again() {
+fn without_ranges_the_whole_file_is_downloaded() {
     let (cache, server) = (cache(), serve(&whole(), Quirks { no_ranges: true, ..Quirks::default() }));
     let blobs = repo(&cache).join("blobs");
     fs::create_dir_all(&blobs).expect("created");
@@ -316,7 +316,7 @@ fn a_host_without_ranges_sends_the_whole_again() {
 }
 
 #[test]
-fn more_bytes_than_announced_are_no_file() {
+fn more_bytes_than_announced_are_an_error() {
     for file in ["config.json", "model.safetensors"] {
         let quirks = Quirks { longer: Some(file.to_owned()), ..Quirks::default() };
         let (cache, server) = (cache(), serve(&whole(), quirks));
@@ -327,7 +327,7 @@ fn more_bytes_than_announced_are_no_file() {
 }
 
 #[test]
-fn a_file_that_another_process_downloads_is_left_to_it() {
+fn a_file_that_another_process_downloads_is_an_error() {
     let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
     let blobs = repo(&cache).join("blobs");
     fs::create_dir_all(&blobs).expect("created");
@@ -340,7 +340,7 @@ fn a_file_that_another_process_downloads_is_left_to_it() {
 }
 
 #[test]
-fn a_pickle_alone_is_refused() {
+fn a_model_with_only_a_pickle_is_refused() {
     let list = [(CONFIG.0, CONFIG.1.to_vec()), (VOCAB.0, VOCAB.1.to_vec()), ("pytorch_model.bin", b"never".to_vec())];
     let (cache, server) = (cache(), serve(&list, Quirks::default()));
     let error = get(&options(&cache, &server)).expect_err("a pickle");
@@ -350,7 +350,7 @@ fn a_pickle_alone_is_refused() {
 }
 
 #[test]
-fn names_from_the_hub_stay_in_the_cache() {
+fn names_from_the_hub_cannot_leave_the_cache() {
     let outside = tempfile::tempdir().expect("a folder");
     let absolute = outside.path().join("absolute").display().to_string();
     for etag in ["../../../outside", &absolute, "..\\..\\outside", "C:outside", ".hidden", "a/b", ""] {
@@ -388,7 +388,7 @@ fn names_from_the_hub_stay_in_the_cache() {
 }
 
 #[test]
-fn a_hub_that_sends_elsewhere_for_its_list_gave_no_list() {
+fn a_redirected_file_list_is_an_error() {
     let portal = serve(&[("login.html", b"<html>Log in</html>".to_vec())], Quirks::default());
     let login = format!("{}/cdn/login.html", portal.endpoint());
     let (cache, server) = (cache(), serve(&whole(), Quirks { moved: Some(login), ..Quirks::default() }));
@@ -398,7 +398,7 @@ fn a_hub_that_sends_elsewhere_for_its_list_gave_no_list() {
 }
 
 #[test]
-fn a_hub_that_sends_in_circles_is_left() {
+fn circular_redirects_are_an_error() {
     let quirks = Quirks { moved: Some("/round".to_owned()), ..Quirks::default() };
     let (cache, server) = (cache(), serve(&whole(), quirks));
     let error = get(&options(&cache, &server)).expect_err("a circle");
@@ -406,7 +406,7 @@ fn a_hub_that_sends_in_circles_is_left() {
 }
 
 #[test]
-fn the_token_goes_to_the_hub_and_to_no_other_host() {
+fn the_token_is_sent_only_to_the_hub() {
     let elsewhere = serve(&whole(), Quirks::default());
     let quirks = Quirks { elsewhere: Some(elsewhere.endpoint()), ..Quirks::default() };
     let (cache, server) = (cache(), serve(&whole(), quirks));
@@ -423,7 +423,7 @@ fn the_token_goes_to_the_hub_and_to_no_other_host() {
 }
 
 #[test]
-fn a_password_in_the_endpoint_is_in_no_text() {
+fn a_password_in_the_endpoint_is_not_shown() {
     for refuse in [(401, ""), (404, "RepoNotFound"), (418, ""), (503, "")] {
         let (cache, server) = (cache(), serve(&whole(), Quirks { refuse: Some(refuse), ..Quirks::default() }));
         let mut options = options(&cache, &server);
@@ -439,7 +439,7 @@ fn a_password_in_the_endpoint_is_in_no_text() {
 }
 
 #[test]
-fn the_token_is_in_no_text() {
+fn the_token_is_not_shown() {
     for token in ["hf_secret", "hf_sec\r\nret", "hf_sécret"] {
         let quirks = Quirks { refuse: Some((401, "")), ..Quirks::default() };
         let (cache, server) = (cache(), serve(&whole(), quirks));

@@ -1,4 +1,4 @@
-//! A place to run the binary in.
+//! Helpers that run the binary in a temporary folder.
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
@@ -10,28 +10,28 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder to run in, without network and without anybody's cache.
+/// A temporary folder, without network access and with an empty cache.
 pub struct Place(TempDir);
 
 impl Place {
-    /// A new one.
+    /// Creates an empty folder.
     pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a folder"))
     }
 
-    /// A path in it.
+    /// Returns a path in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    /// Writes a file and the folders above it.
+    /// Writes a file, and creates its parent folders.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         fs::write(path, content).expect("written");
     }
 
-    /// A folder with the embedded model's files.
+    /// Writes the embedded model to a folder.
     pub fn model(&self, name: &str) {
         for file in fs::read_dir("../rekindle/embedded").expect("the embedded model") {
             let file = file.expect("a file");
@@ -39,14 +39,15 @@ impl Place {
         }
     }
 
-    /// The embedded model as the hub's model of this name, in the cache.
+    /// Writes the embedded model to the cache, as the hub's model of this name.
     pub fn cached(&self, id: &str) {
         let repository = format!("cache/hub/models--{}", id.replace('/', "--"));
         self.write(&format!("{repository}/refs/main"), "c0ffee");
         self.model(&format!("{repository}/snapshots/c0ffee"));
     }
 
-    /// A program of the workspace, such as `rekindle` or `examples/scores`; `None` where it was not built.
+    /// Returns a command of a program of the workspace, for example `rekindle` or `examples/scores`; `None` if it is
+    /// not built.
     pub fn program(&self, name: &str) -> Option<Command> {
         let test = std::env::current_exe().expect("this test");
         let built = test.parent().and_then(Path::parent).expect("a folder of what was built");
@@ -56,21 +57,21 @@ impl Place {
         program.is_file().then_some(command)
     }
 
-    /// A command of the binary that may ask for a model.
+    /// Returns a command that may need a model.
     pub fn command(&self, name: &str) -> Command {
         let mut command = self.plain(name);
         command.arg("--offline");
         command
     }
 
-    /// A command of the binary.
+    /// Returns a command of the binary.
     pub fn plain(&self, name: &str) -> Command {
         let mut command = Command::cargo_bin("rekindle").expect("the binary");
         command.current_dir(self.0.path()).env_clear().env("HF_HOME", self.path("cache")).arg(name);
         command
     }
 
-    /// `rekindle experiment`.
+    /// Runs `rekindle experiment`.
     pub fn run(&self, options: &[&str]) -> Output {
         let mut command = self.command("experiment");
         if !options.contains(&"--output") {
@@ -79,7 +80,7 @@ impl Place {
         command.args(options).output().expect("it ran")
     }
 
-    /// The run's results and what it printed.
+    /// Returns the results of a run and its output.
     pub fn results(&self, options: &[&str]) -> (Value, String) {
         let output = self.run(options);
         let (out, err) = (text(&output.stdout), text(&output.stderr));
@@ -88,7 +89,7 @@ impl Place {
         (serde_json::from_slice(&json).expect("JSON"), out + &err)
     }
 
-    /// Every file below, with its content.
+    /// Returns every file below a folder, with its content.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
         let mut folders = vec![self.0.path().to_path_buf()];
@@ -107,12 +108,12 @@ impl Place {
     }
 }
 
-/// Bytes as text.
+/// Converts bytes to text.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The results but for times and memory.
+/// Returns the results without times and memory.
 #[allow(dead_code)] // not every test runs experiments
 pub fn timeless(mut results: Value) -> Value {
     fn forget(value: &mut Value) {

@@ -1,4 +1,4 @@
-//! Hosts as processes of their own, and experiments on them.
+//! Starts hosts as processes, and experiments on them.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -12,21 +12,21 @@ use crate::common::{Place, timeless};
 
 pub const TOKEN: &str = "open-sesame";
 
-/// A host, ended when it is dropped.
+/// A host process, which is killed when it is dropped.
 pub struct Host {
     child: Child,
     pub url: String,
 }
 
 impl Host {
-    /// Starts one and waits until it says where it listens.
+    /// Starts a host, and waits until it listens.
     pub fn start(place: &Place, name: &str, token: Option<&str>, options: &[&str]) -> Self {
         let mut command = command(place, token);
         command.arg("host").args(options);
         Self::launch(place, name, command)
     }
 
-    /// Runs a command that is one, and waits until it says where it listens.
+    /// Starts a host with a command, and waits until it listens.
     pub fn launch(place: &Place, name: &str, mut command: Command) -> Self {
         let log = place.path(&format!("{name}.log"));
         command.stdout(File::create(&log).expect("a log")).stderr(Stdio::inherit());
@@ -44,12 +44,12 @@ impl Host {
         }
     }
 
-    /// One on a free port of loopback.
+    /// Starts a host on a free loopback port.
     pub fn local(place: &Place, name: &str, backend: &str) -> Self {
         Self::start(place, name, None, &["--listen", "127.0.0.1:0", "--backend", backend])
     }
 
-    /// Sends a signal, such as `-STOP`.
+    /// Sends a signal, for example `-STOP`.
     #[cfg(unix)]
     pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
@@ -81,13 +81,13 @@ pub fn devices(place: &Place, token: Option<&str>, urls: &[&str]) -> Output {
     command.output().expect("it ran")
 }
 
-/// What is run.
+/// The options of the experiment.
 pub const EXPERIMENT: [&str; 8] =
     ["--model", "embedded", "--folds", "3", "--approaches", "feature-extraction,last-layer,lora", "--epochs", "2"];
-/// How many runs that makes.
+/// The number of its runs.
 pub const RUNS: usize = 9;
 
-/// The results but for times, and for where they were computed.
+/// Returns the results without times and the devices that computed them.
 pub fn anywhere(results: Value) -> Value {
     let mut results = timeless(results);
     for name in ["backend", "provenance"] {
@@ -101,14 +101,14 @@ pub fn results(place: &Place) -> Value {
     anywhere(serde_json::from_slice(&json).expect("JSON"))
 }
 
-/// An experiment on hosts.
+/// Returns a command of an experiment on hosts.
 pub fn remote<'a>(urls: &[&'a str]) -> Vec<&'a str> {
     let hosts = urls.iter().flat_map(|url| ["--host", url]);
     EXPERIMENT.into_iter().chain(["--backend", "remote"]).chain(hosts).collect()
 }
 
-/// An experiment on `urls`, in which something happens while the host at `struck` is in a run: it comes to the results that
-/// `sound` comes to alone, and to each of them once. What it printed.
+/// Runs an experiment on `urls`, and subjects the host at `struck` to an event during a run. Checks that the results
+/// are those of `sound` alone, and that each run is done once. Returns the output.
 pub fn interrupted(place: &Place, sound: &Host, urls: &[&str], struck: &str, happens: impl FnOnce()) -> String {
     let (whole, _) = place.results(&remote(&[&sound.url]));
     let mut experiment = Experiment::start(place, None, urls);
@@ -121,21 +121,21 @@ pub fn interrupted(place: &Place, sound: &Host, urls: &[&str], struck: &str, hap
     said
 }
 
-/// A command that writes to `out`, and prints all that it does.
+/// Returns a command that writes to `out`, and prints everything.
 pub fn writing(place: &Place, token: Option<&str>, arguments: &[&str]) -> Command {
     let mut command = command(place, token);
     command.args(arguments).args(["--offline", "--output", "out", "--verbose"]);
     command
 }
 
-/// An experiment, or another command, under way; ended when it is dropped.
+/// A running command, which is killed when it is dropped.
 pub struct Experiment {
     child: Child,
     log: PathBuf,
 }
 
 impl Experiment {
-    /// Starts one, which prints every step.
+    /// Starts an experiment that prints every step.
     pub fn start(place: &Place, token: Option<&str>, urls: &[&str]) -> Self {
         Self::command(place, token, &[&["experiment"], &remote(urls)[..]].concat())
     }
@@ -145,7 +145,7 @@ impl Experiment {
         Self::launch(place, writing(place, token, arguments))
     }
 
-    /// Runs a command that is one.
+    /// Starts a command.
     pub fn launch(place: &Place, mut command: Command) -> Self {
         let log = place.path("experiment.log");
         let file = File::create(&log).expect("a log");
@@ -153,17 +153,17 @@ impl Experiment {
         Self { child, log }
     }
 
-    /// What it has printed.
+    /// Returns the output so far.
     pub fn said(&self) -> String {
         fs::read_to_string(&self.log).expect("a log")
     }
 
-    /// Waits until it has printed some words.
+    /// Waits until the output contains some words.
     pub fn wait_for(&mut self, words: &str) {
         self.wait_for_more(words, 0);
     }
 
-    /// Waits until it has printed some words more often than a number of times.
+    /// Waits until the output contains some words more often than a number of times.
     pub fn wait_for_more(&mut self, words: &str, times: usize) {
         while self.said().matches(words).count() <= times {
             assert!(self.child.try_wait().expect("a child").is_none(), "no {words:?}: {}", self.said());
@@ -171,7 +171,7 @@ impl Experiment {
         }
     }
 
-    /// Its exit code when it has ended, and what it has printed.
+    /// Waits for the end, and returns the exit code and the output.
     pub fn end(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().expect("ended");
         (status.code(), self.said())

@@ -1,4 +1,4 @@
-//! Of which kind a host's devices are, and hosts that run something else.
+//! The kinds of hosts' devices, and hosts that run other programs.
 
 use std::net::TcpListener;
 
@@ -10,7 +10,7 @@ use burn::tensor::{Device, TensorData};
 use crate::common::{Place, text};
 use crate::hosts::{Host, command, devices};
 
-/// Another program that serves Burn's engine; its URL. It ends with this one.
+/// Starts another program that serves Burn's engine, and returns its URL. It ends with this process.
 fn other_program(server: impl FnOnce(RemoteServer) -> RemoteServer) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("ws://{}", listener.local_addr().expect("an address"));
@@ -19,7 +19,7 @@ fn other_program(server: impl FnOnce(RemoteServer) -> RemoteServer) -> String {
     url
 }
 
-/// A host that says of itself what it is told to say.
+/// Starts a host that reports a given text about itself.
 fn saying(text: String) -> String {
     other_program(|server| {
         server.with_custom_op::<Flex, _>("rekindle.device", move |handles, operation, device| {
@@ -31,7 +31,7 @@ fn saying(text: String) -> String {
     })
 }
 
-/// An experiment of one run.
+/// Returns a command of an experiment with one run.
 fn experiment(place: &Place, url: &str) -> (Option<i32>, String) {
     let mut command = command(place, None);
     command.args(["experiment", "--offline", "--output", "out", "--model", "embedded", "--epochs", "1"]);
@@ -58,7 +58,7 @@ fn devices_are_listed_with_their_kind() {
 }
 
 #[test]
-fn a_host_that_is_none_of_rekindle_is_of_unknown_kind_and_serves() {
+fn another_program_has_an_unknown_kind_and_can_be_used() {
     let place = Place::new();
     let url = other_program(|server| server);
     let listed = text(&devices(&place, None, &[&url]).stdout);
@@ -68,7 +68,7 @@ fn a_host_that_is_none_of_rekindle_is_of_unknown_kind_and_serves() {
 }
 
 #[test]
-fn a_host_of_another_version_of_rekindle_is_refused() {
+fn a_host_with_another_version_of_rekindle_is_refused() {
     let place = Place::new();
     let newer = saying("9.8.7\nwgpu: a card".into());
     let (code, said) = experiment(&place, &newer);

@@ -1,4 +1,4 @@
-//! Hosts behind links that are cut: each in a network namespace of its own, and the client in another. Needs root and `ip`.
+//! Hosts whose links are cut: each host and the client have network namespaces of their own. Needs root and `ip`.
 
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::common::Place;
 use crate::hosts::{Experiment, Host, RUNS, TOKEN, command, remote, results, writing};
 
-/// A client's namespace, and one of each host, which a link leads to.
+/// The namespaces of a client and its hosts.
 struct Net {
     name: String,
     hosts: usize,
 }
 
 impl Net {
-    /// `None`, said aloud, where there can be none.
+    /// `None`, with a message, if namespaces are not available.
     fn new(hosts: usize) -> Option<Self> {
         static NETS: AtomicUsize = AtomicUsize::new(0);
         let number = NETS.fetch_add(1, Ordering::Relaxed);
@@ -22,7 +22,7 @@ impl Net {
             eprintln!("skipped: no network namespaces here; they need root, and `ip` of iproute2");
             return None;
         }
-        // By the loopback, a system tells its programs that nobody answers any more.
+        // With the loopback interface, the system can report that nobody answers.
         assert!(ip(&["-n", &net.namespace(0), "link", "set", "lo", "up"]));
         for host in 1..=hosts {
             net.connect(host);
@@ -30,7 +30,7 @@ impl Net {
         Some(net)
     }
 
-    /// A link from the client to a host.
+    /// Creates a link from the client to a host.
     fn connect(&self, host: usize) {
         let (client, host, end) = (self.namespace(0), self.namespace(host), format!("host{host}"));
         let must = |words: &[&str]| assert!(ip(words), "ip {words:?}");
@@ -43,17 +43,17 @@ impl Net {
         }
     }
 
-    /// The client is number 0.
+    /// The namespace of a machine; 0 is the client.
     fn namespace(&self, number: usize) -> String {
         format!("{}-{number}", self.name)
     }
 
-    /// Cuts a host's link, or mends it.
+    /// Cuts or restores a host's link.
     fn link(&self, host: usize, state: &str) {
         assert!(ip(&["-n", &self.namespace(host), "link", "set", "up0", state]));
     }
 
-    /// A command, to be run in a namespace.
+    /// Returns a command in a namespace.
     fn inside(&self, number: usize, command: &Command) -> Command {
         let mut inside = Command::new("/usr/bin/env");
         inside
@@ -86,14 +86,14 @@ impl Drop for Net {
     }
 }
 
-/// Whether `ip` did it.
+/// Returns whether `ip` succeeded.
 fn ip(words: &[&str]) -> bool {
     let done = Command::new("ip").args(words).stdin(Stdio::null()).stderr(Stdio::null()).status();
     done.is_ok_and(|status| status.success())
 }
 
 #[test]
-fn a_host_whose_link_is_cut_and_mended_is_taken_again() {
+fn a_host_whose_link_is_restored_computes_runs_again() {
     let place = Place::new();
     let Some(net) = Net::new(2) else { return };
     let hosts = [net.host(&place, 1), net.host(&place, 2)];
@@ -107,7 +107,7 @@ fn a_host_whose_link_is_cut_and_mended_is_taken_again() {
     net.link(1, "down");
     let done = experiment.said().matches(&format!("{second}  done")).count();
     experiment.wait_for_more(&format!("{second}  done"), done);
-    // The rest waits until the first is there again.
+    // The remaining runs wait until the first host is back.
     hosts[1].signal("-STOP");
     experiment.wait_for(&format!("{first}: "));
     net.link(1, "up");
@@ -123,7 +123,7 @@ fn a_host_whose_link_is_cut_and_mended_is_taken_again() {
 }
 
 #[test]
-fn where_all_links_are_cut_an_experiment_ends_and_can_go_on() {
+fn without_links_an_experiment_ends_and_can_be_resumed() {
     let place = Place::new();
     let Some(net) = Net::new(2) else { return };
     let hosts = [net.host(&place, 1), net.host(&place, 2)];

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::common::{Place, text};
 use crate::hosts::{Experiment, Host};
 
-/// Without dropout, which each host draws for itself; 27 steps of each approach.
+/// Without dropout, for which each host has its own masks; 27 steps of each approach.
 const EXPERIMENT: [&str; 9] =
     ["experiment", "--model", "sober", "--approaches", "last-layer,full,lora", "--epochs", "9", "--batch-size", "4"];
 
@@ -25,7 +25,7 @@ fn sober(place: &Place) {
     fs::write(path, config.to_string()).expect("written");
 }
 
-/// Loss and gradient norm of every step of every approach.
+/// Returns loss and gradient norm of every step of every approach.
 fn steps(place: &Place) -> Vec<[f64; 2]> {
     let results: Value =
         serde_json::from_slice(&fs::read(place.path("out/results.json")).expect("results")).expect("JSON");
@@ -34,7 +34,7 @@ fn steps(place: &Place) -> Vec<[f64; 2]> {
     steps.map(|step| ["loss", "grad_norm"].map(|name| step[name].as_f64().expect("a number"))).collect()
 }
 
-/// Runs on hosts that share each run; what the first of them meets when it has taken some steps.
+/// Runs an experiment whose runs are split over hosts; the first host is subjected to an event after some steps.
 fn shared(place: &Place, urls: &[&str], happens: impl FnOnce()) -> String {
     let count = urls.len().to_string();
     let hosts = urls.iter().flat_map(|url| ["--host", url]);
@@ -58,7 +58,7 @@ fn compare(local: &[[f64; 2]], shared: &[[f64; 2]]) {
 }
 
 #[test]
-fn hosts_that_share_a_run_take_the_steps_of_one_device() {
+fn a_run_on_several_hosts_takes_the_steps_of_one_device() {
     let place = Place::new();
     sober(&place);
     let local = place.run(&[&EXPERIMENT[1..], &["--backend", "ndarray"]].concat());
@@ -69,14 +69,14 @@ fn hosts_that_share_a_run_take_the_steps_of_one_device() {
     let urls = urls.each_ref().map(String::as_str);
     shared(&place, &urls, || {});
     compare(&alone, &steps(&place));
-    // The others go on from the last checkpoint.
+    // The other hosts continue from the last checkpoint.
     let said = shared(&place, &urls[..2], || hosts[1].kill());
     assert!(said.contains("asked again"), "{said}");
     compare(&alone, &steps(&place));
 }
 
 #[test]
-fn shards_of_a_host_that_is_killed_are_made_by_the_others() {
+fn shards_of_a_killed_host_are_computed_by_the_others() {
     ["flex", "ndarray"].into_iter().for_each(shards_outlive_a_host);
 }
 
@@ -110,7 +110,7 @@ fn shards_outlive_a_host(backend: &str) {
 }
 
 #[test]
-fn who_cannot_share_a_run_is_told_before_any_work() {
+fn devices_that_cannot_share_a_run_are_an_error_before_any_work() {
     let place = Place::new();
     let refused = |arguments: &[&str], words: &str| {
         let arguments = [&EXPERIMENT[1..], &["--devices-per-run", "2"], arguments].concat();

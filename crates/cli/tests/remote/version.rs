@@ -1,5 +1,4 @@
-//! Hosts that speak another version of Burn's protocol. There is none to be had: something between client and host answers
-//! the handshake as one would.
+//! Hosts with another version of Burn's protocol, simulated by a proxy that changes the handshake.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,33 +9,33 @@ use std::thread;
 use crate::common::{Place, text};
 use crate::hosts::{Host, command, devices, interrupted};
 
-/// How a host of version 3 answers a client of version 2.
+/// The ways in which a host of version 3 answers a client of version 2.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// It opens a session, and says its version.
+    /// It opens a session and reports its version.
     Opens,
-    /// It refuses, in the words that Burn keeps the same in all versions.
+    /// It refuses with the message that is the same in all versions of Burn.
     Refuses,
 }
 
-/// A WebSocket frame of the host with Burn's refusal: MessagePack, `[{"InitRefused": {"IncompatibleProtocol": [3]}}, 0]`.
+/// A WebSocket frame with Burn's refusal: MessagePack, `[{"InitRefused": {"IncompatibleProtocol": [3]}}, 0]`.
 fn refusal() -> Vec<u8> {
     let words = [b"\x92\x81\xabInitRefused".as_slice(), b"\x81\xb4IncompatibleProtocol\x91\x03\x00"].concat();
     [&[0x82, words.len() as u8], &words[..]].concat()
 }
 
-/// What the host says, as one of version 3 would.
+/// Changes the answer of a host to that of version 3.
 fn alter(said: &mut Vec<u8>, answer: Answer) {
     let opened = b"\xa4Init\x94\x02";
     let Some(at) = said.windows(opened.len()).position(|window| window == opened) else { return };
     match answer {
         Answer::Opens => said[at + opened.len() - 1] = 3,
-        // The frame begins right behind the answer to the HTTP request, or the bytes read.
+        // The frame begins after the answer to the HTTP request, or at the beginning of the bytes.
         Answer::Refuses => *said = refusal(),
     }
 }
 
-/// Passes on what two say to each other until one is through, altered on the way.
+/// Forwards changed bytes until one side closes the connection.
 fn pass(mut from: TcpStream, mut to: TcpStream, mut altered: impl FnMut(&mut Vec<u8>)) {
     let mut buffer = [0; 1 << 16];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
@@ -49,8 +48,8 @@ fn pass(mut from: TcpStream, mut to: TcpStream, mut altered: impl FnMut(&mut Vec
     let _ = (to.shutdown(Shutdown::Both), from.shutdown(Shutdown::Both));
 }
 
-/// Stands before a host; its own URL. While `honest`, it only passes on; from then on, it is of another version, and who
-/// was connected before is cut off.
+/// Starts a proxy in front of a host, and returns its URL. While `honest` is set, it forwards unchanged; afterwards it
+/// simulates another version, and cuts existing connections.
 fn before(host: &Host, answer: Answer, honest: Arc<AtomicBool>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("ws://{}", listener.local_addr().expect("an address"));
@@ -76,7 +75,7 @@ fn before(host: &Host, answer: Answer, honest: Arc<AtomicBool>) -> String {
 }
 
 #[test]
-fn a_host_of_another_version_of_the_protocol_ends_an_experiment_before_it_begins() {
+fn a_host_with_another_protocol_is_an_error_before_any_work() {
     let place = Place::new();
     let hosts = [Host::local(&place, "host", "flex"), Host::local(&place, "good", "flex")];
     for answer in [Answer::Opens, Answer::Refuses] {
@@ -98,7 +97,7 @@ fn a_host_of_another_version_of_the_protocol_ends_an_experiment_before_it_begins
 }
 
 #[test]
-fn a_host_that_comes_again_in_another_version_is_given_up_and_the_others_go_on() {
+fn a_host_that_returns_with_another_protocol_is_dropped() {
     let place = Place::new();
     let hosts = [Host::local(&place, "host", "flex"), Host::local(&place, "good", "flex")];
     let honest = Arc::new(AtomicBool::new(true));

@@ -1,4 +1,4 @@
-//! A hub on the loopback interface that serves one repository the way the public hub does.
+//! A hub on the loopback interface that serves one repository as the public hub does.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -31,19 +31,19 @@ pub struct Quirks {
     pub alias: Option<String>,
     /// Serve these names under this commit instead of [`COMMIT`].
     pub other_commit: bool,
-    /// Say that this is the newest commit.
+    /// Report this as the newest commit.
     pub newest: Option<&'static str>,
-    /// Send to this address for everything.
+    /// Redirect all requests to this address.
     pub moved: Option<String>,
-    /// Send to this address for large files.
+    /// Redirect requests for large files to this address.
     pub elsewhere: Option<String>,
-    /// Send more bytes of this file than it is said to have.
+    /// Send more bytes of this file than announced.
     pub longer: Option<String>,
-    /// Serve large files whole, whatever part is asked for.
+    /// Ignore ranges of large files.
     pub no_ranges: bool,
 }
 
-/// What was asked.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub path: String,
@@ -105,14 +105,15 @@ impl Server {
         format!("http://{}", self.0.address)
     }
 
-    /// Each request so far.
+    /// Returns the requests so far.
     pub fn requests(&self) -> Vec<Asked> {
         self.0.requests.lock().expect("not poisoned").clone()
     }
 }
 
 impl State {
-    /// Answers one request and closes the connection. A client that went away is no failure of the server.
+    /// Answers one request and closes the connection. A client that closes the connection is not a failure of the
+    /// server.
     fn serve(&self, mut stream: TcpStream) {
         let mut reader = BufReader::new(stream.try_clone().expect("cloned"));
         let mut lines = Vec::new();
@@ -165,7 +166,7 @@ impl State {
         }
         let resolve = format!("/{}/resolve/{COMMIT}/", self.id);
         match path.strip_prefix(&resolve).and_then(|name| self.files.get_key_value(name)) {
-            // Large files lie elsewhere; only this answer tells their hash.
+            // Large files are on another host; only this answer contains their hash.
             Some((name, served)) if served.etag.len() == 64 => {
                 let here = format!("http://{}", self.address);
                 let location = format!("{}/cdn/{name}", quirks.elsewhere.as_ref().unwrap_or(&here));
@@ -223,7 +224,7 @@ fn body(
     }
     head(stream, 206, &headers, part.len())?;
     let half = &part[..part.len() / 2];
-    // The question about the size is for one byte, and is answered as usual.
+    // The request for the size asks for one byte, and is answered as usual.
     if part.len() > 1 && quirks.cut_once.as_ref() == Some(name) {
         quirks.cut_once = None;
         return stream.write_all(half);
