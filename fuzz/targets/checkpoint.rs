@@ -32,7 +32,7 @@ fn start() -> Start {
         n_layers,
         ..DistilBertConfig::default()
     };
-    let (model, _) = config.load_masked_lm(&Checkpoint::empty(), 1, &Device::flex()).expect("a model");
+    let (model, _) = DistilBertForMaskedLM::from_checkpoint(&config, &Checkpoint::empty(), 1, &Device::flex()).expect("a model");
     let sequences = (0..6).map(|row| vec![2, 5 + row, 6 + row, 7 + row, 3]).collect();
     Start { config, model, masking: Masking::new(&tokenizer, 0.3).expect("a masking"), sequences }
 }

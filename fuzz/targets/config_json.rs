@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::Device;
 use libfuzzer_sys::fuzz_target;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/distilbert/base");
 
@@ -14,6 +14,6 @@ fuzz_target!(|input: &[u8]| {
     static CHECKPOINT: LazyLock<Checkpoint> =
         LazyLock::new(|| Checkpoint::open(Path::new(FIXTURE)).expect("the fixture"));
     let Ok(config) = DistilBertConfig::from_json(input, Path::new("config.json")) else { return };
-    let _ = config.load(&CHECKPOINT, 0, &Device::flex());
+    let _ = DistilBertForSequenceClassification::from_checkpoint(&config, &CHECKPOINT, 0, &Device::flex());
     config.to_json();
 });

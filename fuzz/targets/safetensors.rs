@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::Device;
 use libfuzzer_sys::fuzz_target;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/distilbert/masked_lm");
 
@@ -17,6 +17,6 @@ fuzz_target!(|input: &[u8]| {
         LazyLock::new(|| DistilBertConfig::from_folder(Path::new(FIXTURE)).expect("the fixture"));
     file::write("model.safetensors", input);
     let Ok(checkpoint) = Checkpoint::open(file::folder()) else { return };
-    let _ = CONFIG.load(&checkpoint, 0, &Device::flex());
-    let _ = CONFIG.load_masked_lm(&checkpoint, 0, &Device::flex());
+    let _ = DistilBertForSequenceClassification::from_checkpoint(&CONFIG, &checkpoint, 0, &Device::flex());
+    let _ = DistilBertForMaskedLM::from_checkpoint(&CONFIG, &checkpoint, 0, &Device::flex());
 });

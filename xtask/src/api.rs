@@ -9,8 +9,22 @@ use crate::checks::answers;
 use crate::{at_root, cargo, root, run, target, told};
 
 /// The folders of the published libraries.
-pub const LIBRARIES: [&str; 11] =
-    ["raw", "ops", "metrics", "baseline", "data", "tokenizer", "distilbert", "train", "experiment", "hub", "rekindle"];
+pub const LIBRARIES: [&str; 14] = [
+    "files",
+    "raw",
+    "checkpoint",
+    "ops",
+    "nn",
+    "metrics",
+    "baseline",
+    "data",
+    "tokenizer",
+    "distilbert",
+    "train",
+    "experiment",
+    "hub",
+    "rekindle",
+];
 
 /// Environment variable with the path of the real rustdoc; set when this program replaces it.
 pub const RUSTDOC: &str = "XTASK_RUSTDOC";

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::iter;
 
-use rekindle::{data, distilbert, experiment, hub, tokenizer, train};
+use rekindle::{checkpoint, data, experiment, files, hub, nn, tokenizer, train};
 
 /// The exit codes, as `--help` lists them. docs/reliability.md has the same list.
 pub const CODES: &str = "\
@@ -153,10 +153,28 @@ impl Classify for tokenizer::TokenizerError {
     }
 }
 
-impl Classify for distilbert::DistilBertError {
+impl Classify for files::FileError {
     fn classify(&self) -> Kind {
         match self.kind() {
-            distilbert::ErrorKind::Argument => Kind::Usage,
+            files::ErrorKind::Output => Kind::Output,
+            _ => Kind::Input,
+        }
+    }
+}
+
+impl Classify for checkpoint::CheckpointError {
+    fn classify(&self) -> Kind {
+        match self.kind() {
+            files::ErrorKind::Output => Kind::Output,
+            _ => Kind::Input,
+        }
+    }
+}
+
+impl Classify for nn::NnError {
+    fn classify(&self) -> Kind {
+        match self.kind() {
+            nn::ErrorKind::Argument => Kind::Usage,
             _ => Kind::Input,
         }
     }
@@ -217,8 +235,8 @@ impl Classify for serde_json::Error {
 
 #[cfg(test)]
 mod tests {
-    use rekindle::distilbert::DistilBertError;
     use rekindle::experiment::ExperimentError;
+    use rekindle::nn::NnError;
     use rekindle::train::TrainError;
 
     use super::*;
@@ -248,7 +266,7 @@ mod tests {
         let noted = failure.with_note("the steps before are kept");
         assert_eq!(noted.kind(), Kind::Computation);
         assert!(noted.to_string().ends_with("\nthe steps before are kept"));
-        let error = ExperimentError::Model(DistilBertError::Lora { field: "r", reason: "is 0".into() });
+        let error = ExperimentError::Model(NnError::Lora { field: "r", reason: "is 0".into() });
         assert_eq!(kind(error), Kind::Usage);
         assert_eq!(kind(io::Error::from(io::ErrorKind::PermissionDenied)), Kind::Output);
         assert_eq!(kind(io::Error::from(io::ErrorKind::BrokenPipe)), Kind::Closed);

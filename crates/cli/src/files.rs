@@ -4,8 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use rekindle::distilbert::{DistilBertError, replace};
-use rekindle::experiment::Lock;
+use rekindle::files::{FileError, Lock, write_atomic};
 
 use crate::exit::Failure;
 
@@ -40,6 +39,6 @@ pub fn lock(folder: &Path) -> Result<Lock, Failure> {
 /// # Errors
 /// Returns an error that names the file if it cannot be written. An earlier file is then unchanged.
 pub fn write(path: &Path, content: &str) -> Result<(), Failure> {
-    replace(path, |new| fs::write(new, content).map_err(|source| DistilBertError::Io { path: path.into(), source }))
+    write_atomic(path, |new| fs::write(new, content).map_err(|source| FileError::write(path, source)))
         .map_err(Failure::output)
 }

@@ -10,7 +10,7 @@ use std::process::Output;
 use burn::tensor::Device;
 use common::{Place, text};
 use rekindle::data::twelve_sentences;
-use rekindle::distilbert::{Checkpoint, Mode, TokenBatch};
+use rekindle::distilbert::{Checkpoint, Mode, SequenceBatch};
 use rekindle::embedded::EMBEDDED;
 use rekindle::experiment::PretrainedModel;
 
@@ -68,7 +68,7 @@ fn what_the_head_reads_of_each_text_in_order() {
                 // Alone: without padding and without neighbours.
                 let ids = pretrained.tokenizer.encode_all(&[text], 64).expect("tokens");
                 let (ids, mask) = (&ids[0], vec![1; ids[0].len()]);
-                let batch = TokenBatch::new(ids, &mask, &[0, ids.len()], &config, &device).expect("a batch");
+                let batch = SequenceBatch::new(ids, &mask, &[0, ids.len()], &config, &device).expect("a batch");
                 let alone = model.pool(&batch, Mode::Eval).into_data().iter::<f32>().collect::<Vec<_>>();
                 let far = alone.iter().zip(row).map(|(alone, row)| (alone - row).abs()).fold(0.0, f32::max);
                 assert!(far < 1e-5, "{text}: {far}");

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use common::{Place, text};
 use rekindle::experiment::{ExperimentError, PretrainedModel, Source};
+use rekindle::files::FileError;
 use safetensors::SafeTensors;
 
 fn open(folder: &Path) -> Result<PretrainedModel, ExperimentError> {
@@ -51,7 +52,10 @@ fn a_link_leads_to_a_file_of_the_folder_or_into_a_cache() {
             let link = place.path("model").join(file);
             symlink(&target, &link).expect("linked");
             let error = open(&place.path("model")).expect_err("refused");
-            assert!(matches!(&error, ExperimentError::Link { path, .. } if *path == link), "{error}");
+            assert!(
+                matches!(&error, ExperimentError::File(FileError::Symlink { path, .. }) if *path == link),
+                "{error}"
+            );
             assert!(error.to_string().contains("elsewhere"), "{error}");
             fs::remove_file(link).expect("removed");
         }

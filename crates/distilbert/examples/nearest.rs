@@ -1,7 +1,7 @@
-//! Finds the sentences nearest to a query: `nearest FOLDER SENTENCES.txt QUERY [COUNT]`, a sentence a line, where the folder
-//! holds a checkpoint of DistilBERT or BERT with its tokenizer.
+//! Finds the texts nearest to a query: `nearest FOLDER TEXTS.txt QUERY [COUNT]`. The file has one text per line, and the folder a
+//! checkpoint of DistilBERT or BERT with its tokenizer.
 //!
-//! A sentence is embedded as the mean of its last hidden states, and near is what lies at a small angle.
+//! The embedding of a text is the mean of its last hidden states; the distance is the angle between two embeddings.
 
 use std::error::Error;
 use std::path::Path;
@@ -9,13 +9,13 @@ use std::process::ExitCode;
 
 use burn::tensor::Device;
 use rekindle_distilbert::{
-    Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, Pooling, TokenBatch,
+    Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, Pooling, SequenceBatch,
 };
 use rekindle_tokenizer::{Batch, Tokenizer};
 
-/// Sentences computed together.
+/// The number of texts in a batch.
 const BATCH: usize = 32;
-/// Tokens that are read of each.
+/// The most tokens of a text.
 const MAX_LENGTH: usize = 128;
 
 fn main() -> ExitCode {
@@ -31,18 +31,18 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [folder, file, query, count @ ..] = arguments.as_slice() else {
-        return Err("usage: nearest FOLDER SENTENCES.txt QUERY [COUNT]".into());
+        return Err("usage: nearest FOLDER TEXTS.txt QUERY [COUNT]".into());
     };
     let count: usize = match count {
         [] => 5,
         [count] => count.parse().map_err(|error| format!("the count `{count}`: {error}"))?,
-        _ => return Err("usage: nearest FOLDER SENTENCES.txt QUERY [COUNT]".into()),
+        _ => return Err("usage: nearest FOLDER TEXTS.txt QUERY [COUNT]".into()),
     };
     let embedder = Embedder::open(Path::new(folder))?;
     let content = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
     let sentences: Vec<&str> = content.lines().filter(|line| !line.trim().is_empty()).collect();
 
-    let [query] = &embedder.embed(&[query])?[..] else { return Err("the query is not one sentence".into()) };
+    let [query] = &embedder.embed(&[query])?[..] else { return Err("the query is not one text".into()) };
     let cosine = |other: &Vec<f32>| query.iter().zip(other).map(|(a, b)| a * b).sum::<f32>();
     let embedded = embedder.embed(&sentences)?;
     let mut near: Vec<(f32, &str)> = embedded.iter().map(cosine).zip(sentences).collect();
@@ -53,7 +53,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A checkpoint that turns sentences into vectors.
+/// A model that embeds texts.
 struct Embedder {
     config: DistilBertConfig,
     model: DistilBertForSequenceClassification,
@@ -65,18 +65,19 @@ impl Embedder {
     fn open(folder: &Path) -> Result<Self, Box<dyn Error>> {
         let device = Device::default();
         let config = DistilBertConfig { classifier_pooling: Pooling::Mean, ..DistilBertConfig::from_folder(folder)? };
-        // The head, perhaps a fresh one, is not asked.
-        let (model, _) = config.load(&Checkpoint::open(folder)?, 0, &device)?;
+        // The head is not used.
+        let (model, _) =
+            DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::open(folder)?, 0, &device)?;
         Ok(Self { config, model, tokenizer: Tokenizer::from_folder(folder)?, device })
     }
 
-    /// A vector of length 1 for each sentence.
+    /// A vector of length 1 for each text.
     fn embed<T: AsRef<str>>(&self, sentences: &[T]) -> Result<Vec<Vec<f32>>, Box<dyn Error>> {
         let ids = self.tokenizer.encode_all(sentences, MAX_LENGTH.min(self.config.max_position_embeddings))?;
         let mut vectors = Vec::with_capacity(ids.len());
         for rows in ids.chunks(BATCH) {
-            let Batch { input_ids, attention_mask, offsets } = Batch::packed(rows);
-            let batch = TokenBatch::new(&input_ids, &attention_mask, &offsets, &self.config, &self.device)?;
+            let Batch { input_ids, attention_mask, cu_seqlens } = Batch::packed(rows);
+            let batch = SequenceBatch::new(&input_ids, &attention_mask, &cu_seqlens, &self.config, &self.device)?;
             let values: Vec<f32> = self.model.pool(&batch, Mode::Eval).try_into_data()?.iter().collect();
             vectors.extend(values.chunks(self.config.dim).map(|vector| {
                 let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();

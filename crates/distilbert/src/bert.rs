@@ -1,12 +1,13 @@
-//! BERT read as a DistilBERT.
+//! BERT checkpoints, read as DistilBERT.
 //!
-//! DistilBERT is BERT without token types and pooler. A sentence on its own has type 0 throughout, so that the type's row
-//! added to every position gives the same hidden states. Two things remain apart while training: BERT's dropout after
-//! the attention's output, which a DistilBERT has not, and the head, which is DistilBERT's and fresh.
+//! DistilBERT is BERT without token types and pooler. All tokens of a single text have type 0, so adding the row of type 0 to
+//! every position gives the same hidden states. Two differences remain in training: BERT has dropout after the attention's
+//! output, and the head is DistilBERT's and newly initialized.
 
+use rekindle_checkpoint::NameMap;
 use serde_json::{Map, Value};
 
-/// BERT's field, DistilBERT's field.
+/// Fields of `config.json`: BERT's name and DistilBERT's.
 const FIELDS: [(&str, &str); 11] = [
     ("vocab_size", "vocab_size"),
     ("max_position_embeddings", "max_position_embeddings"),
@@ -21,18 +22,18 @@ const FIELDS: [(&str, &str); 11] = [
     ("pad_token_id", "pad_token_id"),
 ];
 
-/// `num_hidden_layers` where a config.json does not say: transformers' `BertConfig`.
+/// The default of `num_hidden_layers` in transformers' `BertConfig`.
 const DEFAULT_LAYERS: u64 = 12;
 
-/// A BERT's configuration under DistilBERT's names; or the field that no DistilBERT can obey, and why.
+/// A BERT configuration under DistilBERT's names, or the field that DistilBERT does not support, and why.
 pub(crate) fn config(fields: &Map<String, Value>) -> Result<Map<String, Value>, (&'static str, String)> {
-    let obeyed: [(&'static str, Value); 4] = [
+    let required: [(&'static str, Value); 4] = [
         ("position_embedding_type", "absolute".into()),
         ("is_decoder", false.into()),
         ("add_cross_attention", false.into()),
         ("layer_norm_eps", 1e-12.into()),
     ];
-    for (field, only) in obeyed {
+    for (field, only) in required {
         if let Some(other) = fields.get(field).filter(|value| **value != only && !value.is_null()) {
             return Err((field, format!("{other} is not supported; {only} is")));
         }
@@ -46,62 +47,49 @@ pub(crate) fn config(fields: &Map<String, Value>) -> Result<Map<String, Value>, 
     Ok(ours)
 }
 
-/// Whether a file that holds these names is a BERT's.
-pub(crate) fn is_bert<'a>(mut names: impl Iterator<Item = &'a str>) -> bool {
-    names.any(|name| name.starts_with("bert.") || name.starts_with("encoder.layer."))
-}
+/// The names of BERT's encoder. Heads keep theirs behind a prefix, so that none is taken for a head of DistilBERT.
+pub(crate) const NAMES: NameMap = NameMap {
+    markers: &["bert.", "encoder.layer."],
+    prefix: "bert.",
+    rules: &[
+        ("embeddings.position_ids", "bert.embeddings.position_ids"),
+        ("embeddings.**", "distilbert.embeddings.**"),
+        ("encoder.layer.*.attention.self.query.*", "distilbert.transformer.layer.*.attention.q_lin.*"),
+        ("encoder.layer.*.attention.self.key.*", "distilbert.transformer.layer.*.attention.k_lin.*"),
+        ("encoder.layer.*.attention.self.value.*", "distilbert.transformer.layer.*.attention.v_lin.*"),
+        ("encoder.layer.*.attention.output.dense.*", "distilbert.transformer.layer.*.attention.out_lin.*"),
+        ("encoder.layer.*.attention.output.LayerNorm.*", "distilbert.transformer.layer.*.sa_layer_norm.*"),
+        ("encoder.layer.*.intermediate.dense.*", "distilbert.transformer.layer.*.ffn.lin1.*"),
+        ("encoder.layer.*.output.dense.*", "distilbert.transformer.layer.*.ffn.lin2.*"),
+        ("encoder.layer.*.output.LayerNorm.*", "distilbert.transformer.layer.*.output_layer_norm.*"),
+        ("**", "bert.**"),
+    ],
+};
 
-/// The name that a DistilBERT has for a tensor of BERT's encoder; heads keep theirs behind a prefix, so that none is
-/// taken for a DistilBERT's.
-pub(crate) fn canonical(name: &str) -> String {
-    let bare = name.strip_prefix("bert.").unwrap_or(name);
-    if let Some(embedding) = bare.strip_prefix("embeddings.").filter(|rest| *rest != "position_ids") {
-        return format!("distilbert.embeddings.{embedding}");
-    }
-    let inner = bare.strip_prefix("encoder.layer.").and_then(|rest| rest.split_once('.'));
-    let renamed = inner.and_then(|(layer, path)| {
-        let (module, kind) = path.rsplit_once('.')?;
-        let module = match module {
-            "attention.self.query" => "attention.q_lin",
-            "attention.self.key" => "attention.k_lin",
-            "attention.self.value" => "attention.v_lin",
-            "attention.output.dense" => "attention.out_lin",
-            "attention.output.LayerNorm" => "sa_layer_norm",
-            "intermediate.dense" => "ffn.lin1",
-            "output.dense" => "ffn.lin2",
-            "output.LayerNorm" => "output_layer_norm",
-            _ => return None,
-        };
-        Some(format!("distilbert.transformer.layer.{layer}.{module}.{kind}"))
-    });
-    renamed.unwrap_or_else(|| format!("bert.{bare}"))
-}
-
-/// The table whose first row belongs to every position.
-pub(crate) const TOKEN_TYPES: &str = "distilbert.embeddings.token_type_embeddings.weight";
-/// The table that it is added to.
-pub(crate) const POSITIONS: &str = "distilbert.embeddings.position_embeddings.weight";
+/// The position table, and the table of token types whose first row is added to every position.
+pub(crate) const TOKEN_TYPES: (&str, &str) =
+    ("distilbert.embeddings.position_embeddings.weight", "distilbert.embeddings.token_type_embeddings.weight");
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_of_the_encoder_become_distilberts() {
+    fn names_of_the_encoder_become_those_of_distilbert() {
         for prefix in ["", "bert."] {
-            let renamed = |name: &str| canonical(&format!("{prefix}{name}"));
+            let renamed = |name: &str| NAMES.parameter(&format!("{prefix}{name}"));
             assert_eq!(
                 renamed("encoder.layer.11.attention.output.LayerNorm.bias"),
                 "distilbert.transformer.layer.11.sa_layer_norm.bias"
             );
-            assert_eq!(renamed("embeddings.token_type_embeddings.weight"), TOKEN_TYPES);
+            assert_eq!(renamed("embeddings.token_type_embeddings.weight"), TOKEN_TYPES.1);
             assert_eq!(renamed("pooler.dense.weight"), "bert.pooler.dense.weight");
         }
-        assert_eq!(canonical("classifier.weight"), "bert.classifier.weight");
+        assert_eq!(NAMES.parameter("classifier.weight"), "bert.classifier.weight");
     }
 
     #[test]
-    fn what_a_distilbert_cannot_do_is_refused_by_field() {
+    fn unsupported_fields_are_rejected_by_name() {
         let config = |json: &str| config(&serde_json::from_str(json).expect("JSON"));
         assert_eq!(config(r#"{"is_decoder": true}"#).map_err(|(field, _)| field), Err("is_decoder"));
         assert_eq!(

@@ -1,17 +1,20 @@
-//! The head that reads a sentence and names a class.
+//! The sequence-classification head.
+
+use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use rekindle_checkpoint::{
+    Checkpoint, CheckpointError, LoadReport, Parameter, Precision, parameters, reinitialize, save, trainable,
+};
+use rekindle_nn::{Linear, Mode, SequenceBatch, TokenSelection, dropout};
 
-use crate::attention::Rows;
 use crate::config::{DistilBertConfig, Pooling};
-use crate::dropout::{Mode, dropout};
-use crate::input::TokenBatch;
-use crate::linear::Linear;
+use crate::layout::LAYOUT;
 use crate::model::DistilBertModel;
 
-/// DistilBERT with a sequence-classification head, the twin of transformers' class of the same name.
+/// DistilBERT with a sequence-classification head, as transformers' class of the same name.
 #[derive(Module, Debug)]
 pub struct DistilBertForSequenceClassification {
     /// The encoder.
@@ -20,7 +23,7 @@ pub struct DistilBertForSequenceClassification {
     pub pre_classifier: Linear,
     /// `[dim, num_labels]`.
     pub classifier: Linear,
-    /// What the head reads of a sentence.
+    /// What the head reads of a sequence.
     #[module(skip)]
     pub pooling: Pooling,
     dropout: f64,
@@ -37,33 +40,73 @@ impl DistilBertForSequenceClassification {
         }
     }
 
-    /// The logits of each sentence.
+    /// Loads the model of `config` from a checkpoint.
+    ///
+    /// A head that the checkpoint lacks, or stores in another shape, is initialized from `seed`: weights normal with
+    /// deviation `initializer_range`, biases zero. From [`Checkpoint::empty`] the whole model is initialized.
+    ///
+    /// # Errors
+    /// When a tensor of the encoder is missing or of another shape, or cannot be read.
+    pub fn from_checkpoint(
+        config: &DistilBertConfig,
+        checkpoint: &Checkpoint,
+        seed: u64,
+        device: &Device,
+    ) -> Result<(Self, LoadReport), CheckpointError> {
+        checkpoint.load(Self::new(config, device), &LAYOUT, &|spec| config.initialize(spec, seed), device)
+    }
+
+    /// The model that [`from_checkpoint`](Self::from_checkpoint) returns for another seed: the parameters that `report` says
+    /// were initialized are initialized from it, all others are shared.
+    pub fn reinitialize(&self, config: &DistilBertConfig, report: &LoadReport, seed: u64) -> Self {
+        reinitialize(self, report, |spec| config.initialize(spec, seed))
+    }
+
+    /// Writes all tensors to `path` under transformers' names.
+    ///
+    /// # Errors
+    /// When the file cannot be written; an existing one is then unchanged.
+    pub fn save_safetensors(&self, path: &Path, precision: Precision) -> Result<(), CheckpointError> {
+        save(self, path, precision)
+    }
+
+    /// All parameters, in the order of the data.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        parameters(self)
+    }
+
+    /// The same weights, with autodiff tracking only the parameters whose names `choose` accepts.
+    pub fn trainable(&self, choose: impl Fn(&str) -> bool) -> Self {
+        trainable(self, choose)
+    }
+
+    /// The logits of each sequence.
     ///
     /// # Shapes
-    /// - output: `[sentences, num_labels]`
-    pub fn forward(&self, batch: &TokenBatch, mode: Mode) -> Tensor<2> {
+    /// - output: `[sequences, num_labels]`
+    pub fn forward(&self, batch: &SequenceBatch, mode: Mode) -> Tensor<2> {
         self.classify(self.pool(batch, mode), mode)
     }
 
-    /// What the head reads of each sentence: the encoder's work, and [`Pooling`].
+    /// The pooled features of each sequence, which the head reads: the output of the encoder, pooled as [`Pooling`] says.
     ///
     /// # Shapes
-    /// - output: `[sentences, dim]`
-    pub fn pool(&self, batch: &TokenBatch, mode: Mode) -> Tensor<2> {
+    /// - output: `[sequences, dim]`
+    pub fn pool(&self, batch: &SequenceBatch, mode: Mode) -> Tensor<2> {
         match self.pooling {
-            Pooling::Cls => self.distilbert.forward(batch, Rows::First, mode.at(0)),
+            Pooling::Cls => self.distilbert.forward(batch, TokenSelection::First, mode.at(0)),
             Pooling::Mean => {
-                let hidden = self.distilbert.forward(batch, Rows::All, mode.at(0));
-                batch.means(&hidden.device().without_autodiff()).matmul(hidden)
+                let hidden = self.distilbert.forward(batch, TokenSelection::All, mode.at(0));
+                batch.mean(hidden)
             }
         }
     }
 
-    /// The head alone, on what [`pool`](Self::pool) made of each sentence.
+    /// The head alone, on the features that [`pool`](Self::pool) returns.
     ///
     /// # Shapes
-    /// - pooled: `[sentences, dim]`
-    /// - output: `[sentences, num_labels]`
+    /// - pooled: `[sequences, dim]`
+    /// - output: `[sequences, num_labels]`
     pub fn classify(&self, pooled: Tensor<2>, mode: Mode) -> Tensor<2> {
         let pooled = relu(self.pre_classifier.forward(pooled));
         self.classifier.forward(dropout(pooled, self.dropout, mode.at(1)))

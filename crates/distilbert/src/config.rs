@@ -3,33 +3,24 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rekindle_checkpoint::CheckpointError;
+use rekindle_files::FileError;
+use rekindle_nn::{Activation, InputLimits};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::bert;
-use crate::error::DistilBertError;
 
-/// The most classes that can be asked for by their number alone.
+/// The most classes that `num_labels` may request.
 const MOST_LABELS: u64 = 1 << 20;
-/// The most layers of a model; the deepest that were trained have some dozens.
+/// The most layers of a model. The deepest trained encoders have some dozens.
 const MOST_LAYERS: u64 = 1024;
-/// The most of anything else: ids are 32 bits wide.
+/// The largest value of all other sizes: ids have 32 bits.
 const MOST: u64 = u32::MAX as u64;
-/// The most parameters of a model, some sixty times BERT's; in f32, 32 GiB.
+/// The most parameters of a model, about sixty times BERT's: 32 GiB in f32.
 const MOST_PARAMETERS: u128 = 1 << 33;
 
-/// The non-linearity inside the feed-forward block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Activation {
-    /// The exact Gaussian error linear unit, by erf.
-    Gelu,
-    /// The rectifier.
-    Relu,
-}
-
-/// What the classifier reads of a sentence, under the names of ModernBERT's `classifier_pooling`.
+/// What the classifier reads of a sequence, with the names of ModernBERT's `classifier_pooling`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -37,7 +28,7 @@ pub enum Pooling {
     /// The last hidden state of the first token, `[CLS]`, as in transformers' DistilBERT.
     #[default]
     Cls,
-    /// The mean of the last hidden states of all tokens that attention may look at.
+    /// The mean of the last hidden states of all tokens that attention reads.
     Mean,
 }
 
@@ -47,7 +38,7 @@ impl Pooling {
     }
 }
 
-/// The shape of a DistilBERT and the rates of its dropouts.
+/// The sizes of a DistilBERT model and its dropout rates.
 ///
 /// Field names and defaults are those of transformers' `DistilBertConfig`; the defaults are distilbert-base-uncased.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,9 +46,9 @@ impl Pooling {
 pub struct DistilBertConfig {
     /// Entries of the word table. Default 30,522.
     pub vocab_size: usize,
-    /// The longest sentence in tokens. Default 512.
+    /// The number of tokens of the longest sequence. Default 512.
     pub max_position_embeddings: usize,
-    /// Whether the position table starts as sines and cosines, and stays untrained. Default false.
+    /// Whether the position table is initialized with sines and cosines, and is not trained. Default false.
     pub sinusoidal_pos_embds: bool,
     /// Transformer layers. Default 6.
     pub n_layers: usize,
@@ -71,17 +62,17 @@ pub struct DistilBertConfig {
     pub dropout: f64,
     /// Dropout on the attention probabilities. Default 0.1.
     pub attention_dropout: f64,
-    /// Non-linearity of the feed-forward block. Default gelu.
+    /// Activation function of the feed-forward blocks. Default gelu.
     pub activation: Activation,
-    /// Standard deviation of fresh weights. Default 0.02.
+    /// Standard deviation of initial weights. Default 0.02.
     pub initializer_range: f64,
     /// Dropout before the classifier. Default 0.2.
     pub seq_classif_dropout: f64,
-    /// Dropout of the question-answering head, which this crate has not; kept for the way back. Default 0.1.
+    /// Dropout of the question-answering head, which this crate does not have; kept for saving. Default 0.1.
     pub qa_dropout: f64,
     /// The id of `[PAD]`. Default 0.
     pub pad_token_id: u32,
-    /// What the classifier reads. transformers' DistilBERT knows the default alone, and ignores the field. Default cls.
+    /// What the classifier reads. transformers' DistilBERT supports only the default and ignores the field. Default cls.
     #[serde(skip_serializing_if = "Pooling::is_cls")]
     pub classifier_pooling: Pooling,
     /// Class names by their index, as strings of numbers. Default `LABEL_0`, `LABEL_1`.
@@ -116,29 +107,29 @@ fn label_names<S: Into<String>>(labels: impl IntoIterator<Item = S>) -> BTreeMap
 }
 
 impl DistilBertConfig {
-    /// Reads `config.json` in `folder`, that of a DistilBERT or of a BERT that differs in names alone.
+    /// Reads `config.json` in `folder`, of a DistilBERT, or of a BERT whose options DistilBERT supports.
     ///
     /// # Errors
-    /// When the file is absent or not JSON, when `model_type` is another model's, or when a field that the model
-    /// depends on holds a value that it cannot obey.
-    pub fn from_folder(folder: &Path) -> Result<Self, DistilBertError> {
+    /// When the file is missing or not JSON, `model_type` is another, or a field has a value that the model does not
+    /// support.
+    pub fn from_folder(folder: &Path) -> Result<Self, CheckpointError> {
         let path = folder.join("config.json");
         if folder.is_dir() && !path.is_file() {
-            return Err(DistilBertError::MissingFile { folder: folder.into(), expected: "config.json" });
+            return Err(CheckpointError::MissingFile { folder: folder.into(), expected: "config.json" });
         }
-        let bytes = std::fs::read(&path).map_err(|source| DistilBertError::Io { path: path.clone(), source })?;
+        let bytes = std::fs::read(&path).map_err(|source| FileError::read(&path, source))?;
         Self::from_json(&bytes, &path)
     }
 
-    /// Reads the text of a `config.json`; `path` is for error messages only.
+    /// Parses the text of a `config.json`; `path` is used in error messages only.
     ///
     /// # Errors
     /// As [`from_folder`](Self::from_folder).
-    pub fn from_json(json: &[u8], path: &Path) -> Result<Self, DistilBertError> {
+    pub fn from_json(json: &[u8], path: &Path) -> Result<Self, CheckpointError> {
         let refuse =
-            |field: &str, reason: String| DistilBertError::Config { path: path.into(), field: field.into(), reason };
+            |field: &str, reason: String| CheckpointError::Config { path: path.into(), field: field.into(), reason };
         let mut fields: Map<String, Value> = serde_json::from_slice(json)
-            .map_err(|error| DistilBertError::Json { path: path.into(), reason: error.to_string() })?;
+            .map_err(|error| CheckpointError::Json { path: path.into(), reason: error.to_string() })?;
         match fields.get("model_type").and_then(Value::as_str) {
             Some("distilbert") => {}
             Some("bert") => {
@@ -168,7 +159,7 @@ impl DistilBertConfig {
             }
             count => count.filter(|_| !fields.contains_key("id2label")),
         };
-        // Field by field, so that an error names its field.
+        // One field at a time, so that an error names its field.
         for (field, value) in &fields {
             let alone = Value::Object(Map::from_iter([(field.clone(), value.clone())]));
             serde_json::from_value::<Self>(alone).map_err(|error| refuse(field, error.to_string()))?;
@@ -225,7 +216,7 @@ impl DistilBertConfig {
         Ok(())
     }
 
-    /// Refuses a model that no memory holds before any is taken for it, by the field that asks for most.
+    /// Rejects a model that is too large before memory is allocated, naming the field that contributes most.
     fn check_size(&self) -> Result<(), (&'static str, String)> {
         let [words, positions, layers, dim, hidden] =
             [self.vocab_size, self.max_position_embeddings, self.n_layers, self.dim, self.hidden_dim]
@@ -256,7 +247,7 @@ impl DistilBertConfig {
         (0..self.num_labels()).filter_map(|index| self.id2label.get(&index.to_string()).cloned()).collect()
     }
 
-    /// The same model for other classes, named in the order of the logits.
+    /// The same configuration with other classes, in the order of the logits.
     pub fn with_labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
         self.id2label = label_names(labels);
         self
@@ -284,5 +275,11 @@ impl DistilBertConfig {
         fields.insert("model_type".into(), Value::from("distilbert"));
         fields.insert("tie_weights_".into(), Value::from(true));
         format!("{:#}\n", Value::Object(fields))
+    }
+}
+
+impl From<&DistilBertConfig> for InputLimits {
+    fn from(config: &DistilBertConfig) -> Self {
+        Self { vocab_size: config.vocab_size, max_length: config.max_position_embeddings }
     }
 }

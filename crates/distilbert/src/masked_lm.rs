@@ -1,19 +1,18 @@
-//! The head that guesses hidden words.
+//! The masked-language head.
+
+use std::path::Path;
 
 use burn::module::{Module, Param};
-use burn::nn::{Initializer, LayerNorm, LayerNormConfig};
+use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
+use rekindle_checkpoint::{Checkpoint, CheckpointError, LoadReport, Precision, save};
+use rekindle_nn::{Activation, LayerNorm, Linear, Mode, SequenceBatch, TokenSelection, tied_projection};
 
-use crate::attention::Rows;
-use crate::config::{Activation, DistilBertConfig};
-use crate::dropout::Mode;
-use crate::embeddings::LAYER_NORM_EPS;
-use crate::input::TokenBatch;
-use crate::linear::Linear;
-use crate::model::DistilBertModel;
-use crate::rows::{activate, tied};
+use crate::config::DistilBertConfig;
+use crate::layout::MASKED_LM_LAYOUT;
+use crate::model::{DistilBertModel, LAYER_NORM_EPS};
 
-/// DistilBERT with a masked-language-model head, the twin of transformers' class of the same name.
+/// DistilBERT with a masked-language head, as transformers' class of the same name.
 #[derive(Module, Debug)]
 pub struct DistilBertForMaskedLM {
     /// The encoder.
@@ -22,13 +21,13 @@ pub struct DistilBertForMaskedLM {
     pub vocab_transform: Linear,
     /// Over `dim`.
     pub vocab_layer_norm: LayerNorm,
-    /// To the words.
+    /// The projection to words.
     pub vocab_projector: VocabProjector,
     #[module(skip)]
     activation: Activation,
 }
 
-/// The map from hidden states to words. Its weight is the encoder's word table; only the bias is its own.
+/// The projection of hidden states to words. Its weight is the word table of the encoder, so it has only a bias.
 #[derive(Module, Debug)]
 pub struct VocabProjector {
     /// `[vocab_size]`.
@@ -40,23 +39,47 @@ impl DistilBertForMaskedLM {
         Self {
             distilbert: DistilBertModel::new(config, device),
             vocab_transform: Linear::new(config.dim, config.dim, device),
-            vocab_layer_norm: LayerNormConfig::new(config.dim).with_epsilon(LAYER_NORM_EPS).init(device),
+            vocab_layer_norm: LayerNorm::new(config.dim, LAYER_NORM_EPS, device),
             vocab_projector: VocabProjector { bias: Initializer::Zeros.init([config.vocab_size], device) },
             activation: config.activation,
         }
     }
 
-    /// The logits of every word at the tokens that [`TokenBatch::picking`] picked, or at all.
+    /// Loads the model of `config` from a checkpoint, as [`DistilBertForSequenceClassification::from_checkpoint`] does.
     ///
-    /// Nothing of the head, and little of the last layer, is computed for other tokens. The word table learns from both
-    /// of its uses: their gradients add up.
+    /// [`DistilBertForSequenceClassification::from_checkpoint`]: crate::DistilBertForSequenceClassification::from_checkpoint
+    ///
+    /// The weight of the projector is the word table. A checkpoint may contain it twice.
+    ///
+    /// # Errors
+    /// As for the classifier, and when the checkpoint's projector differs from the word table.
+    pub fn from_checkpoint(
+        config: &DistilBertConfig,
+        checkpoint: &Checkpoint,
+        seed: u64,
+        device: &Device,
+    ) -> Result<(Self, LoadReport), CheckpointError> {
+        checkpoint.load(Self::new(config, device), &MASKED_LM_LAYOUT, &|spec| config.initialize(spec, seed), device)
+    }
+
+    /// Writes all tensors to `path` under transformers' names; the word table once.
+    ///
+    /// # Errors
+    /// When the file cannot be written; an existing one is then unchanged.
+    pub fn save_safetensors(&self, path: &Path, precision: Precision) -> Result<(), CheckpointError> {
+        save(self, path, precision)
+    }
+
+    /// The logits of every word at the tokens that [`SequenceBatch::selecting`] selected, or at all tokens.
+    ///
+    /// The head and most of the last layer compute these tokens only. The word table has two uses, whose gradients add up.
     ///
     /// # Shapes
-    /// - output: `[picked, vocab_size]`
-    pub fn forward(&self, batch: &TokenBatch, mode: Mode) -> Tensor<2> {
-        let hidden = self.distilbert.forward(batch, Rows::Picked, mode.at(0));
-        let hidden = activate(self.activation, self.vocab_transform.forward(hidden));
+    /// - output: `[selected, vocab_size]`
+    pub fn forward(&self, batch: &SequenceBatch, mode: Mode) -> Tensor<2> {
+        let hidden = self.distilbert.forward(batch, TokenSelection::Selected, mode.at(0));
+        let hidden = self.activation.forward(self.vocab_transform.forward(hidden));
         let hidden = self.vocab_layer_norm.forward(hidden);
-        tied(&self.distilbert.embeddings.word_embeddings.weight, &self.vocab_projector.bias, hidden)
+        tied_projection(&self.distilbert.embeddings.word_embeddings, &self.vocab_projector.bias, hidden)
     }
 }

@@ -1,5 +1,5 @@
-//! Damaged config.json, safetensors and shard indices: no panic, no hang, bounded memory, and errors that name file and
-//! place.
+//! Damaged config.json, safetensors and shard indices cause no panic, no hang and no large allocation, and errors name the file
+//! and the place in it.
 
 #[path = "../../data/tests/mutate/mod.rs"]
 mod mutate;
@@ -9,12 +9,15 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use mutate::{Mutator, Outcome, overwrite, survive};
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertError, Precision};
+use rekindle_distilbert::{
+    Checkpoint, CheckpointError, DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification,
+    Precision,
+};
 use serde_json::Value;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/distilbert");
 
-/// What an error says of the place: a field, a line of JSON, a tensor; or that it is about a whole file.
+/// What an error says about the place: a field, a line of JSON or a tensor, or that it concerns the whole file.
 const PLACES: [&str; 8] = [
     "field `",
     "not valid JSON: ",
@@ -22,7 +25,7 @@ const PLACES: [&str; 8] = [
     "tensors `",
     "not a whole safetensors file: ",
     "none of the tensors",
-    "tensors of the base are missing",
+    "tensors of the encoder are missing",
     "shard `",
 ];
 
@@ -34,16 +37,16 @@ fn json(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).expect("JSON")
 }
 
-/// Loads both models of a folder.
-fn load(folder: &Path) -> Result<DistilBertConfig, DistilBertError> {
+/// Loads the classifier and the masked-language model of a folder.
+fn load(folder: &Path) -> Result<DistilBertConfig, CheckpointError> {
     let config = DistilBertConfig::from_folder(folder)?;
     let checkpoint = Checkpoint::open(folder)?;
-    config.load(&checkpoint, 0, &Device::flex())?;
-    config.load_masked_lm(&checkpoint, 0, &Device::flex())?;
+    DistilBertForSequenceClassification::from_checkpoint(&config, &checkpoint, 0, &Device::flex())?;
+    DistilBertForMaskedLM::from_checkpoint(&config, &checkpoint, 0, &Device::flex())?;
     Ok(config)
 }
 
-/// Takes damaged files to be loaded in the place of whole ones.
+/// Loads folders in which one file is damaged.
 fn damaged(name: &str, cases: u64, files: &[(&str, &[u8])], damage: impl Fn(u64, &mut Mutator) -> Vec<u8>) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     for (other, content) in files {
@@ -61,7 +64,7 @@ fn damaged(name: &str, cases: u64, files: &[(&str, &[u8])], damage: impl Fn(u64,
 /// config.json and model.safetensors.
 type Files = (Vec<u8>, Vec<u8>);
 
-/// A checkpoint of some kilobytes: one layer, eight words.
+/// A checkpoint of a few kilobytes: one layer, eight words.
 fn tiny() -> Files {
     let config = DistilBertConfig {
         vocab_size: 8,
@@ -72,7 +75,9 @@ fn tiny() -> Files {
         hidden_dim: 8,
         ..DistilBertConfig::default()
     };
-    let (model, _) = config.load(&Checkpoint::empty(), 1, &Device::flex()).expect("a model");
+    let (model, _) =
+        DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 1, &Device::flex())
+            .expect("a model");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.safetensors");
     model.save_safetensors(&path, Precision::F32).expect("saved");
@@ -100,13 +105,13 @@ fn safetensors() {
 }
 
 #[test]
-fn safetensors_of_a_bert() {
+fn bert_safetensors() {
     let (config, weights) = (fixture("bert/config.json"), fixture("bert/model.safetensors"));
     damaged("model.safetensors", 1_000, &[("config.json", &config)], |_, mutator| mutator.damage_safetensors(&weights));
 }
 
 #[test]
-fn an_index_of_shards() {
+fn shard_index() {
     let names = ["config.json", "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors"];
     let last = "model-00003-of-00003.safetensors";
     let files = [names[0], names[1], names[2], last].map(|name| (name, fixture(&format!("sharded/{name}"))));
@@ -119,9 +124,9 @@ fn an_index_of_shards() {
     });
 }
 
-/// What a configuration and a header promise, and the words in which it is refused.
+/// Configurations and headers that describe impossible sizes, and what their errors contain.
 #[test]
-fn promises_that_nobody_can_keep() {
+fn impossible_sizes_are_rejected() {
     let (config, weights) = tiny();
     let (length, rest) = weights.split_first_chunk().expect("a length");
     let (header, body) = rest.split_at(u64::from_le_bytes(*length) as usize);
@@ -170,7 +175,7 @@ fn promises_that_nobody_can_keep() {
 }
 
 #[test]
-fn what_was_found() {
+fn damage_that_was_once_accepted() {
     let folder = tempfile::tempdir().expect("a folder");
     let refusal = |files: &[(&str, Vec<u8>)]| {
         for (name, content) in files {
@@ -185,7 +190,7 @@ fn what_was_found() {
         let files = [("config.json", config.to_string().into_bytes()), ("model.safetensors", weights.clone())];
         assert!(refusal(&files).contains("field `initializer_range`"), "{deviation}");
     }
-    // Token types of half the width, twice as many.
+    // Twice as many token types of half the width.
     let bert = fixture("bert/model.safetensors");
     let (wide, narrow) = (b"[2,32]", b"[4,16]");
     let name = b"token_type_embeddings.weight";
@@ -195,7 +200,7 @@ fn what_was_found() {
     damaged[at..at + narrow.len()].copy_from_slice(narrow);
     let error = refusal(&[("config.json", fixture("bert/config.json")), ("model.safetensors", damaged)]);
     assert!(error.contains("token_type_embeddings") && error.contains("[4, 16]"), "{error}");
-    // A shard that is not there.
+    // A missing shard.
     fs::remove_file(folder.path().join("model.safetensors")).expect("removed");
     let index = fixture("sharded/model.safetensors.index.json");
     let error = refusal(&[("config.json", fixture("sharded/config.json")), ("model.safetensors.index.json", index)]);

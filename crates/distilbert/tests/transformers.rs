@@ -1,17 +1,19 @@
-//! Hidden states and logits against transformers, over small checkpoints of every kind.
+//! Hidden states and logits against transformers, for small checkpoints of every kind.
 //!
-//! The golden numbers are PyTorch's: `fixtures/distilbert/make.py`.
+//! PyTorch computed the golden tables: `fixtures/distilbert/make.py`.
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, Rows, TokenBatch};
+use rekindle_distilbert::{
+    Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
+};
 use serde::Deserialize;
 
-/// Both sides sum products of 16 to 64 terms near 1 in f32, in different orders, through up to three layers: about
-/// 3 × 64 roundings of 6e-8. The order is all that a backend changes, so that one bound serves them all: a GPU adds in
-/// f32 too, and WGSL allows `exp` and `sqrt` few more units in the last place.
+/// Both sides sum products of 16 to 64 terms near 1 in f32, in different orders, in up to three layers: about 3 × 64 rounding
+/// errors of 6e-8. Backends only differ in the order, so they share one bound: a GPU adds in f32, too, and WGSL allows `exp` and
+/// `sqrt` few more units in the last place.
 const TOLERANCE: f32 = 1e-5;
 
 #[derive(Deserialize)]
@@ -66,7 +68,13 @@ fn each_case(mut check: impl FnMut(&str, &Case)) {
         for name in names {
             let folder = folder(name);
             let config = DistilBertConfig::from_folder(&folder).unwrap();
-            let (model, _) = config.load(&Checkpoint::open(&folder).unwrap(), 0, &device).unwrap();
+            let (model, _) = DistilBertForSequenceClassification::from_checkpoint(
+                &config,
+                &Checkpoint::open(&folder).unwrap(),
+                0,
+                &device,
+            )
+            .unwrap();
             let golden = serde_json::from_slice(&std::fs::read(folder.join("golden.json")).unwrap()).unwrap();
             check(&format!("{name} on {backend}"), &Case { config, model, golden, device: device.clone() });
         }
@@ -75,20 +83,20 @@ fn each_case(mut check: impl FnMut(&str, &Case)) {
 
 impl Case {
     /// A packed batch, or one padded to `length`.
-    fn batch(&self, rows: &[&[u32]], length: Option<usize>) -> TokenBatch {
-        let (mut ids, mut mask, mut offsets) = (Vec::new(), Vec::new(), vec![0]);
+    fn batch(&self, rows: &[&[u32]], length: Option<usize>) -> SequenceBatch {
+        let (mut ids, mut mask, mut cu_seqlens) = (Vec::new(), Vec::new(), vec![0]);
         for row in rows {
             ids.extend_from_slice(row);
             mask.extend(row.iter().map(|_| 1));
             let padding = length.map_or(0, |length| length - row.len());
             ids.extend(std::iter::repeat_n(self.config.pad_token_id, padding));
             mask.extend(std::iter::repeat_n(0, padding));
-            offsets.push(ids.len());
+            cu_seqlens.push(ids.len());
         }
-        TokenBatch::new(&ids, &mask, &offsets, &self.config, &self.device).unwrap()
+        SequenceBatch::new(&ids, &mask, &cu_seqlens, &self.config, &self.device).unwrap()
     }
 
-    fn check_logits(&self, name: &str, batch: &TokenBatch, rows: &[usize]) {
+    fn check_logits(&self, name: &str, batch: &SequenceBatch, rows: &[usize]) {
         let logits = values(self.model.forward(batch, Mode::Eval));
         for (row, logits) in rows.iter().zip(logits) {
             if let Some(expected) = &self.golden.rows[*row].logits {
@@ -115,11 +123,11 @@ fn close(what: &str, found: &[f32], expected: &[f32]) {
 }
 
 #[test]
-fn hidden_states_and_logits_of_single_sentences() {
+fn hidden_states_and_logits_of_single_sequences() {
     each_case(|name, case| {
         for (index, row) in case.golden.rows.iter().enumerate() {
             let batch = case.batch(&[&row.ids], None);
-            let hidden = values(case.model.distilbert.forward(&batch, Rows::All, Mode::Eval));
+            let hidden = values(case.model.distilbert.forward(&batch, TokenSelection::All, Mode::Eval));
             for (position, (found, expected)) in hidden.iter().zip(&row.hidden).enumerate() {
                 close(&format!("{name}, row {index}, position {position}"), found, expected);
             }
@@ -129,7 +137,7 @@ fn hidden_states_and_logits_of_single_sentences() {
 }
 
 #[test]
-fn company_and_padding_change_nothing() {
+fn other_sequences_and_padding_change_nothing() {
     each_case(|name, case| {
         let all: Vec<usize> = (0..case.golden.rows.len()).collect();
         let reversed: Vec<usize> = all.iter().rev().copied().collect();
@@ -137,7 +145,7 @@ fn company_and_padding_change_nothing() {
             let ids: Vec<&[u32]> = rows.iter().map(|&row| case.golden.rows[row].ids.as_slice()).collect();
             let batch = case.batch(&ids, length);
             case.check_logits(&format!("{name} padded to {length:?}"), &batch, rows);
-            let first = values(case.model.distilbert.forward(&batch, Rows::First, Mode::Eval));
+            let first = values(case.model.distilbert.forward(&batch, TokenSelection::First, Mode::Eval));
             for (row, found) in rows.iter().zip(first) {
                 close(&format!("{name} padded to {length:?}, row {row}"), &found, &case.golden.rows[*row].hidden[0]);
             }
@@ -146,37 +154,44 @@ fn company_and_padding_change_nothing() {
 }
 
 #[test]
-fn picked_rows_are_those_of_all() {
+fn selected_rows_equal_those_of_all() {
     each_case(|name, case| {
         let ids: Vec<&[u32]> = case.golden.rows.iter().map(|row| row.ids.as_slice()).collect();
         for length in [None, Some(40)] {
             let batch = case.batch(&ids, length);
-            let all = values(case.model.distilbert.forward(&batch, Rows::All, Mode::Eval));
-            // One, some of the middle and none of the others, some everywhere, and some of the last sentence alone.
+            let all = values(case.model.distilbert.forward(&batch, TokenSelection::All, Mode::Eval));
+            // One token, some of the middle sequences only, some of all, and some of the last sequence only.
             let count = batch.tokens() as u32;
             for places in
                 [vec![7], (20..60).step_by(3).collect(), (0..count).step_by(5).collect(), vec![count - 40, count - 1]]
             {
-                let picked = batch.clone().picking(&places).unwrap();
-                let picked = values(case.model.distilbert.forward(&picked, Rows::Picked, Mode::Eval));
-                assert_eq!(picked.len(), places.len());
-                for (place, found) in places.iter().zip(&picked) {
+                let selected = batch.clone().selecting(&places).unwrap();
+                let selected = values(case.model.distilbert.forward(&selected, TokenSelection::Selected, Mode::Eval));
+                assert_eq!(selected.len(), places.len());
+                for (place, found) in places.iter().zip(&selected) {
                     close(&format!("{name}, place {place}"), found, &all[*place as usize]);
                 }
             }
         }
         for wrong in [&[][..], &[3, 3], &[2, 1], &[9, 100_000]] {
-            assert!(case.batch(&ids, None).picking(wrong).is_err(), "{wrong:?}");
+            assert!(case.batch(&ids, None).selecting(wrong).is_err(), "{wrong:?}");
         }
     });
 }
 
 #[test]
-fn reports_name_what_transformers_names() {
+fn load_reports_name_the_tensors_that_transformers_names() {
     let load = |name: &str| {
         let folder = folder(name);
         let config = DistilBertConfig::from_folder(&folder).unwrap();
-        config.load(&Checkpoint::open(&folder).unwrap(), 0, &Device::flex()).unwrap().1
+        DistilBertForSequenceClassification::from_checkpoint(
+            &config,
+            &Checkpoint::open(&folder).unwrap(),
+            0,
+            &Device::flex(),
+        )
+        .unwrap()
+        .1
     };
     let head = ["pre_classifier.weight", "pre_classifier.bias", "classifier.weight", "classifier.bias"];
     let unexpected = [
@@ -206,10 +221,16 @@ fn reports_name_what_transformers_names() {
 }
 
 #[test]
-fn a_head_of_another_size_is_reported_and_drawn_anew() {
+fn a_head_of_another_size_is_reported_and_initialized() {
     let folder = folder("labels4");
     let config = DistilBertConfig::from_folder(&folder).unwrap().with_labels(["no", "yes"]);
-    let (model, report) = config.load(&Checkpoint::open(&folder).unwrap(), 7, &Device::flex()).unwrap();
+    let (model, report) = DistilBertForSequenceClassification::from_checkpoint(
+        &config,
+        &Checkpoint::open(&folder).unwrap(),
+        7,
+        &Device::flex(),
+    )
+    .unwrap();
     let names: Vec<&str> = report.mismatched.iter().map(|tensor| tensor.name.as_str()).collect();
     assert_eq!(names, ["classifier.weight", "classifier.bias"]);
     assert_eq!((report.mismatched[0].checkpoint[0], report.mismatched[0].model[0]), (4, 2));

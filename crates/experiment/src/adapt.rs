@@ -1,6 +1,7 @@
 //! A base that has read the training sentences before it learns their classes (Gururangan et al., 2020).
 
-use rekindle_distilbert::{DistilBertModel, trainable};
+use rekindle_checkpoint::trainable;
+use rekindle_distilbert::{DistilBertForMaskedLM, DistilBertModel};
 use rekindle_train::{Event, Masking, Pretraining, PretrainingArguments, Stop, TrainError, TrainingArguments};
 
 use crate::approach::Approach;
@@ -16,7 +17,8 @@ pub(crate) fn adapt(
 ) -> Result<DistilBertModel, TrainError> {
     let defaults = PretrainingArguments::default();
     let masking = Masking::new(&bench.pretrained.tokenizer, defaults.mlm_probability)?;
-    let (model, _) = bench.config.load_masked_lm(&bench.pretrained.checkpoint, draw.seed, bench.device)?;
+    let (model, _) =
+        DistilBertForMaskedLM::from_checkpoint(&bench.config, &bench.pretrained.checkpoint, draw.seed, bench.device)?;
     let sequences: Vec<Vec<u32>> = draw.train.iter().map(|&row| bench.sentences.sentence(row).to_vec()).collect();
     let shared = &bench.experiment.arguments;
     let training = TrainingArguments {

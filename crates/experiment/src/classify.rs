@@ -46,7 +46,8 @@ impl Classifier {
     pub fn new(pretrained: &PretrainedModel, device: &Device) -> Result<Self, ExperimentError> {
         let config = pretrained.config.clone();
         // The seed does not matter: nothing fresh is accepted.
-        let (model, report) = config.load(&pretrained.checkpoint, 0, device)?;
+        let (model, report) =
+            DistilBertForSequenceClassification::from_checkpoint(&config, &pretrained.checkpoint, 0, device)?;
         let absent = report.missing.first().or(report.mismatched.first().map(|tensor| &tensor.name));
         if let Some(tensor) = absent {
             return Err(ExperimentError::NoHead { model: pretrained.id.clone(), tensor: tensor.clone() });

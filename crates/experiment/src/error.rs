@@ -83,14 +83,6 @@ pub enum ExperimentError {
         /// Why not.
         reason: String,
     },
-    /// A file of a model's folder that is a link out of it.
-    #[error("{path}: is a link to {target}, outside of the model's folder; copy the file to where the link is")]
-    Link {
-        /// The link.
-        path: PathBuf,
-        /// Where it leads.
-        target: PathBuf,
-    },
     /// Reading or writing failed.
     #[error("{path}: {source}")]
     Io {
@@ -107,13 +99,11 @@ pub enum ExperimentError {
         /// Why not.
         reason: String,
     },
-    /// What is kept of a run that was broken off cannot be taken up.
-    #[error("{path}: {reason}")]
-    Journal {
+    /// A stored model does not belong to the run that is resumed.
+    #[error("{path}: is not the model of this run")]
+    StoredModel {
         /// The file.
         path: PathBuf,
-        /// Why not, and what to do.
-        reason: String,
     },
     /// The last of the hosts that could have made the runs is gone.
     #[error("host {host}: {reason}; no other is left")]
@@ -142,6 +132,9 @@ pub enum ExperimentError {
         /// Why not.
         reason: String,
     },
+    /// A file cannot be read, written or accepted.
+    #[error(transparent)]
+    File(#[from] rekindle_files::FileError),
     /// The data set.
     #[error(transparent)]
     Data(#[from] rekindle_data::DataError),
@@ -154,9 +147,12 @@ pub enum ExperimentError {
     /// The tokenizer.
     #[error(transparent)]
     Tokenizer(#[from] rekindle_tokenizer::TokenizerError),
-    /// The model.
+    /// A checkpoint cannot be read or written.
     #[error(transparent)]
-    Model(#[from] rekindle_distilbert::DistilBertError),
+    Checkpoint(#[from] rekindle_checkpoint::CheckpointError),
+    /// A batch or the adapters do not fit the model.
+    #[error(transparent)]
+    Model(#[from] rekindle_nn::NnError),
     /// Training; `approach` says which.
     #[error("{approach}: {source}")]
     Train {
@@ -181,6 +177,8 @@ impl ExperimentError {
             Self::Chart { .. } | Self::Metrics(_) | Self::Baseline(_) => ErrorKind::Other,
             Self::Data(error) => error.kind().into(),
             Self::Tokenizer(error) => error.kind().into(),
+            Self::File(error) => error.kind().into(),
+            Self::Checkpoint(error) => error.kind().into(),
             Self::Model(error) => error.kind().into(),
             Self::Train { source, .. } => source.kind(),
             _ => ErrorKind::Input,

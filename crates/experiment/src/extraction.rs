@@ -4,14 +4,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rekindle_distilbert::{
-    Checkpoint, DistilBertConfig, DistilBertError, DistilBertForSequenceClassification, Pooling, save_rows,
-};
+use rekindle_checkpoint::{Checkpoint, CheckpointError, save_rows};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Pooling};
+use rekindle_files::check_compatible;
 use rekindle_train::{Stop, TrainError, features};
 use serde_json::{Value, json};
 
 use crate::error::ExperimentError;
-use crate::journal::agree;
 use crate::model::{PretrainedModel, sha256, texts_sha256};
 use crate::spread::{Devices, Host, News, Work, spread};
 
@@ -98,7 +97,7 @@ impl Extraction {
             "shard_size": self.shard_size,
         });
         if let Value::Object(index) = index {
-            agree(&self.folder.join(INDEX), &index)?;
+            check_compatible(&self.folder.join(INDEX), &index)?;
         }
         let shards = Shards { extraction: self.clone(), pretrained: pretrained.clone(), texts, stop: stop.clone() };
         let numbers = 0..shards.count();
@@ -199,7 +198,7 @@ impl Work for Shards {
 
     fn settle(&self, number: usize, made: &Vec<f32>) -> Result<(), ExperimentError> {
         let path = self.path(number);
-        let refuse = |error: DistilBertError| ExperimentError::Output { path: path.clone(), reason: error.to_string() };
+        let refuse = |error: CheckpointError| ExperimentError::Output { path: path.clone(), reason: error.to_string() };
         save_rows(TENSOR, made, self.pretrained.config.dim, &path).map_err(refuse)
     }
 

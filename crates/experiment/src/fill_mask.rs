@@ -3,7 +3,7 @@
 use std::fmt;
 
 use burn::tensor::{Device, Tensor};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode, TokenBatch};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode, SequenceBatch};
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
 
@@ -47,7 +47,7 @@ impl FillMask {
     pub fn new(pretrained: &PretrainedModel, device: &Device) -> Result<Self, ExperimentError> {
         let (config, tokenizer) = (pretrained.config.clone(), pretrained.tokenizer.clone());
         // The seed does not matter: nothing fresh is accepted.
-        let (model, report) = config.load_masked_lm(&pretrained.checkpoint, 0, device)?;
+        let (model, report) = DistilBertForMaskedLM::from_checkpoint(&config, &pretrained.checkpoint, 0, device)?;
         let absent = report.missing.first().or(report.mismatched.first().map(|tensor| &tensor.name));
         if let Some(tensor) = absent {
             return Err(ExperimentError::NoMaskedLm { model: pretrained.id.clone(), tensor: tensor.clone() });
@@ -72,8 +72,8 @@ impl FillMask {
         if masks.is_empty() {
             return Err(refuse("has no [MASK] to fill".into()));
         }
-        let batch = TokenBatch::new(&ids, &vec![1; ids.len()], &[0, ids.len()], &self.config, &self.device)?;
-        let logits = self.values(self.model.forward(&batch.picking(&masks)?, Mode::Eval))?;
+        let batch = SequenceBatch::new(&ids, &vec![1; ids.len()], &[0, ids.len()], &self.config, &self.device)?;
+        let logits = self.values(self.model.forward(&batch.selecting(&masks)?, Mode::Eval))?;
         let rows = logits.chunks(self.config.vocab_size);
         let guesses =
             masks.iter().zip(rows).map(|(&place, row)| self.guesses(&ids, place as usize, row, top_k, &masks));

@@ -4,16 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use rekindle_checkpoint::{Checkpoint, LoadReport};
 use rekindle_data::Dataset;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, LoadReport};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
+use rekindle_files::check_symlinks;
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::EncodedDataset;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::ExperimentError;
-use crate::links::check_links;
 use crate::sampling::Sampling;
+
+/// The extensions of the files that are read in a model folder.
+pub const MODEL_FILES: [&str; 3] = ["json", "safetensors", "txt"];
 
 /// Where a model came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +69,7 @@ impl PretrainedModel {
             let kind = if folder.exists() { std::io::ErrorKind::NotADirectory } else { std::io::ErrorKind::NotFound };
             return Err(ExperimentError::Io { path: folder.into(), source: kind.into() });
         }
-        check_links(folder)?;
+        check_symlinks(folder, &MODEL_FILES)?;
         let config = DistilBertConfig::from_folder(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         Self::new(id, source, config, Tokenizer::from_folder(folder)?, checkpoint)
@@ -106,7 +110,8 @@ impl PretrainedModel {
         device: &Device,
     ) -> Result<(DistilBertConfig, DistilBertForSequenceClassification, LoadReport), ExperimentError> {
         let config = self.config.clone().with_labels(classes);
-        let (model, report) = config.load(&self.checkpoint, seed, device)?;
+        let (model, report) =
+            DistilBertForSequenceClassification::from_checkpoint(&config, &self.checkpoint, seed, device)?;
         Ok((config, model, report))
     }
 }

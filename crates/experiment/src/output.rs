@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use rekindle_distilbert::{Precision, replace};
+use rekindle_distilbert::Precision;
+use rekindle_files::{Lock, write_atomic};
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{SaveStrategy, Stop};
 use zip::ZipWriter;
@@ -13,7 +14,6 @@ use zip::write::SimpleFileOptions;
 use crate::artifacts::{StepRow, history, history_csv, results_json, scores_csv, summary_csv};
 use crate::error::ExperimentError;
 use crate::journal::Journal;
-use crate::lock::Lock;
 use crate::report::report_html;
 use crate::results::Results;
 use crate::run::Outcome;
@@ -85,7 +85,7 @@ impl Output {
         let zip = beside(&self.folder, ZIP);
         let done = self.stage(&staging, outcome, models).and_then(|files| {
             // The zip is whole before any file of an earlier output is replaced, and moved behind them.
-            replace(&zip, |new| {
+            write_atomic(&zip, |new| {
                 pack(new, &self.folder, &files).map_err(|source| io_error(&zip, source))?;
                 files.move_to(&self.folder)
             })
@@ -128,7 +128,7 @@ impl Output {
     pub fn write_failed(self, steps: &[StepRow]) -> Result<PathBuf, ExperimentError> {
         let path = beside(&self.folder, FAILED);
         let table = history_csv(steps.iter().cloned());
-        replace(&path, |new| fs::write(new, &table).map_err(|source| io_error(&path, source)))?;
+        write_atomic(&path, |new| fs::write(new, &table).map_err(|source| io_error(&path, source)))?;
         Ok(path)
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoadReport};
+use rekindle_checkpoint::LoadReport;
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
 use rekindle_train::{Event, Metric, Plan, TrainingArguments};
 use serde_json::{Map, Value, json};
 
@@ -212,7 +213,7 @@ impl Experiment {
         let mut bench = Bench::new(self, pretrained, sampling, device, journal)?;
         let sha256 = checksum.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         if let Some(journal) = journal {
-            journal.agree(&self.settings(&bench, &sizes, backend, &sha256))?;
+            journal.check_compatible(&self.settings(&bench, &sizes, backend, &sha256))?;
         }
         observer(Progress::Loaded { report: &bench.report });
         let jobs = self.jobs(sampling, &sizes);

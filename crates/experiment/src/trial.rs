@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoadReport, Pooling};
+use rekindle_checkpoint::LoadReport;
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Pooling};
 use rekindle_train::{
     Checkpoints, EncodedDataset, Evaluation, Event, Features, Plan, TrainError, Trained, Training, TrainingArguments,
     evaluate,
@@ -282,7 +283,7 @@ impl<'a> Bench<'a> {
     ) -> Result<DistilBertForSequenceClassification, ExperimentError> {
         let mut model = match draw.seed == self.experiment.seed() {
             true => self.model.clone(),
-            false => config.redraw(&self.model, &self.report, draw.seed),
+            false => self.model.reinitialize(config, &self.report, draw.seed),
         };
         model.pooling = config.classifier_pooling;
         if approach.pretrain_epochs > 0 {

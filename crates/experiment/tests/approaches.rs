@@ -11,10 +11,9 @@ use std::path::Path;
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use golden::{STEP, Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
-use rekindle_distilbert::{
-    Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Linear, TransformerBlock,
-};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, TransformerBlock};
 use rekindle_experiment::Approach;
+use rekindle_nn::Linear;
 use rekindle_train::{EncodedDataset, Plan, SchedulerType, StepRecord, Trained, Training, TrainingArguments};
 use serde::Deserialize;
 
@@ -77,7 +76,13 @@ fn start(case: &Case, device: &Device) -> (DistilBertConfig, Plan, DistilBertFor
     let mut config = DistilBertConfig::from_folder(folder).expect("config");
     (config.dropout, config.attention_dropout, config.seq_classif_dropout) = (0.0, 0.0, 0.0);
     config.classifier_pooling = approach.pooling.unwrap_or_default();
-    let (model, _) = config.load(&Checkpoint::open(folder).expect("weights"), 0, device).expect("model");
+    let (model, _) = DistilBertForSequenceClassification::from_checkpoint(
+        &config,
+        &Checkpoint::open(folder).expect("weights"),
+        0,
+        device,
+    )
+    .expect("model");
     let plan = approach.plan(&config).expect("a plan");
     let mut model = plan.prepare(&model, 0).expect("prepared");
     assert_eq!(plan.count(&model), (case.trainable, case.total), "{}: trained and all parameters", case.name);
@@ -188,7 +193,9 @@ fn the_best_epoch_is_kept_and_a_run_that_grows_worse_ends() {
 #[test]
 fn counts_at_full_size() {
     let config = DistilBertConfig::default();
-    let (model, _) = config.load(&Checkpoint::empty(), 0, &Device::flex()).expect("a model");
+    let (model, _) =
+        DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 0, &Device::flex())
+            .expect("a model");
     for Count { spec, trainable, total } in fixture::<Vec<Count>>("approaches/counts.json") {
         let plan = spec.parse::<Approach>().expect("an approach").plan(&config).expect("a plan");
         assert_eq!(plan.count(&plan.prepare(&model, 0).expect("prepared")), (trainable, total), "{spec}");

@@ -1,29 +1,32 @@
-//! Operations of one's own on Burn's CPU tensors, beneath Burn's by its extension point: whatever takes one pass over the data
-//! where Burn's operations take many.
+//! Custom operations on Burn's CPU tensors, through Burn's extension point: for computations that need one pass over the data
+//! where Burn's operations need several.
 //!
-//! A [`Differentiable`] operation has a derivative and becomes a node of the autodiff graph by [`run`]; an [`Operation`] has
-//! none, and is done by [`apply`]. Both work on [`Held`] tensors: those in host memory, and, with the feature `remote`, those
-//! of hosts that offer the same operations, where they compute the same numbers to the bit. Any other device keeps Burn's.
+//! A [`Differentiable`] operation has a derivative and becomes a node of the autodiff graph; [`run`] computes it. An
+//! [`Operation`] has no derivative; [`apply`] computes it. Both work on [`CustomTensor`]s: tensors of Burn's backend `flex`
+//! and, with the feature `remote`, tensors of hosts that offer the same operations, with bit-identical results. Callers use
+//! Burn's operations for all other tensors.
 #![deny(missing_docs, missing_debug_implementations)]
 
+mod backend;
 mod differentiable;
-mod held;
 pub mod memory;
-mod numbers;
 mod operation;
-#[cfg(feature = "remote")]
-mod pace;
-mod place;
+mod params;
 #[cfg(feature = "remote")]
 pub mod remote;
+mod run;
+mod tensor;
+#[cfg(feature = "remote")]
+mod throttle;
 
 pub use burn_flex::FlexTensor;
-pub use differentiable::{Differentiable, Saved, run};
-pub use held::{Held, are_held, are_here, is_held};
-pub use numbers::Numbers;
-pub use operation::{Operation, apply};
+pub use differentiable::{Differentiable, Saved};
+pub use operation::Operation;
+pub use params::OpParams;
+pub use run::{apply, run};
+pub use tensor::{CustomTensor, accepts, is_local, supports};
 #[cfg(feature = "remote")]
-pub use pace::pace;
+pub use throttle::throttle;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

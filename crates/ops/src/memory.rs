@@ -1,23 +1,23 @@
-//! What operations in host memory share: values of tensors, and work cut up for the cores.
+//! Helpers for operations: the values of tensors, and the division of work over the cores.
 
 use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-/// Values that a core takes at a time: they stay in its cache.
+/// The number of values that a core processes at a time, so that they stay in its cache.
 pub const CHUNK: usize = 8 * 1024;
 
-/// The tensor, in the order of its indices and without gaps.
+/// The tensor in contiguous memory.
 pub(crate) fn contiguous(tensor: FlexTensor) -> FlexTensor {
     if tensor.as_slice::<f32>().is_some() { tensor } else { tensor.to_contiguous() }
 }
 
-/// The values of a contiguous tensor of f32; none of any other.
+/// The values of a contiguous f32 tensor; empty for any other.
 pub fn values(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice::<f32>().unwrap_or_default()
 }
 
-/// The values of a tensor of f32, to be worked on in place where nobody else holds them, and else in a copy.
+/// The values of an f32 tensor, to be modified: in place if nobody else holds them, in a copy otherwise.
 pub fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
     let count = tensor.layout().num_elements();
     if tensor.layout().contiguous_offsets() != Some((0, count)) {
@@ -26,18 +26,18 @@ pub fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
     &mut tensor.storage_mut::<f32>()[..count]
 }
 
-/// A tensor of these values.
+/// A tensor with these values.
 pub fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
-/// A tensor as a matrix: the product of all extents but the last, and the last.
+/// The shape of a tensor as a matrix: the product of all dimensions but the last, and the last.
 pub fn rows_of(tensor: &FlexTensor) -> [usize; 2] {
     let columns = tensor.layout().shape().last().copied().unwrap_or(1);
     [tensor.layout().num_elements() / columns.max(1), columns]
 }
 
-/// Does every task, on all cores where there is more than one.
+/// Processes all tasks; in parallel if there is more than one.
 pub fn each<T: Send>(tasks: Vec<T>, work: impl Fn(T) + Sync + Send) {
     if tasks.len() == 1 {
         tasks.into_iter().for_each(work);
@@ -46,7 +46,7 @@ pub fn each<T: Send>(tasks: Vec<T>, work: impl Fn(T) + Sync + Send) {
     }
 }
 
-/// A slice cut into pieces of these lengths.
+/// A slice divided into pieces of these lengths.
 pub fn cut<T>(mut slice: &mut [T], lengths: impl Iterator<Item = usize>) -> Vec<&mut [T]> {
     lengths
         .map(|length| {

@@ -1,10 +1,10 @@
-//! Operations on tensors in host memory: values, derivatives, and who is left alone.
+//! Operations on tensors of flex: values, gradients, and tensors that must not change.
 
 use burn::tensor::{Device, Shape, Tensor};
 use rekindle_ops::memory::{values, values_mut};
-use rekindle_ops::{Differentiable, FlexTensor, Held, Numbers, Operation, Saved, apply, is_held, run};
+use rekindle_ops::{CustomTensor, Differentiable, FlexTensor, OpParams, Operation, Saved, accepts, apply, run};
 
-/// `a² b`, worked out in the place of `a`.
+/// `a² b`, computed in place of `a`.
 #[derive(Debug)]
 struct SquareTimes;
 
@@ -15,49 +15,49 @@ impl Differentiable<2> for SquareTimes {
         vec![a.clone(); 1 + usize::from(keep)]
     }
 
-    fn reads(&self, tracked: [bool; 2]) -> [bool; 2] {
-        [true, tracked[0]]
+    fn reads(&self, needs_grad: [bool; 2]) -> [bool; 2] {
+        [true, needs_grad[0]]
     }
 
-    /// Makes `a²` for the backward pass.
+    /// Keeps `a²` for the backward pass.
     fn forward(&self, [mut a, b]: [FlexTensor; 2], keep: bool) -> (FlexTensor, Vec<FlexTensor>) {
         values_mut(&mut a).iter_mut().for_each(|a| *a *= *a);
-        let made = if keep { vec![a.clone()] } else { Vec::new() };
+        let intermediates = if keep { vec![a.clone()] } else { Vec::new() };
         values_mut(&mut a).iter_mut().zip(values(&b)).for_each(|(a, b)| *a *= b);
-        (a, made)
+        (a, intermediates)
     }
 
     fn backward(
         &self,
         saved: Saved<FlexTensor, 2>,
-        gradient: FlexTensor,
-        wanted: &[Option<Shape>; 2],
+        grad: FlexTensor,
+        needs_grad: &[Option<Shape>; 2],
     ) -> [Option<FlexTensor>; 2] {
-        let Saved { inputs: [Some(mut a), b], made } = saved else { return [None, None] };
-        let [square] = &made[..] else { return [None, None] };
-        let for_b = wanted[1].as_ref().map(|_| {
-            let mut slopes = gradient.clone();
-            values_mut(&mut slopes).iter_mut().zip(values(square)).for_each(|(slope, square)| *slope *= square);
-            slopes
+        let Saved { inputs: [Some(mut a), b], intermediates } = saved else { return [None, None] };
+        let [square] = &intermediates[..] else { return [None, None] };
+        let for_b = needs_grad[1].as_ref().map(|_| {
+            let mut result = grad.clone();
+            values_mut(&mut result).iter_mut().zip(values(square)).for_each(|(grad, square)| *grad *= square);
+            result
         });
-        let for_a = b.filter(|_| wanted[0].is_some()).map(|b| {
-            let factors = values(&b).iter().zip(values(&gradient));
-            values_mut(&mut a).iter_mut().zip(factors).for_each(|(a, (b, gradient))| *a *= 2.0 * b * gradient);
+        let for_a = b.filter(|_| needs_grad[0].is_some()).map(|b| {
+            let factors = values(&b).iter().zip(values(&grad));
+            values_mut(&mut a).iter_mut().zip(factors).for_each(|(a, (b, grad))| *a *= 2.0 * b * grad);
             a
         });
         [for_a, for_b]
     }
 
-    fn numbers(&self) -> Vec<u64> {
+    fn params(&self) -> Vec<u64> {
         Vec::new()
     }
 
-    fn read(_: &mut Numbers) -> Self {
+    fn from_params(_: &mut OpParams) -> Self {
         Self
     }
 }
 
-/// The first vector and the second, the other way round, the first one doubled in its place.
+/// Exchanges two vectors and doubles the first in place.
 #[derive(Debug)]
 struct Swap;
 
@@ -74,11 +74,11 @@ impl Operation<2> for Swap {
         [second, first]
     }
 
-    fn numbers(&self) -> Vec<u64> {
+    fn params(&self) -> Vec<u64> {
         Vec::new()
     }
 
-    fn read(_: &mut Numbers) -> Self {
+    fn from_params(_: &mut OpParams) -> Self {
         Self
     }
 }
@@ -92,11 +92,11 @@ fn matrix(values: [[f32; 2]; 2], device: &Device) -> Tensor<2> {
 }
 
 fn square_times(a: &Tensor<2>, b: &Tensor<2>) -> Tensor<2> {
-    run(SquareTimes, None, [a, b].map(|tensor| Held::of(tensor).expect("in host memory")))
+    run(SquareTimes, None, [a, b].map(|tensor| CustomTensor::of(tensor).expect("a tensor of flex")))
 }
 
 #[test]
-fn values_and_derivatives_also_of_what_lies_column_by_column() {
+fn values_and_gradients_also_of_transposed_inputs() {
     let device = Device::flex().autodiff();
     let a = matrix([[1.0, 3.0], [2.0, 4.0]], &device).require_grad();
     let b = matrix([[5.0, 6.0], [7.0, 8.0]], &device).require_grad();
@@ -106,11 +106,11 @@ fn values_and_derivatives_also_of_what_lies_column_by_column() {
     assert_eq!(numbers(&b.grad(&gradients).expect("a gradient")), [1.0, 4.0, 9.0, 16.0]);
     // 2 a b, in the order of a.
     assert_eq!(numbers(&a.grad(&gradients).expect("a gradient")), [10.0, 42.0, 24.0, 64.0]);
-    assert_eq!(numbers(&a), [1.0, 3.0, 2.0, 4.0], "who is still held elsewhere is left as it was");
+    assert_eq!(numbers(&a), [1.0, 3.0, 2.0, 4.0], "a tensor that is still held elsewhere is unchanged");
 }
 
 #[test]
-fn who_is_not_tracked_gets_no_gradient_and_makes_no_graph() {
+fn inputs_that_are_not_tracked_get_no_gradient_and_build_no_graph() {
     let (plain, recorded) = (Device::flex(), Device::flex().autodiff());
     let (a, b) = (matrix([[1.0, 2.0], [3.0, 4.0]], &plain), matrix([[1.0; 2]; 2], &recorded).require_grad());
     let gradients = square_times(&a, &b).sum().backward();
@@ -119,10 +119,10 @@ fn who_is_not_tracked_gets_no_gradient_and_makes_no_graph() {
 }
 
 #[test]
-fn what_nobody_else_holds_is_worked_on_in_place() {
+fn tensors_that_nobody_else_holds_are_modified_in_place() {
     let device = Device::flex();
     let address = |tensor: &Tensor<1>| {
-        let primitive = tensor.clone().try_into_primitive::<burn::backend::Flex>().expect("in host memory");
+        let primitive = tensor.clone().try_into_primitive::<burn::backend::Flex>().expect("a tensor of flex");
         values(&primitive).as_ptr()
     };
     let (first, second) = (Tensor::<1>::from_floats([1.0, 2.0, 3.0], &device), Tensor::from_floats([9.0], &device));
@@ -137,9 +137,9 @@ fn what_nobody_else_holds_is_worked_on_in_place() {
 }
 
 #[test]
-fn tensors_of_other_numbers_are_not_held() {
+fn only_f32_tensors_are_accepted() {
     let device = Device::flex();
     let half = Tensor::<1>::from_floats([1.0], &device).cast(burn::tensor::DType::F16);
-    assert!(!is_held(&half) && Held::of(&half).is_none());
-    assert!(is_held(&Tensor::<1>::from_floats([1.0], &device.autodiff())));
+    assert!(!accepts(&half) && CustomTensor::of(&half).is_none());
+    assert!(accepts(&Tensor::<1>::from_floats([1.0], &device.autodiff())));
 }

@@ -9,7 +9,9 @@ use std::time::Instant;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use rekindle::data::{Dataset, ReadOptions};
-use rekindle::distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, Rows, TokenBatch};
+use rekindle::distilbert::{
+    DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
+};
 use rekindle::experiment::{PretrainedModel, Source};
 use rekindle::tokenizer::Batch;
 use rekindle::train::{AdamW, EncodedDataset, Plan, Training, TrainingArguments, logits};
@@ -30,7 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let pretrained = PretrainedModel::from_folder(folder, "bench", Source::Folder)?;
     let device = Device::flex();
-    let (model, _) = pretrained.config.load(&pretrained.checkpoint, 0, &device)?;
+    let (model, _) =
+        DistilBertForSequenceClassification::from_checkpoint(&pretrained.config, &pretrained.checkpoint, 0, &device)?;
     let side = Side { config: &pretrained.config, model, device };
     let (train, test) = (sentences(&pretrained, train)?, sentences(&pretrained, test)?);
 
@@ -108,13 +111,13 @@ impl Learner<'_> {
     fn step(&mut self, sentences: &[Vec<u32>], labels: &[usize], whole: bool) -> Result<(), Box<dyn Error>> {
         let Side { config, device, .. } = self.side;
         let packed = Batch::packed(sentences);
-        let batch = TokenBatch::new(&packed.input_ids, &packed.attention_mask, &packed.offsets, config, device)?;
+        let batch = SequenceBatch::new(&packed.input_ids, &packed.attention_mask, &packed.cu_seqlens, *config, device)?;
         let model = self.model.take().ok_or("no model")?;
         self.steps += 1;
         let mode = Mode::Train { seed: self.steps };
         let logits = if whole {
-            let hidden = model.distilbert.forward(&batch, Rows::All, mode);
-            let first: Vec<i32> = packed.offsets[..sentences.len()].iter().map(|&offset| offset as i32).collect();
+            let hidden = model.distilbert.forward(&batch, TokenSelection::All, mode);
+            let first: Vec<i32> = packed.cu_seqlens[..sentences.len()].iter().map(|&offset| offset as i32).collect();
             let first = Tensor::<1, Int>::from_data(TensorData::from(first.as_slice()), device);
             model.classify(hidden.select(0, first), mode)
         } else {

@@ -7,7 +7,9 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
-use rekindle::distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, Rows, TokenBatch};
+use rekindle::distilbert::{
+    DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
+};
 use rekindle::experiment::{PretrainedModel, Source};
 use rekindle::tokenizer::{Batch, Padding};
 use safetensors::SafeTensors;
@@ -43,7 +45,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     ];
     let mut worst = 0f32;
     for (backend, device) in devices {
-        let (model, _) = pretrained.config.load(&pretrained.checkpoint, 0, &device)?;
+        let (model, _) = DistilBertForSequenceClassification::from_checkpoint(
+            &pretrained.config,
+            &pretrained.checkpoint,
+            0,
+            &device,
+        )?;
         let side = Side { config: &pretrained.config, model, device, reference: &reference };
         let gaps = [
             side.gap(1, None)?,
@@ -83,9 +90,14 @@ impl Side<'_> {
                 Some(length) => Batch::padded(rows, self.config.pad_token_id, Padding::MaxLength(length)),
                 None => Batch::packed(rows),
             };
-            let input =
-                TokenBatch::new(&batch.input_ids, &batch.attention_mask, &batch.offsets, self.config, &self.device)?;
-            let hidden = values(self.model.distilbert.forward(&input, Rows::All, Mode::Eval))?;
+            let input = SequenceBatch::new(
+                &batch.input_ids,
+                &batch.attention_mask,
+                &batch.cu_seqlens,
+                self.config,
+                &self.device,
+            )?;
+            let hidden = values(self.model.distilbert.forward(&input, TokenSelection::All, Mode::Eval))?;
             let real = hidden.chunks(self.config.dim).zip(&batch.attention_mask).filter(|(_, mask)| **mask == 1);
             for (ours, _) in real {
                 let theirs = &self.reference.hidden[token * self.config.dim..];

@@ -36,7 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let data = sentences_of(Path::new(sentences))?;
     let config = DistilBertConfig::default().with_labels(["0", "1"]);
     let device = Device::flex();
-    let (mut model, _) = config.load(&Checkpoint::empty(), 42, &device)?;
+    let (mut model, _) =
+        DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 42, &device)?;
     println!("parameters {}", model.parameters().iter().map(|parameter| parameter.size).sum::<usize>());
 
     let began = Instant::now();
@@ -51,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let trained = train(&config, model, &part, &device, folder)?;
         let between = cpu_seconds()?;
         model = trained.0;
-        logits(&model, &config, &part.sentences(), 8, &device, &mut |_| ())?;
+        logits(&model.trainable(|_| false), &config, &part.sentences(), 8, &device, &mut |_| ())?;
         let cycle = Cycle {
             hours: began.elapsed().as_secs_f64() / 3600.0,
             resident: resident_bytes()? / f64::from(1 << 20),

@@ -11,7 +11,9 @@ use std::process::ExitCode;
 
 use burn::tensor::{Device, Int, Tensor};
 use rekindle::data::{DataError, Dataset, ReadOptions, Split, TestSize, train_test_split};
-use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, Rows, TokenBatch};
+use rekindle::distilbert::{
+    Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
+};
 use rekindle::embedded::EMBEDDED;
 use rekindle::experiment::{PretrainedModel, Source};
 use rekindle::tokenizer::{Batch, Tokenizer};
@@ -99,7 +101,8 @@ fn compare() -> Result<(), Box<dyn Error>> {
     let features = task.features(&model, &config, &device)?;
     for split in 0..splits {
         let (_, model, _) = pretrained.load(&task.classes, split.into(), &device)?;
-        let (random, _) = config.load(&Checkpoint::empty(), split.into(), &device)?;
+        let (random, _) =
+            DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), split.into(), &device)?;
         let random = Base { features: task.features(&random, &config, &device)?, model: random };
         let pretrained = Base { features: features.clone(), model };
         for size in SIZES {
@@ -203,8 +206,9 @@ impl Task {
     ) -> Result<Tensor<2>, Box<dyn Error>> {
         let batches = self.sentences[self.first_tested()..].chunks(BATCH).map(|sentences| {
             let packed = Batch::packed(sentences);
-            let batch = TokenBatch::new(&packed.input_ids, &packed.attention_mask, &packed.offsets, config, device)?;
-            Ok(model.distilbert.forward(&batch, Rows::First, Mode::Eval))
+            let batch =
+                SequenceBatch::new(&packed.input_ids, &packed.attention_mask, &packed.cu_seqlens, config, device)?;
+            Ok(model.distilbert.forward(&batch, TokenSelection::First, Mode::Eval))
         });
         Ok(Tensor::cat(batches.collect::<Result<_, Box<dyn Error>>>()?, 0))
     }

@@ -2,7 +2,8 @@
 //!
 //! This crate is the facade of the Rekindle crates. [`data`] and [`tokenizer`] turn files into token ids,
 //! [`distilbert`] is the model, [`train`] trains it, [`metrics`] scores it, and [`experiment`] compares approaches and
-//! writes the results. [`hub`] downloads checkpoints, and [`embedded`] is a small checkpoint that is part of this
+//! writes the results. [`nn`] has the layers of models, [`checkpoint`] reads and writes their files, and [`files`] writes files
+//! atomically. [`hub`] downloads checkpoints, and [`embedded`] is a small checkpoint that is part of this
 //! crate. [`burn`] is the version of Burn that all of them use: take `Device` and `Tensor` from there.
 //!
 //! Programs that train should set [`allocator::Allocator`] as their global allocator; it makes training faster.
@@ -14,11 +15,14 @@ pub mod embedded;
 
 pub use burn;
 pub use rekindle_baseline as baseline;
+pub use rekindle_checkpoint as checkpoint;
 pub use rekindle_data as data;
 pub use rekindle_distilbert as distilbert;
 pub use rekindle_experiment as experiment;
+pub use rekindle_files as files;
 pub use rekindle_hub as hub;
 pub use rekindle_metrics as metrics;
+pub use rekindle_nn as nn;
 pub use rekindle_raw::allocator;
 pub use rekindle_tokenizer as tokenizer;
 pub use rekindle_train as train;

@@ -121,7 +121,7 @@ fn packages(name: &str, features: &[&str]) -> Vec<String> {
 
 #[test]
 fn what_has_no_tensors_brings_no_burn_and_no_other_of_ours() {
-    for name in ["metrics", "baseline", "data", "tokenizer", "raw", "hub"] {
+    for name in ["metrics", "baseline", "data", "tokenizer", "files", "raw", "hub"] {
         let packages = packages(name, &[]);
         let ours: Vec<&String> = packages.iter().filter(|package| package.starts_with("rekindle")).collect();
         assert_eq!(ours, [&format!("rekindle-{name}")], "alone among ours");
@@ -138,9 +138,12 @@ fn no_library_brings_a_network_that_was_not_asked_for() {
         "baseline",
         "data",
         "tokenizer",
+        "files",
         "raw",
         "hub",
+        "checkpoint",
         "ops",
+        "nn",
         "distilbert",
         "train",
         "experiment",
@@ -165,7 +168,7 @@ fn the_facade_brings_nothing_of_the_command_line() {
 #[test]
 fn what_has_tensors_brings_the_backend_that_it_is_asked_for_alone() {
     let backends = [("burn-flex", "flex"), ("burn-ndarray", "ndarray"), ("burn-wgpu", "wgpu")];
-    for name in ["distilbert", "train", "experiment", "rekindle"] {
+    for name in ["nn", "distilbert", "train", "experiment", "rekindle"] {
         for asked in [&[][..], &["flex"], &["ndarray"], &["wgpu"]] {
             let packages = packages(name, asked);
             assert!(packages.iter().any(|package| package == "burn"), "{packages:?}");
@@ -239,15 +242,15 @@ fn tokenizer_alone_is_built_and_run() {
 /// Logits of a tiny model: their shape, and what the probabilities of each row add up to.
 const DISTILBERT: &str = r#"
 use burn::tensor::{Device, activation::softmax};
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, Mode, TokenBatch};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::default();
     let config = DistilBertConfig {
         vocab_size: 20, dim: 16, hidden_dim: 32, n_heads: 2, n_layers: 2, ..Default::default()
     };
-    let (model, _) = config.load(&Checkpoint::empty(), 42, &device)?;
-    let batch = TokenBatch::new(&[1, 7, 2, 1, 2], &[1; 5], &[0, 3, 5], &config, &device)?;
+    let (model, _) = DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 42, &device)?;
+    let batch = SequenceBatch::new(&[1, 7, 2, 1, 2], &[1; 5], &[0, 3, 5], &config, &device)?;
     let logits = model.forward(&batch, Mode::Eval);
     let shape = logits.dims();
     let sums: Vec<f32> = softmax(logits, 1).sum_dim(1).try_into_data()?.iter().collect();
@@ -268,7 +271,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         vocab_size: 20, dim: 16, hidden_dim: 32, n_heads: 2, n_layers: 2, initializer_range: 0.2,
         ..Default::default()
     };
-    let (model, _) = config.load(&Checkpoint::empty(), 42, &device)?;
+    let (model, _) = DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 42, &device)?;
     // The word in the middle says which class it is.
     let sentences = (0..32).map(|row| vec![1, 10 + row % 2, 2]).collect();
     let data = EncodedDataset::new(sentences, [0, 1].repeat(16), 2)?;

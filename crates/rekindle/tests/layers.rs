@@ -21,7 +21,8 @@ fn no_arrow_runs_back() {
     let cargo = std::env::var_os("CARGO").expect("run by cargo");
     let output = Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).output().expect("cargo");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let allowed: [(&str, &[&str]); 11] = [
+    let allowed: [(&str, &[&str]); 14] = [
+        ("rekindle-files", &[]),
         ("rekindle-raw", &[]),
         ("rekindle-baseline", &[]),
         ("rekindle-corpus", &[]),
@@ -29,21 +30,36 @@ fn no_arrow_runs_back() {
         ("rekindle-metrics", &[]),
         ("rekindle-data", &[]),
         ("rekindle-tokenizer", &[]),
+        ("rekindle-checkpoint", &["burn", "rekindle-files", "rekindle-raw"]),
         ("rekindle-ops", &["burn", "burn-autodiff", "burn-flex", "burn-ir"]),
-        ("rekindle-distilbert", &["burn", "rekindle-ops", "rekindle-raw"]),
+        ("rekindle-nn", &["burn", "rekindle-ops", "rekindle-raw"]),
+        ("rekindle-distilbert", &["burn", "rekindle-checkpoint", "rekindle-files", "rekindle-nn"]),
         (
             "rekindle-train",
-            &["burn", "rekindle-data", "rekindle-tokenizer", "rekindle-distilbert", "rekindle-metrics", "rekindle-ops"],
+            &[
+                "burn",
+                "rekindle-checkpoint",
+                "rekindle-data",
+                "rekindle-distilbert",
+                "rekindle-files",
+                "rekindle-metrics",
+                "rekindle-nn",
+                "rekindle-ops",
+                "rekindle-tokenizer",
+            ],
         ),
         (
             "rekindle-experiment",
             &[
                 "burn",
                 "rekindle-baseline",
+                "rekindle-checkpoint",
                 "rekindle-data",
                 "rekindle-tokenizer",
                 "rekindle-distilbert",
+                "rekindle-files",
                 "rekindle-metrics",
+                "rekindle-nn",
                 "rekindle-train",
             ],
         ),
@@ -97,6 +113,18 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// The choice between fused CPU kernels and Burn's operations is made below the models.
+#[test]
+fn no_model_file_depends_on_the_feature_of_the_fused_kernels() {
+    let mut found = Vec::new();
+    sources(&root().join("crates/distilbert/src"), &mut found);
+    assert!(!found.is_empty());
+    for path in found {
+        let source = fs::read_to_string(&path).expect("read");
+        assert!(!source.contains("feature = \"flex\""), "{}", path.display());
+    }
+}
+
 #[test]
 fn no_library_and_no_command_starts_a_program() {
     let mut found = Vec::new();
@@ -120,8 +148,10 @@ fn errors_and_values_cross_threads() {
     fn sent<T: Send>() {}
     error::<rekindle::baseline::BaselineError>();
     error::<rekindle::data::DataError>();
-    error::<rekindle::distilbert::DistilBertError>();
+    error::<rekindle::distilbert::NnError>();
     error::<rekindle::experiment::ExperimentError>();
+    error::<rekindle_files::FileError>();
+    error::<rekindle_checkpoint::CheckpointError>();
     error::<rekindle::hub::HubError>();
     error::<rekindle::metrics::MetricsError>();
     error::<rekindle::tokenizer::TokenizerError>();

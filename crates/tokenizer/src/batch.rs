@@ -10,7 +10,7 @@ pub enum Padding {
     MaxLength(usize),
 }
 
-/// Rows of tokens end to end: row `i` is `offsets[i]..offsets[i + 1]` of both other fields.
+/// Rows of tokens end to end: row `i` is `cu_seqlens[i]..cu_seqlens[i + 1]` of both other fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// The token ids of all rows.
@@ -18,7 +18,7 @@ pub struct Batch {
     /// 1 for a token, 0 for padding.
     pub attention_mask: Vec<u8>,
     /// The start of each row, and the end of the last.
-    pub offsets: Vec<usize>,
+    pub cu_seqlens: Vec<usize>,
 }
 
 impl Batch {
@@ -37,21 +37,21 @@ impl Batch {
     }
 
     fn build<R: AsRef<[u32]>>(rows: &[R], pad_id: u32, least: usize) -> Self {
-        let mut batch = Self { offsets: vec![0], ..Self::default() };
+        let mut batch = Self { cu_seqlens: vec![0], ..Self::default() };
         for row in rows.iter().map(AsRef::as_ref) {
             let filled = batch.input_ids.len() + row.len().max(least);
             batch.input_ids.extend_from_slice(row);
             batch.attention_mask.resize(batch.input_ids.len(), 1);
             batch.input_ids.resize(filled, pad_id);
             batch.attention_mask.resize(filled, 0);
-            batch.offsets.push(filled);
+            batch.cu_seqlens.push(filled);
         }
         batch
     }
 
     /// Returns the number of rows.
     pub fn len(&self) -> usize {
-        self.offsets.len().saturating_sub(1)
+        self.cu_seqlens.len().saturating_sub(1)
     }
 
     /// Returns whether there are no rows.
@@ -61,7 +61,7 @@ impl Batch {
 
     /// Returns token ids and mask of a row, if it exists.
     pub fn row(&self, index: usize) -> Option<(&[u32], &[u8])> {
-        let (start, end) = (*self.offsets.get(index)?, *self.offsets.get(index + 1)?);
+        let (start, end) = (*self.cu_seqlens.get(index)?, *self.cu_seqlens.get(index + 1)?);
         Some((&self.input_ids[start..end], &self.attention_mask[start..end]))
     }
 }
@@ -74,7 +74,7 @@ mod tests {
     fn packed_rows_have_no_padding() {
         let batch = Batch::packed(&[vec![1, 2, 3], vec![4]]);
         assert_eq!(
-            (batch.input_ids, batch.attention_mask, batch.offsets),
+            (batch.input_ids, batch.attention_mask, batch.cu_seqlens),
             (vec![1, 2, 3, 4], vec![1; 4], vec![0, 3, 4])
         );
     }
@@ -84,6 +84,9 @@ mod tests {
         let batch = Batch::padded(&[vec![1, 2, 3], vec![4]], 9, Padding::Longest);
         assert_eq!(batch.row(1), Some((&[4, 9, 9][..], &[1, 0, 0][..])));
         let batch = Batch::padded(&[vec![1, 2, 3], vec![4]], 9, Padding::MaxLength(2));
-        assert_eq!((batch.len(), batch.row(0).map(|(ids, _)| ids.len()), batch.offsets), (2, Some(3), vec![0, 3, 5]));
+        assert_eq!(
+            (batch.len(), batch.row(0).map(|(ids, _)| ids.len()), batch.cu_seqlens),
+            (2, Some(3), vec![0, 3, 5])
+        );
     }
 }

@@ -14,7 +14,7 @@
 //! assert_eq!(sentences, [vec![2, 4, 5, 3], vec![2, 6, 3]]);
 //!
 //! let batch = Batch::packed(&sentences);
-//! assert_eq!(batch.offsets, [0, 4, 7]);
+//! assert_eq!(batch.cu_seqlens, [0, 4, 7]);
 //! # Ok(())
 //! # }
 //! ```

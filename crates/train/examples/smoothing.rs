@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use rekindle_data::{Dataset, ReadOptions};
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, Mode, TokenBatch};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch};
 use rekindle_tokenizer::{Batch, Tokenizer};
 use rekindle_train::{AdamW, EncodedDataset, Plan, TrainingArguments, evaluate};
 
@@ -46,7 +46,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let train = Dataset::read(Path::new(train), &options)?;
     let test = Dataset::read_with_classes(Path::new(test), &options, &train.classes)?;
     let config = DistilBertConfig::from_folder(folder)?.with_labels(train.classes.names());
-    let (model, _) = config.load(&Checkpoint::open(folder)?, SEED, &device)?;
+    let (model, _) =
+        DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::open(folder)?, SEED, &device)?;
     let tokenizer = Tokenizer::from_folder(folder)?;
     let (train, test) = (encode(&train, &tokenizer)?, encode(&test, &tokenizer)?);
 
@@ -62,8 +63,8 @@ fn run() -> Result<(), Box<dyn Error>> {
         for rows in train.order(arguments.seed, epoch, arguments.shuffle).chunks(size) {
             let sentences: Vec<&[u32]> = rows.iter().map(|&row| train.sentence(row)).collect();
             let labels: Vec<usize> = rows.iter().map(|&row| train.labels()[row]).collect();
-            let Batch { input_ids, attention_mask, offsets } = Batch::packed(&sentences);
-            let batch = TokenBatch::new(&input_ids, &attention_mask, &offsets, &config, &device)?;
+            let Batch { input_ids, attention_mask, cu_seqlens } = Batch::packed(&sentences);
+            let batch = SequenceBatch::new(&input_ids, &attention_mask, &cu_seqlens, &config, &device)?;
             let loss = smoothed(model.forward(&batch, Mode::Train { seed: SEED + step as u64 }), &labels);
             losses.push(loss.clone().without_autodiff());
             (model, _) = optimizer.step(model, loss.backward(), arguments.learning_rate * schedule.share(step));

@@ -5,7 +5,8 @@ use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use rekindle_distilbert::{Checkpoint, DistilBertError, save_values};
+use rekindle_checkpoint::{Checkpoint, save_values};
+use rekindle_files::FileError;
 
 use crate::error::TrainError;
 use crate::stop::Stop;
@@ -59,7 +60,7 @@ impl Checkpoints {
     ) -> Result<PathBuf, TrainError> {
         let path = self.folder.join(format!("{PREFIX}{step:08}{SUFFIX}"));
         fs::create_dir_all(&self.folder)
-            .map_err(|source| DistilBertError::Io { path: self.folder.clone(), source })
+            .map_err(|source| FileError::write(&self.folder, source).into())
             .and_then(|()| save_values(values, notes, &path))
             .map_err(|error| TrainError::Save(error.into()))?;
         for (_, older) in self.all()?.into_iter().filter(|(_, older)| *older != path) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use rekindle_data::Mt19937;
-use rekindle_distilbert::{DistilBertConfig, TokenBatch};
+use rekindle_distilbert::{DistilBertConfig, SequenceBatch};
 use rekindle_tokenizer::Batch;
 
 use crate::arguments::Shuffle;
@@ -103,7 +103,7 @@ pub(crate) fn batch<R: AsRef<[u32]>>(
     sentences: &[R],
     config: &DistilBertConfig,
     device: &Device,
-) -> Result<TokenBatch, TrainError> {
+) -> Result<SequenceBatch, TrainError> {
     let batch = Batch::packed(sentences);
-    Ok(TokenBatch::new(&batch.input_ids, &batch.attention_mask, &batch.offsets, config, device)?)
+    Ok(SequenceBatch::new(&batch.input_ids, &batch.attention_mask, &batch.cu_seqlens, config, device)?)
 }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use rekindle_distilbert::DistilBertError;
+use rekindle_checkpoint::CheckpointError;
+use rekindle_nn::NnError;
 use rekindle_tokenizer::TokenizerError;
 use thiserror::Error;
 
@@ -109,7 +110,7 @@ pub enum TrainError {
     NoMask,
     /// A checkpoint that cannot be written; those before it are as they were.
     #[error("checkpoint {0}")]
-    Save(#[source] Box<DistilBertError>),
+    Save(#[source] Box<CheckpointError>),
     /// A checkpoint that cannot be taken up.
     #[error("{path}: {reason}")]
     Resume {
@@ -121,9 +122,12 @@ pub enum TrainError {
     /// The tokenizer refused.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
-    /// The model refused.
+    /// A checkpoint cannot be read.
     #[error(transparent)]
-    Model(#[from] DistilBertError),
+    Checkpoint(#[from] CheckpointError),
+    /// A batch or the adapters do not fit the model.
+    #[error(transparent)]
+    Model(#[from] NnError),
     /// A score could not be computed.
     #[error(transparent)]
     Metrics(#[from] rekindle_metrics::MetricsError),
@@ -176,6 +180,7 @@ impl TrainError {
             Self::Interrupted { .. } => ErrorKind::Interrupted,
             Self::Save(_) => ErrorKind::Output,
             Self::Tokenizer(error) => error.kind().into(),
+            Self::Checkpoint(error) => error.kind().into(),
             Self::Model(error) => error.kind().into(),
             Self::Metrics(_) => ErrorKind::Other,
             _ => ErrorKind::Input,
@@ -201,10 +206,19 @@ impl From<rekindle_data::ErrorKind> for ErrorKind {
     }
 }
 
-impl From<rekindle_distilbert::ErrorKind> for ErrorKind {
-    fn from(kind: rekindle_distilbert::ErrorKind) -> Self {
+impl From<rekindle_files::ErrorKind> for ErrorKind {
+    fn from(kind: rekindle_files::ErrorKind) -> Self {
         match kind {
-            rekindle_distilbert::ErrorKind::Argument => Self::Argument,
+            rekindle_files::ErrorKind::Output => Self::Output,
+            _ => Self::Input,
+        }
+    }
+}
+
+impl From<rekindle_nn::ErrorKind> for ErrorKind {
+    fn from(kind: rekindle_nn::ErrorKind) -> Self {
+        match kind {
+            rekindle_nn::ErrorKind::Argument => Self::Argument,
             _ => Self::Input,
         }
     }

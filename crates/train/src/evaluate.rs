@@ -1,7 +1,7 @@
 //! Evaluation: logits, loss and scores of a data set.
 
 use burn::tensor::{Device, Tensor};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, TokenBatch};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch};
 use rekindle_metrics::{Average, ConfusionMatrix};
 
 use crate::dataset::EncodedDataset;
@@ -80,9 +80,11 @@ pub fn evaluate(
     }
     let total = data.len();
     let mut progress = |done| observer(&Event::Evaluating { done, total });
+    // Weights that autodiff does not track run without a graph.
+    let model = model.trainable(|_| false);
     let logits = match features.filter(|features| features.cover(data)) {
-        Some(features) => read(model.trainable(|_| false).classify(features.rows(data, 0..total), Mode::Eval))?,
-        None => logits(model, config, &data.sentences(), batch_size, device, &mut progress)?,
+        Some(features) => read(model.classify(features.rows(data, 0..total), Mode::Eval))?,
+        None => logits(&model, config, &data.sentences(), batch_size, device, &mut progress)?,
     };
     Evaluation::new(logits, data.labels(), config.num_labels())
 }
@@ -100,6 +102,9 @@ fn check_finite(values: &[f32], width: usize) -> Result<(), TrainError> {
 /// Batches hold sentences of like length, the longest first, and at most as many tokens as `batch_size` of the longest
 /// sentences; `progress` is told how many sentences are done.
 ///
+/// The model is used as it is. If autodiff tracks its weights, this builds a graph that nobody reads: pass
+/// `model.trainable(|_| false)` instead.
+///
 /// # Errors
 /// When a sentence does not fit the model, or a logit is not finite.
 pub fn logits<R: AsRef<[u32]>>(
@@ -110,9 +115,7 @@ pub fn logits<R: AsRef<[u32]>>(
     device: &Device,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<f32>, TrainError> {
-    // Weights without their autodiff association run without a graph.
-    let model = model.trainable(|_| false);
-    let forward = |batch: &TokenBatch| model.forward(batch, Mode::Eval);
+    let forward = |batch: &SequenceBatch| model.forward(batch, Mode::Eval);
     finite(by_length(sentences, config, batch_size, device, progress, forward)?, config.num_labels())
 }
 
@@ -129,8 +132,7 @@ pub fn features<R: AsRef<[u32]>>(
     device: &Device,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<f32>, TrainError> {
-    let model = model.trainable(|_| false);
-    let forward = |batch: &TokenBatch| model.pool(batch, Mode::Eval);
+    let forward = |batch: &SequenceBatch| model.pool(batch, Mode::Eval);
     finite(by_length(sentences, config, batch_size, device, progress, forward)?, config.dim)
 }
 

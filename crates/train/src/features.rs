@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, TokenBatch};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch};
 
 use crate::dataset::{EncodedDataset, batch};
 use crate::error::TrainError;
@@ -44,8 +44,7 @@ impl Features {
         if !model.distilbert.is_frozen() || all.len().saturating_mul(config.dim * size_of::<f32>()) > MOST_BYTES {
             return Ok(None);
         }
-        let model = model.trainable(|_| false);
-        let forward = |batch: &TokenBatch| model.pool(batch, Mode::Eval);
+        let forward = |batch: &SequenceBatch| model.pool(batch, Mode::Eval);
         let values = by_length(all, config, batch_size, device, progress, forward)?;
         Ok(values.map(|values| Self { values, all: Arc::clone(all) }))
     }
@@ -73,7 +72,7 @@ pub(crate) fn by_length<R: AsRef<[u32]>>(
     batch_size: usize,
     device: &Device,
     progress: &mut dyn FnMut(usize),
-    forward: impl Fn(&TokenBatch) -> Tensor<2>,
+    forward: impl Fn(&SequenceBatch) -> Tensor<2>,
 ) -> Result<Option<Tensor<2>>, TrainError> {
     let length = |row: usize| sentences[row].as_ref().len();
     let mut order: Vec<usize> = (0..sentences.len()).collect();

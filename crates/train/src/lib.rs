@@ -20,7 +20,7 @@ mod event;
 mod features;
 mod history;
 #[cfg(feature = "flex")]
-mod host;
+mod kernels;
 mod masking;
 mod optimizer;
 mod plan;

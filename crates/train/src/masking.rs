@@ -101,7 +101,7 @@ impl MaskedBatch {
         mode: Mode,
         device: &Device,
     ) -> Result<Tensor<1>, TrainError> {
-        let batch = batch(&self.sentences, config, device)?.picking(&self.places)?;
+        let batch = batch(&self.sentences, config, device)?.selecting(&self.places)?;
         Ok(cross_entropy(model.forward(&batch, mode), &self.labels, None))
     }
 }

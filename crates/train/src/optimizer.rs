@@ -5,15 +5,15 @@ use std::fmt;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use rekindle_distilbert::{Checkpoint, parameters};
+use rekindle_checkpoint::{Checkpoint, parameters};
 #[cfg(feature = "flex")]
-use rekindle_ops::{apply, is_held};
+use rekindle_ops::{accepts, apply};
 
 use crate::arguments::TrainingArguments;
 use crate::error::TrainError;
 use crate::evaluate::read;
 #[cfg(feature = "flex")]
-use crate::host;
+use crate::kernels;
 use crate::replicas::carry;
 
 /// AdamW (Loshchilov and Hutter, 2019) in the order of operations of `torch.optim.AdamW`, clipped by the norm over all
@@ -156,10 +156,10 @@ impl AdamW {
     fn clip(&self, gradients: Vec<Tensor<1>>) -> [Tensor<1>; 2] {
         let most = self.arguments.max_grad_norm;
         #[cfg(feature = "flex")]
-        if gradients.iter().all(is_held) && !gradients.is_empty() {
-            return apply(&host::Clip { most }, gradients);
+        if gradients.iter().all(accepts) && !gradients.is_empty() {
+            return apply(&kernels::Clip { most }, gradients);
         }
-        let squares = gradients.into_iter().map(|gradient| pace(gradient.square().sum()));
+        let squares = gradients.into_iter().map(|gradient| throttle(gradient.square().sum()));
         let sum = squares.reduce(|sum, squares| sum + squares);
         let norm = sum.unwrap_or_else(|| Tensor::zeros([1], &self.device)).sqrt();
         let factor = (norm.clone().add_scalar(1e-6).recip() * most).clamp_max(1.0);
@@ -244,8 +244,8 @@ impl Rates {
         clip: Tensor<1>,
     ) -> [Tensor<1>; 3] {
         #[cfg(feature = "flex")]
-        if is_held(&value) {
-            return apply(&host::Update(*self), vec![value, gradient, first, second, clip]);
+        if accepts(&value) {
+            return apply(&kernels::Update(*self), vec![value, gradient, first, second, clip]);
         }
         self.by_burn(value, gradient * clip, [first, second])
     }
@@ -258,7 +258,7 @@ impl Rates {
         let denominator = second.clone().sqrt().mul_scalar(self.correction).add_scalar(self.epsilon);
         let kept = if self.keep == 1.0 { value } else { value.mul_scalar(self.keep) };
         let updated = kept - first.clone().div(denominator).mul_scalar(self.size);
-        [updated, first, second].map(pace)
+        [updated, first, second].map(throttle)
     }
 }
 
@@ -271,7 +271,7 @@ struct Flatten {
 impl ModuleVisitor for Flatten {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = param.val().grad_remove(&mut self.gradients) {
-            self.flat.push((param.id, pace(gradient.flatten(0, D - 1))));
+            self.flat.push((param.id, throttle(gradient.flatten(0, D - 1))));
         }
     }
 }
@@ -309,10 +309,10 @@ impl ModuleMapper for Update<'_> {
 }
 
 #[cfg(all(feature = "flex", feature = "remote"))]
-use rekindle_ops::pace;
+use rekindle_ops::throttle;
 
 #[cfg(not(all(feature = "flex", feature = "remote")))]
-fn pace(tensor: Tensor<1>) -> Tensor<1> {
+fn throttle(tensor: Tensor<1>) -> Tensor<1> {
     tensor
 }
 
@@ -341,7 +341,7 @@ mod tests {
             };
             let gradient = random();
             let squares: f64 = gradient.to_data().iter::<f32>().map(|value| f64::from(value) * f64::from(value)).sum();
-            let [norm, clip] = apply(&host::Clip { most: 2.0 }, vec![gradient.clone()]);
+            let [norm, clip] = apply(&kernels::Clip { most: 2.0 }, vec![gradient.clone()]);
             let (norm, factor): (f32, f32) = (norm.into_scalar(), clip.clone().into_scalar());
             assert!(
                 (f64::from(norm) - squares.sqrt()).abs() < 1e-6 * squares.sqrt(),

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use burn::tensor::Device;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode, trainable};
+use rekindle_checkpoint::trainable;
+use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::TrainingArguments;

@@ -1,9 +1,9 @@
-//! Training on CPU devices of hosts, by the operations that this machine's compute by: the same numbers, to the bit.
+//! Training on CPU devices of hosts with the kernels of this machine, with bit-identical results.
 
 use burn::server::RemoteServer;
-pub use rekindle_ops::remote::admit;
+pub use rekindle_ops::remote::enable;
 
-/// Offers what models and optimizers compute by.
+/// Offers the kernels of models and optimizers to clients of a host.
 pub fn offer(server: RemoteServer) -> RemoteServer {
-    crate::host::offer(rekindle_distilbert::offer(server))
+    crate::kernels::offer(rekindle_nn::offer(server))
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use rekindle_distilbert::{Checkpoint, DistilBertError, save_with, trainable};
+use rekindle_checkpoint::{Checkpoint, save_with, trainable};
+use rekindle_distilbert::DistilBertForMaskedLM;
+use rekindle_files::FileError;
 use serde_json::{Map, Value};
 
 use crate::error::TrainError;
@@ -29,10 +31,10 @@ impl<'a> Pretraining<'a> {
     pub fn save(&self, folder: &Path) -> Result<(), TrainError> {
         let moments = self.run.optimizer.progress()?.into_iter().flat_map(Progress::tensors);
         let settings = Value::Object(self.run.settings()).to_string();
-        let notes = HashMap::from([(STEP.into(), self.run.step.to_string()), (SETTINGS.into(), settings)]);
+        let metadata = HashMap::from([(STEP.into(), self.run.step.to_string()), (SETTINGS.into(), settings)]);
         fs::create_dir_all(folder)
-            .map_err(|source| DistilBertError::Io { path: folder.into(), source })
-            .and_then(|()| save_with(&self.model, moments.collect(), notes, &folder.join(WEIGHTS)))
+            .map_err(|source| FileError::write(folder, source).into())
+            .and_then(|()| save_with(&self.model, moments.collect(), metadata, &folder.join(WEIGHTS)))
             .map_err(|error| TrainError::Save(error.into()))
     }
 
@@ -48,8 +50,8 @@ impl<'a> Pretraining<'a> {
     pub fn resume(self, folder: &Path) -> Result<Self, TrainError> {
         let refuse = |reason: String| TrainError::Resume { path: folder.into(), reason };
         let checkpoint = Checkpoint::open(folder)?;
-        let step = checkpoint.note(STEP).and_then(|step| step.parse().ok()).filter(|step| *step <= self.steps());
-        let settings = checkpoint.note(SETTINGS).and_then(|settings| serde_json::from_str(settings).ok());
+        let step = checkpoint.metadata(STEP).and_then(|step| step.parse().ok()).filter(|step| *step <= self.steps());
+        let settings = checkpoint.metadata(SETTINGS).and_then(|settings| serde_json::from_str(settings).ok());
         let (Some(step), Some(settings)) = (step, settings) else {
             return Err(refuse("is no checkpoint of a pretraining".into()));
         };
@@ -58,7 +60,7 @@ impl<'a> Pretraining<'a> {
             return Err(refuse(reason));
         }
         let Self { mut run, .. } = self;
-        let (model, report) = run.config.load_masked_lm(&checkpoint, 0, &run.device)?;
+        let (model, report) = DistilBertForMaskedLM::from_checkpoint(&run.config, &checkpoint, 0, &run.device)?;
         if let Some(tensor) = report.missing.first() {
             return Err(refuse(format!("lacks the tensor {tensor}")));
         }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use rekindle_distilbert::{Checkpoint, DistilBertForSequenceClassification, values, with_values};
+use rekindle_checkpoint::{Checkpoint, values, with_values};
+use rekindle_distilbert::DistilBertForSequenceClassification;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -156,7 +157,7 @@ impl Saved<'_> {
     }
 
     fn note(&self, ours: &Map<String, Value>) -> Result<Note, TrainError> {
-        let note = self.checkpoint.note(NOTE).and_then(|note| serde_json::from_str::<Note>(note).ok());
+        let note = self.checkpoint.metadata(NOTE).and_then(|note| serde_json::from_str::<Note>(note).ok());
         let note = note.ok_or_else(|| self.refuse("is no checkpoint of a training".into()))?;
         match difference(&note.settings, ours, "other sentences or labels") {
             Some(reason) => Err(self.refuse(reason)),

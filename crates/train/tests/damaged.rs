@@ -8,7 +8,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use mutate::{Mutator, overwrite, survive};
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM};
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification};
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{
     Checkpoints, EncodedDataset, Masking, Plan, Pretraining, PretrainingArguments, SaveStrategy, Stop, TrainError,
@@ -26,7 +26,7 @@ const PLACES: [&str; 12] = [
     "was written with",
     "not a whole safetensors file: ",
     "none of the tensors",
-    "tensors of the base are missing",
+    "tensors of the encoder are missing",
     "is no checkpoint of a ",
     "step ",
     "the logits are not finite",
@@ -46,7 +46,8 @@ fn tiny() -> (DistilBertConfig, DistilBertForMaskedLM, Masking, Vec<Vec<u32>>) {
         n_layers: 1,
         ..DistilBertConfig::default()
     };
-    let (model, _) = config.load_masked_lm(&Checkpoint::empty(), 1, &Device::flex()).expect("a model");
+    let (model, _) =
+        DistilBertForMaskedLM::from_checkpoint(&config, &Checkpoint::empty(), 1, &Device::flex()).expect("a model");
     let sequences = (0..6).map(|row| vec![2, 5 + row, 6 + row, 7 + row, 3]).collect();
     (config, model, Masking::new(&tokenizer, 0.3).expect("a masking"), sequences)
 }
@@ -99,7 +100,8 @@ fn checkpoints_of_a_training() {
         ..TrainingArguments::default()
     };
     let (device, plan) = (Device::flex(), Plan::full(&config));
-    let (model, _) = config.load(&Checkpoint::empty(), 1, &device).expect("a model");
+    let (model, _) = DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 1, &device)
+        .expect("a model");
     let folder = tempfile::tempdir().expect("a folder");
     let checkpoints =
         Checkpoints { folder: folder.path().into(), save_strategy: Some(SaveStrategy::Epoch), stop: Stop::default() };

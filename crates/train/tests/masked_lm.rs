@@ -6,9 +6,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
-use rekindle_distilbert::{
-    Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Mode, Precision, TokenBatch, parameters, trainable,
-};
+use rekindle_checkpoint::{Checkpoint, parameters, trainable};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode, Precision, SequenceBatch};
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{
     AdamW, MaskedBatch, Masking, Pretraining, PretrainingArguments, SchedulerType, Stop, TrainingArguments,
@@ -103,7 +102,9 @@ fn model(device: &Device) -> (DistilBertConfig, DistilBertForMaskedLM) {
     let folder = Path::new("../../fixtures/distilbert/masked_lm");
     let mut config = DistilBertConfig::from_folder(folder).expect("config");
     (config.dropout, config.attention_dropout) = (0.0, 0.0);
-    let (model, report) = config.load_masked_lm(&Checkpoint::open(folder).expect("weights"), 0, device).expect("model");
+    let (model, report) =
+        DistilBertForMaskedLM::from_checkpoint(&config, &Checkpoint::open(folder).expect("weights"), 0, device)
+            .expect("model");
     assert_eq!(report, Default::default(), "every tensor matched");
     (config, trainable(&model, |_| true))
 }
@@ -121,13 +122,13 @@ fn logits_loss_and_gradients_of_hidden_words() {
     let Forward { batch, loss, logits, gradient_norms } = golden().forward;
     for (backend, device) in devices() {
         let (config, model) = model(&device);
-        let offsets: Vec<usize> = batch.rows.iter().fold(vec![0], |mut ends, row| {
+        let cu_seqlens: Vec<usize> = batch.rows.iter().fold(vec![0], |mut ends, row| {
             ends.push(ends[ends.len() - 1] + row.len());
             ends
         });
         let ids = batch.rows.concat();
-        let tokens = TokenBatch::new(&ids, &vec![1; ids.len()], &offsets, &config, &device).expect("a batch");
-        let ours = numbers(model.forward(&tokens.picking(&batch.places).expect("places"), Mode::Eval));
+        let tokens = SequenceBatch::new(&ids, &vec![1; ids.len()], &cu_seqlens, &config, &device).expect("a batch");
+        let ours = numbers(model.forward(&tokens.selecting(&batch.places).expect("places"), Mode::Eval));
         let theirs = logits.concat();
         assert_eq!(ours.len(), theirs.len());
         for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
@@ -222,7 +223,8 @@ fn tiny() -> (DistilBertConfig, DistilBertForMaskedLM, Masking, Vec<Vec<u32>>) {
         n_layers: 2,
         ..DistilBertConfig::default()
     };
-    let (model, _) = config.load_masked_lm(&Checkpoint::empty(), 1, &Device::flex()).expect("a model");
+    let (model, _) =
+        DistilBertForMaskedLM::from_checkpoint(&config, &Checkpoint::empty(), 1, &Device::flex()).expect("a model");
     let row = |index: u32| {
         let inner = (0..3 + index % 11).map(|place| 5 + (index * 7 + place * place) % 45);
         [2].into_iter().chain(inner).chain([3]).collect()

@@ -5,7 +5,8 @@ use std::num::NonZero;
 use std::path::Path;
 
 use burn::tensor::Device;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, LoraConfig, values};
+use rekindle_checkpoint::{Checkpoint, values};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoraConfig};
 use rekindle_train::{
     Checkpoints, EncodedDataset, Event, Metric, Plan, SaveStrategy, Stop, TrainError, Trained, Training,
     TrainingArguments,
@@ -79,7 +80,9 @@ struct Bench {
 
 impl Bench {
     fn model(&self, plan: &Plan) -> DistilBertForSequenceClassification {
-        let (model, _) = self.config.load(&Checkpoint::empty(), 1, &self.device).expect("a model");
+        let (model, _) =
+            DistilBertForSequenceClassification::from_checkpoint(&self.config, &Checkpoint::empty(), 1, &self.device)
+                .expect("a model");
         plan.prepare(&model, 5).expect("prepared")
     }
 

@@ -1,7 +1,8 @@
 //! A training whose batches are split over several devices comes to what one device comes to.
 
 use burn::tensor::Device;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, LoraConfig, values};
+use rekindle_checkpoint::{Checkpoint, values};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoraConfig};
 use rekindle_train::{EncodedDataset, Plan, Trained, Training, TrainingArguments};
 
 /// A tiny model, and sentences of three classes and uneven lengths.
@@ -49,7 +50,9 @@ fn arguments() -> TrainingArguments {
 
 fn train(plan: &Plan, devices: &[Device]) -> Trained {
     let (config, data) = tiny();
-    let (model, _) = config.load(&Checkpoint::empty(), 1, &devices[0]).expect("a model");
+    let (model, _) =
+        DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 1, &devices[0])
+            .expect("a model");
     let model = plan.prepare(&model, 5).expect("prepared");
     let arguments = arguments();
     let training = Training::new(&config, plan, &data, &arguments, &devices[0]).split_over(&devices[1..]);

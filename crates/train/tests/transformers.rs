@@ -43,7 +43,13 @@ fn run(golden: &Golden, run: &Run, device: &Device) -> Trained {
     let folder = Path::new("../../fixtures/distilbert/base");
     let mut config = DistilBertConfig::from_folder(folder).expect("config");
     (config.dropout, config.attention_dropout, config.seq_classif_dropout) = (0.0, 0.0, 0.0);
-    let (model, report) = config.load(&Checkpoint::open(folder).expect("weights"), 0, device).expect("model");
+    let (model, report) = DistilBertForSequenceClassification::from_checkpoint(
+        &config,
+        &Checkpoint::open(folder).expect("weights"),
+        0,
+        device,
+    )
+    .expect("model");
     assert!(report.missing.is_empty(), "the head is in the checkpoint");
     let data = EncodedDataset::new(golden.rows.clone(), golden.labels.clone(), 2).expect("data");
     let plan = match run.plan.as_str() {
@@ -89,7 +95,13 @@ fn cached_features_train_alike() {
         let folder = Path::new("../../fixtures/distilbert/base");
         let mut config = DistilBertConfig::from_folder(folder).expect("config");
         (config.dropout, config.attention_dropout, config.seq_classif_dropout) = (base_dropout, base_dropout, 0.2);
-        let (model, _) = config.load(&Checkpoint::open(folder).expect("weights"), 0, &device).expect("model");
+        let (model, _) = DistilBertForSequenceClassification::from_checkpoint(
+            &config,
+            &Checkpoint::open(folder).expect("weights"),
+            0,
+            &device,
+        )
+        .expect("model");
         let arguments = TrainingArguments {
             learning_rate: 2e-3,
             num_train_epochs: 3,

@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{ArgGroup, Args};
+use rekindle::checkpoint::parameters;
 use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Precision};
-use rekindle::experiment::check_links;
+use rekindle::experiment::MODEL_FILES;
+use rekindle::files::check_symlinks;
 use rekindle::tokenizer::Tokenizer;
 use rekindle::train::{
     Corpus, Event, Masking, Pretraining, PretrainingArguments, SaveStrategy, Stop, TrainingArguments,
@@ -120,7 +122,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     }
     let masking = Masking::new(&tokenizer, args.mlm_probability)?;
     let corpus = Corpus::read(&args.corpus, &tokenizer, args.max_length, args.validation_split_percentage.into())?;
-    let (model, report) = config.load_masked_lm(&checkpoint, args.seed.into(), &device)?;
+    let (model, report) = DistilBertForMaskedLM::from_checkpoint(&config, &checkpoint, args.seed.into(), &device)?;
     describe(&display, args, &config, &corpus, &model);
     if args.model.is_some() {
         report_table(&report).iter().for_each(|line| display.line(line));
@@ -200,7 +202,7 @@ fn start(
     }
     let vocab = args.vocab.as_deref().unwrap_or(Path::new("."));
     if vocab.is_dir() {
-        check_links(vocab)?;
+        check_symlinks(vocab, &MODEL_FILES)?;
     }
     let tokenizer = Tokenizer::from_folder(vocab)?;
     let config = DistilBertConfig {
@@ -239,7 +241,7 @@ fn describe(
     corpus: &Corpus,
     model: &DistilBertForMaskedLM,
 ) {
-    let sizes = rekindle::distilbert::parameters(model).iter().map(|parameter| parameter.size).sum();
+    let sizes = parameters(model).iter().map(|parameter| parameter.size).sum();
     let DistilBertConfig { n_layers, dim, n_heads, vocab_size, .. } = config;
     display.line(&format!(
         "model    {} parameters: {n_layers} layers of {dim}, {n_heads} heads, {} words",

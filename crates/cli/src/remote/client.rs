@@ -85,7 +85,7 @@ fn open(host: &RemoteHost, url: &HostUrl, token: Option<&Token>, index: usize) -
         Some(about) => {
             #[cfg(feature = "flex")]
             if about.computes_alike() {
-                rekindle::train::remote::admit(&device);
+                rekindle::train::remote::enable(&device);
             }
             let mut kinds = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
             kinds.insert(super::name(url, index), about.kind.clone());

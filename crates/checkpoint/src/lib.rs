@@ -1,0 +1,32 @@
+//! Safetensors in and out of Burn modules.
+//!
+//! A [`Checkpoint`] is one safetensors file or several shards, memory-mapped. A [`Layout`], which a model crate provides as
+//! data, maps the names in files to the names of parameters. [`Checkpoint::load`] fills a module and returns a
+//! [`LoadReport`] of what did not match; [`save`] writes a module.
+//!
+//! The name of a parameter is its path through the module: a model whose fields carry transformers' names needs no map.
+//! [`parameters`], [`trainable`], [`values`] and [`with_values`] address parameters by these names.
+#![deny(missing_docs, missing_debug_implementations)]
+
+mod bytes;
+mod checkpoint;
+mod decode;
+mod error;
+mod layout;
+mod load;
+mod params;
+mod path;
+mod renamed;
+mod save;
+
+pub use checkpoint::Checkpoint;
+pub use error::CheckpointError;
+pub use layout::{Layout, NameMap};
+pub use load::{LoadReport, Mismatch, ParamSpec, reinitialize};
+pub use params::{Parameter, parameters, trainable, values, with_values};
+pub use save::{Precision, save, save_rows, save_values, save_with};
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

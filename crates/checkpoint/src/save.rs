@@ -1,0 +1,150 @@
+//! A module into a safetensors file that transformers opens.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::Path;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+use rekindle_files::{FileError, write_atomic};
+use safetensors::{Dtype, View};
+
+use crate::error::CheckpointError;
+use crate::path::ParamPath;
+
+/// The element type of a saved file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Precision {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit IEEE floats, rounded to nearest.
+    F16,
+}
+
+struct Stored {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl View for Stored {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+struct Collect {
+    path: ParamPath,
+    precision: Precision,
+    tensors: Vec<(String, Stored)>,
+}
+
+impl ModuleVisitor for Collect {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val().without_autodiff();
+        let tensor = if self.path.is_transposed() { tensor.transpose() } else { tensor };
+        let shape = tensor.dims().to_vec();
+        let data = tensor.into_data();
+        let values = data.iter::<f32>();
+        let (dtype, bytes) = match self.precision {
+            Precision::F32 => (Dtype::F32, values.flat_map(f32::to_le_bytes).collect()),
+            Precision::F16 => (Dtype::F16, values.flat_map(|value| half::f16::from_f32(value).to_le_bytes()).collect()),
+        };
+        self.tensors.push((self.path.name(), Stored { dtype, shape, bytes }));
+    }
+}
+
+/// Writes all tensors of a model under the names of its parameters, with `format: pt` in the header.
+///
+/// # Errors
+/// When the file cannot be written; an existing one is then unchanged.
+pub fn save(model: &impl Module, path: &Path, precision: Precision) -> Result<(), CheckpointError> {
+    write(tensors(model, precision), HashMap::new(), path)
+}
+
+/// Writes all tensors of a model in f32, further tensors of one dimension, and entries of the header, which
+/// [`Checkpoint::values`](crate::Checkpoint::values) and [`Checkpoint::metadata`](crate::Checkpoint::metadata) return.
+///
+/// # Errors
+/// When the file cannot be written; an existing one is then unchanged.
+pub fn save_with(
+    model: &impl Module,
+    others: Vec<(String, Vec<f32>)>,
+    metadata: HashMap<String, String>,
+    path: &Path,
+) -> Result<(), CheckpointError> {
+    write(tensors(model, Precision::F32).into_iter().chain(flat(others)), metadata, path)
+}
+
+/// Writes tensors of one dimension and entries of the header, as [`save_with`] writes them with a model.
+///
+/// # Errors
+/// When the file cannot be written; an existing one is then unchanged.
+pub fn save_values(
+    values: Vec<(String, Vec<f32>)>,
+    metadata: HashMap<String, String>,
+    path: &Path,
+) -> Result<(), CheckpointError> {
+    write(flat(values), metadata, path)
+}
+
+/// Writes one tensor, `[rows, width]`, row-major. The same values give the same bytes.
+///
+/// # Errors
+/// When the file cannot be written; an existing one is then unchanged.
+pub fn save_rows(name: &str, values: &[f32], width: usize, path: &Path) -> Result<(), CheckpointError> {
+    let shape = vec![values.len() / width.max(1), width];
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    write([(name.to_owned(), Stored { dtype: Dtype::F32, shape, bytes })], HashMap::new(), path)
+}
+
+fn flat(values: Vec<(String, Vec<f32>)>) -> impl Iterator<Item = (String, Stored)> {
+    values.into_iter().map(|(name, values)| {
+        let shape = vec![values.len()];
+        let bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
+        (name, Stored { dtype: Dtype::F32, shape, bytes })
+    })
+}
+
+fn tensors(model: &impl Module, precision: Precision) -> Vec<(String, Stored)> {
+    let mut collect = Collect { path: ParamPath::default(), precision, tensors: Vec::new() };
+    model.visit(&mut collect);
+    collect.tensors
+}
+
+fn write(
+    tensors: impl IntoIterator<Item = (String, Stored)>,
+    mut metadata: HashMap<String, String>,
+    path: &Path,
+) -> Result<(), CheckpointError> {
+    metadata.insert("format".into(), "pt".into());
+    let io = |source| CheckpointError::from(FileError::write(path, source));
+    write_atomic(path, |new| {
+        // The library creates files that only their owner may read.
+        let usual = File::create(new).and_then(|file| file.metadata()).map_err(io)?.permissions();
+        safetensors::serialize_to_file(tensors, Some(metadata), new).map_err(|error| match error {
+            safetensors::SafeTensorError::IoError(source) => io(source),
+            other => CheckpointError::Safetensors { path: path.into(), reason: other.to_string() },
+        })?;
+        fs::set_permissions(new, usual).map_err(io)
+    })
+}

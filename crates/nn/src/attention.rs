@@ -1,0 +1,25 @@
+//! Scaled dot-product attention.
+
+use burn::tensor::Tensor;
+
+use crate::batch::SequenceBatch;
+use crate::kernels;
+use crate::mode::Mode;
+use crate::selection::TokenSelection;
+
+/// `softmax(query keyᵀ / √width) value` within each sequence and head, with dropout on the probabilities (Vaswani et al., 2017).
+///
+/// # Shapes
+/// - query: `[rows, dim]`, the rows of `selection`
+/// - key, value: `[tokens, dim]`
+/// - output: `[rows, dim]`
+pub fn attention(
+    [query, key, value]: [Tensor<2>; 3],
+    batch: &SequenceBatch,
+    selection: TokenSelection,
+    heads: usize,
+    dropout: f64,
+    mode: Mode,
+) -> Tensor<2> {
+    kernels::attention([query, key, value], batch.layout(), selection, heads, mode.dropout(dropout))
+}

@@ -1,0 +1,233 @@
+//! Linear layers.
+
+use burn::tensor::{Shape, Tensor};
+use rekindle_ops::memory::{rows_of, tensor, values, values_mut};
+use rekindle_ops::{CustomTensor, Differentiable, FlexTensor, OpParams, Saved, run};
+use rekindle_raw::product::{Then, View, ViewMut, fresh, product};
+
+use super::sums::column_sums;
+use crate::kernels::adapter::Adapter;
+
+/// [`linear`](crate::kernels::linear), if it runs on the tensors.
+pub(crate) fn linear(
+    input: &Tensor<2>,
+    weight: &Tensor<2>,
+    bias: &Tensor<1>,
+    adapter: Option<&Adapter>,
+) -> Option<Tensor<2>> {
+    let (input, weight, bias) = (CustomTensor::of(input)?, CustomTensor::of(weight)?, CustomTensor::of(bias)?);
+    Some(match adapter {
+        None => run(Affine, None, [input, weight, bias]),
+        Some(Adapter { a, b, scale }) => {
+            let adapted = Adapted { scale: *scale };
+            run(adapted, None, [input, weight, bias, CustomTensor::of(a)?, CustomTensor::of(b)?])
+        }
+    })
+}
+
+#[cfg(feature = "remote")]
+pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
+    use rekindle_ops::remote::offer_differentiable;
+    let server = offer_differentiable::<Affine, 3>(server);
+    let server = offer_differentiable::<Adapted, 5>(server);
+    offer_differentiable::<Tied, 3>(server)
+}
+
+/// Inputs: `[rows, inner]`, `[inner, columns]`, `[columns]`.
+#[derive(Debug)]
+struct Affine;
+
+impl Differentiable<3> for Affine {
+    const NAMES: [&'static str; 2] = ["rekindle.affine", "rekindle.affine.backward"];
+
+    fn shapes(&self, [input, weight, _]: &[Shape; 3], _: bool) -> Vec<Shape> {
+        vec![Shape::from([input[0], weight[1]])]
+    }
+
+    /// The input for the gradient of the weight, and the weight for that of the input.
+    fn reads(&self, needs_grad: [bool; 3]) -> [bool; 3] {
+        [needs_grad[1], needs_grad[0], false]
+    }
+
+    fn forward(&self, [input, weight, bias]: [FlexTensor; 3], _: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        let ([rows, inner], [_, columns]) = (rows_of(&input), rows_of(&weight));
+        let mut output = Vec::with_capacity(rows * columns);
+        for _ in 0..rows {
+            output.extend_from_slice(values(&bias));
+        }
+        let (a, b) = (View::new(values(&input), inner), View::new(values(&weight), columns));
+        product(ViewMut::new(&mut output, columns), a, b, 1.0, Then::Add);
+        (tensor(output, [rows, columns]), Vec::new())
+    }
+
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 3>,
+        grad: FlexTensor,
+        needs_grad: &[Option<Shape>; 3],
+    ) -> [Option<FlexTensor>; 3] {
+        let [input, weight, _] = &saved.inputs;
+        affine_backward([input.as_ref(), weight.as_ref()], &grad, needs_grad.each_ref().map(Option::is_some))
+    }
+
+    fn params(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn from_params(_: &mut OpParams) -> Self {
+        Self
+    }
+}
+
+/// The gradients of input, weight and bias that are needed. Those of input and weight need the other.
+fn affine_backward(
+    [input, weight]: [Option<&FlexTensor>; 2],
+    grad: &FlexTensor,
+    needs_grad: [bool; 3],
+) -> [Option<FlexTensor>; 3] {
+    let [rows, columns] = rows_of(grad);
+    let grads = matrix(grad);
+    let for_input = weight.filter(|_| needs_grad[0]).map(|weight| {
+        let [inner, _] = rows_of(weight);
+        tensor(fresh(grads, matrix(weight).transposed()), [rows, inner])
+    });
+    let for_weight = input.filter(|_| needs_grad[1]).map(|input| {
+        let [_, inner] = rows_of(input);
+        tensor(fresh(matrix(input).transposed(), grads), [inner, columns])
+    });
+    let for_bias = needs_grad[2].then(|| tensor(column_sums(values(grad), columns), [columns]));
+    [for_input, for_weight, for_bias]
+}
+
+/// A linear layer with an adapter. Inputs: those of [`Affine`], and the adapter's `[inner, rank]` and `[rank, columns]`.
+#[derive(Debug)]
+struct Adapted {
+    scale: f64,
+}
+
+impl Differentiable<5> for Adapted {
+    const NAMES: [&'static str; 2] = ["rekindle.adapted", "rekindle.adapted.backward"];
+
+    fn shapes(&self, [input, weight, _, a, _]: &[Shape; 5], keep: bool) -> Vec<Shape> {
+        let (output, low) = (Shape::from([input[0], weight[1]]), Shape::from([input[0], a[1]]));
+        if keep { vec![output, low] } else { vec![output] }
+    }
+
+    fn reads(&self, needs_grad: [bool; 5]) -> [bool; 5] {
+        [true, needs_grad[0], false, true, true]
+    }
+
+    fn forward(&self, inputs: [FlexTensor; 5], keep: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        let [input, weight, bias, a, b] = inputs;
+        let ([rows, _], [_, rank]) = (rows_of(&input), rows_of(&a));
+        let low = fresh(matrix(&input), matrix(&a));
+        let (mut output, _) = Affine.forward([input, weight, bias], false);
+        let [_, columns] = rows_of(&output);
+        let sums = ViewMut::new(values_mut(&mut output), columns);
+        product(sums, View::new(&low, rank), matrix(&b), self.scale as f32, Then::Add);
+        (output, if keep { vec![tensor(low, [rows, rank])] } else { Vec::new() })
+    }
+
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 5>,
+        grad: FlexTensor,
+        needs_grad: &[Option<Shape>; 5],
+    ) -> [Option<FlexTensor>; 5] {
+        let ([Some(input), weight, _, Some(a), Some(b)], [low]) = (&saved.inputs, &saved.intermediates[..]) else {
+            return [const { None }; 5];
+        };
+        let needs_grad = needs_grad.each_ref().map(Option::is_some);
+        let grads = matrix(&grad);
+        let scaled = |mut values: Vec<f32>| {
+            values.iter_mut().for_each(|value| *value *= self.scale as f32);
+            values
+        };
+        let [_, rank] = rows_of(low);
+        let for_low = scaled(fresh(grads, matrix(b).transposed()));
+        let for_low = View::new(&for_low, rank);
+        let for_a = needs_grad[3].then(|| tensor(fresh(matrix(input).transposed(), for_low), rows_of(a)));
+        let for_b = needs_grad[4].then(|| tensor(scaled(fresh(matrix(low).transposed(), grads)), rows_of(b)));
+        let [for_input, for_weight, for_bias] =
+            affine_backward([Some(input), weight.as_ref()], &grad, [needs_grad[0], needs_grad[1], needs_grad[2]]);
+        let for_input = for_input.map(|mut sums| {
+            let [_, inner] = rows_of(&sums);
+            product(ViewMut::new(values_mut(&mut sums), inner), for_low, matrix(a).transposed(), 1.0, Then::Add);
+            sums
+        });
+        [for_input, for_weight, for_bias, for_a, for_b]
+    }
+
+    fn params(&self) -> Vec<u64> {
+        vec![self.scale.to_bits()]
+    }
+
+    fn from_params(params: &mut OpParams) -> Self {
+        Self { scale: params.float() }
+    }
+}
+
+/// A contiguous tensor as a matrix.
+fn matrix(tensor: &FlexTensor) -> View<'_> {
+    View::new(values(tensor), rows_of(tensor)[1])
+}
+
+/// [`tied_projection`](crate::kernels::tied_projection), if it runs on the tensors.
+pub(crate) fn tied_projection(table: &Tensor<2>, bias: &Tensor<1>, input: &Tensor<2>) -> Option<Tensor<2>> {
+    Some(run(Tied, None, [CustomTensor::of(input)?, CustomTensor::of(table)?, CustomTensor::of(bias)?]))
+}
+
+/// Inputs: `[rows, dim]`, `[entries, dim]`, `[entries]`. Neither pass transposes the table in memory.
+#[derive(Debug)]
+struct Tied;
+
+impl Differentiable<3> for Tied {
+    const NAMES: [&'static str; 2] = ["rekindle.tied", "rekindle.tied.backward"];
+
+    fn shapes(&self, [input, table, _]: &[Shape; 3], _: bool) -> Vec<Shape> {
+        vec![Shape::from([input[0], table[0]])]
+    }
+
+    /// The input for the gradient of the table, and the table for that of the input.
+    fn reads(&self, needs_grad: [bool; 3]) -> [bool; 3] {
+        [needs_grad[1], needs_grad[0], false]
+    }
+
+    fn forward(&self, [input, table, bias]: [FlexTensor; 3], _: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        let ([rows, dim], [entries, _]) = (rows_of(&input), rows_of(&table));
+        let mut output = values(&bias).repeat(rows);
+        let (a, b) = (View::new(values(&input), dim), View::new(values(&table), dim).transposed());
+        product(ViewMut::new(&mut output, entries), a, b, 1.0, Then::Add);
+        (tensor(output, [rows, entries]), Vec::new())
+    }
+
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 3>,
+        grad: FlexTensor,
+        needs_grad: &[Option<Shape>; 3],
+    ) -> [Option<FlexTensor>; 3] {
+        let [input, table, _] = &saved.inputs;
+        let needs_grad = needs_grad.each_ref().map(Option::is_some);
+        let [rows, entries] = rows_of(&grad);
+        let grads = matrix(&grad);
+        let for_input = table.as_ref().filter(|_| needs_grad[0]).map(|table| {
+            let [_, dim] = rows_of(table);
+            tensor(fresh(grads, matrix(table)), [rows, dim])
+        });
+        let for_table = input.as_ref().filter(|_| needs_grad[1]).map(|input| {
+            let [_, dim] = rows_of(input);
+            tensor(fresh(grads.transposed(), matrix(input)), [entries, dim])
+        });
+        let for_bias = needs_grad[2].then(|| tensor(column_sums(values(&grad), entries), [entries]));
+        [for_input, for_table, for_bias]
+    }
+
+    fn params(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn from_params(_: &mut OpParams) -> Self {
+        Self
+    }
+}

@@ -1,0 +1,28 @@
+//! Fused CPU kernels with their derivatives: one pass over the data, on all cores, with the widest vectors of the machine.
+//!
+//! Burn's CPU backend clears the memory of every result and copies it once more to align it; its gradient of LayerNorm takes
+//! some twenty elementwise passes, and its attention a padded batch. These kernels run on tensors in the memory of this process
+//! and, with the feature `remote`, on those of hosts that [`offer`] them.
+
+mod attention;
+mod elementwise;
+mod gather;
+mod join;
+mod linear;
+mod norm;
+mod sums;
+
+pub(super) use attention::attention;
+pub(super) use elementwise::{dropout, gelu};
+pub(super) use gather::gather;
+pub(super) use join::join;
+pub(super) use linear::{linear, tied_projection};
+pub(super) use norm::add_norm;
+
+/// Offers the kernels to clients of a host.
+#[cfg(feature = "remote")]
+pub fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
+    [attention::offer, elementwise::offer, gather::offer, linear::offer, norm::offer]
+        .into_iter()
+        .fold(server, |server, offer| offer(server))
+}

@@ -1,0 +1,138 @@
+//! The operations of the layers, and where each is computed: by fused kernels if these run on its tensors, by Burn's operations
+//! otherwise. This is the only module that makes this choice, and the only one that depends on the feature `flex`.
+
+mod adapter;
+#[cfg(feature = "flex")]
+mod cpu;
+mod portable;
+#[cfg(all(test, feature = "flex"))]
+mod tests;
+mod throttle;
+
+use burn::tensor::{Device, Tensor};
+
+use crate::device_layout::DeviceLayout;
+use crate::indices::Indices;
+use crate::mode::DropoutSpec;
+use crate::selection::TokenSelection;
+
+pub(crate) use adapter::Adapter;
+#[cfg(all(feature = "flex", feature = "remote"))]
+pub use cpu::offer;
+
+/// Where fused kernels run for f32 tensors on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FusedKernels {
+    /// In this process.
+    #[cfg_attr(not(feature = "flex"), expect(dead_code, reason = "needs the CPU kernels"))]
+    Local,
+    /// On a host.
+    #[cfg_attr(not(feature = "flex"), expect(dead_code, reason = "needs the CPU kernels"))]
+    Remote,
+    /// Nowhere: Burn's operations are used.
+    Unavailable,
+}
+
+impl FusedKernels {
+    pub(crate) fn on(device: &Device) -> Self {
+        #[cfg(feature = "flex")]
+        if rekindle_ops::is_local(device) {
+            return Self::Local;
+        } else if rekindle_ops::supports(device) {
+            return Self::Remote;
+        }
+        let _ = device;
+        Self::Unavailable
+    }
+}
+
+/// Returns the output of a fused kernel, if it runs on its tensors.
+macro_rules! try_fused {
+    ($kernel:expr) => {
+        #[cfg(feature = "flex")]
+        if let Some(output) = $kernel {
+            return output;
+        }
+    };
+}
+
+/// `input · weight + bias`, and `scale · (input · a) · b` of an adapter.
+pub(crate) fn linear(input: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, adapter: Option<Adapter>) -> Tensor<2> {
+    try_fused!(cpu::linear(&input, &weight, &bias, adapter.as_ref()));
+    portable::linear(input, weight, bias, adapter)
+}
+
+/// `input · tableᵀ + bias`, `[rows, entries]`, for a table of `[entries, dim]`.
+pub(crate) fn tied_projection(table: Tensor<2>, bias: Tensor<1>, input: Tensor<2>) -> Tensor<2> {
+    try_fused!(cpu::tied_projection(&table, &bias, &input));
+    portable::tied_projection(table, bias, input)
+}
+
+/// The rows of a table, `[indices, dim]`.
+pub(crate) fn embedding(table: Tensor<2>, indices: &Indices) -> Tensor<2> {
+    try_fused!(cpu::gather(&table, indices));
+    portable::embedding(table, indices)
+}
+
+/// Some rows of a hidden state, `[indices, dim]`.
+pub(crate) fn select_rows(rows: Tensor<2>, indices: &Indices) -> Tensor<2> {
+    try_fused!(cpu::gather(&rows, indices));
+    portable::select_rows(rows, indices)
+}
+
+/// The LayerNorm of `a + b`, each `[rows, dim]`.
+pub(crate) fn add_norm(a: Tensor<2>, b: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Tensor<2> {
+    try_fused!(cpu::add_norm(&a, &b, &gamma, &beta, epsilon));
+    portable::add_norm(a, b, gamma, beta, epsilon)
+}
+
+/// The exact GELU.
+pub(crate) fn gelu(input: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "flex")]
+    if let Some(custom) = rekindle_ops::CustomTensor::of(&input) {
+        // So that the kernel works in place.
+        drop(input);
+        return cpu::gelu(custom);
+    }
+    portable::gelu(input)
+}
+
+/// Dropout. The same seed drops the same elements.
+pub(crate) fn dropout<const D: usize>(input: Tensor<D>, dropout: DropoutSpec) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if let Some(custom) = rekindle_ops::CustomTensor::of(&input) {
+        drop(input);
+        return cpu::dropout(custom, dropout);
+    }
+    portable::dropout(input, dropout)
+}
+
+/// `softmax(q kᵀ / √width) v` within each sequence and head, with dropout on the probabilities.
+pub(crate) fn attention(
+    [query, key, value]: [Tensor<2>; 3],
+    layout: &DeviceLayout,
+    selection: TokenSelection,
+    heads: usize,
+    dropout: Option<DropoutSpec>,
+) -> Tensor<2> {
+    try_fused!(cpu::attention([&query, &key, &value], layout, selection, heads, dropout));
+    portable::attention([query, key, value], layout, selection, heads, dropout)
+}
+
+/// Computes two things in parallel, each on half of the cores, if both run on the CPU of this machine; one after the other
+/// otherwise.
+///
+/// Between the products of one batch, the cores wait for each other at each of many short operations. The halves of a batch do
+/// not wait for each other. The results do not depend on the number of cores.
+pub fn join_halves<T: Send>(
+    device: &Device,
+    first: impl FnOnce() -> T + Send,
+    second: impl FnOnce() -> T + Send,
+) -> (T, T) {
+    #[cfg(feature = "flex")]
+    if FusedKernels::on(device) == FusedKernels::Local {
+        return cpu::join(first, second);
+    }
+    let _ = device;
+    (first(), second())
+}

@@ -1,0 +1,107 @@
+//! The operations of the layers by Burn's operations, for any backend.
+
+use std::f64::consts::FRAC_1_SQRT_2;
+
+use burn::tensor::activation::softmax;
+use burn::tensor::module::{embedding as lookup, layer_norm};
+use burn::tensor::{Distribution, Tensor};
+
+use super::adapter::Adapter;
+use super::throttle::throttle;
+use crate::device_layout::DeviceLayout;
+use crate::indices::Indices;
+use crate::layout::longest;
+use crate::mode::DropoutSpec;
+use crate::padded::Padding;
+use crate::selection::TokenSelection;
+
+pub(super) fn linear(input: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, adapter: Option<Adapter>) -> Tensor<2> {
+    let low = adapter.map(|Adapter { a, b, scale }| input.clone().matmul(a).matmul(b).mul_scalar(scale));
+    let output = input.matmul(weight) + bias.unsqueeze();
+    throttle(match low {
+        Some(low) => output + low,
+        None => output,
+    })
+}
+
+pub(super) fn tied_projection(table: Tensor<2>, bias: Tensor<1>, input: Tensor<2>) -> Tensor<2> {
+    input.matmul(table.transpose()) + bias.unsqueeze()
+}
+
+pub(super) fn embedding(table: Tensor<2>, indices: &Indices) -> Tensor<2> {
+    lookup(table, indices.tensor().unsqueeze()).squeeze_dim(0)
+}
+
+pub(super) fn select_rows(rows: Tensor<2>, indices: &Indices) -> Tensor<2> {
+    rows.select(0, indices.tensor())
+}
+
+pub(super) fn add_norm(a: Tensor<2>, b: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Tensor<2> {
+    throttle(layer_norm(a + b, gamma, Some(beta), epsilon))
+}
+
+/// By the error function: on most backends, Burn's GELU has the derivative of the approximation by tanh, which is off by up to
+/// 8.7e-4.
+pub(super) fn gelu(input: Tensor<2>) -> Tensor<2> {
+    let half = input.clone() * 0.5;
+    throttle(half.clone() * (input * FRAC_1_SQRT_2).erf() + half)
+}
+
+pub(super) fn dropout<const D: usize>(input: Tensor<D>, DropoutSpec { rate, seed }: DropoutSpec) -> Tensor<D> {
+    let keep = 1.0 - rate;
+    let device = input.device().without_autodiff();
+    device.seed(seed);
+    let mask = Tensor::<D>::random(input.shape(), Distribution::Bernoulli(keep), &device);
+    throttle(input * mask.mul_scalar(1.0 / keep))
+}
+
+/// On the padded batch, `[sequences, heads, longest, width]`.
+pub(super) fn attention(
+    [query, key, value]: [Tensor<2>; 3],
+    layout: &DeviceLayout,
+    selection: TokenSelection,
+    heads: usize,
+    dropout: Option<DropoutSpec>,
+) -> Tensor<2> {
+    let [_, dim] = query.dims();
+    let cu_seqlens = &layout.sequences.cu_seqlens;
+    let (sequences, longest) = (cu_seqlens.len() - 1, longest(cu_seqlens));
+    let padded = layout.padded();
+    let (padding, length) = match (selection, &padded.selected) {
+        (TokenSelection::All, _) | (TokenSelection::Selected, None) => (padded.padding.as_ref(), longest),
+        (TokenSelection::First, _) => (None, 1),
+        (TokenSelection::Selected, Some((padding, most))) => (Some(padding), *most),
+    };
+    let query = pad(query, padding, [sequences, length, heads]);
+    let [key, value] =
+        [key, value].map(|rows| throttle(pad(rows, padded.padding.as_ref(), [sequences, longest, heads])));
+    let scale = ((dim / heads) as f64).sqrt().recip();
+    let scores = query.mul_scalar(scale).matmul(key.swap_dims(2, 3));
+    let scores = match &padded.masked {
+        Some(masked) => {
+            let shape = scores.dims();
+            scores.mask_fill(masked.clone().expand(shape), f32::NEG_INFINITY)
+        }
+        None => scores,
+    };
+    let probabilities = throttle(softmax(scores, 3));
+    let probabilities = match dropout {
+        Some(dropout) => self::dropout(probabilities, dropout),
+        None => probabilities,
+    };
+    let cells = probabilities.matmul(value).swap_dims(1, 2).reshape([sequences * length, dim]);
+    match padding {
+        Some(padding) => cells.select(0, padding.rows.clone()),
+        None => cells,
+    }
+}
+
+/// Packed rows to `[sequences, heads, length, width]`.
+fn pad(rows: Tensor<2>, padding: Option<&Padding>, [sequences, length, heads]: [usize; 3]) -> Tensor<4> {
+    let [_, dim] = rows.dims();
+    let cells = match padding {
+        Some(padding) => rows.select(0, padding.cells.clone()),
+        None => rows,
+    };
+    cells.reshape([sequences, length, heads, dim / heads]).swap_dims(1, 2)
+}

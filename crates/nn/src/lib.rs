@@ -1,0 +1,49 @@
+//! Layers for transformer encoders in Burn.
+//!
+//! A [`SequenceBatch`] has sequences of token ids end to end, without padding. Layers compute all rows of it, or those that a
+//! [`TokenSelection`] names. [`Mode`] says whether dropout is active, and with which seed.
+//!
+//! The layers are [`embedding`], [`Linear`] with a [`Lora`] adapter, [`attention`], [`LayerNorm`], [`Activation`], [`dropout`] and
+//! [`tied_projection`]. Each is a fused kernel with its derivative on the CPU (feature `flex`), also on the CPU of a host
+//! (feature `remote`), and consists of Burn's operations on all other backends. The module `kernels` makes this choice; no
+//! layer and no model does.
+#![deny(missing_docs, missing_debug_implementations)]
+
+mod activation;
+mod attention;
+mod batch;
+mod device_layout;
+mod dropout;
+mod embedding;
+mod error;
+mod indices;
+pub mod init;
+mod kernels;
+mod layout;
+mod linear;
+mod lora;
+mod mode;
+mod norm;
+mod padded;
+mod selection;
+
+pub use activation::Activation;
+pub use attention::attention;
+pub use batch::{InputLimits, SequenceBatch};
+pub use dropout::dropout;
+pub use embedding::{embedding, tied_projection};
+pub use error::{ErrorKind, NnError};
+pub use indices::Indices;
+pub use kernels::join_halves;
+#[cfg(all(feature = "flex", feature = "remote"))]
+pub use kernels::offer;
+pub use linear::Linear;
+pub use lora::Lora;
+pub use mode::Mode;
+pub use norm::LayerNorm;
+pub use selection::TokenSelection;
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,0 +1,122 @@
+//! Fused CPU kernels of AdamW: one pass over each tensor, in place, on all cores.
+//!
+//! As tensor operations, an update reads and writes every value about ten times, each time into new memory.
+
+use burn::tensor::Shape;
+use pulp::Arch;
+use rayon::prelude::*;
+use rekindle_ops::memory::{CHUNK, tensor, values, values_mut};
+use rekindle_ops::{FlexTensor, OpParams, Operation};
+
+use crate::optimizer::Rates;
+
+/// The number of partial sums, so that the compiler can use vectors.
+const LANES: usize = 16;
+
+/// Offers the kernels to clients of a host.
+#[cfg(feature = "remote")]
+pub(crate) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
+    rekindle_ops::remote::offer::<Update, 3>(rekindle_ops::remote::offer::<Clip, 2>(server))
+}
+
+/// The norm over all gradients, `[1]`, and the factor that limits it to `most`, `[1]`.
+#[derive(Debug)]
+pub(crate) struct Clip {
+    pub(crate) most: f64,
+}
+
+impl Operation<2> for Clip {
+    const NAME: &'static str = "rekindle.clip";
+
+    fn shapes(&self, _: &[Shape]) -> [Shape; 2] {
+        [Shape::from([1]), Shape::from([1])]
+    }
+
+    fn run(&self, gradients: Vec<FlexTensor>) -> [FlexTensor; 2] {
+        let squares: f64 = gradients.iter().map(|gradient| sum_of_squares(values(gradient))).sum();
+        let norm = squares.sqrt();
+        let factor = (self.most / (norm + 1e-6)).min(1.0);
+        [norm, factor].map(|number| tensor(vec![number as f32], [1]))
+    }
+
+    fn params(&self) -> Vec<u64> {
+        vec![self.most.to_bits()]
+    }
+
+    fn from_params(params: &mut OpParams) -> Self {
+        Self { most: params.float() }
+    }
+}
+
+/// The same for any number of threads.
+fn sum_of_squares(values: &[f32]) -> f64 {
+    let arch = Arch::new();
+    let parts: Vec<f64> = values.par_chunks(CHUNK).map(|chunk| arch.dispatch(|| chunk_squares(chunk))).collect();
+    parts.iter().sum()
+}
+
+#[inline(always)]
+fn chunk_squares(chunk: &[f32]) -> f64 {
+    let mut sums = [0f32; LANES];
+    let (rows, rest) = chunk.as_chunks::<LANES>();
+    for row in rows {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += value * value;
+        }
+    }
+    sums.iter().chain(&rest.iter().map(|value| value * value).collect::<Vec<_>>()).map(|&part| f64::from(part)).sum()
+}
+
+/// A step. Inputs: values, gradient, first and second moment, and the clipping factor, `[1]`. Results: values and moments.
+#[derive(Debug)]
+pub(crate) struct Update(pub(crate) Rates);
+
+impl Operation<3> for Update {
+    const NAME: &'static str = "rekindle.adamw";
+
+    fn shapes(&self, inputs: &[Shape]) -> [Shape; 3] {
+        [(); 3].map(|()| inputs[0].clone())
+    }
+
+    fn run(&self, inputs: Vec<FlexTensor>) -> [FlexTensor; 3] {
+        let Ok([mut value, gradient, mut first, mut second, clip]) = <[FlexTensor; 5]>::try_from(inputs) else {
+            panic!("values, their gradient, its moments and a factor");
+        };
+        let clip = values(&clip).first().copied().unwrap_or(1.0);
+        let arch = Arch::new();
+        values_mut(&mut value)
+            .par_chunks_mut(CHUNK)
+            .zip(values(&gradient).par_chunks(CHUNK))
+            .zip(values_mut(&mut first).par_chunks_mut(CHUNK).zip(values_mut(&mut second).par_chunks_mut(CHUNK)))
+            .for_each(|((values, gradient), (first, second))| {
+                arch.dispatch(|| {
+                    for (((value, &gradient), first), second) in values.iter_mut().zip(gradient).zip(first).zip(second)
+                    {
+                        self.0.apply(value, gradient * clip, first, second);
+                    }
+                });
+            });
+        [value, first, second]
+    }
+
+    fn params(&self) -> Vec<u64> {
+        let Rates { keep, beta1, beta2, epsilon, correction, size } = self.0;
+        [keep, beta1, beta2, epsilon, correction, size].map(|rate| rate.to_bits().into()).to_vec()
+    }
+
+    fn from_params(params: &mut OpParams) -> Self {
+        let mut rate = || f32::from_bits(params.word() as u32);
+        let [keep, beta1, beta2] = [rate(), rate(), rate()];
+        let [epsilon, correction, size] = [rate(), rate(), rate()];
+        Self(Rates { keep, beta1, beta2, epsilon, correction, size })
+    }
+}
+
+impl Rates {
+    #[inline(always)]
+    fn apply(&self, value: &mut f32, gradient: f32, first: &mut f32, second: &mut f32) {
+        *first = *first * self.beta1 + gradient * (1.0 - self.beta1);
+        *second = *second * self.beta2 + gradient * gradient * (1.0 - self.beta2);
+        *value = *value * self.keep - *first / (second.sqrt() * self.correction + self.epsilon) * self.size;
+    }
+}
