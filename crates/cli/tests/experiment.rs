@@ -113,7 +113,7 @@ fn each_wrong_input_is_a_clear_error_and_leaves_earlier_results_alone() {
         (&["--data", "good.csv", "--label-column", "stars"], &["good.csv", "stars", "text, label"]),
         (&["--data", "one.csv"], &["one.csv", "two classes"]),
         (&["--data", "few.csv"], &["class 0 has 1 row"]),
-        (&["--data", "good.csv", "--test-size", "1"], &["test side", "2 classes"]),
+        (&["--data", "good.csv", "--test-size", "1"], &["test set", "2 classes"]),
         (&["--data", "good.csv", "--test-size", "4"], &["test size 4"]),
         (&["--data", "good.csv", "--test-size", "1.5"], &["1.5"]),
         (&["--train", "good.csv", "--test", "other.csv"], &["other.csv, line 2", "`7`"]),
