@@ -9,7 +9,7 @@ use crate::checks::answers;
 use crate::{at_root, cargo, root, run, target, told};
 
 /// The folders of the published libraries.
-pub const LIBRARIES: [&str; 14] = [
+pub const LIBRARIES: [&str; 17] = [
     "files",
     "raw",
     "checkpoint",
@@ -21,6 +21,9 @@ pub const LIBRARIES: [&str; 14] = [
     "tokenizer",
     "distilbert",
     "train",
+    "workers",
+    "results",
+    "report",
     "experiment",
     "hub",
     "rekindle",

@@ -48,10 +48,6 @@ pub trait Baseline {
     /// Returns the most probable class of each text, the first in case of ties.
     fn predictions(&self, texts: &[&str]) -> Vec<usize> {
         let probabilities = self.probabilities(texts);
-        probabilities.chunks(self.classes()).map(likeliest).collect()
+        probabilities.chunks(self.classes()).map(rekindle_metrics::argmax).collect()
     }
-}
-
-fn likeliest(row: &[f64]) -> usize {
-    (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best })
 }

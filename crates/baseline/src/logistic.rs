@@ -3,6 +3,7 @@
 use argmin::core::{CostFunction, Error, Executor, Gradient, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
+use rekindle_metrics::softmax;
 
 use crate::error::BaselineError;
 use crate::sparse::SparseRows;
@@ -188,15 +189,6 @@ fn sigmoid(score: f64) -> f64 {
 /// Returns ln(1 + e^score) without overflow.
 fn softplus(score: f64) -> f64 {
     score.max(0.0) + (-score.abs()).exp().ln_1p()
-}
-
-/// Converts scores to probabilities, and returns the logarithm of the sum of their exponentials.
-fn softmax(scores: &mut [f64]) -> f64 {
-    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    scores.iter_mut().for_each(|score| *score = (*score - largest).exp());
-    let sum: f64 = scores.iter().sum();
-    scores.iter_mut().for_each(|score| *score /= sum);
-    largest + sum.ln()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::iter;
 
-use rekindle::{checkpoint, data, experiment, files, hub, nn, tokenizer, train};
+use rekindle::{checkpoint, data, experiment, files, hub, nn, results, tokenizer, train};
 
 /// The exit codes, as `--help` lists them. docs/reliability.md has the same list.
 pub const CODES: &str = "\
@@ -188,6 +188,12 @@ impl Classify for hub::HubError {
             hub::ErrorKind::Output => Kind::Output,
             _ => Kind::Hub,
         }
+    }
+}
+
+impl Classify for results::ResultsError {
+    fn classify(&self) -> Kind {
+        Kind::Input
     }
 }
 

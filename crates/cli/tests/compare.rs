@@ -1,11 +1,11 @@
 //! `rekindle compare` as a user runs it.
 
 mod common;
-#[path = "../../experiment/tests/samples/mod.rs"]
+#[path = "../../results/tests/samples/mod.rs"]
 mod samples;
 
 use common::{Place, text};
-use rekindle::experiment::Results;
+use rekindle::results::Results;
 use serde_json::Value;
 
 /// A place with results in folders.
@@ -64,8 +64,8 @@ fn what_differs_is_told_and_what_does_not_once() {
     let missing = lines(&said, "full_fine_tuning");
     assert_eq!(missing[0][2], "–", "an approach that one run did not try");
     assert_eq!(lines(&said, "majority")[0].len(), 3, "baselines too");
-    assert!(said.contains("not tested on the same sentences (seeds differ)"), "{said}");
-    assert!(said.contains("no difference between runs was tested"));
+    assert!(said.contains("different test examples (seeds differ)"), "{said}");
+    assert!(said.contains("differences between experiments were not tested"));
 }
 
 #[test]
@@ -75,9 +75,9 @@ fn other_data_sizes_and_kinds_of_interval_are_cautioned_about() {
     let said = said(&place, &["folds", "many", "folds again"]);
     for part in [
         "(data, counts, folds, seeds differ)",
-        "trained on different numbers of sentences",
-        "of different kinds: corrected t, bootstrap",
-        "Runs 1 and 3 are the same results.",
+        "different numbers of training examples",
+        "by different methods: corrected t, bootstrap",
+        "Experiments 1 and 3 have the same results.",
         "macro F1",
     ] {
         assert!(said.contains(part), "`{part}` in {said}");
@@ -91,20 +91,20 @@ fn a_test_file_is_the_same_at_any_seed() {
     (second.seed, second.backend) = (99, "ndarray".into());
     let place = place(&[("one", &first), ("two", &second)]);
     let said = said(&place, &["one", "two"]);
-    assert!(!said.contains("not tested on the same sentences"), "{said}");
+    assert!(!said.contains("different test examples"), "{said}");
 }
 
 #[test]
 fn one_run_is_shown_and_the_same_run_twice_is_no_news() {
-    let results = samples::twelve();
+    let results = samples::toy();
     let place = place(&[("out", &results)]);
     let alone = said(&place, &["out"]);
     assert_eq!(lines(&alone, "data"), [["data", "the twelve sentences"]]);
     assert!(lines(&alone, "fine_tune_last_layer").len() == 3 && !alone.contains("different"), "{alone}");
-    assert!(!alone.contains("no difference"), "nothing to caution about");
+    assert!(!alone.contains("differences between experiments"), "nothing to caution about");
     let twice = said(&place, &["out", "out"]);
-    assert!(twice.contains("Runs 1 and 2 are the same results.") && !twice.contains("different\n"), "{twice}");
-    assert!(!twice.contains("not tested on the same"));
+    assert!(twice.contains("Experiments 1 and 2 have the same results.") && !twice.contains("different\n"), "{twice}");
+    assert!(!twice.contains("different test examples"));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn json_holds_the_same() {
 
 #[test]
 fn what_cannot_be_read_is_told_by_name() {
-    let place = place(&[("good", &samples::twelve())]);
+    let place = place(&[("good", &samples::toy())]);
     place.write("empty/other.txt", "");
     place.write("broken/results.json", "{\"model\": ");
     place.write(
@@ -136,10 +136,10 @@ fn what_cannot_be_read_is_told_by_name() {
     place.write("notes.txt", "no JSON at all");
     let cases: [(&[&str], &[&str]); 6] = [
         (&["good", "nowhere"], &["nowhere", "No such file"]),
-        (&["empty"], &["empty/results.json", "is not there", "output folder"]),
-        (&["good", "broken"], &["broken/results.json", "is broken", "line 1"]),
+        (&["empty"], &["empty/results.json", "file not found", "output folder"]),
+        (&["good", "broken"], &["broken/results.json", "damaged file", "line 1"]),
         (&["older", "good"], &["older/results.json", "this version", "missing field `backend`", "again"]),
-        (&["notes.txt"], &["notes.txt", "is broken"]),
+        (&["notes.txt"], &["notes.txt", "damaged file"]),
         (&[], &["RUN"]),
     ];
     for (runs, expected) in cases {
@@ -156,8 +156,8 @@ fn what_cannot_be_read_is_told_by_name() {
 /// The formatter has no columns as wide as this.
 #[test]
 fn a_name_as_long_as_a_book_is_no_panic() {
-    let mut results = samples::twelve();
+    let mut results = samples::toy();
     results.model.id = "m".repeat(100_000);
-    let place = place(&[("one", &samples::twelve()), ("two", &results)]);
+    let place = place(&[("one", &samples::toy()), ("two", &results)]);
     assert!(said(&place, &["one", "two"]).contains(&results.model.id));
 }

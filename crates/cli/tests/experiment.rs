@@ -129,7 +129,7 @@ fn each_wrong_input_is_a_clear_error_and_leaves_earlier_results_alone() {
         (&["--folds", "20"], &["class 0", "20 folds"]),
         (&["--folds", "1"], &["folds"]),
         (&["--folds", "3", "--train", "good.csv", "--test", "good.csv"], &["--folds", "--train"]),
-        (&["--sizes", "4,10"], &["size 10", "9 sentences"]),
+        (&["--sizes", "4,10"], &["size 10", "9 training examples"]),
         (&["--early-stopping-patience", "2"], &["--validation-size"]),
         (&["--class-weights", "1,2,3"], &["3 weights", "2 classes"]),
     ];

@@ -6,8 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use common::{Place, text};
-use rekindle::experiment::{ExperimentError, PretrainedModel, Source};
+use rekindle::experiment::{ExperimentError, PretrainedModel};
 use rekindle::files::FileError;
+use rekindle::results::Source;
 use safetensors::SafeTensors;
 
 fn open(folder: &Path) -> Result<PretrainedModel, ExperimentError> {

@@ -1,4 +1,4 @@
-//! An experiment spread over devices comes to what one device comes to, whoever comes late, goes or never comes.
+//! A distributed experiment has the results of one device, whichever workers connect late, fail or refuse.
 #![cfg(feature = "flex")]
 
 mod common;
@@ -11,10 +11,11 @@ use rekindle::data::twelve_sentences;
 use rekindle::distilbert::Pooling;
 use rekindle::embedded::EMBEDDED;
 use rekindle::experiment::{
-    Approach, Devices, Engine, Experiment, ExperimentError, Extraction, Host, HostNews, Outcome, Output,
-    PretrainedModel, Progress, Sampling, ShardNews, Unavailable,
+    Approach, Devices, Engine, Experiment, ExperimentError, Extraction, ExtractionEvent, Outcome, Output,
+    PretrainedModel, Progress, Sampling, Worker,
 };
 use rekindle::train::{Stop, TrainingArguments};
+use rekindle::workers::{Event, Unavailable};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -29,33 +30,33 @@ fn experiment() -> Experiment {
     }
 }
 
-/// The outcome, and what hosts said: names and words.
-fn run(hosts: Vec<Host>) -> (Result<Outcome, ExperimentError>, Vec<(String, String)>) {
+/// The outcome, and the events of the workers by name.
+fn run(workers: Vec<Worker>) -> (Result<Outcome, ExperimentError>, Vec<(String, String)>) {
     let folder = TempDir::new().expect("a folder");
     let output = Output::prepare(&folder.path().join("out")).expect("an output");
-    let journal = output.journal(None, Stop::default());
+    let store = output.store(None, Stop::default());
     let pretrained = PretrainedModel::embedded(EMBEDDED).expect("the model");
     let sampling = Sampling::folds(twelve_sentences(), 3, 1, 42).expect("folds");
     let mut said = Vec::new();
     let mut observe = |progress: Progress<'_>| {
-        if let Progress::Host { name, news } = progress {
-            let news = match news {
-                HostNews::Ready => "ready",
-                HostNews::Done { .. } => "done",
-                HostNews::GivenUp { .. } => "given up",
+        if let Progress::Worker { name, event } = progress {
+            let event = match event {
+                Event::Ready => "ready",
+                Event::Finished(_) => "done",
+                Event::GivenUp(_) => "given up",
                 _ => return,
             };
-            said.push((name.to_owned(), news.to_owned()));
+            said.push((name.to_owned(), event.to_owned()));
         }
     };
     let device = Device::flex();
-    let engine = Engine { backend: "flex", device: &device, hosts };
-    let outcome = experiment().run(&pretrained, &sampling, engine, Instant::now(), Some(&journal), &mut observe);
+    let engine = Engine { backend: "flex", device: &device, workers };
+    let outcome = experiment().run(&pretrained, &sampling, engine, Instant::now(), Some(&store), &mut observe);
     (outcome, said)
 }
 
-fn host(name: &str, connect: impl FnMut() -> Result<Devices, Unavailable> + Send + 'static) -> Host {
-    Host { name: name.into(), connect: Box::new(connect) }
+fn worker(name: &str, connect: impl FnMut() -> Result<Devices, Unavailable> + Send + 'static) -> Worker {
+    Worker { name: name.into(), connect: Box::new(connect) }
 }
 
 /// Results as JSON, and models as bytes; times aside.
@@ -72,20 +73,20 @@ fn comparable(outcome: &Outcome) -> (Value, Vec<Vec<u8>>) {
 }
 
 #[test]
-fn several_devices_come_to_what_one_comes_to() {
+fn results_do_not_depend_on_the_workers() {
     let (alone, said) = run(Vec::new());
     assert!(said.is_empty());
     let mut asked = 0;
-    let late = host("late", move || {
+    let late = worker("late", move || {
         asked += 1;
         if asked < 3 { Err(Unavailable::Away("not yet".into())) } else { Ok(Device::flex().into()) }
     });
-    let never = host("never", || Err(Unavailable::Refused("wrong token".into())));
+    let never = worker("never", || Err(Unavailable::Refused("wrong token".into())));
     let (spread, said) = run(vec![
-        host("first", || Ok(Device::flex().into())),
+        worker("first", || Ok(Device::flex().into())),
         late,
         never,
-        host("other", || Ok(Device::flex().into())),
+        worker("other", || Ok(Device::flex().into())),
     ]);
     assert!(comparable(&alone.expect("alone")) == comparable(&spread.expect("spread")), "the same, byte for byte");
     let count = |news: &str, name: &str| said.iter().filter(|entry| **entry == (name.into(), news.into())).count();
@@ -96,8 +97,8 @@ fn several_devices_come_to_what_one_comes_to() {
 }
 
 #[test]
-fn where_every_host_refuses_the_last_says_why() {
-    let refuses = |reason: &'static str| host(reason, move || Err(Unavailable::Refused(reason.into())));
+fn if_every_worker_refuses_the_last_reason_is_the_error() {
+    let refuses = |reason: &'static str| worker(reason, move || Err(Unavailable::Refused(reason.into())));
     let (outcome, said) = run(vec![refuses("wrong token"), refuses("another version")]);
     let error = outcome.expect_err("no device").to_string();
     assert!(error.contains("wrong token") || error.contains("another version"), "{error}");
@@ -105,21 +106,21 @@ fn where_every_host_refuses_the_last_says_why() {
 }
 
 #[test]
-fn shards_of_features_are_the_same_whoever_makes_them() {
+fn shards_of_features_do_not_depend_on_the_workers() {
     let pretrained = PretrainedModel::embedded(EMBEDDED).expect("the model");
     let texts: Vec<String> = (0..61).map(|index| format!("the {index} {}", "very ".repeat(index % 7))).collect();
-    let make = |hosts: Vec<Host>| {
+    let make = |workers: Vec<Worker>| {
         let folder = TempDir::new().expect("a folder");
         let (pooling, at) = (Pooling::Cls, folder.path().to_path_buf());
         let extraction = Extraction { pooling, max_length: 64, batch_size: 4, shard_size: 3, folder: at };
         let mut done = Vec::new();
-        let mut observe = |name: &str, news: ShardNews<'_>| {
-            if let ShardNews::Done(number) = news {
+        let mut observe = |event: ExtractionEvent<'_>| {
+            if let ExtractionEvent::Worker { name, event: Event::Finished(number) } = event {
                 done.push((number, name.to_owned()));
             }
         };
         let stop = Stop::default();
-        let made = extraction.run(&pretrained, texts.clone(), "flex", hosts, &stop, &mut observe);
+        let made = extraction.run(&pretrained, texts.clone(), "flex", workers, &stop, &mut observe);
         made.expect("shards");
         let files = std::fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry").path());
         let mut files: Vec<_> = files.map(|path| (path.file_name().map(Into::into), std::fs::read(path))).collect();
@@ -127,13 +128,13 @@ fn shards_of_features_are_the_same_whoever_makes_them() {
         let files: Vec<_> = files.into_iter().map(|(name, content)| (name, content.expect("read"))).collect();
         (files, done)
     };
-    let (alone, _) = make(vec![host("alone", || Ok(Device::flex().into()))]);
+    let (alone, _) = make(vec![worker("alone", || Ok(Device::flex().into()))]);
     let mut asked = 0;
-    let late = host("late", move || {
+    let late = worker("late", move || {
         asked += 1;
         if asked < 2 { Err(Unavailable::Away("not yet".into())) } else { Ok(Device::flex().into()) }
     });
-    let (spread, mut done) = make(vec![host("first", || Ok(Device::flex().into())), late]);
+    let (spread, mut done) = make(vec![worker("first", || Ok(Device::flex().into())), late]);
     assert_eq!(spread.len(), 21 + 1);
     assert!(alone == spread, "the same, byte for byte");
     done.sort();

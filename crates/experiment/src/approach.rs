@@ -1,4 +1,4 @@
-//! The approaches that an experiment compares, and the grammar that names them.
+//! Approaches, and the grammar of the command line for them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,65 +8,67 @@ use rekindle_train::{Plan, TrainingArguments};
 
 use crate::error::ExperimentError;
 
-/// What learns.
+/// Which parameters are trainable.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Method {
-    /// The head, on a frozen base.
+    /// The head, on a frozen encoder.
     FeatureExtraction,
-    /// The head and the last so many transformer layers.
+    /// The head and the last N transformer layers.
     LastLayers(usize),
-    /// Everything.
+    /// All parameters.
     Full,
-    /// Everything, one layer after the other from the top (Howard and Ruder, 2018).
+    /// All parameters, unfrozen layer by layer from the top (Howard and Ruder, 2018).
     Gradual {
-        /// Epochs between one layer and the next.
+        /// Epochs between two layers.
         every: usize,
     },
-    /// The head and low-rank adapters in a frozen base (Hu et al., 2021).
+    /// The head and low-rank adapters in a frozen encoder (Hu et al., 2021).
     Lora(LoraConfig),
     /// The head and all biases (Ben Zaken et al., 2022).
     BitFit,
 }
 
-/// A way to transfer: what is trained, and how fast.
+/// An approach to transfer learning: which parameters are trained, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Approach {
-    /// The name in every artifact.
+    /// The name in results and reports.
     pub name: String,
-    /// The approach as the grammar names it, such as `lora:r=16:lr=1e-3`.
+    /// The approach in the grammar of the command line, for example `lora:r=16:lr=1e-3`.
     pub spec: String,
-    /// What learns.
+    /// Which parameters are trainable.
     pub method: Method,
-    /// The highest rate.
+    /// The highest learning rate.
     pub learning_rate: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
-    /// The rate of each part over that of the part above it: discriminative rates (Howard and Ruder, 2018).
+    /// The learning rate of each layer divided by that of the layer above it: discriminative fine-tuning (Howard and Ruder,
+    /// 2018).
     pub layer_decay: f64,
-    /// What the head reads; as the checkpoint says, where it is absent.
+    /// The pooling for the head; absent for that of the checkpoint.
     pub pooling: Option<Pooling>,
-    /// Epochs of masked-language modelling on the training sentences that come first: adaptive pretraining (Gururangan
-    /// et al., 2020).
+    /// Epochs of masked language modelling on the training texts before fine-tuning: adaptive pretraining (Gururangan et al.,
+    /// 2020).
     pub pretrain_epochs: usize,
 }
 
-/// The grammar, for help and for errors.
+/// The names in the grammar, for error messages.
 const NAMES: &str = "feature-extraction, last-layer, last-N, full, gradual, lora and bitfit";
 
 impl Approach {
-    /// The base frozen, the head trained: rate 2e-3, no decay. As the notebook's `feature_extraction_freeze_all`.
+    /// Returns `feature-extraction`: the encoder frozen, learning rate 2e-3, no weight decay. The notebook's
+    /// `feature_extraction_freeze_all`.
     pub fn feature_extraction() -> Self {
         Self::new("feature-extraction", "feature_extraction_freeze_all", Method::FeatureExtraction, 2e-3, 0.0)
     }
 
-    /// The last transformer layer and the head trained: rate 2e-5, decay 0.01. As the notebook's
-    /// `fine_tune_last_layer`.
+    /// Returns `last-layer`: the last transformer layer and the head trainable, learning rate 2e-5, weight decay 0.01. The
+    /// notebook's `fine_tune_last_layer`.
     pub fn last_layer() -> Self {
         Self::new("last-layer", "fine_tune_last_layer", Method::LastLayers(1), 2e-5, 0.01)
     }
 
-    /// Both of the notebook's approaches, in its order.
+    /// Returns the two approaches of the notebook, in its order.
     pub fn notebook() -> Vec<Self> {
         vec![Self::feature_extraction(), Self::last_layer()]
     }
@@ -77,7 +79,7 @@ impl Approach {
         Self { name, spec, method, learning_rate, weight_decay, layer_decay, pooling, pretrain_epochs }
     }
 
-    /// An approach by its name, with the rates that are usual for it.
+    /// Returns an approach by its name, with the usual learning rate and weight decay.
     fn named(name: &str) -> Option<Self> {
         Some(match name {
             "feature-extraction" => Self::feature_extraction(),
@@ -93,10 +95,10 @@ impl Approach {
         })
     }
 
-    /// The approaches named in a list such as `feature-extraction,last-2,lora:r=16`.
+    /// Parses a list, for example `feature-extraction,last-2,lora:r=16`.
     ///
     /// # Errors
-    /// When the list is empty, or an approach is unknown or given twice.
+    /// Returns an error if the list is empty, or if an approach is unknown or given twice.
     pub fn parse_list(list: &str) -> Result<Vec<Self>, ExperimentError> {
         let mut approaches: Vec<Self> = Vec::new();
         for spec in list.split(',').map(str::trim) {
@@ -109,7 +111,7 @@ impl Approach {
         Ok(approaches)
     }
 
-    /// Takes one of the options behind a name.
+    /// Sets an option.
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match (key, &mut self.method) {
             ("lr", _) => self.learning_rate = number(value)?,
@@ -118,7 +120,7 @@ impl Approach {
                 self.pooling = Some(match value {
                     "cls" => Pooling::Cls,
                     "mean" => Pooling::Mean,
-                    _ => return Err("there are pooling=cls and pooling=mean".into()),
+                    _ => return Err("expected pooling=cls or pooling=mean".into()),
                 });
             }
             ("pretrain", _) => self.pretrain_epochs = count(value)?,
@@ -129,7 +131,7 @@ impl Approach {
             ("r", Method::Lora(lora)) => lora.r = count(value)?,
             ("alpha", Method::Lora(lora)) => lora.lora_alpha = number(value)?,
             ("targets", Method::Lora(lora)) => lora.target_modules = value.split('+').map(String::from).collect(),
-            _ => return Err(format!("`{key}` is no option of it; these are {}", self.options())),
+            _ => return Err(format!("unknown option `{key}`; expected {}", self.options())),
         }
         Ok(())
     }
@@ -143,10 +145,10 @@ impl Approach {
         }
     }
 
-    /// Which parameters of a model learn.
+    /// Returns the tuning plan for a model.
     ///
     /// # Errors
-    /// When the model has fewer layers than are to be trained.
+    /// Returns an error if the model has fewer layers than the approach trains.
     pub fn plan(&self, config: &DistilBertConfig) -> Result<Plan, rekindle_train::TrainError> {
         let plan = match &self.method {
             Method::FeatureExtraction => Plan::head(),
@@ -159,7 +161,7 @@ impl Approach {
         Ok(if self.layer_decay == 1.0 { plan } else { plan.with_layer_decay(self.layer_decay) })
     }
 
-    /// Training arguments with this approach's rates.
+    /// Returns training arguments with the learning rate and weight decay of this approach.
     pub(crate) fn arguments(&self, shared: &TrainingArguments, seed: u64) -> TrainingArguments {
         let (learning_rate, weight_decay) = (self.learning_rate, self.weight_decay);
         TrainingArguments { learning_rate, weight_decay, seed, ..shared.clone() }
@@ -169,21 +171,22 @@ impl Approach {
 impl FromStr for Approach {
     type Err = ExperimentError;
 
-    /// `NAME[:OPTION=VALUE]…`, such as `full:layer-decay=0.9` or `lora:r=16:targets=q_lin+v_lin:lr=1e-3`.
+    /// Parses `NAME[:OPTION=VALUE]…`, for example `full:layer-decay=0.9` or `lora:r=16:targets=q_lin+v_lin:lr=1e-3`.
     fn from_str(spec: &str) -> Result<Self, ExperimentError> {
         let refuse = |reason: String| ExperimentError::Approach { spec: spec.into(), reason };
         let mut parts = spec.split(':');
         let name = parts.next().unwrap_or_default();
-        let mut approach = Self::named(name).ok_or_else(|| refuse(format!("unknown; there are {NAMES}")))?;
+        let mut approach = Self::named(name).ok_or_else(|| refuse(format!("unknown approach; expected {NAMES}")))?;
         let mut seen = Vec::new();
         for part in parts {
-            let (key, value) = part.split_once('=').ok_or_else(|| refuse(format!("`{part}` is not OPTION=VALUE")))?;
+            let (key, value) =
+                part.split_once('=').ok_or_else(|| refuse(format!("`{part}`: expected OPTION=VALUE")))?;
             if seen.contains(&key) {
                 return Err(refuse(format!("`{key}` is given twice")));
             }
             seen.push(key);
             approach.set(key, value).map_err(|reason| refuse(format!("`{part}`: {reason}")))?;
-            // A name that a file system takes as it is.
+            // The name is also the name of a folder.
             let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "_");
             let joint = if value.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "_" };
             approach.name.push_str(&format!("_{}{joint}{}", plain(key), plain(value)));
@@ -202,14 +205,15 @@ impl fmt::Display for Approach {
     }
 }
 
-/// A positive number; 0 is one for rates and decays, where it freezes or spares.
+/// Parses a finite number of at least 0.
 fn number(value: &str) -> Result<f64, String> {
     let number = value.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
-    number.ok_or_else(|| "is not a number from 0 up".into())
+    number.ok_or_else(|| "expected a number of at least 0".into())
 }
 
+/// Parses a whole number of at least 1.
 fn count(value: &str) -> Result<usize, String> {
-    value.parse().ok().filter(|&count| count > 0).ok_or_else(|| "is not a whole number from 1 up".into())
+    value.parse().ok().filter(|&count| count > 0).ok_or_else(|| "expected a whole number of at least 1".into())
 }
 
 #[cfg(test)]
@@ -217,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_options() {
+    fn names_and_options_are_parsed() {
         let list =
             "feature-extraction,last-2,full:layer-decay=0.9,lora:r=16:targets=q_lin+lin1,full:pooling=mean:lr=1e-3";
         let approaches = Approach::parse_list(list).expect("valid");
@@ -236,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_wrong_part() {
         for (list, part) in [
             ("last-layr", "last-layer"),
             ("last-0", "unknown"),
@@ -244,10 +248,10 @@ mod tests {
             ("lora:r=0", "`r=0`"),
             ("lora:targets=q_lin+w", "`w`"),
             ("lora:alpha=0", "lora_alpha"),
-            ("full:r=8", "`r` is no option"),
+            ("full:r=8", "unknown option `r`"),
             ("full:lr", "OPTION=VALUE"),
             ("full:lr=1:lr=2", "twice"),
-            ("full:lr=nan", "from 0 up"),
+            ("full:lr=nan", "at least 0"),
             ("last-layer,last-1", "twice"),
         ] {
             let error = Approach::parse_list(list).expect_err(list).to_string();

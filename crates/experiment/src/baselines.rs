@@ -1,25 +1,25 @@
-//! The floor under every comparison: what needs no pretrained model.
+//! The baselines of an experiment.
 
 use std::time::Instant;
 
 use rekindle_baseline::{Baseline, BaselineError, LogisticOptions, Majority, TfidfLogisticRegression};
 use rekindle_metrics::{ConfusionMatrix, log_loss};
+use rekindle_results::{BaselineRecord, CurvePoint};
 
-use crate::contender::{Contender, Tested, f1};
+use crate::approach_results::{ApproachResults, RunResult, f1};
 use crate::error::ExperimentError;
-use crate::results::{BaselineRecord, CurvePoint};
-use crate::run::Experiment;
+use crate::experiment::Experiment;
 use crate::sampling::Sampling;
 
-/// Each by the name that it has in the results.
+/// Their names in the results.
 const NAMES: [&str; 2] = ["majority", "tfidf_logistic_regression"];
 
-/// Fits and tests the baselines on the same samples as the approaches.
+/// Fits and tests each baseline on the samples of the approaches.
 pub(crate) fn baselines(
     experiment: &Experiment,
     sampling: &Sampling,
     sizes: &[usize],
-) -> Result<Vec<(BaselineRecord, Contender)>, ExperimentError> {
+) -> Result<Vec<(BaselineRecord, ApproachResults)>, ExperimentError> {
     NAMES.iter().map(|name| baseline(name, experiment, sampling, sizes)).collect()
 }
 
@@ -28,36 +28,27 @@ fn baseline(
     experiment: &Experiment,
     sampling: &Sampling,
     sizes: &[usize],
-) -> Result<(BaselineRecord, Contender), ExperimentError> {
+) -> Result<(BaselineRecord, ApproachResults), ExperimentError> {
     let began = Instant::now();
-    let (mut curve, mut last) = (Vec::new(), Contender { name: name.into(), tests: Vec::new() });
+    let (mut curve, mut last) = (Vec::new(), ApproachResults { name: name.into(), runs: Vec::new() });
     for &size in sizes {
-        let mut tests = Vec::new();
+        let mut runs = Vec::new();
         for (index, sample) in sampling.samples.iter().enumerate() {
             let train = sampling.draw(sample, size, experiment.seed() as u32)?;
             let fitted = fit(name, sampling, &train)?;
-            tests.push(test(fitted.as_ref(), sampling, index)?);
+            runs.push(test(fitted.as_ref(), sampling, index)?);
         }
-        last = Contender { name: name.into(), tests };
-        curve.push(CurvePoint { size, scores: last.scores(sampling, size, experiment.seed())? });
+        last = ApproachResults { name: name.into(), runs };
+        curve.push(CurvePoint::new(size, last.scores(sampling, size, experiment.seed())?));
     }
     let scores = match curve.last() {
         Some(point) => point.scores.clone(),
         None => last.scores(sampling, sampling.largest(), experiment.seed())?,
     };
-    let record = BaselineRecord {
-        baseline: name.into(),
-        accuracy: scores.accuracy.mean,
-        f1: scores.f1.mean,
-        loss: scores.loss.mean,
-        scores,
-        curve,
-        seconds: began.elapsed().as_secs_f64(),
-    };
-    Ok((record, last))
+    Ok((BaselineRecord::new(name, scores, curve, began.elapsed().as_secs_f64()), last))
 }
 
-/// Texts without words leave nothing to count but classes.
+/// Without words or with one class, TF-IDF falls back to the majority class.
 fn fit(name: &str, sampling: &Sampling, train: &[usize]) -> Result<Box<dyn Baseline>, ExperimentError> {
     let (labels, classes) = (sampling.labels(train), sampling.all.classes.len());
     if name == NAMES[0] {
@@ -70,7 +61,7 @@ fn fit(name: &str, sampling: &Sampling, train: &[usize]) -> Result<Box<dyn Basel
     }
 }
 
-fn test(fitted: &dyn Baseline, sampling: &Sampling, sample: usize) -> Result<Tested, ExperimentError> {
+fn test(fitted: &dyn Baseline, sampling: &Sampling, sample: usize) -> Result<RunResult, ExperimentError> {
     let rows = &sampling.samples[sample].test;
     let (texts, labels, classes) = (sampling.texts(rows), sampling.labels(rows), sampling.all.classes.len());
     let probabilities = fitted.probabilities(&texts);
@@ -78,5 +69,5 @@ fn test(fitted: &dyn Baseline, sampling: &Sampling, sample: usize) -> Result<Tes
     let confusion = ConfusionMatrix::new(&labels, &predictions, classes)?;
     let (f1, loss) = (f1(&confusion), log_loss(&labels, &probabilities, classes)?);
     let (accuracy, f1_undefined) = (confusion.accuracy(), f1.zero_division);
-    Ok(Tested { sample, probabilities, predictions, accuracy, f1: f1.value, f1_undefined, loss })
+    Ok(RunResult { sample, probabilities, predictions, accuracy, f1: f1.value, f1_undefined, loss })
 }

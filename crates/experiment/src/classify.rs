@@ -77,7 +77,7 @@ impl Classifier {
         }
         let sentences = self.tokenizer.encode_all(texts, max_length)?;
         let logits = logits(&self.model, &self.config, &sentences, batch_size, &self.device, &mut |_| {})
-            .map_err(|source| ExperimentError::Train { approach: "prediction".into(), source })?;
+            .map_err(ExperimentError::Prediction)?;
         Ok(logits.chunks(self.labels.len()).map(|row| self.prediction(row)).collect())
     }
 

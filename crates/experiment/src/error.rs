@@ -5,24 +5,24 @@ use std::path::PathBuf;
 use rekindle_train::ErrorKind;
 use thiserror::Error;
 
-/// What can stop an experiment.
+/// Why an experiment cannot run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ExperimentError {
-    /// An approach that the grammar does not know.
+    /// An approach that does not parse.
     #[error("approach `{spec}`: {reason}")]
     Approach {
         /// The approach as it was given.
         spec: String,
-        /// What is wrong and what is possible.
+        /// What is wrong, and what is expected.
         reason: String,
     },
-    /// A point of the learning curve beyond the training sentences.
-    #[error("size {size} is more than the {largest} sentences there are to train on")]
+    /// A training size larger than the smallest sample.
+    #[error("size {size} is more than the {largest} training examples")]
     Size {
-        /// The size asked for.
+        /// The given size.
         size: usize,
-        /// Training sentences of the smallest sample.
+        /// Training examples of the smallest sample.
         largest: usize,
     },
     /// An approach given twice.
@@ -31,12 +31,12 @@ pub enum ExperimentError {
         /// The name given.
         name: String,
     },
-    /// More classes than a comparison can hold.
-    #[error("{classes} classes are more than the {most} that can be compared; is the label column the right one?")]
+    /// Too many classes.
+    #[error("{classes} classes, at most {most} are supported; check the label column")]
     Classes {
         /// Classes of the data.
         classes: usize,
-        /// The most there can be.
+        /// Maximum number of classes.
         most: usize,
     },
     /// Sentences may be longer than the model's position table.
@@ -99,39 +99,33 @@ pub enum ExperimentError {
         /// Why not.
         reason: String,
     },
-    /// A stored model does not belong to the run that is resumed.
-    #[error("{path}: is not the model of this run")]
+    /// A stored model that does not belong to the experiment that is resumed.
+    #[error("{path}: not the model of this experiment; begin without --resume")]
     StoredModel {
         /// The file.
         path: PathBuf,
     },
-    /// The last of the hosts that could have made the runs is gone.
-    #[error("host {host}: {reason}; no other is left")]
-    Host {
+    /// The last worker was given up.
+    #[error("{worker}: {reason}; no other worker is left")]
+    NoWorkers {
         /// Its name.
-        host: String,
+        worker: String,
         /// Why.
+        reason: String,
+    },
+    /// Several workers failed on the same run or shard.
+    #[error(
+        "{item}: several workers failed on it, the last with: {reason}; if memory ran out, use a smaller batch size or max length"
+    )]
+    Poisoned {
+        /// The run or shard.
+        item: String,
+        /// Why the last worker failed.
         reason: String,
     },
     /// The experiment was asked to stop between two runs.
     #[error("stopped between two runs")]
     Interrupted,
-    /// Results that cannot be read.
-    #[error("{path}: {reason}")]
-    Results {
-        /// The file.
-        path: PathBuf,
-        /// Why not, and what to do.
-        reason: String,
-    },
-    /// A chart of the report that cannot be drawn.
-    #[error("report, chart `{title}`: {reason}")]
-    Chart {
-        /// What it shows.
-        title: String,
-        /// Why not.
-        reason: String,
-    },
     /// A file cannot be read, written or accepted.
     #[error(transparent)]
     File(#[from] rekindle_files::FileError),
@@ -153,14 +147,31 @@ pub enum ExperimentError {
     /// A batch or the adapters do not fit the model.
     #[error(transparent)]
     Model(#[from] rekindle_nn::NnError),
-    /// Training; `approach` says which.
+    /// Training an approach.
     #[error("{approach}: {source}")]
     Train {
-        /// The approach's name.
+        /// The name of the approach.
         approach: String,
-        /// What stopped it.
+        /// Why it failed.
         source: rekindle_train::TrainError,
     },
+    /// Examples that cannot be trained on.
+    #[error("examples: {0}")]
+    Examples(#[source] rekindle_train::TrainError),
+    /// Extracting features.
+    #[error("features: {0}")]
+    Features(#[source] rekindle_train::TrainError),
+    /// Predicting with a model.
+    #[error("prediction: {0}")]
+    Prediction(#[source] rekindle_train::TrainError),
+}
+
+impl ExperimentError {
+    /// Whether the experiment was asked to stop.
+    pub fn is_interruption(&self) -> bool {
+        use rekindle_train::TrainError;
+        matches!(self, Self::Interrupted | Self::Train { source: TrainError::Interrupted { .. }, .. })
+    }
 }
 
 impl ExperimentError {
@@ -173,14 +184,16 @@ impl ExperimentError {
             }
             Self::Output { .. } => ErrorKind::Output,
             Self::Interrupted => ErrorKind::Interrupted,
-            Self::Host { .. } => ErrorKind::Computation,
-            Self::Chart { .. } | Self::Metrics(_) | Self::Baseline(_) => ErrorKind::Other,
+            Self::NoWorkers { .. } | Self::Poisoned { .. } => ErrorKind::Computation,
+            Self::Metrics(_) | Self::Baseline(_) => ErrorKind::Other,
             Self::Data(error) => error.kind().into(),
             Self::Tokenizer(error) => error.kind().into(),
             Self::File(error) => error.kind().into(),
             Self::Checkpoint(error) => error.kind().into(),
             Self::Model(error) => error.kind().into(),
-            Self::Train { source, .. } => source.kind(),
+            Self::Train { source, .. } | Self::Examples(source) | Self::Features(source) | Self::Prediction(source) => {
+                source.kind()
+            }
             _ => ErrorKind::Input,
         }
     }

@@ -1,6 +1,6 @@
-//! What a frozen base makes of a large data set: features in shards on disk, made by one device or by many.
+//! Features of a large data set: the outputs of the frozen encoder, in shards on disk.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,77 +8,73 @@ use rekindle_checkpoint::{Checkpoint, CheckpointError, save_rows};
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Pooling};
 use rekindle_files::check_compatible;
 use rekindle_train::{Stop, TrainError, features};
+use rekindle_workers::{Event, Failure, Items, WorkError, WorkQueue, run};
 use serde_json::{Value, json};
 
+use crate::devices::{Devices, Worker};
 use crate::error::ExperimentError;
 use crate::model::{PretrainedModel, sha256, texts_sha256};
-use crate::spread::{Devices, Host, News, Work, spread};
 
-/// How features are computed and kept.
+/// How features are extracted and stored.
 #[derive(Clone, Debug)]
 pub struct Extraction {
-    /// What becomes of the hidden states of a sentence.
+    /// How the hidden states of a text become one vector.
     pub pooling: Pooling,
-    /// Tokens a sentence at most, `[CLS]` and `[SEP]` among them.
+    /// Maximum number of tokens per text, including `[CLS]` and `[SEP]`.
     pub max_length: usize,
-    /// Sentences computed together, where they are the longest.
+    /// Maximum number of texts per batch; batches of short texts hold more of them.
     pub batch_size: usize,
-    /// Sentences a file.
+    /// Texts per file.
     pub shard_size: usize,
-    /// Where the files go.
+    /// The folder of the files.
     pub folder: PathBuf,
 }
 
-/// What a host does.
+/// An event of an extraction.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum ShardNews<'a> {
-    /// Of no host, and before all else: so many sentences are in shards that are there already.
-    Kept(usize),
-    /// It is connected and has the weights.
-    Ready,
-    /// It begins a shard, numbered from 0.
-    Begins(usize),
-    /// It has read so many sentences more.
-    Read(usize),
-    /// A shard is on disk.
-    Done(usize),
-    /// It is lost. What it was on is done elsewhere, and it is asked again.
-    Lost(&'a str),
-    /// It is not asked again.
-    GivenUp(&'a str),
+pub enum ExtractionEvent<'a> {
+    /// The number of texts in shards that exist already. The first event.
+    Existing(usize),
+    /// An event of a worker.
+    Worker {
+        /// The name of the worker.
+        name: &'a str,
+        /// The event. Shards are numbered from 0; progress is a number of texts.
+        event: Event<usize, usize, usize, &'a str>,
+    },
 }
 
 /// The name of the tensor in a shard.
 const TENSOR: &str = "features";
-/// The file that says what the shards are of.
+/// The file that describes the shards.
 const INDEX: &str = "features.json";
-/// Sentences between one look around and the next: enough to find many of like length.
+/// Texts that are tokenized at once: enough to form batches of similar length.
 const CHUNK: usize = 1024;
 
 impl Extraction {
-    /// Whether `folder` holds features already, be it in part.
+    /// Whether `folder` holds features, complete or not.
     pub fn is_begun(folder: &Path) -> bool {
         folder.join(INDEX).is_file()
     }
 
-    /// Writes `features.json`, which says what they are of, and `features-00000-of-00100.safetensors` and so on to
-    /// the folder: in the order of the texts, a tensor `features`, `[rows, dim]`, in each. A file is there when it is
-    /// whole. Those that are there are not made again.
+    /// Writes `features.json`, a description of the features, and shards `features-00000-of-00100.safetensors` to the folder.
+    /// Each shard has a tensor `features`, `[texts, dim]`, in the order of the texts. Shards are written atomically; shards
+    /// that exist are kept.
     ///
-    /// `backend` is recorded as it is given. `observer` is told a host's name and what it does.
+    /// `backend` is the name of the backend for the description.
     ///
     /// # Errors
-    /// When the texts do not fit the model, the folder cannot be written or holds features of something else, all hosts
-    /// are gone, or one asks to stop.
+    /// Returns an error if the texts do not fit the model, if the folder cannot be written or holds other features, if no worker
+    /// is left, or if the extraction is stopped.
     pub fn run(
         &self,
         pretrained: &PretrainedModel,
         texts: Vec<String>,
         backend: &str,
-        hosts: Vec<Host>,
+        workers: Vec<Worker>,
         stop: &Stop,
-        observer: &mut dyn FnMut(&str, ShardNews<'_>),
+        observer: &mut dyn FnMut(ExtractionEvent<'_>),
     ) -> Result<(), ExperimentError> {
         let positions = pretrained.config.max_position_embeddings;
         if self.max_length > positions {
@@ -101,26 +97,30 @@ impl Extraction {
         }
         let shards = Shards { extraction: self.clone(), pretrained: pretrained.clone(), texts, stop: stop.clone() };
         let numbers = 0..shards.count();
-        let settled: Vec<bool> = numbers.clone().map(|number| shards.is_made(number)).collect();
-        let kept = numbers.clone().filter(|&number| settled[number]).map(|number| shards.rows(number).len());
-        observer("", ShardNews::Kept(kept.sum()));
+        let recorded: Vec<bool> = numbers.clone().map(|number| shards.exists(number)).collect();
+        let existing = numbers.clone().filter(|&number| recorded[number]).map(|number| shards.rows(number).len());
+        observer(ExtractionEvent::Existing(existing.sum()));
         let costs = numbers.map(|number| shards.rows(number).len() as f64).collect();
-        spread(Arc::new(shards), costs, settled, hosts, &mut |name, news| {
-            let news = match &news {
-                News::Ready => ShardNews::Ready,
-                News::Begins(number) => ShardNews::Begins(*number),
-                News::Step(rows) => ShardNews::Read(*rows),
-                News::Done(number, _) => ShardNews::Done(*number),
-                News::Lost(reason) => ShardNews::Lost(reason),
-                News::GivenUp(reason) => ShardNews::GivenUp(reason),
+        let result = run(Arc::new(shards), Items { costs, recorded }, workers, &mut |name, event| {
+            let event = match &event {
+                Event::Ready => Event::Ready,
+                Event::Started(number) => Event::Started(*number),
+                Event::Progress(texts) => Event::Progress(*texts),
+                Event::Finished((number, _)) => Event::Finished(*number),
+                Event::Lost(reason) => Event::Lost(reason.as_str()),
+                Event::GivenUp(reason) => Event::GivenUp(reason.as_str()),
             };
-            observer(name, news);
+            observer(ExtractionEvent::Worker { name, event });
             Ok(())
+        });
+        result.map_err(|error| match error {
+            WorkError::Queue(error) => error,
+            WorkError::NoWorkers { worker, reason } => ExperimentError::NoWorkers { worker, reason },
         })
     }
 }
 
-/// All shards, for the threads of hosts.
+/// What the threads of workers need.
 struct Shards {
     extraction: Extraction,
     pretrained: PretrainedModel,
@@ -138,76 +138,92 @@ impl Shards {
         first..self.texts.len().min(first + self.extraction.shard_size)
     }
 
-    /// Named as the shards of a checkpoint are, but from 0 as data sets count.
+    /// Named like the shards of a checkpoint, but numbered from 0 like data sets.
     fn path(&self, number: usize) -> PathBuf {
         self.extraction.folder.join(format!("features-{number:05}-of-{:05}.safetensors", self.count()))
     }
 
-    /// One that is damaged is made again.
-    fn is_made(&self, number: usize) -> bool {
+    /// Whether a shard exists and is complete.
+    fn exists(&self, number: usize) -> bool {
         let shape = [self.rows(number).len(), self.pretrained.config.dim];
         let path = self.path(number);
         path.is_file() && Checkpoint::from_file(&path).is_ok_and(|shard| shard.shape(TENSOR) == Some(&shape[..]))
     }
 }
 
-/// A frozen base on a device.
-struct Base<'a> {
+/// A frozen encoder on the devices of a worker.
+struct Encoder<'a> {
     config: DistilBertConfig,
     model: DistilBertForSequenceClassification,
     devices: &'a Devices,
 }
 
-impl Work for Shards {
-    type Bench<'a> = Base<'a>;
-    /// Sentences read.
-    type Step = usize;
-    type Made = Vec<f32>;
+impl WorkQueue for Shards {
+    type Connection = Devices;
+    type Context<'a> = Encoder<'a>;
+    /// Texts.
+    type Progress = usize;
+    /// `[texts, dim]`, row-major.
+    type Output = Vec<f32>;
+    type Error = ExperimentError;
 
-    fn bench<'a>(&'a self, devices: &'a Devices) -> Result<Base<'a>, ExperimentError> {
-        // The head is not asked.
-        let (config, mut model, _) = self.pretrained.load(&self.pretrained.config.labels(), 0, &devices.first)?;
+    fn prepare<'a>(&'a self, devices: &'a Devices) -> Result<Encoder<'a>, Failure<ExperimentError>> {
+        // The head is not used.
+        let classes = self.pretrained.config.labels();
+        let (config, mut model, _) = self.pretrained.load(&classes, 0, &devices.first).map_err(Failure::Fatal)?;
         model.pooling = self.extraction.pooling;
-        Ok(Base { config, model, devices })
+        Ok(Encoder { config, model, devices })
     }
 
-    fn make(
+    fn compute(
         &self,
-        bench: &mut Base<'_>,
+        encoder: &mut Encoder<'_>,
         number: usize,
-        tell: &mut dyn FnMut(Option<usize>),
-    ) -> Result<Vec<f32>, ExperimentError> {
+        progress: &mut dyn FnMut(Option<usize>) -> ControlFlow<()>,
+    ) -> Result<Vec<f32>, Failure<ExperimentError>> {
         let Extraction { max_length, batch_size, .. } = self.extraction;
-        let Base { config, model, devices } = bench;
-        let failed = |source| ExperimentError::Train { approach: TENSOR.into(), source };
-        let mut made = Vec::with_capacity(self.rows(number).len() * config.dim);
-        for (place, texts) in self.texts[self.rows(number)].chunks(CHUNK).enumerate() {
-            self.check_stop()?;
-            let sentences = self.pretrained.tokenizer.encode_all(texts, max_length)?;
-            let rows = features(model, config, &sentences, batch_size, &devices.first, &mut |_| {});
-            made.extend(rows.map_err(|source| match source {
-                TrainError::Logits { sentence } => {
-                    failed(TrainError::Logits { sentence: self.rows(number).start + place * CHUNK + sentence })
-                }
-                source => failed(source),
-            })?);
-            tell(Some(texts.len()));
+        let Encoder { config, model, devices } = encoder;
+        let rows = self.rows(number);
+        let mut values = Vec::with_capacity(rows.len() * config.dim);
+        for (place, texts) in self.texts[rows.clone()].chunks(CHUNK).enumerate() {
+            self.check_stop().map_err(Failure::Fatal)?;
+            let ids = self.pretrained.tokenizer.encode_all(texts, max_length);
+            let ids = ids.map_err(|error| Failure::Fatal(error.into()))?;
+            let features = features(model, config, &ids, batch_size, &devices.first, &mut |_| {});
+            values.extend(features.map_err(|error| failure(error, rows.start + place * CHUNK))?);
+            if progress(Some(texts.len())).is_break() {
+                return Err(Failure::Cancelled);
+            }
         }
-        Ok(made)
+        Ok(values)
     }
 
-    fn settle(&self, number: usize, made: &Vec<f32>) -> Result<(), ExperimentError> {
+    fn record(&self, number: usize, values: &Vec<f32>) -> Result<(), ExperimentError> {
         let path = self.path(number);
         let refuse = |error: CheckpointError| ExperimentError::Output { path: path.clone(), reason: error.to_string() };
-        save_rows(TENSOR, made, self.pretrained.config.dim, &path).map_err(refuse)
+        save_rows(TENSOR, values, self.pretrained.config.dim, &path).map_err(refuse)
     }
 
-    fn hopeless(&self, number: usize, reason: String) -> ExperimentError {
-        let approach = format!("{TENSOR}, shard {number}");
-        ExperimentError::Train { approach, source: TrainError::Device(reason) }
+    fn poisoned(&self, number: usize, reason: String) -> ExperimentError {
+        ExperimentError::Poisoned { item: format!("shard {number}"), reason }
     }
 
     fn check_stop(&self) -> Result<(), ExperimentError> {
         if self.stop.is_requested() { Err(ExperimentError::Interrupted) } else { Ok(()) }
+    }
+
+    fn is_stop(error: &ExperimentError) -> bool {
+        matches!(error, ExperimentError::Interrupted)
+    }
+}
+
+/// Tells a failed device from an error that every worker would have. `first` is the number of the first text.
+fn failure(error: TrainError, first: usize) -> Failure<ExperimentError> {
+    match error {
+        TrainError::Device(reason) => Failure::Lost(reason),
+        TrainError::Logits { sentence } => {
+            Failure::Fatal(ExperimentError::Features(TrainError::Logits { sentence: first + sentence }))
+        }
+        error => Failure::Fatal(ExperimentError::Features(error)),
     }
 }

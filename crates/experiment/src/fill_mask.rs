@@ -81,10 +81,9 @@ impl FillMask {
     }
 
     fn values(&self, logits: Tensor<2>) -> Result<Vec<f32>, ExperimentError> {
-        let data = logits.try_into_data().map_err(|error| ExperimentError::Train {
-            approach: "fill-mask".into(),
-            source: rekindle_train::TrainError::Device(error.to_string()),
-        })?;
+        let data = logits
+            .try_into_data()
+            .map_err(|error| ExperimentError::Prediction(rekindle_train::TrainError::Device(error.to_string())))?;
         Ok(data.iter::<f32>().collect())
     }
 

@@ -1,62 +1,54 @@
 //! Approaches to transfer learning, compared on one data set.
 //!
-//! A [`PretrainedModel`] is opened from a folder or from the program itself. A [`Sampling`] says which sentences are
-//! trained and tested on. An [`Experiment`] tries every [`Approach`] from the same weights on every sample, and says what
-//! happens as [`Progress`]. Its [`Outcome`] holds [`Results`], which an [`Output`] writes as `tl_results.csv`,
-//! `scores.csv`, `history.csv`, `results.json`, as a page, [`report_html`], and as a zip of all of them.
-//! A [`Journal`] keeps what is done, so that a break loses none of it; an [`Engine`] may have [`Host`]s, over which the runs
-//! are spread.
-//! A [`Comparison`] lays the results of several runs side by side.
-//! A [`Classifier`] puts a trained model to work, [`FillMask`] one that was pretrained.
+//! A [`PretrainedModel`] is opened from a folder, or from the program itself. A [`Sampling`] says which examples are trained and
+//! tested on. An [`Experiment`] runs every [`Approach`] from the same weights on every sample, and reports [`Progress`]. Its
+//! [`Outcome`] holds [`Results`](rekindle_results::Results), which an [`Output`] writes as CSV, JSON, an HTML page and a zip.
+//! An [`ExperimentStore`] keeps finished runs, so that an interruption loses none of them; an [`Engine`] may have [`Worker`]s,
+//! over which the runs are distributed. A [`Classifier`] and a [`FillMask`] predict with a saved model.
+//!
+//! To read the code, begin with `experiment`; `run_spec` numbers the runs, and `run_context` computes one of them.
 #![deny(missing_docs, missing_debug_implementations)]
 
+mod accumulator;
 mod adapt;
 mod approach;
-mod artifacts;
+mod approach_results;
 mod baselines;
 mod classify;
-mod compare;
-mod contender;
+mod devices;
+mod diagnostics;
 mod error;
+mod experiment;
+mod experiment_store;
 mod extraction;
 mod fill_mask;
 mod findings;
-mod hosts;
-mod job;
-mod journal;
-mod misread;
+mod fingerprint;
+mod misclassified;
 mod model;
 mod output;
 mod pairwise;
-mod quality;
-mod report;
-mod results;
-mod run;
+mod progress;
+mod records;
+mod remote_runs;
+mod run_context;
+mod run_spec;
 mod sampling;
-mod spread;
-mod trial;
 
 pub use approach::{Approach, Method};
-pub use artifacts::StepRow;
 pub use classify::{Classifier, Prediction};
-pub use compare::{Comparison, ScoresRow, Setting, read_results};
+pub use devices::{Devices, Worker};
 pub use error::ExperimentError;
-pub use extraction::{Extraction, ShardNews};
+pub use experiment::{ClassWeights, Experiment, Outcome};
+pub use experiment_store::ExperimentStore;
+pub use extraction::{Extraction, ExtractionEvent};
 pub use fill_mask::{FillMask, Guess};
-pub use hosts::{Engine, HostNews};
-pub use journal::Journal;
-pub use model::{EmbeddedModel, MODEL_FILES, PretrainedModel, Source};
+pub use model::{EmbeddedModel, MODEL_FILES, PretrainedModel};
 pub use output::Output;
+pub use progress::Progress;
 pub use rekindle_train::ErrorKind;
-pub use report::report_html;
-pub use results::{
-    ApproachRecord, ArgumentsRecord, BaselineRecord, CalibrationBin, ComparisonRecord, CurvePoint, DataRecord,
-    DesignRecord, Estimate, MisreadRecord, MisreadSentence, ModelRecord, Provenance, Quality, Reading, Results,
-    RocRecord, RunRecord, Scores,
-};
-pub use run::{ClassWeights, Experiment, Outcome, Progress, RunKey};
+pub use remote_runs::{DistributedRun, Engine, RunStep, StartedRun, WorkerEvent};
 pub use sampling::{Sample, Sampling};
-pub use spread::{Connect, Devices, Host, Unavailable};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

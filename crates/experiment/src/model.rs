@@ -5,31 +5,15 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::{Checkpoint, LoadReport};
-use rekindle_data::Dataset;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
 use rekindle_files::check_symlinks;
+use rekindle_results::Source;
 use rekindle_tokenizer::Tokenizer;
-use rekindle_train::EncodedDataset;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::ExperimentError;
-use crate::sampling::Sampling;
-
 /// The extensions of the files that are read in a model folder.
 pub const MODEL_FILES: [&str; 3] = ["json", "safetensors", "txt"];
-
-/// Where a model came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Source {
-    /// The Hugging Face hub, or its cache.
-    Hub,
-    /// A folder.
-    Folder,
-    /// The program itself.
-    Embedded,
-}
 
 /// A checkpoint that is compiled into a program.
 #[derive(Clone, Copy, Debug)]
@@ -123,44 +107,12 @@ pub(crate) fn sha256(checkpoint: &Checkpoint) -> String {
     hexadecimal(&digest)
 }
 
-/// The SHA-256 of sentences and the names of their classes, each behind its length.
-pub(crate) fn sentences_sha256(data: &Dataset) -> String {
-    let mut hash = Sha256::new();
-    for example in &data.examples {
-        for text in [&example.text, &data.classes.names()[example.label]] {
-            hash.update((text.len() as u64).to_le_bytes());
-            hash.update(text);
-        }
-    }
-    hexadecimal(&hash.finalize())
-}
-
 /// The SHA-256 of texts, each behind its length.
 pub(crate) fn texts_sha256(texts: &[String]) -> String {
     let mut hash = Sha256::new();
     for text in texts {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
-    }
-    hexadecimal(&hash.finalize())
-}
-
-/// The SHA-256 of the token ids of sentences, each behind their number.
-pub(crate) fn tokens_sha256(sentences: &EncodedDataset) -> String {
-    let mut hash = Sha256::new();
-    for sentence in sentences.sentences() {
-        hash.update((sentence.len() as u64).to_le_bytes());
-        sentence.iter().for_each(|id| hash.update(id.to_le_bytes()));
-    }
-    hexadecimal(&hash.finalize())
-}
-
-/// The SHA-256 of the rows of all samples, each list behind its length.
-pub(crate) fn samples_sha256(sampling: &Sampling) -> String {
-    let mut hash = Sha256::new();
-    for rows in sampling.samples.iter().flat_map(|sample| [&sample.train, &sample.validation, &sample.test]) {
-        hash.update((rows.len() as u64).to_le_bytes());
-        rows.iter().for_each(|&row| hash.update((row as u64).to_le_bytes()));
     }
     hexadecimal(&hash.finalize())
 }

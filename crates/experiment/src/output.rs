@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 
 use rekindle_distilbert::Precision;
 use rekindle_files::{Lock, write_atomic};
+use rekindle_report::{StepRow, history, history_csv, report_html, scores_csv, summary_csv};
+use rekindle_results::Results;
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{SaveStrategy, Stop};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::artifacts::{StepRow, history, history_csv, results_json, scores_csv, summary_csv};
 use crate::error::ExperimentError;
-use crate::journal::Journal;
-use crate::report::report_html;
-use crate::results::Results;
-use crate::run::Outcome;
+use crate::experiment::Outcome;
+use crate::experiment_store::ExperimentStore;
 
 /// An output folder that has been seen to be writable before any work is done, and that no other run writes to.
 ///
@@ -68,8 +67,8 @@ impl Output {
     }
 
     /// Where the experiment keeps what it takes to go on after a break.
-    pub fn journal(&self, save_strategy: Option<SaveStrategy>, stop: Stop) -> Journal {
-        Journal::new(self.lock.folder(), save_strategy, stop)
+    pub fn store(&self, save_strategy: Option<SaveStrategy>, stop: Stop) -> ExperimentStore {
+        ExperimentStore::new(self.lock.folder(), save_strategy, stop)
     }
 
     /// Writes `tl_results.csv`, `scores.csv`, `history.csv`, `report.html`, `results.json` and the zip; with `models`,
@@ -114,8 +113,8 @@ impl Output {
         if let Some(tokenizer) = models {
             files.write_models(outcome, tokenizer)?;
         }
-        files.write("report.html", report_html(results)?.as_bytes())?;
-        files.write("results.json", &results_json(results))?;
+        files.write("report.html", report_html(results).as_bytes())?;
+        files.write("results.json", &results.to_json())?;
         Ok(files)
     }
 

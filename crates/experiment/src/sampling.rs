@@ -1,37 +1,37 @@
-//! Which sentences are trained on, chosen by and tested on, and how often.
+//! Samples: which examples a run trains on, validates on and tests on.
 
 use rekindle_data::{Dataset, TestSize, train_test_split};
 
 use crate::error::ExperimentError;
 
-/// The rows of one trial.
+/// The examples of a run, as rows of the data set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// From 1: which dealing into folds.
+    /// The repeat of the split into folds, from 1.
     pub repeat: usize,
-    /// From 1: which fold is tested on.
+    /// The fold that is tested on, from 1.
     pub fold: usize,
-    /// Rows to train on.
+    /// Training examples.
     pub train: Vec<usize>,
-    /// Rows to choose the best epoch by.
+    /// Validation examples, which choose the best epoch.
     pub validation: Vec<usize>,
-    /// Rows to test on.
+    /// Test examples.
     pub test: Vec<usize>,
 }
 
-/// All sentences of an experiment, and the samples that are drawn from them.
+/// All examples of an experiment, and its samples.
 #[derive(Clone, Debug)]
 pub struct Sampling {
-    /// The sentences.
+    /// The examples.
     pub all: Dataset,
-    /// The samples, in the order in which they are tried.
+    /// The samples, in the order of the runs.
     pub samples: Vec<Sample>,
-    /// Folds and repeats; absent for one fixed test set.
+    /// Number of folds and repeats; absent for one fixed test set.
     pub folds: Option<(usize, usize)>,
 }
 
 impl Sampling {
-    /// One fixed test set.
+    /// Returns one sample with a fixed test set.
     pub fn fixed(train: Dataset, validation: Option<Dataset>, test: Dataset) -> Self {
         let mut all = train;
         let mut append = |more: Dataset| {
@@ -45,7 +45,8 @@ impl Sampling {
         Self { samples: vec![Sample { repeat: 1, fold: 1, train, validation, test }], all, folds: None }
     }
 
-    /// Every sentence is tested on once a repeat: the folds of scikit-learn's `RepeatedStratifiedKFold`.
+    /// Returns one sample per fold, with the folds of scikit-learn's `RepeatedStratifiedKFold`: every example is tested on once
+    /// per repeat.
     ///
     /// # Errors
     /// As [`Dataset::folds`].
@@ -61,7 +62,7 @@ impl Sampling {
         Ok(Self { samples: splits.into_iter().enumerate().map(sample).collect(), all, folds: Some((folds, repeats)) })
     }
 
-    /// Holds a stratified share of every sample's training sentences out, to choose the best epoch by.
+    /// Moves a stratified part of the training examples of every sample to its validation examples.
     ///
     /// # Errors
     /// As [`train_test_split`].
@@ -73,15 +74,15 @@ impl Sampling {
         Ok(self)
     }
 
-    /// The largest number of training sentences that every sample has.
+    /// Returns the largest training size that every sample has.
     pub fn largest(&self) -> usize {
         self.samples.iter().map(|sample| sample.train.len()).min().unwrap_or(0)
     }
 
-    /// A stratified draw of `size` training sentences of a sample; all of them, in their order, where there are no more.
+    /// Returns a stratified draw of `size` training examples of a sample, or all of them in their order.
     ///
     /// # Errors
-    /// When there are fewer sentences than classes.
+    /// Returns an error if `size` is less than the number of classes.
     pub(crate) fn draw(&self, sample: &Sample, size: usize, seed: u32) -> Result<Vec<usize>, ExperimentError> {
         match sample.train.len() {
             all if size >= all || size == self.largest() => Ok(sample.train.clone()),
@@ -89,18 +90,18 @@ impl Sampling {
         }
     }
 
-    /// Classes of rows.
+    /// Returns the classes of rows.
     pub(crate) fn labels(&self, rows: &[usize]) -> Vec<usize> {
         rows.iter().map(|&row| self.all.examples[row].label).collect()
     }
 
-    /// Texts of rows.
+    /// Returns the texts of rows.
     pub(crate) fn texts(&self, rows: &[usize]) -> Vec<&str> {
         rows.iter().map(|&row| self.all.examples[row].text.as_str()).collect()
     }
 }
 
-/// Rows into two parts, stratified.
+/// Splits rows into two stratified parts.
 fn split(
     all: &Dataset,
     rows: &[usize],

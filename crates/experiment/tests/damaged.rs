@@ -1,8 +1,7 @@
-//! Damaged results.json and model folders: no panic, no hang, bounded memory, and errors that name file and place.
+//! Damaged model folders and run stores: no panic, no hang, bounded memory, and errors that name the file and the place.
 
 #[path = "../../data/tests/mutate/mod.rs"]
 mod mutate;
-mod samples;
 
 use std::fs;
 use std::path::Path;
@@ -11,46 +10,12 @@ use std::time::Instant;
 use burn::tensor::Device;
 use mutate::{Mutator, overwrite, survive};
 use rekindle_data::twelve_sentences;
-use rekindle_experiment::{
-    Classifier, Comparison, Experiment, ExperimentError, Output, PretrainedModel, Sampling, Source, read_results,
-};
+use rekindle_experiment::{Classifier, Experiment, ExperimentError, Output, PretrainedModel, Sampling};
+use rekindle_results::Source;
 use rekindle_train::Stop;
 use serde_json::Value;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures");
-
-#[test]
-fn results_json() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("results.json");
-    let whole = [samples::twelve(), samples::many_classes(3)].map(|mut results| {
-        // Less of the same.
-        for record in &mut results.approaches {
-            record.predictions.truncate(8);
-            record.runs.truncate(1);
-            record.runs.iter_mut().for_each(|run| run.steps.truncate(3));
-            record.steps.truncate(3);
-            record.quality.roc.iter_mut().for_each(|curve| curve.points.truncate(4));
-        }
-        results
-    });
-    let text = whole.each_ref().map(|results| serde_json::to_vec_pretty(results).expect("JSON"));
-    let values = text.each_ref().map(|text| serde_json::from_slice::<Value>(text).expect("JSON"));
-    let cases = 8_000;
-    let outcome = survive("results.json", cases, &[&["results.json"], &["line "]], |case| {
-        let (mut mutator, which) = (Mutator::new(case), usize::from(case.is_multiple_of(5)));
-        let bytes = match mutator.below(3) {
-            0 => mutator.damage(&text[which]),
-            _ => mutator.damage_json(&values[which]),
-        };
-        overwrite(&path, bytes);
-        let results = read_results(folder.path()).map_err(|error| error.to_string())?;
-        let comparison = Comparison::of(&[("whole".into(), whole[which].clone()), ("damaged".into(), results)]);
-        assert!(!comparison.scores.is_empty());
-        Ok(())
-    });
-    assert!(outcome.read > cases / 100 && outcome.refused > cases / 20, "damage of both kinds: {outcome:?}");
-}
 
 /// Opens a folder, and classifies a text where that can be done.
 fn classify(folder: &Path) -> Result<(), ExperimentError> {
@@ -96,7 +61,7 @@ fn model_folders() {
 
 /// What a run that was broken off has left, and is to be taken up again.
 #[test]
-fn journals() {
+fn stores() {
     let folder = tempfile::tempdir().expect("a folder");
     let (out, device) = (folder.path().join("out"), Device::flex());
     let base = Path::new(FIXTURES).join("distilbert/base");
@@ -114,9 +79,9 @@ fn journals() {
     let experiment = Experiment { max_length: 8, ..Experiment::notebook() };
     let take_up = || -> Result<(), ExperimentError> {
         let output = Output::prepare(&out)?;
-        let journal = output.journal(None, Stop::default());
+        let store = output.store(None, Stop::default());
         let engine = ("flex", &device);
-        experiment.run(&pretrained, &sampling, engine, Instant::now(), Some(&journal), &mut |_| {}).map(drop)
+        experiment.run(&pretrained, &sampling, engine, Instant::now(), Some(&store), &mut |_| {}).map(drop)
     };
     take_up().expect("a run");
     let run = folder.path().join("out.checkpoint/run");
@@ -125,7 +90,7 @@ fn journals() {
     let values = whole.each_ref().map(|bytes| serde_json::from_slice::<Value>(bytes).expect("JSON"));
     let cases = 900;
     let places = ["experiment.json", "trials", "logits"];
-    let outcome = survive("journal", cases, &[&places], |case| {
+    let outcome = survive("store", cases, &[&places], |case| {
         let mut mutator = Mutator::new(case);
         let which = mutator.below(3);
         let damaged = match mutator.below(3) {

@@ -27,6 +27,7 @@ mod calibration;
 mod confusion;
 mod error;
 mod inference;
+mod logits;
 mod probability;
 mod ranking;
 mod roc;
@@ -37,6 +38,7 @@ pub use error::MetricsError;
 pub use inference::{
     Interval, McNemar, PairedTest, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact, smallest_p,
 };
+pub use logits::{argmax, probabilities, softmax};
 pub use probability::{brier_score, log_loss};
 pub use ranking::{roc_auc, roc_auc_ovr};
 pub use roc::{RocPoint, roc_curve};

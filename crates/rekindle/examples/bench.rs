@@ -12,7 +12,8 @@ use rekindle::data::{Dataset, ReadOptions};
 use rekindle::distilbert::{
     DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
 };
-use rekindle::experiment::{PretrainedModel, Source};
+use rekindle::experiment::PretrainedModel;
+use rekindle::results::Source;
 use rekindle::tokenizer::Batch;
 use rekindle::train::{AdamW, EncodedDataset, Plan, Training, TrainingArguments, logits};
 

@@ -10,7 +10,8 @@ use burn::tensor::{Device, Tensor};
 use rekindle::distilbert::{
     DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
 };
-use rekindle::experiment::{PretrainedModel, Source};
+use rekindle::experiment::PretrainedModel;
+use rekindle::results::Source;
 use rekindle::tokenizer::{Batch, Padding};
 use safetensors::SafeTensors;
 

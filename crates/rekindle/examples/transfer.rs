@@ -15,7 +15,8 @@ use rekindle::distilbert::{
     Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
 };
 use rekindle::embedded::EMBEDDED;
-use rekindle::experiment::{PretrainedModel, Source};
+use rekindle::experiment::PretrainedModel;
+use rekindle::results::Source;
 use rekindle::tokenizer::{Batch, Tokenizer};
 use rekindle::train::{EncodedDataset, Plan, TrainError, Training, TrainingArguments, evaluate};
 use serde_json::{Map, Value, json};

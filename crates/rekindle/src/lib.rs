@@ -1,9 +1,10 @@
 //! Transfer learning for text classification, from a DistilBERT checkpoint to a compared, packed result.
 //!
 //! This crate is the facade of the Rekindle crates. [`data`] and [`tokenizer`] turn files into token ids,
-//! [`distilbert`] is the model, [`train`] trains it, [`metrics`] scores it, and [`experiment`] compares approaches and
-//! writes the results. [`nn`] has the layers of models, [`checkpoint`] reads and writes their files, and [`files`] writes files
-//! atomically. [`hub`] downloads checkpoints, and [`embedded`] is a small checkpoint that is part of this
+//! [`distilbert`] is the model, [`train`] trains it, [`metrics`] scores it, and [`experiment`] compares approaches.
+//! [`results`] are the numbers of an experiment, and [`report`] renders them; [`workers`] distributes work over devices.
+//! [`nn`] has the layers of models, [`checkpoint`] reads and writes their files, and [`files`] writes files atomically.
+//! [`hub`] downloads checkpoints, and [`embedded`] is a small checkpoint that is part of this
 //! crate. [`burn`] is the version of Burn that all of them use: take `Device` and `Tensor` from there.
 //!
 //! Programs that train should set [`allocator::Allocator`] as their global allocator; it makes training faster.
@@ -24,8 +25,11 @@ pub use rekindle_hub as hub;
 pub use rekindle_metrics as metrics;
 pub use rekindle_nn as nn;
 pub use rekindle_raw::allocator;
+pub use rekindle_report as report;
+pub use rekindle_results as results;
 pub use rekindle_tokenizer as tokenizer;
 pub use rekindle_train as train;
+pub use rekindle_workers as workers;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -3,6 +3,7 @@
 //! These tests compile Burn again and download the crates of backends that the workspace does not compile. Therefore
 //! `cargo test --workspace` leaves them out and `cargo xtask ci` runs them (`cargo test --workspace --test consumer`).
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -119,12 +120,28 @@ fn packages(name: &str, features: &[&str]) -> Vec<String> {
     Consumer::new(&[Member { name, features, beside: &[], main: "fn main() {}\n" }]).packages()
 }
 
+/// Crates without tensors, and the other crates of the workspace that they need.
+const WITHOUT_TENSORS: [(&str, &[&str]); 10] = [
+    ("metrics", &[]),
+    ("baseline", &["metrics"]),
+    ("data", &[]),
+    ("tokenizer", &[]),
+    ("files", &[]),
+    ("raw", &[]),
+    ("hub", &[]),
+    ("results", &[]),
+    ("report", &["results"]),
+    ("workers", &[]),
+];
+
 #[test]
-fn what_has_no_tensors_brings_no_burn_and_no_other_of_ours() {
-    for name in ["metrics", "baseline", "data", "tokenizer", "files", "raw", "hub"] {
+fn crates_without_tensors_bring_no_burn_and_few_of_the_workspace() {
+    for (name, beside) in WITHOUT_TENSORS {
         let packages = packages(name, &[]);
-        let ours: Vec<&String> = packages.iter().filter(|package| package.starts_with("rekindle")).collect();
-        assert_eq!(ours, [&format!("rekindle-{name}")], "alone among ours");
+        let ours: BTreeSet<String> =
+            packages.iter().filter(|package| package.starts_with("rekindle")).cloned().collect();
+        let expected = beside.iter().chain([&name]).map(|name| format!("rekindle-{name}"));
+        assert_eq!(ours, expected.collect(), "rekindle-{name}");
         let burn: Vec<&String> = packages.iter().filter(|package| package.starts_with("burn")).collect();
         assert!(burn.is_empty(), "rekindle-{name} brings {burn:?}");
     }
@@ -146,6 +163,7 @@ fn no_library_brings_a_network_that_was_not_asked_for() {
         "nn",
         "distilbert",
         "train",
+        "report",
         "experiment",
         "rekindle",
     ] {
@@ -295,7 +313,8 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use rekindle_data::{TestSize, twelve_sentences};
-use rekindle_experiment::{Experiment, PretrainedModel, Sampling, Source};
+use rekindle_experiment::{Experiment, PretrainedModel, Sampling};
+use rekindle_results::Source;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = PretrainedModel::from_folder(Path::new("crates/rekindle/embedded"), "small", Source::Folder)?;
@@ -317,7 +336,7 @@ fn those_with_tensors_are_built_and_run() {
     let [distilbert, train, experiment] = run([
         Member { name: "distilbert", features: flex, beside: &["burn"], main: DISTILBERT },
         Member { name: "train", features: flex, beside: &["burn", "distilbert"], main: TRAIN },
-        Member { name: "experiment", features: flex, beside: &["burn", "data"], main: EXPERIMENT },
+        Member { name: "experiment", features: flex, beside: &["burn", "data", "results"], main: EXPERIMENT },
     ]);
     assert_eq!(distilbert, "[2, 2] [1.000, 1.000]\n");
     assert_eq!(train, "true 1\n");

@@ -21,16 +21,19 @@ fn no_arrow_runs_back() {
     let cargo = std::env::var_os("CARGO").expect("run by cargo");
     let output = Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).output().expect("cargo");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let allowed: [(&str, &[&str]); 14] = [
+    let allowed: [(&str, &[&str]); 17] = [
         ("rekindle-files", &[]),
         ("rekindle-raw", &[]),
-        ("rekindle-baseline", &[]),
+        ("rekindle-baseline", &["rekindle-metrics"]),
         ("rekindle-corpus", &[]),
         ("rekindle-hub", &[]),
         ("rekindle-metrics", &[]),
         ("rekindle-data", &[]),
         ("rekindle-tokenizer", &[]),
         ("rekindle-checkpoint", &["burn", "rekindle-files", "rekindle-raw"]),
+        ("rekindle-results", &[]),
+        ("rekindle-report", &["rekindle-results"]),
+        ("rekindle-workers", &[]),
         ("rekindle-ops", &["burn", "burn-autodiff", "burn-flex", "burn-ir"]),
         ("rekindle-nn", &["burn", "rekindle-ops", "rekindle-raw"]),
         ("rekindle-distilbert", &["burn", "rekindle-checkpoint", "rekindle-files", "rekindle-nn"]),
@@ -60,7 +63,10 @@ fn no_arrow_runs_back() {
                 "rekindle-files",
                 "rekindle-metrics",
                 "rekindle-nn",
+                "rekindle-report",
+                "rekindle-results",
                 "rekindle-train",
+                "rekindle-workers",
             ],
         ),
     ];
@@ -154,6 +160,7 @@ fn errors_and_values_cross_threads() {
     error::<rekindle_checkpoint::CheckpointError>();
     error::<rekindle::hub::HubError>();
     error::<rekindle::metrics::MetricsError>();
+    error::<rekindle::results::ResultsError>();
     error::<rekindle::tokenizer::TokenizerError>();
     error::<rekindle::train::TrainError>();
     shared::<rekindle::baseline::TfidfLogisticRegression>();
@@ -164,7 +171,7 @@ fn errors_and_values_cross_threads() {
     shared::<rekindle::experiment::Classifier>();
     shared::<rekindle::experiment::FillMask>();
     shared::<rekindle::experiment::PretrainedModel>();
-    shared::<rekindle::experiment::Results>();
+    shared::<rekindle::results::Results>();
     shared::<rekindle::tokenizer::Tokenizer>();
     shared::<rekindle::train::EncodedDataset>();
     sent::<rekindle::data::Rows>();

@@ -1,29 +1,20 @@
-//! What stands in the files that an experiment leaves.
+//! The results as tables: `tl_results.csv`, `scores.csv` and `history.csv`.
 
-use rekindle_train::StepRecord;
+use rekindle_results::{ApproachRecord, Estimate, Results, RunKey, Scores, StepRecord};
 
-use crate::results::{ApproachRecord, Estimate, Results, Scores};
-use crate::run::RunKey;
-
-/// A step, and the run that it belongs to.
+/// A step with its run: a row of `history.csv`.
 #[derive(Clone, Debug)]
 pub struct StepRow {
-    /// The approach's name.
+    /// The name of the approach.
     pub approach: String,
-    /// The run of it.
+    /// The run of the approach.
     pub run: RunKey,
     /// The step.
     pub step: StepRecord,
 }
 
-pub(crate) fn results_json(results: &Results) -> Vec<u8> {
-    let mut json = serde_json::to_vec_pretty(results).unwrap_or_default();
-    json.push(b'\n');
-    json
-}
-
-/// `approach,accuracy,f1,loss`, a row an approach.
-pub(crate) fn summary_csv(results: &Results) -> Vec<u8> {
+/// Returns `tl_results.csv`: `approach,accuracy,f1,loss`, one row per approach.
+pub fn summary_csv(results: &Results) -> Vec<u8> {
     table(
         &["approach", "accuracy", "f1", "loss"],
         results.approaches.iter().map(|record| {
@@ -33,20 +24,22 @@ pub(crate) fn summary_csv(results: &Results) -> Vec<u8> {
     )
 }
 
-/// Every step of every run.
-pub(crate) fn history(results: &Results) -> impl Iterator<Item = StepRow> {
+/// Returns every step of every run, in the order of the results.
+pub fn history(results: &Results) -> impl Iterator<Item = StepRow> {
     results.approaches.iter().flat_map(|record| {
         record.runs.iter().flat_map(move |run| {
-            let key = RunKey { seed: run.seed, repeat: run.repeat, fold: run.fold, size: run.size };
-            let row =
-                move |step: &StepRecord| StepRow { approach: record.approach.clone(), run: key, step: step.clone() };
+            let row = move |step: &StepRecord| StepRow {
+                approach: record.approach.clone(),
+                run: run.key(),
+                step: step.clone(),
+            };
             run.steps.iter().map(row)
         })
     })
 }
 
-/// A row a step.
-pub(crate) fn history_csv(steps: impl Iterator<Item = StepRow>) -> Vec<u8> {
+/// Returns `history.csv`: one row per step.
+pub fn history_csv(steps: impl Iterator<Item = StepRow>) -> Vec<u8> {
     table(
         &["approach", "step", "epoch", "loss", "grad_norm", "learning_rate", "seed", "repeat", "fold", "size"],
         steps.map(|StepRow { approach, run, step }| {
@@ -58,13 +51,13 @@ pub(crate) fn history_csv(steps: impl Iterator<Item = StepRow>) -> Vec<u8> {
     )
 }
 
-/// A row a score: of every approach and every baseline, at every training size, with its interval.
-pub(crate) fn scores_csv(results: &Results) -> Vec<u8> {
+/// Returns `scores.csv`: one row per score of every approach and baseline at every training size, with its confidence interval.
+pub fn scores_csv(results: &Results) -> Vec<u8> {
     let approaches = results.approaches.iter().map(|record| ("approach", &record.approach, &record.curve));
     let baselines = results.baselines.iter().map(|record| ("baseline", &record.baseline, &record.curve));
     let rows = approaches.chain(baselines).flat_map(|(kind, name, curve)| {
         curve.iter().flat_map(move |point| {
-            let Scores { accuracy, f1, loss } = &point.scores;
+            let Scores { accuracy, f1, loss, .. } = &point.scores;
             [("accuracy", accuracy), ("f1", f1), ("loss", loss)].map(
                 |(metric, Estimate { mean, interval, n, method, .. })| {
                     let end = |end: Option<f64>| end.map_or(String::new(), |end| end.to_string());

@@ -10,7 +10,8 @@ use std::path::Path;
 use rekindle::burn::tensor::Device;
 use rekindle::data::{Dataset, ReadOptions, TestSize};
 use rekindle::distilbert::Precision;
-use rekindle::experiment::{PretrainedModel, Source};
+use rekindle::experiment::PretrainedModel;
+use rekindle::results::Source;
 use rekindle::train::{EncodedDataset, Event, Plan, Training, TrainingArguments};
 
 const SEED: u64 = 42;

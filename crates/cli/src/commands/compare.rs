@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use rekindle::experiment::{Comparison, Estimate, Scores, read_results};
+use rekindle::results::{Comparison, Estimate, Results, Scores};
 
 use crate::exit::Failure;
 
@@ -30,7 +30,7 @@ type Metric = fn(&Scores) -> &Estimate;
 pub fn run(args: &CompareArgs) -> Result<(), Failure> {
     let mut runs = Vec::new();
     for path in &args.runs {
-        runs.push((path.display().to_string(), read_results(path)?));
+        runs.push((path.display().to_string(), Results::read(path)?));
     }
     let comparison = Comparison::of(&runs);
     let mut out = io::stdout().lock();

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rekindle::data::{Columns, DataError, Format, Leaks, Profile, ReadOptions, Row, Rows};
+use rekindle::report::thousands;
 use rekindle::tokenizer::{Tokenizer, TokenizerError};
 use serde_json::{Value, json};
 
 use crate::options::model::{self, Found};
-use crate::terminal::text::thousands;
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle data`.
@@ -197,7 +197,7 @@ impl Part {
         let (profile, lengths, rows) = (&self.profile, self.profile.lengths(), self.profile.rows());
         display.line(&format!("\nfile            {} ({})", self.path.display(), self.format));
         display.line(&format!("columns         {}", describe(&self.columns)));
-        display.line(&format!("rows            {}", thousands(rows as usize)));
+        display.line(&format!("rows            {}", thousands(rows)));
         let classes = profile.classes();
         for (index, (name, count)) in classes.iter().take(NAMED).enumerate() {
             let head = if index == 0 { "classes" } else { "" };
@@ -334,7 +334,7 @@ fn ratio(classes: &[(String, u64)]) -> Option<f64> {
 
 /// `12 (3.45 %)`.
 fn of(count: u64, rows: u64) -> String {
-    format!("{} ({:.2} %)", thousands(count as usize), 100.0 * share(count, rows))
+    format!("{} ({:.2} %)", thousands(count), 100.0 * share(count, rows))
 }
 
 fn share(count: u64, rows: u64) -> f64 {

@@ -12,14 +12,15 @@ use std::time::Instant;
 
 use clap::{ArgGroup, Args, ValueEnum};
 use rekindle::data::{ReadOptions, Rows};
-use rekindle::experiment::{Devices, Extraction, Host, ShardNews};
+use rekindle::experiment::{Devices, Extraction, ExtractionEvent, Worker};
+use rekindle::report::thousands;
 use rekindle::train::Stop;
+use rekindle::workers::Event;
 
 use crate::exit::Failure;
 use crate::files;
 use crate::interrupt;
 use crate::options::model;
-use crate::terminal::text::thousands;
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle features`.
@@ -101,10 +102,10 @@ impl From<PoolingChoice> for Pooling {
 /// Returns whatever stopped the command. Finished shards are kept.
 pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
-    let (device, mut hosts) = args.engine.hosts(NonZero::<usize>::MIN, |text| display.warn(text))?;
-    if hosts.is_empty() {
+    let (device, mut workers) = args.engine.workers(NonZero::<usize>::MIN, |text| display.warn(text))?;
+    if workers.is_empty() {
         let connect = Box::new(move || Ok(Devices::from(device.clone())));
-        hosts.push(Host { name: args.engine.backend.name().into(), connect });
+        workers.push(Worker { name: args.engine.backend.name().into(), connect });
     }
     if Extraction::is_begun(&args.output) && !args.resume {
         let folder = args.output.display();
@@ -132,17 +133,19 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     let stop = Stop::default();
     interrupt::handle(&stop)?;
     let (mut kept, mut read) = (0, 0);
-    let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
-    let mut observe = |name: &str, news: ShardNews<'_>| {
-        display.shard(name, &news);
-        match news {
-            ShardNews::Kept(texts) => {
+    let names: Vec<String> = workers.iter().map(|worker| worker.name.clone()).collect();
+    let mut observe = |event: ExtractionEvent<'_>| {
+        if let ExtractionEvent::Worker { name, event } = &event {
+            display.shard(name, event);
+        }
+        match event {
+            ExtractionEvent::Existing(texts) => {
                 kept = texts;
                 if names.len() > 1 {
                     display.spread(&names, kept, total, "texts");
                 }
             }
-            ShardNews::Read(texts) => {
+            ExtractionEvent::Worker { event: Event::Progress(texts), .. } => {
                 // Two hosts may read the same shard.
                 read = (read + texts).min(total - kept);
                 display.reading(kept, read, total);
@@ -151,7 +154,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
         }
     };
     let backend = args.engine.backend.name();
-    let done = extraction.run(&found.model, texts, backend, hosts, &stop, &mut observe);
+    let done = extraction.run(&found.model, texts, backend, workers, &stop, &mut observe);
     display.clear();
     match done {
         Err(error) if stop.is_requested() => {

@@ -12,6 +12,7 @@ use rekindle::checkpoint::parameters;
 use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Precision};
 use rekindle::experiment::MODEL_FILES;
 use rekindle::files::check_symlinks;
+use rekindle::report::thousands;
 use rekindle::tokenizer::Tokenizer;
 use rekindle::train::{
     Corpus, Event, Masking, Pretraining, PretrainingArguments, SaveStrategy, Stop, TrainingArguments,
@@ -21,7 +22,7 @@ use crate::exit::Failure;
 use crate::files;
 use crate::interrupt;
 use crate::options::model;
-use crate::terminal::text::{report_table, thousands};
+use crate::terminal::text::report_table;
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle pretrain`.
@@ -241,7 +242,7 @@ fn describe(
     corpus: &Corpus,
     model: &DistilBertForMaskedLM,
 ) {
-    let sizes = parameters(model).iter().map(|parameter| parameter.size).sum();
+    let sizes: usize = parameters(model).iter().map(|parameter| parameter.size).sum();
     let DistilBertConfig { n_layers, dim, n_heads, vocab_size, .. } = config;
     display.line(&format!(
         "model    {} parameters: {n_layers} layers of {dim}, {n_heads} heads, {} words",

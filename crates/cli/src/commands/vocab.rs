@@ -1,12 +1,12 @@
 //! `rekindle vocab`.
 
 use clap::Args;
+use rekindle::report::thousands;
 use rekindle::tokenizer::Tokenizer;
 use std::path::PathBuf;
 
 use crate::exit::Failure;
 use crate::files;
-use crate::terminal::text::thousands;
 
 /// The options of `rekindle vocab`.
 #[derive(Args, Debug)]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 use clap::Args;
-use rekindle::experiment::{Devices, Host, Unavailable};
+use rekindle::experiment::{Devices, Worker};
+use rekindle::workers::Unavailable;
 
 use crate::exit::Failure;
 use crate::options::backend::Backend;
@@ -57,7 +58,7 @@ impl EngineArgs {
     /// # Errors
     /// Returns an error if the local device is not available, or a host refuses. A host that cannot be reached gets a
     /// warning, and is tried again later.
-    pub fn hosts(&self, per_run: NonZero<usize>, warn: impl Fn(&str)) -> Result<(Device, Vec<Host>), Failure> {
+    pub fn workers(&self, per_run: NonZero<usize>, warn: impl Fn(&str)) -> Result<(Device, Vec<Worker>), Failure> {
         self.check()?;
         if per_run.get() > 1 {
             self.check_sharing()?;
@@ -80,8 +81,8 @@ impl EngineArgs {
             let place = |(index, device)| Place { url: url.clone(), index, device };
             devices.extend(found.into_iter().enumerate().map(place));
         }
-        let hosts = devices.chunks(per_run.get()).map(|places| host(places.to_vec(), token.clone()));
-        Ok((Backend::local().device()?, hosts.collect()))
+        let workers = devices.chunks(per_run.get()).map(|places| worker(places.to_vec(), token.clone()));
+        Ok((Backend::local().device()?, workers.collect()))
     }
 
     /// Checks that the hosts can share a run.
@@ -147,7 +148,7 @@ struct Place {
 }
 
 /// One device of a host, or several that share each run, as a worker of an experiment.
-fn host(mut places: Vec<Place>, token: Option<Token>) -> Host {
+fn worker(mut places: Vec<Place>, token: Option<Token>) -> Worker {
     let name = places.iter().map(|place| remote::name(&place.url, place.index)).collect::<Vec<_>>().join(remote::AND);
     let connect = Box::new(move || {
         let (mut there, mut reasons) = (Vec::new(), Vec::new());
@@ -164,5 +165,5 @@ fn host(mut places: Vec<Place>, token: Option<Token>) -> Host {
         let first = there.next().ok_or_else(|| Unavailable::Away(reasons.join("; ")))?;
         Ok(Devices { first, further: there.collect() })
     });
-    Host { name, connect }
+    Worker { name, connect }
 }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rekindle::embedded::EMBEDDED;
-use rekindle::experiment::{PretrainedModel, Source};
+use rekindle::experiment::PretrainedModel;
 use rekindle::hub::{self, Download, HubOptions};
+use rekindle::results::Source;
 
 use crate::exit::Failure;
 

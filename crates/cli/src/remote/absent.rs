@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use rekindle::experiment::Unavailable;
+use rekindle::workers::Unavailable;
 
 use super::Offer;
 use crate::exit::Failure;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use burn::remote::{ConnectError, EndpointId, IrohHost, IrohRelays, RemoteHost};
 use burn::tensor::Device;
-use rekindle::experiment::Unavailable;
+use rekindle::workers::Unavailable;
 use rekindle_raw::timers;
 
 use super::{About, KINDS, Offer, SEPARATOR, about, link};

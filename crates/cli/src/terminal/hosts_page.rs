@@ -3,10 +3,12 @@
 use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
-use rekindle::experiment::{HostNews, RunKey, ShardNews};
+use rekindle::experiment::{RunStep, StartedRun, WorkerEvent};
+use rekindle::report::thousands;
+use rekindle::results::RunKey;
+use rekindle::workers::Event;
 
 use super::style;
-use super::text::thousands;
 
 /// The template of a host's line during a training.
 const STEPS: &str = "  {prefix}  {bar:10} {pos}/{len}  {wide_msg}";
@@ -67,47 +69,45 @@ impl HostsPage {
     }
 
     /// Shows what a host does with runs.
-    pub fn tell(&mut self, name: &str, news: &HostNews<'_>) {
+    pub fn tell(&mut self, name: &str, event: &WorkerEvent<'_>) {
         let Some(host) = self.line(name) else { return };
-        match news {
-            HostNews::Begins { approach, key: RunKey { seed, repeat, fold, size } } => {
+        match event {
+            Event::Started(StartedRun { approach, key: RunKey { seed, repeat, fold, size } }) => {
                 let repeat = if *repeat > 1 { format!("  repeat {repeat}") } else { String::new() };
                 host.on = format!("{approach}{repeat}  fold {fold}  seed {seed}  size {size}");
                 host.say(host.on.clone());
             }
-            HostNews::Step { step, steps } => {
+            Event::Progress(RunStep { step, steps }) => {
                 host.bar.set_style(style(STEPS));
                 host.bar.set_length(*steps as u64);
                 host.bar.set_position(step.step as u64);
                 host.bar.set_message(format!("loss {:.4}  {}", step.loss, host.on));
             }
-            HostNews::Ready => host.say("waits".into()),
-            HostNews::Done { .. } => {
+            Event::Ready => host.say("waits".into()),
+            Event::Finished(_) => {
                 host.say("waits".into());
                 self.reach(self.all.position() + 1);
             }
-            HostNews::Lost { reason } => host.say(format!("lost, asked again: {reason}")),
-            HostNews::GivenUp { reason } => host.say(format!("given up: {reason}")),
-            _ => {}
+            Event::Lost(reason) => host.say(format!("lost, asked again: {reason}")),
+            Event::GivenUp(reason) => host.say(format!("given up: {reason}")),
         }
     }
 
     /// Shows what a host does with shards.
-    pub fn tell_shard(&mut self, name: &str, news: &ShardNews<'_>) {
+    pub fn tell_shard(&mut self, name: &str, event: &Event<usize, usize, usize, &str>) {
         let Some(host) = self.line(name) else { return };
-        match news {
-            ShardNews::Ready | ShardNews::Done(_) => host.say("waits".into()),
-            ShardNews::Begins(number) => {
+        match event {
+            Event::Ready | Event::Finished(_) => host.say("waits".into()),
+            Event::Started(number) => {
                 (host.on, host.read) = (format!("shard {number}"), 0);
                 host.say(host.on.clone());
             }
-            ShardNews::Read(texts) => {
+            Event::Progress(texts) => {
                 host.read += texts;
                 host.say(format!("{}  {} texts", host.on, thousands(host.read)));
             }
-            ShardNews::Lost(reason) => host.say(format!("lost, asked again: {reason}")),
-            ShardNews::GivenUp(reason) => host.say(format!("given up: {reason}")),
-            _ => {}
+            Event::Lost(reason) => host.say(format!("lost, asked again: {reason}")),
+            Event::GivenUp(reason) => host.say(format!("given up: {reason}")),
         }
     }
 
@@ -155,7 +155,8 @@ mod tests {
     use std::sync::{Arc, Mutex, MutexGuard};
 
     use indicatif::TermLike;
-    use rekindle::train::StepRecord;
+    use rekindle::experiment::DistributedRun;
+    use rekindle::results::StepRecord;
 
     use super::*;
 
@@ -251,9 +252,9 @@ mod tests {
         }
     }
 
-    fn step(step: usize) -> HostNews<'static> {
-        let record = StepRecord { step, epoch: 1, loss: 0.5, grad_norm: 1.0, learning_rate: 1e-5 };
-        HostNews::Step { step: Box::leak(Box::new(record)), steps: 20 }
+    fn step(step: usize) -> WorkerEvent<'static> {
+        let record = StepRecord::new(step, 1, 0.5, 1.0, 1e-5);
+        Event::Progress(RunStep { step: Box::leak(Box::new(record)), steps: 20 })
     }
 
     #[test]
@@ -264,10 +265,10 @@ mod tests {
         let mut page = HostsPage::new(target, &names, 2, 6, "runs");
         page.name(|name| (name == "ws://a:1").then(|| "flex: CPU".into()));
         let key = RunKey { seed: 42, repeat: 1, fold: 3, size: 9 };
-        page.tell("ws://a:1", &HostNews::Ready);
-        page.tell("ws://a:1", &HostNews::Begins { approach: "lora", key });
+        page.tell("ws://a:1", &Event::Ready);
+        page.tell("ws://a:1", &Event::Started(StartedRun { approach: "lora", key }));
         page.tell("ws://a:1", &step(5));
-        page.tell("unknown", &HostNews::Ready);
+        page.tell("unknown", &Event::Ready);
         let draw = |page: &HostsPage| page.aside(|| {});
         draw(&page);
         let shown = terminal.shown();
@@ -277,14 +278,14 @@ mod tests {
         assert!(shown[1].ends_with(" 5/20  loss 0.5000  lora  fold 3  seed 42  size 9"), "{shown:#?}");
         assert!(shown[2].starts_with("  ws://longer:1        not there yet"), "{shown:#?}");
 
-        page.tell("ws://a:1", &HostNews::Done { approach: "lora", record: None });
-        page.tell("ws://longer:1", &HostNews::Lost { reason: "gone" });
+        page.tell("ws://a:1", &Event::Finished(DistributedRun { approach: "lora", record: None }));
+        page.tell("ws://longer:1", &Event::Lost("gone"));
         draw(&page);
         let shown = terminal.shown();
         assert!(shown[0].contains(" 3/6 runs  0 s left"), "{shown:#?}");
         assert!(shown[1].ends_with("flex: CPU  waits"), "{shown:#?}");
         assert!(shown[2].ends_with("lost, asked again: gone"), "{shown:#?}");
-        page.tell("ws://longer:1", &HostNews::GivenUp { reason: "another version" });
+        page.tell("ws://longer:1", &Event::GivenUp("another version"));
         draw(&page);
         assert!(terminal.shown()[2].ends_with("given up: another version"));
         page.clear();
@@ -296,16 +297,16 @@ mod tests {
         let terminal = Terminal::default();
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255);
         let mut page = HostsPage::new(target, &["ws://a:1".to_owned()], 10_000, 1_000_000, "texts");
-        page.tell_shard("ws://a:1", &ShardNews::Ready);
-        page.tell_shard("ws://a:1", &ShardNews::Begins(7));
-        page.tell_shard("ws://a:1", &ShardNews::Read(1024));
-        page.tell_shard("ws://a:1", &ShardNews::Read(1024));
+        page.tell_shard("ws://a:1", &Event::Ready);
+        page.tell_shard("ws://a:1", &Event::Started(7));
+        page.tell_shard("ws://a:1", &Event::Progress(1024));
+        page.tell_shard("ws://a:1", &Event::Progress(1024));
         page.reach(12_048);
         page.aside(|| {});
         let shown = terminal.shown();
         assert!(shown[0].contains(" 12,048/1,000,000 texts  0 s left"), "{shown:#?}");
         assert!(shown[1].ends_with("ws://a:1  shard 7  2,048 texts"), "{shown:#?}");
-        page.tell_shard("ws://a:1", &ShardNews::Begins(8));
+        page.tell_shard("ws://a:1", &Event::Started(8));
         page.aside(|| {});
         assert!(terminal.shown()[1].ends_with("ws://a:1  shard 8"));
     }

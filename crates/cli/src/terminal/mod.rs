@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use anstream::eprintln;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rekindle::experiment::{HostNews, Progress, Results, RunKey, RunRecord, ShardNews};
+use rekindle::experiment::{DistributedRun, Progress, RunStep, StartedRun, WorkerEvent};
 use rekindle::hub::Download;
+use rekindle::report::thousands;
+use rekindle::results::{Results, RunKey, RunRecord};
 use rekindle::train::{Event, StepRecord};
+use rekindle::workers;
 
 use self::hosts_page::HostsPage;
-use self::text::{report_table, summary_table, thousands};
+use self::text::{report_table, summary_table};
 use crate::remote;
 
 /// How much is printed.
@@ -108,11 +111,7 @@ impl Display {
     pub fn download(&mut self, download: &Download) {
         if !self.live {
             if download.done_bytes == 0 {
-                self.line(&format!(
-                    "downloading {} ({} bytes)",
-                    download.file,
-                    thousands(download.total_bytes as usize)
-                ));
+                self.line(&format!("downloading {} ({} bytes)", download.file, thousands(download.total_bytes)));
             }
             return;
         }
@@ -130,7 +129,7 @@ impl Display {
     pub fn progress(&mut self, progress: &Progress<'_>) {
         match progress {
             Progress::Loaded { report } => report_table(report).iter().for_each(|line| self.line(line)),
-            Progress::Spread { hosts, done, runs } => self.spread(hosts, *done, *runs, "runs"),
+            Progress::Distributed { workers, done, runs } => self.spread(workers, *done, *runs, "runs"),
             Progress::Approach { approach, trainable, total, runs } => {
                 self.clear();
                 let share = 100.0 * *trainable as f64 / *total as f64;
@@ -143,10 +142,10 @@ impl Display {
                 ));
             }
             Progress::Pretraining(event) | Progress::Training(event) => self.training(event),
-            Progress::Tested(run) | Progress::Restored(run) if self.runs > 1 => self.tested(run),
-            Progress::Host { name, news } => self.host(name, news),
-            Progress::Final => self.line("  the model to keep, on all sentences"),
-            Progress::Done(record) => {
+            Progress::RunFinished(run) | Progress::RunRestored(run) if self.runs > 1 => self.tested(run),
+            Progress::Worker { name, event } => self.worker(name, event),
+            Progress::FinalModel => self.line("  the model to keep, on all sentences"),
+            Progress::ApproachFinished(record) => {
                 self.clear();
                 self.line(&format!(
                     "  trained in {:.2} s, evaluated in {:.2} s",
@@ -173,35 +172,35 @@ impl Display {
     }
 
     /// Shows an event of a host, on its line of the page or on a line of its own.
-    fn host(&mut self, name: &str, news: &HostNews<'_>) {
+    fn worker(&mut self, name: &str, event: &WorkerEvent<'_>) {
         if let Some(page) = &mut self.page {
-            page.tell(name, news);
-            if let HostNews::Ready = news {
+            page.tell(name, event);
+            if let workers::Event::Ready = event {
                 // The kind of a host that connected late is now known.
                 page.name(remote::kind);
             }
         }
         let told = self.page.is_some() && self.verbosity < Verbosity::Verbose;
-        match news {
-            HostNews::Ready | HostNews::Begins { .. } | HostNews::Done { .. } if told => {}
-            HostNews::Ready => self.line(&format!("{name}  is there")),
-            HostNews::Begins { approach, key: RunKey { seed, repeat, fold, size } } => {
+        match event {
+            workers::Event::Ready | workers::Event::Started(_) | workers::Event::Finished(_) if told => {}
+            workers::Event::Ready => self.line(&format!("{name}  is there")),
+            workers::Event::Started(StartedRun { approach, key: RunKey { seed, repeat, fold, size } }) => {
                 self.line(&format!("{name}  begins {approach}  repeat {repeat}  fold {fold}  seed {seed}  size {size}"))
             }
-            HostNews::Step { step, .. } if self.verbosity == Verbosity::Verbose => {
+            workers::Event::Progress(RunStep { step, .. }) if self.verbosity == Verbosity::Verbose => {
                 self.line(&format!("{name}  step {}  loss {:.4}", step.step, step.loss));
             }
-            HostNews::Done { approach, record: Some(run) } => self.line(&format!(
+            workers::Event::Finished(DistributedRun { approach, record: Some(run) }) => self.line(&format!(
                 "{name}  done {approach}  accuracy {:.4}  loss {:.6}  {:.2} s",
                 run.accuracy, run.loss, run.train_seconds
             )),
-            HostNews::Done { approach, record: None } => {
+            workers::Event::Finished(DistributedRun { approach, record: None }) => {
                 self.line(&format!("{name}  done {approach}, the model to keep"))
             }
-            HostNews::Lost { reason } => {
+            workers::Event::Lost(reason) => {
                 self.warn(&format!("{name}: {reason}; its run is done elsewhere, and it is asked again"));
             }
-            HostNews::GivenUp { reason } => self.warn(&format!("{name}: {reason}; it is not asked again")),
+            workers::Event::GivenUp(reason) => self.warn(&format!("{name}: {reason}; it is not asked again")),
             _ => {}
         }
     }
@@ -295,21 +294,21 @@ impl Display {
     }
 
     /// Shows an event of a host that computes features.
-    pub fn shard(&mut self, name: &str, news: &ShardNews<'_>) {
+    pub fn shard(&mut self, name: &str, event: &workers::Event<usize, usize, usize, &str>) {
         if let Some(page) = &mut self.page {
-            page.tell_shard(name, news);
-            if let ShardNews::Ready = news {
+            page.tell_shard(name, event);
+            if let workers::Event::Ready = event {
                 page.name(remote::kind);
             }
         }
-        match news {
-            ShardNews::Done(number) if self.verbosity == Verbosity::Verbose => {
+        match event {
+            workers::Event::Finished(number) if self.verbosity == Verbosity::Verbose => {
                 self.line(&format!("{name}  shard {number} is written"));
             }
-            ShardNews::Lost(reason) => {
+            workers::Event::Lost(reason) => {
                 self.warn(&format!("{name}: {reason}; its shard is done elsewhere, and it is asked again"));
             }
-            ShardNews::GivenUp(reason) => self.warn(&format!("{name}: {reason}; it is not asked again")),
+            workers::Event::GivenUp(reason) => self.warn(&format!("{name}: {reason}; it is not asked again")),
             _ => {}
         }
     }

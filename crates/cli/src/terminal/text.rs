@@ -1,15 +1,7 @@
 //! Numbers and tables as text.
 
 use rekindle::distilbert::LoadReport;
-use rekindle::experiment::{Results, Scores};
-
-/// `66955010` as `66,955,010`.
-pub fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    groups.join(",")
-}
+use rekindle::results::{Results, Scores};
 
 /// The load report: a line per tensor that did not match.
 pub fn report_table(report: &LoadReport) -> Vec<String> {
@@ -40,7 +32,7 @@ pub fn summary_table(results: &Results) -> String {
     let baselines = results.baselines.iter().map(|record| (&record.baseline, &record.scores));
     let width = approaches.clone().chain(baselines.clone()).map(|(name, _)| name.len()).max().unwrap_or(0);
     let row = |(name, scores): (&String, &Scores)| {
-        let Scores { accuracy, f1, loss } = scores;
+        let Scores { accuracy, f1, loss, .. } = scores;
         let interval = match accuracy.interval {
             Some((low, high)) => format!("{low:.4} to {high:.4}"),
             None => "unknown".into(),
@@ -56,14 +48,4 @@ pub fn summary_table(results: &Results) -> String {
     lines.push(String::new());
     lines.extend(results.findings.iter().cloned());
     lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::thousands;
-
-    #[test]
-    fn thousands_are_separated() {
-        assert_eq!([0, 999, 1000, 66_955_010].map(thousands), ["0", "999", "1,000", "66,955,010"]);
-    }
 }

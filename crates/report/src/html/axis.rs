@@ -1,32 +1,28 @@
-//! The axes of a chart: from where to where, and which numbers stand beside them.
+//! The axes of a chart: their ranges, scales and ticks.
 
-use std::ops::Range;
-
-use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
-
-use super::format;
+use crate::format;
 
 /// An axis.
 #[derive(Clone)]
 pub(super) struct Axis {
-    /// The value where it begins.
+    /// The lowest value.
     pub(super) from: f64,
-    /// The value where it ends.
+    /// The highest value.
     pub(super) to: f64,
-    /// Values, and what is written there.
+    /// Values with their labels.
     pub(super) ticks: Vec<(f64, String)>,
-    /// What it counts; empty where the caption says so.
+    /// The label of the axis; empty if the caption names it.
     pub(super) name: String,
-    /// Whether values stand by their logarithms.
+    /// Whether the scale is logarithmic.
     pub(super) logarithmic: bool,
 }
 
 impl Axis {
-    /// From round number to round number, around all values from `low` to `high`, with about `ticks` of them named.
+    /// A linear axis between round numbers that holds `low` and `high`, with about `ticks` ticks.
     pub(super) fn linear(low: f64, high: f64, ticks: usize, name: &str) -> Self {
         let (low, high) = widened(low, high);
         let step = round_step((high - low) / ticks.max(1) as f64);
-        // A hair's breadth beyond a round number does not take a whole step more.
+        // A rounding error beyond a round number does not add a step.
         let (first, last) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
         let decimals = (-step.log10().floor()).max(0.0) as usize;
         let ticks = (0..=(last - first) as usize).map(|index| {
@@ -37,20 +33,20 @@ impl Axis {
         Self { from, to, ticks, name: name.into(), logarithmic: false }
     }
 
-    /// For numbers that are counted: from just before `low` to just behind `high`, with at least `ticks` whole numbers
-    /// named where there are so many, and up to two and a half times as many.
+    /// A linear axis for counts, from just below `low` to just above `high`, with a tick at each of at least `ticks` whole
+    /// numbers, if there are so many, and at most two and a half times as many.
     pub(super) fn counted(low: usize, high: usize, ticks: usize, name: &str) -> Self {
         let (low, high) = (low as f64, high.max(low) as f64);
         let step = round_step((high - low) / ticks.max(1) as f64 / 2.5).max(1.0);
         let first = (low / step).ceil();
         let values = (0..).map(|index| (first + f64::from(index)) * step).take_while(|value| *value <= high);
         let ticks = values.map(|value| (value, format::thousands(value as u64))).collect();
-        // A single epoch or step stands in the middle.
+        // A single epoch or step is centred.
         let room = if high > low { (high - low) * 0.03 } else { 1.0 };
         Self { from: low - room, to: high + room, ticks, name: name.into(), logarithmic: false }
     }
 
-    /// By powers of ten, around all values from `low` to `high`, which are above 0.
+    /// A logarithmic axis between powers of ten that holds `low` and `high`, which are above 0.
     pub(super) fn logarithmic(low: f64, high: f64, name: &str) -> Self {
         let (from, to) = (low.log10().floor() as i32, high.log10().ceil() as i32);
         let to = to.max(from + 1);
@@ -59,16 +55,16 @@ impl Axis {
         Self { from, to, ticks: ticks.collect(), name: name.into(), logarithmic: true }
     }
 
-    /// With a tick at each of the sizes; by their logarithms where they differ by more than five times.
+    /// An axis with a tick per size; logarithmic if the sizes differ by more than a factor of five.
     pub(super) fn sizes(sizes: &[usize], name: &str) -> Self {
         let at = |size: Option<&usize>| size.copied().unwrap_or(1).max(1) as f64;
         let (low, high) = (at(sizes.first()), at(sizes.last()));
         let mut axis =
             Self { from: low, to: high, ticks: Vec::new(), name: name.into(), logarithmic: high > 5.0 * low };
         for size in sizes.iter().rev() {
-            // One too close to its neighbour could not be read.
+            // A label too close to its neighbour is not readable.
             if axis.ticks.last().is_none_or(|(last, _)| axis.place(*last) - axis.place(at(Some(size))) > 0.1) {
-                axis.ticks.push((at(Some(size)), format::thousands(*size as u64)));
+                axis.ticks.push((at(Some(size)), format::thousands(*size)));
             }
         }
         let room = if axis.logarithmic { (high / low).powf(0.06) } else { 0.06 * (high - low).max(1.0) };
@@ -76,12 +72,12 @@ impl Axis {
         Self { from, to, ..axis }
     }
 
-    /// Without ticks, from `from` to `to`.
+    /// An axis without ticks.
     pub(super) fn bare(from: f64, to: f64) -> Self {
         Self { from, to, ticks: Vec::new(), name: String::new(), logarithmic: false }
     }
 
-    /// Where a value stands, from 0 to 1; not a number where it has no logarithm.
+    /// Returns the position of a value, from 0 to 1; NaN for a value without a logarithm.
     pub(super) fn place(&self, value: f64) -> f64 {
         let scale = |value: f64| match self.logarithmic {
             true if value > 0.0 => value.ln(),
@@ -92,32 +88,7 @@ impl Axis {
     }
 }
 
-impl Ranged for Axis {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
-        from + (self.place(*value) * f64::from(to - from)).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        let named = if hint.weight().allow_light_points() { &[] } else { self.ticks.as_slice() };
-        named.iter().map(|(value, _)| *value).collect()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.from..self.to
-    }
-}
-
-impl ValueFormatter<f64> for Axis {
-    fn format_ext(&self, value: &f64) -> String {
-        let tick = self.ticks.iter().find(|(tick, _)| tick == value);
-        tick.map(|(_, label)| label.clone()).unwrap_or_default()
-    }
-}
-
-/// Room around a single value, and for values that are no numbers.
+/// Widens an empty range, and replaces a range that is not finite.
 fn widened(low: f64, high: f64) -> (f64, f64) {
     match (low, high) {
         _ if !low.is_finite() || !high.is_finite() => (0.0, 1.0),
@@ -126,7 +97,7 @@ fn widened(low: f64, high: f64) -> (f64, f64) {
     }
 }
 
-/// 1, 2 or 5 times a power of ten, at least `step`.
+/// Returns 1, 2 or 5 times a power of ten that is at least `step`.
 fn round_step(step: f64) -> f64 {
     let step = if step.is_finite() && step > 0.0 { step } else { 1.0 };
     let power = 10f64.powf(step.log10().floor());
@@ -153,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_one_or_none_have_an_axis_too() {
+    fn an_empty_range_has_an_axis() {
         for axis in
             [Axis::linear(0.5, 0.5, 4, ""), Axis::linear(0.0, f64::NEG_INFINITY, 4, ""), Axis::counted(1, 1, 4, "")]
         {

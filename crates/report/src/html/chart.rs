@@ -1,134 +1,17 @@
-//! Charts as SVG: drawn by plotters in ink that stands for something, coloured by the page's style sheet.
-//!
-//! plotters writes fixed colours and whole pixels. A chart is therefore drawn four times as large as it is meant to be
-//! read, and each [`Ink`] in a colour of its own, which gives way to a class. One SVG then serves light, dark and print.
+//! Charts as SVG.
 
-use maud::{Markup, PreEscaped, html};
-use plotters::coord::Shift;
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use maud::{Markup, html};
 
 use super::axis::Axis;
-use crate::error::ExperimentError;
+use super::ink::{Ink, number, points};
 
-/// Units of the drawing for one of the reader's pixels, at the size the chart is meant for.
-const SCALE: i32 = 4;
-/// Widths that charts are meant for, in the reader's pixels: two beside each other on a desk, or three; one on a phone.
-pub(super) const HALF: i32 = 410;
-pub(super) const THIRD: i32 = 350;
-/// The text's size, by plotters' count: it divides by 1.24.
-const TEXT: f64 = 12.5 * 1.24 * SCALE as f64;
-/// Colours in the style sheet. Whatever comes after them starts again, with another dash.
-const COLOURS: usize = 6;
-const DASHES: usize = 4;
-
-/// What a mark stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ink {
-    Grid,
-    Axis,
-    Text,
-    /// What is not an approach: a baseline, or the diagonal of chance.
-    Floor(usize),
-    /// The approach of that index.
-    Series(usize),
-    /// A run behind its mean.
-    Faint(usize),
-    /// The interval around a mean.
-    Interval(usize),
-}
-
-impl Ink {
-    const KINDS: usize = 7;
-
-    /// The colour to be replaced; none of them is used by plotters itself.
-    fn colour(self) -> RGBColor {
-        let (kind, index) = match self {
-            Ink::Grid => (0, 0),
-            Ink::Axis => (1, 0),
-            Ink::Text => (2, 0),
-            Ink::Floor(index) => (3, index),
-            Ink::Series(index) => (4, index),
-            Ink::Faint(index) => (5, index),
-            Ink::Interval(index) => (6, index),
-        };
-        RGBColor(0xFA, kind, (index % (COLOURS * DASHES)) as u8)
-    }
-
-    fn all() -> impl Iterator<Item = Ink> {
-        let make = |kind, index| match kind {
-            0 => Ink::Grid,
-            1 => Ink::Axis,
-            2 => Ink::Text,
-            3 => Ink::Floor(index),
-            4 => Ink::Series(index),
-            5 => Ink::Faint(index),
-            _ => Ink::Interval(index),
-        };
-        (0..Self::KINDS).flat_map(move |kind| {
-            let variants = if kind < 3 { 1 } else { COLOURS * DASHES };
-            (0..variants).map(move |index| make(kind, index))
-        })
-    }
-
-    /// Classes of a line.
-    pub(super) fn line(self) -> String {
-        match self {
-            Ink::Grid => "grid".into(),
-            Ink::Axis | Ink::Text => "axis".into(),
-            Ink::Floor(index) => format!("line floor d{}", (index + 1) % DASHES),
-            Ink::Series(index) => format!("line c{} d{}", index % COLOURS, Self::dash(index)),
-            Ink::Faint(index) => format!("faint c{}", index % COLOURS),
-            Ink::Interval(index) => format!("line c{}", index % COLOURS),
-        }
-    }
-
-    /// Classes of an area.
-    pub(super) fn area(self) -> String {
-        match self {
-            Ink::Text => "text".into(),
-            Ink::Grid | Ink::Axis | Ink::Floor(_) => "area floor".into(),
-            Ink::Series(index) | Ink::Faint(index) | Ink::Interval(index) => format!("area c{}", index % COLOURS),
-        }
-    }
-
-    /// Neighbours differ in colour, marker and dash alike.
-    fn dash(index: usize) -> usize {
-        (index + index / COLOURS) % DASHES
-    }
-
-    /// The marker of an approach or a baseline.
-    fn shape(self) -> Shape {
-        match self {
-            Ink::Series(index) => [Shape::Circle, Shape::Square, Shape::Triangle, Shape::Diamond][Self::dash(index)],
-            _ => Shape::Bar,
-        }
-    }
-}
-
-/// A marker; told apart without colour.
-#[derive(Clone, Copy)]
-enum Shape {
-    Circle,
-    Square,
-    Triangle,
-    Diamond,
-    Bar,
-}
-
-impl Shape {
-    /// Corners around the middle, at a size of `radius`; none for the circle.
-    fn corners(self, radius: f64) -> Vec<(i32, i32)> {
-        let corners: &[(f64, f64)] = match self {
-            Shape::Circle => &[],
-            Shape::Square => &[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
-            Shape::Triangle => &[(0.0, -1.2), (1.15, 0.9), (-1.15, 0.9)],
-            Shape::Diamond => &[(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)],
-            Shape::Bar => &[(-0.3, -1.2), (0.3, -1.2), (0.3, 1.2), (-0.3, 1.2)],
-        };
-        corners.iter().map(|(x, y)| ((x * radius).round() as i32, (y * radius).round() as i32)).collect()
-    }
-}
+/// Widths of charts in pixels: two or three side by side on a wide screen, one on a phone.
+pub(super) const HALF: f64 = 410.0;
+pub(super) const THIRD: f64 = 350.0;
+/// The radius of a marker, in pixels.
+const MARKER: f64 = 4.5;
+/// The length of a tick, in pixels.
+const TICK: f64 = 4.0;
 
 /// Something drawn, in the values of the axes.
 pub(super) enum Mark {
@@ -136,157 +19,123 @@ pub(super) enum Mark {
     Line(Ink, Vec<(f64, f64)>),
     /// A marker.
     Dot(Ink, (f64, f64)),
-    /// A straight piece, without dash: an interval.
-    Whisker(Ink, (f64, f64), (f64, f64)),
+    /// The line of a confidence interval.
+    Interval(Ink, (f64, f64), (f64, f64)),
     /// A filled rectangle between two corners.
     Block(Ink, (f64, f64), (f64, f64)),
-    /// Words that begin above a point.
-    Words((f64, f64), String),
+    /// A text that starts above a point.
+    Text((f64, f64), String),
 }
 
-/// Axes, and what stands between them.
+/// Two axes and the marks between them.
 pub(super) struct Panel {
     pub(super) x: Axis,
     pub(super) y: Axis,
-    /// In the reader's pixels.
-    pub(super) height: i32,
+    /// In pixels, labels included.
+    pub(super) height: f64,
     pub(super) marks: Vec<Mark>,
 }
 
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
-type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
-
-/// Panels, one below the other, as one image that `title` describes to whoever cannot see it.
-pub(super) fn chart(title: &str, width: i32, panels: &[Panel]) -> Result<Markup, ExperimentError> {
-    let height = SCALE * panels.iter().map(|panel| panel.height).sum::<i32>();
-    let mut svg = String::new();
-    let draw = |svg: &mut String| -> Drawn {
-        let mut rest = SVGBackend::with_string(svg, ((SCALE * width) as u32, height as u32)).into_drawing_area();
-        for panel in panels {
-            let (area, below) = rest.split_vertically(SCALE * panel.height);
-            panel.draw(&area)?;
-            rest = below;
-        }
-        rest.present()
-    };
-    draw(&mut svg).map_err(|error| ExperimentError::Chart { title: title.into(), reason: error.to_string() })?;
-    let body = svg.split_once('>').map_or("", |(_, body)| body);
-    let body = themed(body.trim_end().trim_end_matches("</svg>"));
-    Ok(html! {
+/// Draws panels, one below the other, as one image with the accessible name `title`.
+pub(super) fn chart(title: &str, width: f64, panels: &[Panel]) -> Markup {
+    let tops = panels.iter().scan(0.0, |below, panel| {
+        *below += panel.height;
+        Some(*below - panel.height)
+    });
+    let height: f64 = panels.iter().map(|panel| panel.height).sum();
+    html! {
         svg.chart xmlns="http://www.w3.org/2000/svg" role="img" aria-label=(title)
-            viewBox=(format!("0 0 {} {height}", SCALE * width)) {
+            viewBox=(format!("0 0 {} {}", number(width), number(height))) {
             title { (title) }
-            (PreEscaped(body))
+            @for (panel, top) in panels.iter().zip(tops) { (panel.draw(width, top)) }
         }
-    })
+    }
+}
+
+/// The part of a panel between the axes, in pixels.
+struct Area<'a> {
+    panel: &'a Panel,
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
 }
 
 impl Panel {
-    fn draw(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Drawn {
-        let mut chart = ChartBuilder::on(area)
-            .margin_top(SCALE * 8)
-            .margin_right(SCALE * 14)
-            .margin_left(SCALE * if self.y.ticks.is_empty() { 14 } else { 0 })
-            .x_label_area_size(SCALE * if self.x.name.is_empty() { 20 } else { 38 })
-            .y_label_area_size(SCALE * if self.y.ticks.is_empty() { 0 } else { 46 })
-            .build_cartesian_2d(self.x.clone(), self.y.clone())?;
-        let mut mesh = chart.configure_mesh();
-        mesh.light_line_style(TRANSPARENT)
-            .bold_line_style(Ink::Grid.colour())
-            .axis_style(Ink::Axis.colour())
-            .label_style(words())
-            .axis_desc_style(words())
-            .set_all_tick_mark_size(SCALE * 4)
-            .x_desc(self.x.name.as_str());
-        if self.y.ticks.is_empty() {
-            mesh.disable_y_axis();
-        }
-        mesh.draw()?;
-        for mark in &self.marks {
-            self.mark(&mut chart, mark)?;
-        }
-        Ok(())
+    fn draw(&self, width: f64, top: f64) -> Markup {
+        let left = if self.y.ticks.is_empty() { 14.0 } else { 46.0 };
+        let below = if self.x.name.is_empty() { 20.0 } else { 38.0 };
+        let (right, bottom) = (width - 14.0, top + self.height - below);
+        let area = Area { panel: self, left, right, top: top + 8.0, bottom };
+        html! { (area.axes()) @for mark in &self.marks { (area.mark(mark)) } }
+    }
+}
+
+impl Area<'_> {
+    fn x(&self, value: f64) -> f64 {
+        self.left + self.panel.x.place(value) * (self.right - self.left)
     }
 
-    fn mark(&self, chart: &mut Chart<'_, '_>, mark: &Mark) -> Drawn {
+    fn y(&self, value: f64) -> f64 {
+        self.bottom - self.panel.y.place(value) * (self.bottom - self.top)
+    }
+
+    fn at(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        (self.x(x), self.y(y))
+    }
+
+    /// Grid, axes, ticks and their labels.
+    fn axes(&self) -> Markup {
+        let Self { panel: Panel { x, y, .. }, left, right, top, bottom } = *self;
+        let has_y = !y.ticks.is_empty();
+        html! {
+            @for (value, label) in &x.ticks {
+                (line("grid", (self.x(*value), top), (self.x(*value), bottom)))
+                (line("axis", (self.x(*value), bottom), (self.x(*value), bottom + TICK)))
+                (text("middle", (self.x(*value), bottom + TICK + 12.0), label))
+            }
+            @for (value, label) in &y.ticks {
+                (line("grid", (left, self.y(*value)), (right, self.y(*value))))
+                (line("axis", (left - TICK, self.y(*value)), (left, self.y(*value))))
+                (text("end", (left - TICK - 4.0, self.y(*value) + 4.5), label))
+            }
+            (line("axis", (left, bottom), (right, bottom)))
+            @if has_y { (line("axis", (left, top), (left, bottom))) }
+            @if !x.name.is_empty() { (text("middle", ((left + right) / 2.0, bottom + 34.0), &x.name)) }
+        }
+    }
+
+    fn mark(&self, mark: &Mark) -> Markup {
         match mark {
-            Mark::Line(ink, points) => {
-                // What has no place, such as 0 on a logarithmic axis, interrupts nothing: it is left out.
-                let placed = |(x, y): &&(f64, f64)| self.x.place(*x).is_finite() && self.y.place(*y).is_finite();
-                let points: Vec<_> = points.iter().filter(placed).copied().collect();
-                if points.len() > 1 {
-                    chart.draw_series([PathElement::new(points, ink.colour())])?;
+            Mark::Line(ink, line) => {
+                // A value without a place, for example 0 on a logarithmic axis, is left out.
+                let placed: Vec<_> = line.iter().map(|point| self.at(*point)).filter(is_finite).collect();
+                html! {
+                    @if placed.len() > 1 { polyline class=(ink.line()) points=(points(placed.into_iter())) {} }
                 }
             }
-            Mark::Whisker(ink, from, to) => {
-                let ink = if let Ink::Series(index) = ink { Ink::Interval(*index) } else { Ink::Axis };
-                chart.draw_series([PathElement::new(vec![*from, *to], ink.colour())])?;
-            }
-            Mark::Dot(ink, at) => {
-                let (at, style, radius) = (*at, ink.colour().filled(), f64::from(SCALE) * 4.5);
-                match ink.shape() {
-                    Shape::Circle => chart.draw_series([Circle::new(at, radius as i32, style)]).map(drop)?,
-                    shape => {
-                        let marker = EmptyElement::at(at) + Polygon::new(shape.corners(radius), style);
-                        chart.draw_series([marker]).map(drop)?;
-                    }
-                }
-            }
+            Mark::Interval(ink, from, to) => line(&ink.interval(), self.at(*from), self.at(*to)),
+            Mark::Dot(ink, point) => ink.marker(self.at(*point), MARKER),
             Mark::Block(ink, from, to) => {
-                chart.draw_series([Rectangle::new([*from, *to], ink.colour().filled())])?;
+                let ((left, bottom), (right, top)) = (self.at(*from), self.at(*to));
+                html! {
+                    rect class=(ink.area()) x=(number(left)) y=(number(top)) width=(number(right - left))
+                        height=(number(bottom - top)) {}
+                }
             }
-            Mark::Words(at, text) => {
-                let style = words().pos(Pos::new(HPos::Left, VPos::Bottom));
-                chart.draw_series([Text::new(text.clone(), *at, style)])?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// How numbers and names are written.
-fn words() -> TextStyle<'static> {
-    let style = TextStyle::from(("sans-serif", TEXT).into_font());
-    TextStyle { color: Ink::Text.colour().to_backend_color(), ..style }
-}
-
-/// The drawing with classes for colours, and without what the style sheet says better.
-fn themed(svg: &str) -> String {
-    let mut svg =
-        svg.replace(" opacity=\"1\"", "").replace(" stroke-width=\"1\"", "").replace(" font-family=\"sans-serif\"", "");
-    for ink in Ink::all() {
-        let RGBColor(red, green, blue) = ink.colour();
-        let colour = format!("#{red:02X}{green:02X}{blue:02X}");
-        svg = svg.replace(&format!("stroke=\"{colour}\""), &format!("class=\"{}\"", ink.line()));
-        svg = svg.replace(&format!("fill=\"{colour}\""), &format!("class=\"{}\"", ink.area()));
-    }
-    svg.replace(" fill=\"none\"", "").replace(" stroke=\"none\"", "").replace(" \"", "\"")
-}
-
-/// What the colours and markers of a chart mean.
-pub(super) fn legend(entries: &[(Ink, Markup)]) -> Markup {
-    html! {
-        ul.legend {
-            @for (ink, meaning) in entries {
-                li { (swatch(*ink)) span { (meaning) } }
-            }
+            Mark::Text(point, words) => text("start", self.at(*point), words),
         }
     }
 }
 
-/// A short line with the marker of an ink, as its charts have it.
-pub(super) fn swatch(ink: Ink) -> Markup {
-    let corners: Vec<_> = ink.shape().corners(18.0).iter().map(|(x, y)| format!("{},{}", x + 56, y + 24)).collect();
-    html! {
-        svg.key xmlns="http://www.w3.org/2000/svg" viewBox="0 0 112 48" aria-hidden="true" {
-            path class=(ink.line()) d="M4 24H108" {}
-            @if matches!(ink, Ink::Faint(_)) {
-                // Lines without markers.
-            } @else if corners.is_empty() {
-                circle class=(ink.area()) cx="56" cy="24" r="18" {}
-            } @else {
-                polygon class=(ink.area()) points=(corners.join(" ")) {}
-            }
-        }
-    }
+fn is_finite((x, y): &(f64, f64)) -> bool {
+    x.is_finite() && y.is_finite()
+}
+
+fn line(class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Markup {
+    html! { line class=(class) x1=(number(x1)) y1=(number(y1)) x2=(number(x2)) y2=(number(y2)) {} }
+}
+
+fn text(anchor: &str, (x, y): (f64, f64), words: &str) -> Markup {
+    html! { text x=(number(x)) y=(number(y)) text-anchor=(anchor) { (words) } }
 }

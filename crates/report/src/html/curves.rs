@@ -1,57 +1,52 @@
-//! What happened over sizes, steps and epochs.
+//! The sections with learning curves and with training curves.
 
 use maud::{Markup, html};
 
+use rekindle_results::{ApproachRecord, CurvePoint, EpochRecord, Estimate, Results, Scores, StepRecord};
+
 use super::axis::Axis;
-use super::chart::{HALF, Ink, Mark, Panel, THIRD, chart, legend};
+use super::chart::{HALF, Mark, Panel, THIRD, chart};
+use super::downsample::{FEW, POINTS, downsample, mean};
+use super::ink::{Ink, legend};
 use super::scores::{baseline_name, ends, extent};
-use super::thin::{FEW, POINTS, mean, thin};
 use super::{Section, figure, name, runs};
-use crate::error::ExperimentError;
-use crate::results::{ApproachRecord, CurvePoint, Estimate, Results, Scores};
-use rekindle_train::{EpochRecord, StepRecord};
 
-/// Height of a chart, in the reader's pixels.
-const HEIGHT: i32 = 230;
+/// Height of a chart, in pixels.
+const HEIGHT: f64 = 230.0;
 
-/// A line of a chart, point by point.
+/// The points of a line.
 type Line = Vec<(f64, f64)>;
 
-/// The learning curve: accuracy and loss by the number of training sentences.
-pub(super) fn sizes(results: &Results) -> Result<Option<Section>, ExperimentError> {
+/// The learning curves: accuracy and loss by the number of training examples.
+pub(super) fn sizes(results: &Results) -> Option<Section> {
     if results.design.sizes.len() < 2 {
-        return Ok(None);
+        return None;
     }
     let approaches = results.approaches.iter().enumerate();
     let approaches = approaches.map(|(index, record)| (Ink::Series(index), record.approach.as_str(), &record.curve));
     let baselines = results.baselines.iter().enumerate();
     let baselines =
-        baselines.map(|(index, record)| (Ink::Floor(index), baseline_name(&record.baseline), &record.curve));
+        baselines.map(|(index, record)| (Ink::Reference(index), baseline_name(&record.baseline), &record.curve));
     let curves: Vec<Curve<'_>> = approaches.chain(baselines).filter(|(.., curve)| !curve.is_empty()).collect();
     if curves.is_empty() {
-        return Ok(None);
+        return None;
     }
     let entries: Vec<_> = curves.iter().map(|(ink, of, _)| (*ink, html! { (name(of)) })).collect();
     let body = html! {
         div.charts {
-            (figure(html! { "Accuracy" }, size_chart(results, &curves, "Accuracy", |scores| &scores.accuracy)?, None))
-            (figure(html! { "Loss, in nats" }, size_chart(results, &curves, "Loss", |scores| &scores.loss)?, None))
+            (figure(html! { "Accuracy" }, size_chart(results, &curves, "Accuracy", |scores| &scores.accuracy), None))
+            (figure(html! { "Loss, in nats" }, size_chart(results, &curves, "Loss", |scores| &scores.loss), None))
         }
         (legend(&entries))
-        p.note { "Means over runs with their intervals, by the number of training sentences; always the same test \
-                  sentences. Where sizes differ by more than five times, they are spaced by their logarithms." }
+        p.note { "Means over runs with their confidence intervals, by the number of training examples. The test examples \
+                  are the same at every size. The axis is logarithmic if the sizes differ by more than a factor of five." }
     };
-    Ok(Some(Section { id: "sizes", title: "More data", body }))
+    Some(Section { id: "sizes", title: "Learning curves", body })
 }
 
 type Curve<'a> = (Ink, &'a str, &'a Vec<CurvePoint>);
 
-fn size_chart(
-    results: &Results,
-    curves: &[Curve<'_>],
-    what: &str,
-    score: fn(&Scores) -> &Estimate,
-) -> Result<Markup, ExperimentError> {
+fn size_chart(results: &Results, curves: &[Curve<'_>], what: &str, score: fn(&Scores) -> &Estimate) -> Markup {
     let points = curves.iter().flat_map(|(.., curve)| curve.iter());
     let (low, high) = extent(points.flat_map(|point| ends(score(&point.scores))));
     let mut marks = Vec::new();
@@ -61,61 +56,57 @@ fn size_chart(
         for point in *curve {
             let (size, estimate) = (point.size as f64, score(&point.scores));
             if let Some((low, high)) = estimate.interval {
-                marks.push(Mark::Whisker(*ink, (size, low), (size, high)));
+                marks.push(Mark::Interval(*ink, (size, low), (size, high)));
             }
             marks.push(Mark::Dot(*ink, (size, estimate.mean)));
         }
     }
-    let x = Axis::sizes(&results.design.sizes, "training sentences");
+    let x = Axis::sizes(&results.design.sizes, "training examples");
     let y = Axis::linear(low, high, 5, "");
-    chart(&format!("{what} by the number of training sentences"), HALF, &[Panel { x, y, height: HEIGHT + 60, marks }])
+    chart(&format!("{what} by the number of training examples"), HALF, &[Panel { x, y, height: HEIGHT + 60.0, marks }])
 }
 
-/// Steps and epochs, approach by approach, and the learning rates of all.
-pub(super) fn training(results: &Results) -> Result<Option<Section>, ExperimentError> {
+/// Losses and accuracies per approach, and the learning rates and gradient norms of all.
+pub(super) fn training(results: &Results) -> Option<Section> {
     let approaches = results.approaches.iter().enumerate();
     let curves = approaches.map(|(index, approach)| Curves::of(results, index, approach));
     let curves: Vec<Curves<'_>> = curves.filter(|curves| !curves.is_empty()).collect();
     if curves.is_empty() {
-        return Ok(None);
+        return None;
     }
     let scales = Scales::of(&curves);
-    let judged = if results.design.validation > 0 { "validation" } else { "test" };
-    let mut rows = Vec::new();
-    for curves in &curves {
-        rows.push(html! {
-            h3 { (name(&curves.approach.approach)) }
-            div.charts.three {
-                (curves.figure("Training loss", "step", &curves.steps(|step| step.loss), scales.loss, scales.steps)?)
-                (curves.figure(&format!("Loss on the {judged} sentences"), "epoch",
-                    &curves.epochs(|epoch| epoch.eval_loss), scales.eval_loss, scales.epochs)?)
-                (curves.figure(&format!("Accuracy on the {judged} sentences"), "epoch",
-                    &curves.epochs(|epoch| epoch.accuracy), scales.accuracy, scales.epochs)?)
-            }
-        });
-    }
+    let evaluated = if results.design.validation > 0 { "validation" } else { "test" };
     let entries: Vec<_> =
         curves.iter().map(|curves| (Ink::Series(curves.index), html! { (name(&curves.approach.approach)) })).collect();
     let many = curves.iter().any(|curves| curves.runs.len() > 1);
     let body = html! {
-        @for row in &rows { (row) }
+        @for curves in &curves {
+            h3 { (name(&curves.approach.approach)) }
+            div.charts.three {
+                (curves.figure("Training loss", "step", &curves.steps(|step| step.loss), scales.loss, scales.steps))
+                (curves.figure(&format!("Loss on the {evaluated} examples"), "epoch",
+                    &curves.epochs(|epoch| epoch.eval_loss), scales.eval_loss, scales.epochs))
+                (curves.figure(&format!("Accuracy on the {evaluated} examples"), "epoch",
+                    &curves.epochs(|epoch| epoch.accuracy), scales.accuracy, scales.epochs))
+            }
+        }
         h3 { "All approaches" }
         div.charts {
-            (overlaid(&curves, "Learning rate", POINTS, |step| step.learning_rate)?)
-            (overlaid(&curves, "Gradient norm, before clipping", FEW, |step| step.grad_norm)?)
+            (overlaid(&curves, "Learning rate", POINTS, |step| step.learning_rate))
+            (overlaid(&curves, "Gradient norm, before clipping", FEW, |step| step.grad_norm))
         }
         @if curves.len() > 1 { (legend(&entries)) }
         p.note {
-            @if many { "Bold is the mean over the runs that went so far, thin is each run, at the largest size. Learning rate \
-                        and gradient norm are those of the first run. " }
-            "Charts of a kind share their scale. Lines of more than " (POINTS) " points, of gradient norms " (FEW) ", are drawn by \
-             the means of equal stretches; history.csv has every step of the first run."
+            @if many { "A bold line is the mean over the runs that have the step or epoch, a thin line is a single run, at the \
+                        largest size. Learning rate and gradient norm are those of the first run. " }
+            "Charts in a column share their scale. Lines of more than " (POINTS) " points, of gradient norms " (FEW) ", are \
+             downsampled to the means of equal stretches; history.csv has every step."
         }
     };
-    Ok(Some(Section { id: "training", title: "Training", body }))
+    Some(Section { id: "training", title: "Training", body })
 }
 
-/// The runs of an approach, as they went.
+/// The steps and epochs of the runs of an approach.
 struct Curves<'a> {
     index: usize,
     approach: &'a ApproachRecord,
@@ -144,21 +135,14 @@ impl<'a> Curves<'a> {
         self.runs.iter().map(|(_, epochs)| line(epochs)).map(finite).collect()
     }
 
-    /// The runs, and their mean in front of them.
-    fn figure(
-        &self,
-        what: &str,
-        over: &str,
-        lines: &[Line],
-        (low, high): (f64, f64),
-        last: usize,
-    ) -> Result<Markup, ExperimentError> {
+    /// A chart of the runs with their mean.
+    fn figure(&self, what: &str, over: &str, lines: &[Line], (low, high): (f64, f64), last: usize) -> Markup {
         let (mut marks, ink) = (Vec::new(), Ink::Series(self.index));
         if lines.len() > 1 {
-            marks.extend(lines.iter().map(|line| Mark::Line(Ink::Faint(self.index), thin(line, POINTS))));
+            marks.extend(lines.iter().map(|line| Mark::Line(Ink::Faint(self.index), downsample(line, POINTS))));
         }
-        let front = thin(&mean(lines), POINTS);
-        // Few points are marked, so that a single one is seen.
+        let front = downsample(&mean(lines), POINTS);
+        // Markers make a single point visible.
         if front.len() <= 12 {
             marks.extend(front.iter().map(|point| Mark::Dot(ink, *point)));
         }
@@ -166,11 +150,11 @@ impl<'a> Curves<'a> {
         let x = Axis::counted(1, last, 3, over);
         let y = Axis::linear(low, high, 4, "");
         let title = format!("{what} by {over}: {}", self.approach.approach);
-        Ok(figure(html! { (what) }, chart(&title, THIRD, &[Panel { x, y, height: HEIGHT, marks }])?, None))
+        figure(html! { (what) }, chart(&title, THIRD, &[Panel { x, y, height: HEIGHT, marks }]), None)
     }
 }
 
-/// What charts of a kind share, so that approaches can be laid beside each other.
+/// The scales that the charts in a column share, so that approaches can be compared.
 struct Scales {
     loss: (f64, f64),
     eval_loss: (f64, f64),
@@ -182,13 +166,13 @@ struct Scales {
 impl Scales {
     fn of(curves: &[Curves<'_>]) -> Self {
         let over = |lines: &dyn Fn(&Curves<'_>) -> Vec<Line>| {
-            let drawn = |lines: Vec<Line>| lines.into_iter().flat_map(|line| thin(&line, POINTS)).map(|(_, y)| y);
+            let drawn = |lines: Vec<Line>| lines.into_iter().flat_map(|line| downsample(&line, POINTS)).map(|(_, y)| y);
             extent(curves.iter().flat_map(|curves| drawn(lines(curves))).collect::<Vec<_>>().into_iter())
         };
         let runs = || curves.iter().flat_map(|curves| &curves.runs);
         let (_, loss) = over(&|curves| curves.steps(|step| step.loss));
         let (_, eval_loss) = over(&|curves| curves.epochs(|epoch| epoch.eval_loss));
-        // A single sentence more or less is not to look like much.
+        // A range of at least 0.1, so that a single example does not look like a large difference.
         let (low, high) = over(&|curves| curves.epochs(|epoch| epoch.accuracy));
         Self {
             loss: (0.0, loss),
@@ -200,19 +184,14 @@ impl Scales {
     }
 }
 
-/// The first run of every approach in one chart; on a logarithmic axis where they lie orders of magnitude apart.
-fn overlaid(
-    curves: &[Curves<'_>],
-    what: &str,
-    points: usize,
-    value: fn(&StepRecord) -> f64,
-) -> Result<Markup, ExperimentError> {
+/// The first run of every approach in one chart, on a logarithmic axis if the approaches differ by an order of magnitude.
+fn overlaid(curves: &[Curves<'_>], what: &str, points: usize, value: fn(&StepRecord) -> f64) -> Markup {
     let lines: Vec<Line> =
         curves.iter().map(|curves| curves.steps(value).into_iter().next().unwrap_or_default()).collect();
     let highest = |line: &Line| extent(line.iter().map(|(_, y)| *y)).1;
     let (least, most) = extent(lines.iter().map(highest));
     let logarithmic = least > 0.0 && most >= 10.0 * least;
-    // A rate falls to 0, of which there is no logarithm: three orders of magnitude are enough to be seen.
+    // A learning rate falls to 0, which has no logarithm: the axis shows three orders of magnitude.
     let positive = || lines.iter().flatten().map(|(_, y)| *y).filter(|y| *y >= least / 1000.0 && *y > 0.0);
     let y = match logarithmic {
         true => Axis::logarithmic(extent(positive()).0, most, ""),
@@ -222,7 +201,8 @@ fn overlaid(
     let mut marks = Vec::new();
     for (curves, line) in curves.iter().zip(&lines) {
         let ink = Ink::Series(curves.index);
-        let line: Line = thin(line, points).into_iter().filter(|(_, y)| !logarithmic || *y >= least / 1000.0).collect();
+        let line: Line =
+            downsample(line, points).into_iter().filter(|(_, y)| !logarithmic || *y >= least / 1000.0).collect();
         if line.len() <= 12 {
             marks.extend(line.iter().map(|point| Mark::Dot(ink, *point)));
         }
@@ -230,11 +210,11 @@ fn overlaid(
     }
     let x = Axis::counted(1, last, 3, "step");
     let caption = html! { (what) @if logarithmic { ", logarithmic scale without zeros" } };
-    let chart = chart(&format!("{what} by step, of every approach"), HALF, &[Panel { x, y, height: HEIGHT, marks }])?;
-    Ok(figure(caption, chart, None))
+    let title = format!("{what} by step, of every approach");
+    figure(caption, chart(&title, HALF, &[Panel { x, y, height: HEIGHT, marks }]), None)
 }
 
-/// Without what is no number, which no chart can show.
+/// Removes points that are not finite.
 fn finite(line: Line) -> Line {
     line.into_iter().filter(|(_, y)| y.is_finite()).collect()
 }

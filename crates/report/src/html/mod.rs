@@ -1,42 +1,38 @@
-//! `report.html`: what an experiment found, as one page that needs nothing but itself.
+//! `report.html`: the results as one page.
 //!
-//! The page fetches nothing and runs nothing: its content security policy forbids both. What stands and what cannot be
-//! told comes first, how it was come by last. A section whose numbers are absent is left out.
+//! The page loads and runs nothing: its content security policy forbids both. Findings come first, settings last. A section
+//! without numbers is left out.
 
 mod axis;
 mod chart;
-mod classes;
 mod curves;
-mod format;
-mod misread;
+mod diagnostics;
+mod downsample;
+mod ink;
+mod misclassified;
 mod provenance;
 mod scores;
-mod thin;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use rekindle_results::{ApproachRecord, Results, RunRecord, Source};
 
-use crate::error::ExperimentError;
-use crate::model::Source;
-use crate::results::{ApproachRecord, Results, RunRecord};
+use crate::format::{self, thousands};
 
-/// Nothing is loaded, from anywhere; styles stand in the page.
+/// The page loads nothing; its styles are part of it.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-/// The page: one file of HTML with its styles and drawings.
-///
-/// # Errors
-/// When a chart cannot be drawn.
-pub fn report_html(results: &Results) -> Result<String, ExperimentError> {
+/// Returns the report as one HTML page with its styles and charts.
+pub fn report_html(results: &Results) -> String {
     let sections: Vec<Section> = [
-        scores::table(results)?,
+        scores::table(results),
         scores::comparisons(results),
-        curves::sizes(results)?,
-        curves::training(results)?,
-        classes::confusion(results),
-        classes::roc(results)?,
-        classes::calibration(results)?,
-        misread::sentences(results),
+        curves::sizes(results),
+        curves::training(results),
+        diagnostics::confusion(results),
+        diagnostics::roc(results),
+        diagnostics::calibration(results),
+        misclassified::examples(results),
         Some(provenance::section(results)),
     ]
     .into_iter()
@@ -67,9 +63,9 @@ pub fn report_html(results: &Results) -> Result<String, ExperimentError> {
             }
         }
     };
-    // Control characters, which a text may hold, have no place in a page.
+    // A text may contain control characters, which HTML forbids.
     let shown = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
-    Ok(page.into_string().replace(|character| !shown(character), "\u{fffd}"))
+    page.into_string().replace(|character| !shown(character), "\u{fffd}")
 }
 
 /// A part of the page.
@@ -79,17 +75,17 @@ struct Section {
     body: Markup,
 }
 
-/// A chart and what is to be known of it: a heading, the drawing, what its colours mean.
+/// A chart with its caption and legend.
 fn figure(caption: Markup, chart: Markup, legend: Option<Markup>) -> Markup {
     html! { figure { figcaption { (caption) } (chart) @if let Some(legend) = legend { (legend) } } }
 }
 
-/// A table that scrolls in a box of its own where it is wider than the page.
+/// A table that scrolls if it is wider than the page.
 fn scrolling(label: &str, table: Markup) -> Markup {
     html! { div.scroll tabindex="0" role="region" aria-label=(label) { (table) } }
 }
 
-/// A name that may break behind its underscores.
+/// A name that may break after its underscores.
 fn name(name: &str) -> Markup {
     html! { @for part in name.split_inclusive('_') { (part) @if part.ends_with('_') { wbr; } } }
 }
@@ -103,7 +99,7 @@ fn title(results: &Results) -> String {
 fn head(results: &Results, title: &str) -> Markup {
     let data = &results.data;
     let facts = [
-        format!("{} training and {} test sentences", thousands(data.train), thousands(data.test)),
+        format!("{} training and {} test examples", thousands(data.train), thousands(data.test)),
         format!("{} classes", data.classes.len()),
         design(results),
         format::duration(results.seconds),
@@ -113,8 +109,8 @@ fn head(results: &Results, title: &str) -> Markup {
         h1 { (title) }
         p.facts { @for fact in &facts { span { (fact) } } }
         @if results.model.source == Source::Embedded {
-            p.note { "The model is the small one in the program, pretrained on generated English alone: expect less \
-                      of it than of one that has read what people wrote." }
+            p.note { "The model is the small model that Rekindle embeds. It was pretrained on generated English only: expect \
+                      lower scores than with a model that was pretrained on natural text." }
         }
         @if !results.findings.is_empty() {
             div.findings role="region" aria-label="Findings" {
@@ -124,7 +120,7 @@ fn head(results: &Results, title: &str) -> Markup {
     }
 }
 
-/// How often every approach was tried, in words.
+/// Returns the number of runs per approach, in words.
 fn design(results: &Results) -> String {
     let design = &results.design;
     let count = |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
@@ -135,16 +131,13 @@ fn design(results: &Results) -> String {
     factors.push(count(design.seeds.len(), "seed"));
     let runs = design.folds.unwrap_or(1) * design.repeats.max(1) * design.seeds.len();
     match runs {
-        1 => "one run an approach".into(),
-        _ => format!("{} runs an approach ({})", thousands(runs), factors.join(" × ")),
+        1 => "one run per approach".into(),
+        _ => format!("{} runs per approach ({})", thousands(runs), factors.join(" × ")),
     }
 }
 
-fn thousands(number: usize) -> String {
-    format::thousands(number as u64)
-}
-
-/// The runs of an approach at the largest size. Folds differ by a sentence, so that a run belongs to the nearest size.
+/// Returns the runs of an approach at the largest size. The sizes of folds differ by one example, so that a run belongs to the
+/// nearest size.
 fn runs<'a>(results: &'a Results, approach: &'a ApproachRecord) -> Vec<&'a RunRecord> {
     let largest = results.design.sizes.last().copied();
     let nearest = |run: &RunRecord| results.design.sizes.iter().copied().min_by_key(|size| size.abs_diff(run.size));

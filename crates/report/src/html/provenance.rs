@@ -1,16 +1,17 @@
-//! What was run, and how to run it again.
+//! The section with everything that is needed to run the experiment again.
 
 use maud::{Markup, html};
 
-use super::{Section, design, format, name, thousands};
-use crate::model::Source;
-use crate::results::Results;
+use rekindle_results::{ApproachRecord, Results, Source};
 
-/// Model, data, design, settings, versions, and the command.
+use super::{Section, design, name, thousands};
+use crate::format;
+
+/// The command, model, data, design, settings and versions.
 pub(super) fn section(results: &Results) -> Section {
     let command = &results.provenance.command;
     let body = html! {
-        @if !command.is_empty() { p.lead { "To run it again:" } pre { code { (quoted(command)) } } }
+        @if !command.is_empty() { p.lead { "To run the experiment again:" } pre { code { (quoted(command)) } } }
         div.columns {
             (list("Model", model(results)))
             (list("Data", data(results)))
@@ -20,17 +21,17 @@ pub(super) fn section(results: &Results) -> Section {
         }
         (classes(results))
         details {
-            summary { "Every run" }
+            summary { "All runs" }
             @for record in results.approaches.iter().filter(|record| !record.runs.is_empty()) {
                 h3 { (name(&record.approach)) }
                 (every_run(record))
             }
         }
     };
-    Section { id: "run", title: "What was run", body }
+    Section { id: "run", title: "Experiment", body }
 }
 
-/// A name and what it was.
+/// A name and a value.
 type Fact = (&'static str, Markup);
 
 fn list(title: &str, facts: Vec<Fact>) -> Markup {
@@ -58,14 +59,14 @@ fn model(results: &Results) -> Vec<Fact> {
 fn data(results: &Results) -> Vec<Fact> {
     let data = &results.data;
     let files = html! {
-        @if data.files.is_empty() { "the notebook's twelve sentences" }
+        @if data.files.is_empty() { "the twelve examples of the notebook" }
         @for file in &data.files { code { (file) } " " }
     };
     let first = if results.design.folds.is_some() { " of the first fold" } else { "" };
     vec![
         ("Files", files),
-        ("Training sentences", html! { (thousands(data.train)) (first) }),
-        ("Test sentences", html! { (thousands(data.test)) (first) }),
+        ("Training examples", html! { (thousands(data.train)) (first) }),
+        ("Test examples", html! { (thousands(data.test)) (first) }),
         ("Classes", html! { (thousands(data.classes.len())) }),
     ]
 }
@@ -74,19 +75,19 @@ fn layout(results: &Results) -> Vec<Fact> {
     let record = &results.design;
     let numbers = |numbers: Vec<String>| numbers.join(", ");
     let tested = match record.folds {
-        Some(folds) => format!("{folds} stratified folds, dealt {} time{}", record.repeats, plural(record.repeats)),
-        None => "one fixed set of test sentences".into(),
+        Some(folds) => format!("{folds} stratified folds, {} repeat{}", record.repeats, plural(record.repeats)),
+        None => "one fixed test set".into(),
     };
     let chosen = match (&record.metric_for_best_model, record.validation) {
-        (Some(metric), held) => format!("of the best {metric} on {} validation sentences", thousands(held)),
-        (None, _) => "the last".into(),
+        (Some(metric), held) => format!("best {metric} on {} validation examples", thousands(held)),
+        (None, _) => "last".into(),
     };
     let mut facts = vec![
         ("Tested on", html! { (tested) }),
         ("Runs", html! { (design(results)) }),
         ("Seeds", html! { (numbers(record.seeds.iter().map(u64::to_string).collect())) }),
         ("First seed", html! { (results.seed) }),
-        ("Epoch taken", html! { (chosen) }),
+        ("Tested epoch", html! { (chosen) }),
     ];
     if !record.sizes.is_empty() {
         let sizes = numbers(record.sizes.iter().map(|size| thousands(*size)).collect());
@@ -102,16 +103,16 @@ fn settings(results: &Results) -> Vec<Fact> {
         steps => format!("{steps} steps"),
     };
     let weights = arguments.class_weights.as_ref().map_or_else(
-        || "all the same".into(),
+        || "equal".into(),
         |weights| weights.iter().map(|weight| format!("{weight:.3}")).collect::<Vec<_>>().join(", "),
     );
     let patience = arguments.early_stopping_patience;
     vec![
-        ("Tokens a sentence, at most", html! { (arguments.max_length) }),
-        ("Sentences a batch", html! { (arguments.batch_size) }),
-        ("Batches a step", html! { (arguments.gradient_accumulation_steps) }),
-        ("Epochs, at most", html! { (arguments.epochs) }),
-        ("Learning rate", html! { (arguments.lr_scheduler_type) }),
+        ("Maximum tokens per text", html! { (arguments.max_length) }),
+        ("Examples per batch", html! { (arguments.batch_size) }),
+        ("Batches per step", html! { (arguments.gradient_accumulation_steps) }),
+        ("Maximum epochs", html! { (arguments.epochs) }),
+        ("Learning rate schedule", html! { (arguments.lr_scheduler_type) }),
         ("Warm-up", html! { (warmup) }),
         ("Class weights", html! { (weights) }),
         (
@@ -120,7 +121,7 @@ fn settings(results: &Results) -> Vec<Fact> {
                 @if let Some(epochs) = patience { "after " (epochs) " epoch" (plural(epochs)) " without improvement" } @else { "never" }
             },
         ),
-        ("Frozen part drops out", html! { @if arguments.frozen_dropout { "yes" } @else { "no" } }),
+        ("Dropout in frozen layers", html! { @if arguments.frozen_dropout { "on" } @else { "off" } }),
     ]
 }
 
@@ -137,21 +138,21 @@ fn program(results: &Results) -> Vec<Fact> {
     if let Some(date) = format::date(results.provenance.finished) {
         facts.push(("Finished", html! { (date) }));
     }
-    facts.push(("Time in all", html! { (format::duration(results.seconds)) }));
+    facts.push(("Total time", html! { (format::duration(results.seconds)) }));
     if let Some(memory) = results.peak_memory {
-        facts.push(("Most memory", html! { (format::bytes(memory)) }));
+        facts.push(("Peak memory", html! { (format::bytes(memory)) }));
     }
     facts
 }
 
-/// How many sentences each class has.
+/// Examples per class.
 fn classes(results: &Results) -> Markup {
     let data = &results.data;
     let most = data.class_counts.iter().copied().max().unwrap_or(1).max(1);
     let all: usize = data.class_counts.iter().sum();
     html! {
         @if data.class_counts.len() == data.classes.len() {
-            h3 { "Classes" }
+            h3 { "Examples per class" }
             ul.counts {
                 @for (name, count) in data.classes.iter().zip(&data.class_counts) {
                     li style=(format!("--share:{:.3}", *count as f64 / most as f64)) {
@@ -164,7 +165,7 @@ fn classes(results: &Results) -> Markup {
     }
 }
 
-fn every_run(record: &crate::results::ApproachRecord) -> Markup {
+fn every_run(record: &ApproachRecord) -> Markup {
     let table = html! {
         table {
             thead {
@@ -186,10 +187,10 @@ fn every_run(record: &crate::results::ApproachRecord) -> Markup {
             }
         }
     };
-    super::scrolling(&format!("Every run: {}", record.approach), table)
+    super::scrolling(&format!("All runs: {}", record.approach), table)
 }
 
-/// The words of a command as a shell takes them.
+/// Quotes the words of a command for a shell.
 fn quoted(command: &[String]) -> String {
     let words = command.iter().map(String::as_str);
     shlex::try_join(words.clone()).unwrap_or_else(|_| words.collect::<Vec<_>>().join(" "))

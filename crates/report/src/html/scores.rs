@@ -1,27 +1,29 @@
-//! The comparison: scores with their intervals, and which differences stand.
+//! The sections with scores and with comparisons.
 
 use maud::{Markup, html};
 
+use rekindle_results::{ApproachRecord, ComparisonRecord, Estimate, Results, Scores};
+
 use super::axis::Axis;
-use super::chart::{HALF, Ink, Mark, Panel, chart, swatch};
-use super::{Section, figure, format, name, scrolling, thousands};
-use crate::error::ExperimentError;
-use crate::results::{ApproachRecord, ComparisonRecord, Estimate, Results, Scores};
+use super::chart::{HALF, Mark, Panel, chart};
+use super::ink::{Ink, swatch};
+use super::{Section, figure, name, scrolling, thousands};
+use crate::format;
 
-/// Height of a row of the chart, in the reader's pixels.
-const ROW: i32 = 44;
+/// Height of a row of the chart, in pixels.
+const ROW: f64 = 44.0;
 
-/// Every approach and every baseline: what was trained, how well it reads, how long it took.
-pub(super) fn table(results: &Results) -> Result<Option<Section>, ExperimentError> {
+/// Trainable parameters, scores and times of every approach and baseline.
+pub(super) fn table(results: &Results) -> Option<Section> {
     if results.approaches.is_empty() && results.baselines.is_empty() {
-        return Ok(None);
+        return None;
     }
     let table = html! {
         table.reflow {
             thead {
                 tr {
                     th scope="col" { "Approach" }
-                    th.number scope="col" { "Trained" }
+                    th.number scope="col" { "Trainable" }
                     th.number scope="col" { "Accuracy" }
                     th.number scope="col" { (f1_name(results)) }
                     th.number scope="col" { "Loss" }
@@ -33,8 +35,8 @@ pub(super) fn table(results: &Results) -> Result<Option<Section>, ExperimentErro
                 @for (index, record) in results.approaches.iter().enumerate() { (approach_row(results, index, record)) }
                 @for (index, record) in results.baselines.iter().enumerate() {
                     tr.baseline {
-                        th.named scope="row" { (swatch(Ink::Floor(index))) (name(baseline_name(&record.baseline))) }
-                        td.number data-label="Trained" { "–" }
+                        th.named scope="row" { (swatch(Ink::Reference(index))) (name(baseline_name(&record.baseline))) }
+                        td.number data-label="Trainable" { "–" }
                         (score_cells(results, &record.scores, false))
                         td.number data-label="Time" { (format::duration(record.seconds)) }
                     }
@@ -44,13 +46,13 @@ pub(super) fn table(results: &Results) -> Result<Option<Section>, ExperimentErro
     };
     let body = html! {
         div.charts {
-            (rows_chart(results, "Accuracy", |scores| &scores.accuracy)?)
-            (rows_chart(results, "Loss, in nats", |scores| &scores.loss)?)
+            (rows_chart(results, "Accuracy", |scores| &scores.accuracy))
+            (rows_chart(results, "Loss, in nats", |scores| &scores.loss))
         }
         (scrolling("Scores", table))
-        p.note { (reading(results)) }
+        p.note { (explanation(results)) }
     };
-    Ok(Some(Section { id: "scores", title: "Scores", body }))
+    Some(Section { id: "scores", title: "Scores", body })
 }
 
 fn approach_row(results: &Results, index: usize, record: &ApproachRecord) -> Markup {
@@ -60,7 +62,7 @@ fn approach_row(results: &Results, index: usize, record: &ApproachRecord) -> Mar
                 (swatch(Ink::Series(index))) (name(&record.approach))
                 @if record.spec != record.approach { " " span.spec { (record.spec) } }
             }
-            td.number data-label="Trained" {
+            td.number data-label="Trainable" {
                 span.mean { (format::percent(record.trainable, record.total)) }
                 " " span.interval { (thousands(record.trainable)) " of " (thousands(record.total)) }
             }
@@ -89,72 +91,72 @@ fn f1_name(results: &Results) -> &'static str {
     if results.data.classes.len() > 2 { "Macro F1" } else { "F1" }
 }
 
-/// A baseline's name as one would say it.
+/// Returns the name of a baseline for readers.
 pub(super) fn baseline_name(name: &str) -> &str {
     match name {
         "majority" => "majority class",
-        "tfidf_logistic_regression" => "words counted (TF-IDF, logistic regression)",
+        "tfidf_logistic_regression" => "TF-IDF with logistic regression",
         other => other,
     }
 }
 
-/// How the table is to be read.
-fn reading(results: &Results) -> Markup {
+/// Explains the table.
+fn explanation(results: &Results) -> Markup {
     let undefined = results.approaches.iter().any(|record| record.f1_undefined);
     let level = results.approaches.first().map_or(0.95, |record| record.scores.accuracy.level);
     let f1 = match results.data.classes.as_slice() {
-        [_, positive] => html! { "F1 is that of class " q { (positive) } "." },
+        [_, positive] => html! { "F1 is the F1 of class " q { (positive) } "." },
         _ => html! { "F1 is the mean over classes." },
     };
     html! {
-        "Means over all runs at the largest size; below them " (format!("{:.0} %", level * 100.0)) " intervals. "
+        "Means over all runs at the largest size, with " (format!("{:.0} %", level * 100.0)) " confidence intervals. "
         (f1) " Loss is the mean cross-entropy, in nats. \
-        Intervals of two approaches may overlap and their difference stand all the same: the next table tests it. "
-        @if undefined { "* F1 counts as 0 in a run where a class was never predicted, or never occurred." }
+        A difference can be significant although the intervals overlap: the next table tests it. "
+        @if undefined { "* F1 is set to 0 in a run in which a class was never predicted, or never occurs." }
     }
 }
 
-/// A score of every approach and baseline with its interval, a row each; baselines as floors too.
-fn rows_chart(results: &Results, what: &str, score: fn(&Scores) -> &Estimate) -> Result<Markup, ExperimentError> {
+/// A score of every approach and baseline with its interval, one row each; a line marks each baseline.
+fn rows_chart(results: &Results, what: &str, score: fn(&Scores) -> &Estimate) -> Markup {
     let approaches = results.approaches.iter().enumerate();
     let approaches = approaches.map(|(index, record)| (Ink::Series(index), record.approach.as_str(), &record.scores));
     let baselines = results.baselines.iter().enumerate();
     let baselines =
-        baselines.map(|(index, record)| (Ink::Floor(index), baseline_name(&record.baseline), &record.scores));
+        baselines.map(|(index, record)| (Ink::Reference(index), baseline_name(&record.baseline), &record.scores));
     let rows = approaches.chain(baselines).map(|(ink, name, scores)| (ink, name, score(scores)));
     let rows: Vec<(Ink, &str, &Estimate)> = rows.filter(|(.., estimate)| estimate.mean.is_finite()).collect();
     let (low, high) = extent(rows.iter().flat_map(|(.., estimate)| ends(estimate)));
     let (x, y) = (Axis::linear(low, high, 5, ""), Axis::bare(0.0, rows.len() as f64));
     let mut marks = Vec::new();
-    for (ink, _, estimate) in rows.iter().filter(|(ink, ..)| matches!(ink, Ink::Floor(_))) {
+    for (ink, _, estimate) in rows.iter().filter(|(ink, ..)| matches!(ink, Ink::Reference(_))) {
         marks.push(Mark::Line(*ink, vec![(estimate.mean, y.from), (estimate.mean, y.to)]));
     }
     for (row, (ink, name, estimate)) in rows.iter().enumerate() {
         let height = y.to - row as f64 - 0.75;
-        marks.push(Mark::Words((x.from, height + 0.25), format::shortened(name, 48)));
+        marks.push(Mark::Text((x.from, height + 0.25), format::shortened(name, 48)));
         if let Some((low, high)) = estimate.interval {
-            marks.push(Mark::Whisker(*ink, (low, height), (high, height)));
+            marks.push(Mark::Interval(*ink, (low, height), (high, height)));
         }
         marks.push(Mark::Dot(*ink, (estimate.mean, height)));
     }
-    let height = ROW * rows.len() as i32 + 30;
-    let title = format!("{what} of each approach and baseline, with its interval");
-    Ok(figure(html! { (what) }, chart(&title, HALF, &[Panel { x, y, height, marks }])?, None))
+    let height = ROW * rows.len() as f64 + 30.0;
+    let title = format!("{what} of each approach and baseline, with its confidence interval");
+    figure(html! { (what) }, chart(&title, HALF, &[Panel { x, y, height, marks }]), None)
 }
 
-/// What an axis must hold to show an estimate.
+/// Returns the values that an axis must hold to show an estimate.
 pub(super) fn ends(estimate: &Estimate) -> [f64; 3] {
     let (low, high) = estimate.interval.unwrap_or((estimate.mean, estimate.mean));
     [low, high, estimate.mean]
 }
 
-/// The least and the greatest of the finite values.
+/// Returns the smallest and the largest finite value.
 pub(super) fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let finite = values.filter(|value| value.is_finite());
     finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
 }
 
-/// Every two that were compared, and whether their difference stands.
+/// The comparisons, and whether their differences are significant.
 pub(super) fn comparisons(results: &Results) -> Option<Section> {
     let records = &results.comparisons;
     let methods = records.iter().fold(Vec::new(), |mut methods: Vec<&str>, record| {
@@ -172,7 +174,7 @@ pub(super) fn comparisons(results: &Results) -> Option<Section> {
                     th.number scope="col" { "p" }
                     th.number scope="col" { "p, adjusted" }
                     th.number scope="col" { "Measured on" }
-                    th scope="col" { "Verdict" }
+                    th scope="col" { "Result" }
                 }
             }
             tbody { @for record in records { (comparison_row(record)) } }
@@ -181,11 +183,11 @@ pub(super) fn comparisons(results: &Results) -> Option<Section> {
     let body = html! {
         (scrolling("Differences", table))
         p.note {
-            "The first minus the second, on the same sentences (" (methods.join("; ")) "). p is the probability of a \
-             difference as large where there is none; it is adjusted for having asked "
-            (thousands(records.len())) @if records.len() == 1 { " question" } @else { " questions" }
-            " (Holm, 1979). A difference stands where that is below 0.05. Where it does not, none has been shown: that is not \
-             to say that there is none."
+            "The first minus the second, on the same test examples (" (methods.join("; ")) "). p is the probability of a \
+             difference at least as large if there were none; it is adjusted for "
+            (thousands(records.len())) @if records.len() == 1 { " comparison" } @else { " comparisons" }
+            " (Holm, 1979). A difference is significant if the adjusted p is below 0.05. A difference that is not significant \
+             may still exist."
         }
     };
     (!records.is_empty()).then_some(Section { id: "differences", title: "Differences", body })
@@ -194,7 +196,7 @@ pub(super) fn comparisons(results: &Results) -> Option<Section> {
 fn comparison_row(record: &ComparisonRecord) -> Markup {
     html! {
         tr {
-            th scope="row" { (name(baseline_name(&record.a))) span.against { " against " } (name(baseline_name(&record.b))) }
+            th scope="row" { (name(baseline_name(&record.a))) span.against { " vs. " } (name(baseline_name(&record.b))) }
             td.number data-label="Difference" {
                 span.mean { (format::difference(record.difference)) }
                 " " span.interval { (format::interval(record.interval)) }
@@ -202,8 +204,8 @@ fn comparison_row(record: &ComparisonRecord) -> Markup {
             td.number data-label="p" { (format::p_value(record.p_value)) }
             td.number data-label="p, adjusted" { (format::p_value(record.p_adjusted)) }
             td.number data-label="Measured on" { (format::counted(record.n, &record.method)) }
-            td data-label="Verdict" {
-                @if record.stands { span.stands { "stands" } } @else { span.open { "cannot be told" } }
+            td data-label="Result" {
+                @if record.significant { span.significant { "significant" } } @else { span.open { "not significant" } }
             }
         }
     }

@@ -198,7 +198,7 @@ pub struct Weights(pub ClassWeights);
 fn class_weights(text: &str) -> Result<Weights, String> {
     let weight = |number: &str| number.trim().parse().ok().filter(|weight: &f64| weight.is_finite() && *weight > 0.0);
     Ok(Weights(match text {
-        "none" => ClassWeights::Alike,
+        "none" => ClassWeights::Equal,
         "balanced" => ClassWeights::Balanced,
         list => match list.split(',').map(weight).collect() {
             Some(weights) => ClassWeights::Given(weights),

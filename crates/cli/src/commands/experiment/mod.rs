@@ -7,10 +7,11 @@ use std::time::{Instant, SystemTime};
 
 use rekindle::data::{Dataset, ReadOptions, twelve_sentences};
 use rekindle::experiment::{
-    Engine, Experiment, ExperimentError, Journal, Output, PretrainedModel, Progress, Provenance, Results, RunKey,
-    RunRecord, Sampling, StepRow,
+    Engine, Experiment, ExperimentError, ExperimentStore, Output, PretrainedModel, Progress, Sampling,
 };
-use rekindle::train::{Event, StepRecord, Stop, TrainingArguments};
+use rekindle::report::StepRow;
+use rekindle::results::{Provenance, Results, RunKey, StepRecord};
+use rekindle::train::{Event, Stop, TrainingArguments};
 
 use crate::exit::{Failure, Kind};
 use crate::interrupt;
@@ -26,7 +27,7 @@ use args::Switch;
 /// Returns whatever stopped the experiment. Earlier results are then unchanged.
 pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
-    let (device, hosts) = args.engine.hosts(args.devices_per_run, |text| display.warn(text))?;
+    let (device, workers) = args.engine.workers(args.devices_per_run, |text| display.warn(text))?;
     let output = Output::prepare(&args.output).map_err(Failure::output)?;
     let sampling = sampling(args)?;
     let Found { model, substituted } =
@@ -41,21 +42,21 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     describe(&display, &model, &sampling, args);
 
     let stop = Stop::default();
-    let journal = output.journal(args.checkpoint_every, stop.clone());
-    begin(&journal, args.resume, &display)?;
+    let store = output.store(args.checkpoint_every, stop.clone());
+    begin(&store, args.resume, &display)?;
     interrupt::handle(&stop)?;
     let experiment = experiment(args);
-    let engine = Engine { backend: args.engine.backend.name(), device: &device, hosts };
+    let engine = Engine { backend: args.engine.backend.name(), device: &device, workers };
     let mut history = History::default();
     let mut observe = |progress: Progress<'_>| {
         history.note(&progress);
         display.progress(&progress);
     };
-    let work = || Ok(experiment.run(&model, &sampling, engine, began, Some(&journal), &mut observe)?);
+    let work = || Ok(experiment.run(&model, &sampling, engine, began, Some(&store), &mut observe)?);
     let outcome = args.engine.backend.guard(work);
     let mut outcome = match outcome {
         Ok(outcome) => outcome,
-        Err(failure) => return Err(interrupted(failure, &history.steps, output, &journal)?),
+        Err(failure) => return Err(interrupted(failure, &history.steps, output, &store)?),
     };
     outcome.results.data.files = files(args);
     outcome.results.provenance = provenance();
@@ -77,12 +78,12 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
 }
 
 /// Resumes an interrupted experiment, or begins a new one.
-fn begin(journal: &Journal, resume: bool, display: &Display) -> Result<(), ExperimentError> {
-    if resume && journal.is_begun() {
-        display.line(&format!("resumed  from {}", journal.folder().display()));
+fn begin(store: &ExperimentStore, resume: bool, display: &Display) -> Result<(), ExperimentError> {
+    if resume && store.is_begun() {
+        display.line(&format!("resumed  from {}", store.folder().display()));
     } else if resume {
         display.line("resumed  nothing: no earlier run was broken off here");
-    } else if let Some(before) = journal.begin()? {
+    } else if let Some(before) = store.begin()? {
         display.warn(&format!(
             "an earlier run to this folder was broken off, and --resume would have gone on with it; it is set aside in {}",
             before.display()
@@ -92,7 +93,12 @@ fn begin(journal: &Journal, resume: bool, display: &Display) -> Result<(), Exper
 }
 
 /// The failure of an experiment, with a note on where its finished parts are.
-fn interrupted(failure: Failure, steps: &[StepRow], output: Output, journal: &Journal) -> Result<Failure, Failure> {
+fn interrupted(
+    failure: Failure,
+    steps: &[StepRow],
+    output: Output,
+    store: &ExperimentStore,
+) -> Result<Failure, Failure> {
     if failure.kind() == Kind::Interrupted {
         return Ok(Failure::interrupted(failure));
     }
@@ -101,8 +107,8 @@ fn interrupted(failure: Failure, steps: &[StepRow], output: Output, journal: &Jo
         let kept = output.write_failed(steps).map_err(Failure::output)?;
         notes.push(format!("the {} steps before are kept in {}", steps.len(), kept.display()));
     }
-    if journal.is_begun() {
-        let folder = journal.folder().display();
+    if store.is_begun() {
+        let folder = store.folder().display();
         notes.push(format!("what is done is kept in {folder}, and --resume goes on from there"));
     }
     Ok(if notes.is_empty() { failure } else { failure.with_note(notes.join("; ")) })
@@ -151,15 +157,13 @@ fn files(args: &ExperimentArgs) -> Vec<String> {
 fn provenance() -> Provenance {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-    Provenance {
-        // Repeating the command does not resume.
-        command: words.filter(|word| word != "--resume").collect(),
-        versions: vec![
-            ("rekindle".into(), env!("CARGO_PKG_VERSION").into()),
-            ("platform".into(), format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
-        ],
-        finished: now.map_or(0, |time| time.as_secs()),
-    }
+    let versions = vec![
+        ("rekindle".into(), env!("CARGO_PKG_VERSION").into()),
+        ("platform".into(), format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
+    ];
+    // Repeating the command does not resume.
+    let command = words.filter(|word| word != "--resume").collect();
+    Provenance::new(command, versions, now.map_or(0, |time| time.as_secs()))
 }
 
 /// The steps of all approaches so far, for the file that a failed experiment leaves.
@@ -174,19 +178,20 @@ impl History {
     fn note(&mut self, progress: &Progress<'_>) {
         match progress {
             Progress::Approach { approach, .. } => self.approach.clone_from(&approach.name),
-            Progress::Run { key } => self.run = *key,
-            Progress::Restored(run) => {
-                let RunRecord { seed, repeat, fold, size, ref steps, .. } = **run;
-                self.run = RunKey { seed, repeat, fold, size };
-                steps.iter().for_each(|step| self.push(step));
+            Progress::RunStarted { key } => self.run = *key,
+            Progress::RunRestored(run) => {
+                self.run = run.key();
+                run.steps.iter().for_each(|step| self.push(step.clone()));
             }
-            Progress::Training(Event::Step(step)) => self.push(step),
+            Progress::Training(Event::Step(step)) => {
+                self.push(StepRecord::new(step.step, step.epoch, step.loss, step.grad_norm, step.learning_rate));
+            }
             _ => {}
         }
     }
 
-    fn push(&mut self, step: &StepRecord) {
-        self.steps.push(StepRow { approach: self.approach.clone(), run: self.run, step: step.clone() });
+    fn push(&mut self, step: StepRecord) {
+        self.steps.push(StepRow { approach: self.approach.clone(), run: self.run, step });
     }
 }
 

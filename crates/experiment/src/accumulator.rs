@@ -1,0 +1,89 @@
+//! The results of an approach, accumulated run by run.
+
+use rekindle_distilbert::DistilBertForSequenceClassification;
+use rekindle_results::{ApproachRecord, CurvePoint, RunRecord};
+
+use crate::approach::Approach;
+use crate::approach_results::{ApproachResults, RunResult};
+use crate::diagnostics::diagnostics;
+use crate::error::ExperimentError;
+use crate::experiment::Experiment;
+use crate::sampling::Sampling;
+
+/// The runs of an approach so far.
+pub(crate) struct RunAccumulator {
+    runs: Vec<RunRecord>,
+    curve: Vec<CurvePoint>,
+    /// The results at the last size.
+    pub(crate) last: ApproachResults,
+    /// The index of the first run at that size.
+    first: usize,
+    /// The model to keep.
+    pub(crate) model: Option<DistilBertForSequenceClassification>,
+}
+
+impl RunAccumulator {
+    pub(crate) fn new(name: &str) -> Self {
+        let last = ApproachResults { name: name.into(), runs: Vec::new() };
+        Self { runs: Vec::new(), curve: Vec::new(), last, first: 0, model: None }
+    }
+
+    /// Starts the next size.
+    pub(crate) fn start_size(&mut self) {
+        self.first = self.runs.len();
+        self.last.runs.clear();
+    }
+
+    /// Adds a run at the current size.
+    pub(crate) fn push(&mut self, record: RunRecord, result: RunResult) {
+        self.runs.push(record);
+        self.last.runs.push(result);
+    }
+
+    /// Adds the point of the current size to the learning curve.
+    pub(crate) fn finish_size(&mut self, sampling: &Sampling, size: usize, seed: u64) -> Result<(), ExperimentError> {
+        self.curve.push(CurvePoint::new(size, self.last.scores(sampling, size, seed)?));
+        Ok(())
+    }
+
+    /// Returns the record of the approach.
+    pub(crate) fn record(
+        &self,
+        experiment: &Experiment,
+        approach: &Approach,
+        [trainable, total]: [usize; 2],
+        sampling: &Sampling,
+    ) -> Result<ApproachRecord, ExperimentError> {
+        let Self { runs, curve, last, first, .. } = self;
+        let scores = match curve.last() {
+            Some(point) => point.scores.clone(),
+            None => last.scores(sampling, sampling.largest(), experiment.seed())?,
+        };
+        let mut record = ApproachRecord::default();
+        (record.approach, record.spec) = (approach.name.clone(), approach.spec.clone());
+        (record.learning_rate, record.weight_decay) = (approach.learning_rate, approach.weight_decay);
+        (record.trainable, record.total) = (trainable, total);
+        (record.accuracy, record.f1, record.loss) = (scores.accuracy.mean, scores.f1.mean, scores.loss.mean);
+        record.f1_undefined = last.runs.iter().any(|run| run.f1_undefined);
+        record.scores = scores;
+        record.steps = runs.get(*first).map(|run| run.steps.clone()).unwrap_or_default();
+        record.epochs = runs.get(*first).map(|run| run.epochs.clone()).unwrap_or_default();
+        record.predictions = predictions(last, sampling, experiment.seeds().len());
+        record.curve = curve.clone();
+        record.diagnostics = diagnostics(last, sampling)?;
+        record.train_seconds = runs.iter().map(|run| run.train_seconds).sum();
+        record.eval_seconds = runs.iter().map(|run| run.eval_seconds).sum();
+        record.runs = runs.clone();
+        Ok(record)
+    }
+}
+
+/// Returns the predicted class of every test example, by the first seed; with folds, of every example, by the first repeat.
+fn predictions(results: &ApproachResults, sampling: &Sampling, seeds: usize) -> Vec<usize> {
+    let first = results.runs.iter().step_by(seeds).filter(|run| sampling.samples[run.sample].repeat == 1);
+    let mut by_row: Vec<(usize, usize)> = first
+        .flat_map(|run| sampling.samples[run.sample].test.iter().copied().zip(run.predictions.iter().copied()))
+        .collect();
+    by_row.sort_unstable();
+    by_row.into_iter().map(|(_, prediction)| prediction).collect()
+}

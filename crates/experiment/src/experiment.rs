@@ -1,0 +1,230 @@
+//! The experiment: every approach from the same pretrained weights, on the same samples.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
+use rekindle_results::{ApproachRecord, ModelRecord, Results};
+use rekindle_train::{Plan, TrainingArguments};
+
+use crate::accumulator::RunAccumulator;
+use crate::approach::Approach;
+use crate::approach_results::ApproachResults;
+use crate::baselines::baselines;
+use crate::error::ExperimentError;
+use crate::experiment_store::ExperimentStore;
+use crate::findings::findings;
+use crate::misclassified::misclassified;
+use crate::model::{PretrainedModel, sha256};
+use crate::pairwise::comparisons;
+use crate::progress::Progress;
+use crate::records::data_record;
+use crate::remote_runs::{Engine, compute_runs};
+use crate::run_context::RunContext;
+use crate::run_spec::RunSpec;
+use crate::sampling::Sampling;
+
+/// Maximum number of classes: the confusion matrix of each run has a cell for every pair of classes.
+const MOST_CLASSES: usize = 1000;
+
+/// What to compare, and how.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// The approaches, in the order of the results.
+    pub approaches: Vec<Approach>,
+    /// Maximum number of tokens per text, including `[CLS]` and `[SEP]`.
+    pub max_length: usize,
+    /// The settings that all approaches share. Learning rates are those of each [`Approach`], and seeds are `seeds`.
+    pub arguments: TrainingArguments,
+    /// Seeds of head, shuffling and dropout: every approach is run with each on every sample. Empty for the seed of the
+    /// arguments.
+    pub seeds: Vec<u64>,
+    /// Training sizes, `None` for all examples; empty for all examples only.
+    pub sizes: Vec<Option<usize>>,
+    /// The weight of each class in the training loss.
+    pub class_weights: ClassWeights,
+    /// Whether trained models are kept: those of the first seed at the largest size. With folds, a final model per approach is
+    /// trained on all examples.
+    pub keep_models: bool,
+}
+
+/// The weight of each class in the training loss.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum ClassWeights {
+    /// Equal weights.
+    #[default]
+    Equal,
+    /// Inversely proportional to the frequency of the class among the training examples, as scikit-learn's `balanced`.
+    Balanced,
+    /// One weight per class, in their order.
+    Given(Vec<f64>),
+}
+
+/// A finished experiment: results and trained models.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The results.
+    pub results: Results,
+    /// The trained models that are kept, in the order of the approaches. They share frozen weights.
+    pub models: Vec<(DistilBertConfig, DistilBertForSequenceClassification)>,
+}
+
+impl Experiment {
+    /// Returns the notebook's experiment: its two approaches, 64 tokens, one seed, all examples.
+    pub fn notebook() -> Self {
+        Self {
+            approaches: Approach::notebook(),
+            max_length: 64,
+            arguments: TrainingArguments::default(),
+            seeds: Vec::new(),
+            sizes: Vec::new(),
+            class_weights: ClassWeights::Equal,
+            keep_models: false,
+        }
+    }
+
+    /// The first seed.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seeds.first().copied().unwrap_or(self.arguments.seed)
+    }
+
+    pub(crate) fn seeds(&self) -> Vec<u64> {
+        if self.seeds.is_empty() { vec![self.arguments.seed] } else { self.seeds.clone() }
+    }
+
+    /// Returns the training sizes, ascending and each once.
+    pub(crate) fn sizes(&self, sampling: &Sampling) -> Result<Vec<usize>, ExperimentError> {
+        let largest = sampling.largest();
+        let all = [None];
+        let given = if self.sizes.is_empty() { &all[..] } else { &self.sizes };
+        let mut sizes: Vec<usize> = given.iter().map(|size| size.unwrap_or(largest)).collect();
+        if let Some(&size) = sizes.iter().find(|&&size| size > largest) {
+            return Err(ExperimentError::Size { size, largest });
+        }
+        sizes.sort_unstable();
+        sizes.dedup();
+        Ok(sizes)
+    }
+
+    /// Returns the number of runs per approach, without the final model.
+    pub(crate) fn runs(&self, sampling: &Sampling, sizes: &[usize]) -> usize {
+        sampling.samples.len() * self.seeds().len() * sizes.len()
+    }
+
+    /// Runs every approach from the same weights on every sample, at every size, with every seed; then fits and tests the
+    /// baselines.
+    ///
+    /// `began` is the start of the reported time. Runs that are in the `store` are restored from it; distributing runs over
+    /// workers needs one.
+    ///
+    /// # Errors
+    /// Returns an error if the examples do not fit the model, if there are more than 1000 classes, if the weights cannot be
+    /// loaded, if training fails or is stopped, if no worker is left, or if the store belongs to another experiment or cannot
+    /// be written.
+    pub fn run<'a>(
+        &self,
+        pretrained: &PretrainedModel,
+        sampling: &Sampling,
+        engine: impl Into<Engine<'a>>,
+        began: Instant,
+        store: Option<&ExperimentStore>,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Outcome, ExperimentError> {
+        let Engine { backend, device, workers } = engine.into();
+        self.check(pretrained, sampling)?;
+        let sizes = self.sizes(sampling)?;
+        let specs = self.run_specs(sampling, &sizes)?;
+        // The checksum reads all weights: in a thread, while they are loaded.
+        let checkpoint = Arc::clone(&pretrained.checkpoint);
+        let checksum = std::thread::spawn(move || sha256(&checkpoint));
+
+        let runs = self.runs(sampling, &sizes);
+        let mut context = RunContext::new(self, pretrained, sampling, runs, device, store)?;
+        let sha256 = checksum.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        if let Some(store) = store {
+            store.check_compatible(&self.settings(&context, &sizes, backend, &sha256))?;
+        }
+        observer(Progress::Loaded { report: &context.report });
+        if let Some(store) = store.filter(|_| !workers.is_empty()) {
+            compute_runs(&context, store, &specs, workers, observer)?;
+        }
+        let (mut records, mut models, mut approaches) = (Vec::new(), Vec::new(), Vec::new());
+        for specs in specs.chunk_by(|one, next| one.approach == next.approach) {
+            let approach = specs[0].approach(self);
+            let (record, results, model) = self.approach(&mut context, approach, specs, observer)?;
+            observer(Progress::ApproachFinished(&record));
+            records.push(record);
+            approaches.push(results);
+            models.extend(model.map(|model| (context.config(approach), model.merged())));
+        }
+        let (baseline_records, baselines): (Vec<_>, Vec<_>) = baselines(self, sampling, &sizes)?.into_iter().unzip();
+        baseline_records.iter().for_each(|record| observer(Progress::Baseline(record)));
+        let largest = sizes.last().copied().unwrap_or(0);
+        let comparisons = comparisons(&approaches, &baselines, sampling, largest)?;
+        let model = ModelRecord::new(pretrained.id.as_str(), pretrained.source, sha256);
+        let (arguments, design) = (self.arguments_record(&context), self.design_record(sampling, &sizes));
+        let mut results = Results::new(model, data_record(sampling), arguments, design);
+        (results.backend, results.seed) = (backend.into(), self.seed());
+        results.findings = findings(&comparisons, &approaches, &baselines, sampling);
+        results.misclassified = misclassified(&approaches, sampling);
+        (results.approaches, results.baselines, results.comparisons) = (records, baseline_records, comparisons);
+        results.seconds = began.elapsed().as_secs_f64();
+        Ok(Outcome { results, models })
+    }
+
+    /// Returns an error if the examples do not fit the model.
+    fn check(&self, pretrained: &PretrainedModel, sampling: &Sampling) -> Result<(), ExperimentError> {
+        let (max_length, positions) = (self.max_length, pretrained.config.max_position_embeddings);
+        if max_length > positions {
+            return Err(ExperimentError::MaxLength { max_length, positions });
+        }
+        match sampling.all.classes.len() {
+            classes if classes > MOST_CLASSES => Err(ExperimentError::Classes { classes, most: MOST_CLASSES }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Computes or restores all runs of one approach. Returns its record, its results at the largest size, and the model to
+    /// keep.
+    fn approach(
+        &self,
+        context: &mut RunContext<'_>,
+        approach: &Approach,
+        specs: &[RunSpec],
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(ApproachRecord, ApproachResults, Option<DistilBertForSequenceClassification>), ExperimentError> {
+        let (plan, trainable, total) = context.plan(approach)?;
+        observer(Progress::Approach { approach, trainable, total, runs: context.runs });
+        let mut accumulator = RunAccumulator::new(&approach.name);
+        for specs in specs.chunk_by(|one, next| (one.size, one.sample.is_some()) == (next.size, next.sample.is_some()))
+        {
+            match specs {
+                [spec] if spec.sample.is_none() => {
+                    observer(Progress::FinalModel);
+                    accumulator.model = Some(context.final_model(&plan, spec, observer)?);
+                }
+                _ => self.at_size(context, &plan, specs, &mut accumulator, observer)?,
+            }
+        }
+        let record = accumulator.record(self, approach, [trainable, total], context.sampling)?;
+        Ok((record, accumulator.last, accumulator.model))
+    }
+
+    /// Computes or restores the runs of an approach at one training size.
+    fn at_size(
+        &self,
+        context: &mut RunContext<'_>,
+        plan: &Plan,
+        specs: &[RunSpec],
+        accumulator: &mut RunAccumulator,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(), ExperimentError> {
+        accumulator.start_size();
+        for spec in specs {
+            let (record, result, model) = context.run(plan, spec, observer)?;
+            accumulator.push(record, result);
+            accumulator.model = accumulator.model.take().or(model);
+        }
+        accumulator.finish_size(context.sampling, specs[0].size, self.seed())
+    }
+}

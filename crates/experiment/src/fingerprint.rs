@@ -1,0 +1,43 @@
+//! Checksums of data: what tells whether two experiments saw the same examples.
+
+use rekindle_data::Dataset;
+use rekindle_train::EncodedDataset;
+use sha2::{Digest, Sha256};
+
+use crate::sampling::Sampling;
+
+/// Returns the SHA-256 of texts and the names of their classes, each preceded by its length.
+pub(crate) fn examples_sha256(data: &Dataset) -> String {
+    let mut hash = Sha256::new();
+    for example in &data.examples {
+        for text in [&example.text, &data.classes.names()[example.label]] {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+    }
+    hexadecimal(&hash.finalize())
+}
+
+/// Returns the SHA-256 of the token ids of examples, each list preceded by its length.
+pub(crate) fn tokens_sha256(examples: &EncodedDataset) -> String {
+    let mut hash = Sha256::new();
+    for ids in examples.sentences() {
+        hash.update((ids.len() as u64).to_le_bytes());
+        ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
+    }
+    hexadecimal(&hash.finalize())
+}
+
+/// Returns the SHA-256 of the rows of all samples, each list preceded by its length.
+pub(crate) fn samples_sha256(sampling: &Sampling) -> String {
+    let mut hash = Sha256::new();
+    for rows in sampling.samples.iter().flat_map(|sample| [&sample.train, &sample.validation, &sample.test]) {
+        hash.update((rows.len() as u64).to_le_bytes());
+        rows.iter().for_each(|&row| hash.update((row as u64).to_le_bytes()));
+    }
+    hexadecimal(&hash.finalize())
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,43 @@
+//! Misclassified test examples.
+
+use rekindle_results::{Misclassified, MisclassifiedExample, Prediction};
+
+use crate::approach_results::ApproachResults;
+use crate::sampling::Sampling;
+
+/// Maximum number of examples in the record.
+const MOST: usize = 500;
+
+/// Returns the examples that any approach misclassified in any run; those that most runs misclassified come first.
+pub(crate) fn misclassified(approaches: &[ApproachResults], sampling: &Sampling) -> Misclassified {
+    let classes = sampling.all.classes.len();
+    let none = || Prediction::new(0, 0, vec![0.0; classes]);
+    let mut predictions: Vec<Vec<Prediction>> = approaches.iter().map(|_| Vec::new()).collect();
+    for (results, predictions) in approaches.iter().zip(&mut predictions) {
+        predictions.resize_with(sampling.all.len(), none);
+        for run in &results.runs {
+            let rows = &sampling.samples[run.sample].test;
+            for (place, &row) in rows.iter().enumerate() {
+                let prediction = &mut predictions[row];
+                prediction.runs += 1;
+                prediction.wrong += usize::from(run.predictions[place] != sampling.all.examples[row].label);
+                let probabilities = &run.probabilities[place * classes..(place + 1) * classes];
+                prediction.probabilities.iter_mut().zip(probabilities).for_each(|(sum, value)| *sum += value);
+            }
+        }
+    }
+    let wrong = |row: usize| predictions.iter().map(|predictions| predictions[row].wrong).sum::<usize>();
+    let mut rows: Vec<usize> = (0..sampling.all.len()).filter(|&row| wrong(row) > 0).collect();
+    rows.sort_by_key(|&row| std::cmp::Reverse(wrong(row)));
+    // A fixed test set follows the training examples.
+    let first = if sampling.folds.is_some() { 0 } else { sampling.samples[0].test.first().copied().unwrap_or(0) };
+    let mean = |Prediction { runs, wrong, probabilities, .. }: &Prediction| {
+        Prediction::new(*runs, *wrong, probabilities.iter().map(|sum| sum / (*runs).max(1) as f64).collect())
+    };
+    let example = |&row: &usize| {
+        let example = &sampling.all.examples[row];
+        let predictions = predictions.iter().map(|predictions| mean(&predictions[row])).collect();
+        MisclassifiedExample::new(row - first, example.text.as_str(), example.label, predictions)
+    };
+    Misclassified::new(rows.len(), rows.iter().take(MOST).map(example).collect())
+}

@@ -1,0 +1,65 @@
+//! The events of an experiment.
+
+use rekindle_checkpoint::LoadReport;
+use rekindle_results::{ApproachRecord, BaselineRecord, RunKey, RunRecord};
+use rekindle_train::Event;
+
+use crate::approach::Approach;
+use crate::remote_runs::WorkerEvent;
+
+/// An event of an experiment. Observers draw progress or keep a history; the experiment itself prints nothing.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// The weights are loaded.
+    Loaded {
+        /// The tensors that did not match.
+        report: &'a LoadReport,
+    },
+    /// An approach starts.
+    Approach {
+        /// The approach.
+        approach: &'a Approach,
+        /// Trainable parameters.
+        trainable: usize,
+        /// All parameters.
+        total: usize,
+        /// Number of its runs.
+        runs: usize,
+    },
+    /// A run starts.
+    RunStarted {
+        /// Seed, repeat, fold and size.
+        key: RunKey,
+    },
+    /// Masked language modelling on the training texts, before the current run.
+    Pretraining(&'a Event),
+    /// Training in the current run.
+    Training(&'a Event),
+    /// A run is finished.
+    RunFinished(&'a RunRecord),
+    /// A run was finished before the experiment was interrupted.
+    RunRestored(&'a RunRecord),
+    /// The runs are distributed over workers.
+    Distributed {
+        /// The names of the workers.
+        workers: &'a [String],
+        /// Runs that were finished before the experiment was interrupted.
+        done: usize,
+        /// All runs.
+        runs: usize,
+    },
+    /// An event of a worker. When all runs of a distributed experiment are finished, each is reported as restored.
+    Worker {
+        /// The name of the worker.
+        name: &'a str,
+        /// The event.
+        event: WorkerEvent<'a>,
+    },
+    /// The model to keep is trained on all examples, because no fold does so.
+    FinalModel,
+    /// An approach is finished.
+    ApproachFinished(&'a ApproachRecord),
+    /// A baseline is finished.
+    Baseline(&'a BaselineRecord),
+}

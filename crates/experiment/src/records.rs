@@ -1,0 +1,84 @@
+//! The settings of an experiment as records of `results.json`, and as what must be equal when it is resumed.
+
+use rekindle_results::{ArgumentsRecord, DataRecord, DesignRecord};
+use rekindle_train::Metric;
+use serde_json::{Map, Value, json};
+
+use crate::approach::Approach;
+use crate::experiment::Experiment;
+use crate::fingerprint::{examples_sha256, samples_sha256, tokens_sha256};
+use crate::run_context::RunContext;
+use crate::sampling::Sampling;
+
+impl Experiment {
+    /// Returns the settings that must be equal when the experiment is resumed.
+    pub(crate) fn settings(
+        &self,
+        context: &RunContext<'_>,
+        sizes: &[usize],
+        backend: &str,
+        sha256: &str,
+    ) -> Map<String, Value> {
+        let approach = |approach: &Approach| {
+            let Approach { spec, learning_rate, weight_decay, .. } = approach;
+            json!([spec, learning_rate, weight_decay])
+        };
+        let settings = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "model": sha256,
+            "backend": backend,
+            "data": context.sampling.all.len(),
+            "sentences": examples_sha256(&context.sampling.all),
+            "tokens": tokens_sha256(&context.examples),
+            "samples": samples_sha256(context.sampling),
+            "approaches": self.approaches.iter().map(approach).collect::<Vec<_>>(),
+            "max_length": self.max_length,
+            "arguments": self.arguments,
+            "class_weights": context.class_weights(&context.sampling.samples[0].train),
+            "seeds": self.seeds(),
+            "sizes": sizes,
+            "keep_models": self.keep_models,
+        });
+        if let Value::Object(settings) = settings { settings } else { Map::new() }
+    }
+
+    pub(crate) fn arguments_record(&self, context: &RunContext<'_>) -> ArgumentsRecord {
+        let arguments = &self.arguments;
+        let mut record = ArgumentsRecord::default();
+        record.max_length = self.max_length;
+        record.batch_size = arguments.per_device_train_batch_size;
+        record.gradient_accumulation_steps = arguments.gradient_accumulation_steps;
+        record.epochs = arguments.num_train_epochs;
+        record.lr_scheduler_type = arguments.lr_scheduler_type.name().into();
+        record.warmup_steps = arguments.warmup_steps;
+        record.class_weights = context.class_weights(&context.sampling.samples[0].train);
+        record.early_stopping_patience = arguments.early_stopping_patience;
+        record.frozen_dropout = arguments.frozen_dropout;
+        record
+    }
+
+    pub(crate) fn design_record(&self, sampling: &Sampling, sizes: &[usize]) -> DesignRecord {
+        let metric = match self.arguments.metric_for_best_model {
+            Metric::Accuracy => "accuracy",
+            Metric::F1 => "f1",
+            _ => "loss",
+        };
+        let mut record = DesignRecord::default();
+        record.folds = sampling.folds.map(|(folds, _)| folds);
+        record.repeats = sampling.folds.map_or(1, |(_, repeats)| repeats);
+        (record.seeds, record.sizes) = (self.seeds(), sizes.to_vec());
+        record.validation = sampling.samples[0].validation.len();
+        record.metric_for_best_model = (record.validation > 0).then(|| metric.into());
+        record
+    }
+}
+
+pub(crate) fn data_record(sampling: &Sampling) -> DataRecord {
+    let mut record = DataRecord::default();
+    record.class_counts = vec![0; sampling.all.classes.len()];
+    sampling.all.examples.iter().for_each(|example| record.class_counts[example.label] += 1);
+    (record.train, record.test) = (sampling.samples[0].train.len(), sampling.samples[0].test.len());
+    record.classes = sampling.all.classes.names().to_vec();
+    record.sha256 = examples_sha256(&sampling.all);
+    record
+}

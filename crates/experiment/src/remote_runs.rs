@@ -1,0 +1,229 @@
+//! The runs of an experiment, distributed over workers.
+//!
+//! Workers record finished runs in the store; the experiment then restores all of them, as after an interruption.
+
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use rekindle_results::{RunKey, RunRecord, StepRecord};
+use rekindle_train::{EncodedDataset, Event, TrainError};
+use rekindle_workers::{Failure, Items, QueueEvent, WorkError, WorkQueue, run};
+
+use crate::devices::{Devices, Worker};
+use crate::error::ExperimentError;
+use crate::experiment::Experiment;
+use crate::experiment_store::{ExperimentStore, FinishedRun};
+use crate::model::PretrainedModel;
+use crate::progress::Progress;
+use crate::run_context::{RunContext, step_record};
+use crate::run_spec::RunSpec;
+use crate::sampling::Sampling;
+
+/// Where an experiment is computed.
+#[derive(Debug)]
+pub struct Engine<'a> {
+    /// The name of the backend, for the results.
+    pub backend: &'a str,
+    /// The device that loads the weights and, without workers, computes all runs.
+    pub device: &'a Device,
+    /// The workers that the runs are distributed over.
+    pub workers: Vec<Worker>,
+}
+
+impl<'a> From<(&'a str, &'a Device)> for Engine<'a> {
+    /// One device.
+    fn from((backend, device): (&'a str, &'a Device)) -> Self {
+        Self { backend, device, workers: Vec::new() }
+    }
+}
+
+/// An event of a worker.
+pub type WorkerEvent<'a> = rekindle_workers::Event<StartedRun<'a>, RunStep<'a>, DistributedRun<'a>, &'a str>;
+
+/// A run that a worker starts.
+#[derive(Clone, Copy, Debug)]
+pub struct StartedRun<'a> {
+    /// The name of the approach.
+    pub approach: &'a str,
+    /// Seed, repeat, fold and size.
+    pub key: RunKey,
+}
+
+/// A step that a worker has taken.
+#[derive(Clone, Copy, Debug)]
+pub struct RunStep<'a> {
+    /// The step.
+    pub step: &'a StepRecord,
+    /// Steps of the run.
+    pub steps: usize,
+}
+
+/// A run that a worker has finished.
+#[derive(Clone, Copy, Debug)]
+pub struct DistributedRun<'a> {
+    /// The name of the approach.
+    pub approach: &'a str,
+    /// The record of the run; absent for a final model.
+    pub record: Option<&'a RunRecord>,
+}
+
+/// Computes all runs that are not in the store.
+pub(crate) fn compute_runs(
+    context: &RunContext<'_>,
+    store: &ExperimentStore,
+    specs: &[RunSpec],
+    workers: Vec<Worker>,
+    observer: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), ExperimentError> {
+    let is_recorded = |spec: &RunSpec| match spec.sample {
+        Some(_) => Ok(store.finished(spec.number)?.is_some()),
+        None => Ok(context.stored_model(spec.approach(context.experiment))?.is_some()),
+    };
+    let recorded = specs.iter().map(is_recorded).collect::<Result<Vec<bool>, ExperimentError>>()?;
+    let costs = specs.iter().map(|spec| cost(context, spec)).collect::<Result<Vec<f64>, ExperimentError>>()?;
+    let names: Vec<String> = workers.iter().map(|worker| worker.name.clone()).collect();
+    let done = recorded.iter().filter(|&&recorded| recorded).count();
+    observer(Progress::Distributed { workers: &names, done, runs: specs.len() });
+    let queue = Arc::new(RunQueue {
+        experiment: context.experiment.clone(),
+        pretrained: context.pretrained.clone(),
+        sampling: context.sampling.clone(),
+        runs: context.runs,
+        examples: context.examples.clone(),
+        store: store.share(),
+        specs: specs.to_vec(),
+    });
+    let report = Arc::clone(&queue);
+    let result = run(queue, Items { costs, recorded }, workers, &mut |name, event| {
+        report.report(name, &event, observer);
+        Ok(())
+    });
+    result.map_err(|error| match error {
+        WorkError::Queue(error) => error,
+        WorkError::NoWorkers { worker, reason } => ExperimentError::NoWorkers { worker, reason },
+    })
+}
+
+/// Returns an estimate in forward and backward passes over examples: a frozen encoder is only computed forward.
+fn cost(context: &RunContext<'_>, spec: &RunSpec) -> Result<f64, ExperimentError> {
+    let (approach, arguments) = (spec.approach(context.experiment), &context.experiment.arguments);
+    let (plan, ..) = context.plan(approach)?;
+    let passes = if plan.freezes_base() { 1 } else { 3 };
+    Ok((spec.size * (passes * arguments.num_train_epochs + 3 * approach.pretrain_epochs)) as f64)
+}
+
+/// Thrown through a run that another worker has finished.
+struct Cancelled;
+
+/// What the threads of workers need.
+struct RunQueue {
+    experiment: Experiment,
+    pretrained: PretrainedModel,
+    sampling: Sampling,
+    runs: usize,
+    examples: EncodedDataset,
+    store: ExperimentStore,
+    specs: Vec<RunSpec>,
+}
+
+impl RunQueue {
+    fn name(&self, item: usize) -> &str {
+        &self.specs[item].approach(&self.experiment).name
+    }
+
+    /// Passes an event of a worker on.
+    fn report(&self, name: &str, event: &QueueEvent<Self>, observer: &mut dyn FnMut(Progress<'_>)) {
+        let event = match event {
+            rekindle_workers::Event::Ready => WorkerEvent::Ready,
+            rekindle_workers::Event::Started(item) => {
+                WorkerEvent::Started(StartedRun { approach: self.name(*item), key: self.specs[*item].key() })
+            }
+            rekindle_workers::Event::Progress((step, steps)) => WorkerEvent::Progress(RunStep { step, steps: *steps }),
+            rekindle_workers::Event::Finished((item, run)) => {
+                let record = run.as_ref().map(|run| &run.record);
+                WorkerEvent::Finished(DistributedRun { approach: self.name(*item), record })
+            }
+            rekindle_workers::Event::Lost(reason) => WorkerEvent::Lost(reason.as_str()),
+            rekindle_workers::Event::GivenUp(reason) => WorkerEvent::GivenUp(reason.as_str()),
+        };
+        observer(Progress::Worker { name, event });
+    }
+}
+
+impl WorkQueue for RunQueue {
+    type Connection = Devices;
+    type Context<'a> = RunContext<'a>;
+    /// A step, and the number of steps of the run.
+    type Progress = (StepRecord, usize);
+    /// Absent for a final model.
+    type Output = Option<FinishedRun>;
+    type Error = ExperimentError;
+
+    fn prepare<'a>(&'a self, devices: &'a Devices) -> Result<RunContext<'a>, Failure<ExperimentError>> {
+        let Self { experiment, pretrained, sampling, examples, store, runs, .. } = self;
+        let (device, examples) = (&devices.first, examples.clone());
+        let mut context =
+            RunContext::on(device, examples, experiment, pretrained, sampling, *runs, Some(store)).map_err(failure)?;
+        context.further = &devices.further;
+        Ok(context)
+    }
+
+    fn compute(
+        &self,
+        context: &mut RunContext<'_>,
+        item: usize,
+        progress: &mut dyn FnMut(Option<Self::Progress>) -> ControlFlow<()>,
+    ) -> Result<Option<FinishedRun>, Failure<ExperimentError>> {
+        let spec = &self.specs[item];
+        let (plan, ..) = context.plan(spec.approach(&self.experiment)).map_err(failure)?;
+        let mut steps = 0;
+        let mut observe = |event: Progress<'_>| {
+            if let Progress::Training(Event::Begin { steps: all, .. }) = event {
+                steps = *all;
+            }
+            let flow = match event {
+                Progress::Training(Event::Step(step)) => progress(Some((step_record(step), steps))),
+                _ => progress(None),
+            };
+            if flow.is_break() {
+                // Observers of a training cannot cancel it otherwise.
+                resume_unwind(Box::new(Cancelled));
+            }
+        };
+        let compute = AssertUnwindSafe(|| match spec.sample {
+            Some(_) => context.compute(&plan, spec, &mut observe).map(|(run, _)| Some(run)),
+            None => context.final_model(&plan, spec, &mut observe).map(|_| None),
+        });
+        match catch_unwind(compute) {
+            Err(panic) if panic.is::<Cancelled>() => Err(Failure::Cancelled),
+            Err(panic) => resume_unwind(panic),
+            Ok(computed) => computed.map_err(failure),
+        }
+    }
+
+    fn record(&self, item: usize, run: &Option<FinishedRun>) -> Result<(), ExperimentError> {
+        run.as_ref().map_or(Ok(()), |run| self.store.finish(item, run))
+    }
+
+    fn poisoned(&self, item: usize, reason: String) -> ExperimentError {
+        ExperimentError::Poisoned { item: format!("a run of {}", self.name(item)), reason }
+    }
+
+    fn check_stop(&self) -> Result<(), ExperimentError> {
+        self.store.check_stop()
+    }
+
+    fn is_stop(error: &ExperimentError) -> bool {
+        error.is_interruption()
+    }
+}
+
+/// Tells a failed device from an error that every worker would have.
+fn failure(error: ExperimentError) -> Failure<ExperimentError> {
+    match error {
+        ExperimentError::Train { source: TrainError::Device(reason), .. } => Failure::Lost(reason),
+        error => Failure::Fatal(error),
+    }
+}

@@ -1,0 +1,106 @@
+//! The records of approaches, of baselines and of their comparisons.
+
+use serde::{Deserialize, Serialize};
+
+use crate::diagnostics::Diagnostics;
+use crate::run::{EpochRecord, RunRecord, StepRecord};
+use crate::scores::{CurvePoint, Scores};
+
+/// The results of an approach.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ApproachRecord {
+    /// The name of the approach.
+    pub approach: String,
+    /// The approach as the command line names it.
+    pub spec: String,
+    /// The highest learning rate.
+    pub learning_rate: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Trainable parameters; with adapters, as peft counts them.
+    pub trainable: usize,
+    /// All parameters; with adapters, as peft counts them: the head counts twice, because peft keeps the original.
+    pub total: usize,
+    /// Accuracy on the test examples at the largest size; the mean over runs.
+    pub accuracy: f64,
+    /// F1 of class 1 for two classes, macro F1 for more; the mean over runs.
+    pub f1: f64,
+    /// Whether F1 is 0 in a run because a class was never predicted, or never occurs.
+    pub f1_undefined: bool,
+    /// Mean cross-entropy on the test examples, in nats; the mean over runs.
+    pub loss: f64,
+    /// The same three with confidence intervals.
+    pub scores: Scores,
+    /// The steps of the first run at the largest size.
+    pub steps: Vec<StepRecord>,
+    /// The epochs of that run.
+    pub epochs: Vec<EpochRecord>,
+    /// Predicted class of each test example, by the first seed; with folds, of each example, by the first repeat.
+    pub predictions: Vec<usize>,
+    /// The learning curve, by ascending size.
+    pub curve: Vec<CurvePoint>,
+    /// Confusion matrix, ROC curves and calibration.
+    #[serde(rename = "quality")]
+    pub diagnostics: Diagnostics,
+    /// Every run.
+    pub runs: Vec<RunRecord>,
+    /// Time in training steps over all runs, in seconds.
+    pub train_seconds: f64,
+    /// Time in evaluations over all runs, in seconds.
+    pub eval_seconds: f64,
+}
+
+/// The results of a baseline.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BaselineRecord {
+    /// `majority` or `tfidf_logistic_regression`.
+    pub baseline: String,
+    /// As in [`ApproachRecord`].
+    pub accuracy: f64,
+    /// As in [`ApproachRecord`].
+    pub f1: f64,
+    /// As in [`ApproachRecord`].
+    pub loss: f64,
+    /// The same three with confidence intervals.
+    pub scores: Scores,
+    /// The learning curve, by ascending size.
+    pub curve: Vec<CurvePoint>,
+    /// Time to fit and to predict over all runs, in seconds.
+    pub seconds: f64,
+}
+
+impl BaselineRecord {
+    /// Returns the record of a baseline with these scores at the largest size.
+    pub fn new(baseline: impl Into<String>, scores: Scores, curve: Vec<CurvePoint>, seconds: f64) -> Self {
+        let Scores { accuracy, f1, loss } = &scores;
+        let (accuracy, f1, loss) = (accuracy.mean, f1.mean, loss.mean);
+        Self { baseline: baseline.into(), accuracy, f1, loss, scores, curve, seconds }
+    }
+}
+
+/// Two approaches, or an approach and a baseline, compared on the same test examples.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ComparisonRecord {
+    /// The first.
+    pub a: String,
+    /// The second.
+    pub b: String,
+    /// Accuracy of `a` minus accuracy of `b`.
+    pub difference: f64,
+    /// 95 % confidence interval of the difference; absent if `n` is too small for one.
+    pub interval: Option<(f64, f64)>,
+    /// Number of test examples or folds.
+    pub n: usize,
+    /// `McNemar, exact` or `paired t` over test examples, or `corrected t` over folds.
+    pub method: String,
+    /// Probability of a difference at least as large if there were none; absent if `n` is too small for a test.
+    pub p_value: Option<f64>,
+    /// The p-value adjusted for the number of comparisons (Holm, 1979).
+    pub p_adjusted: Option<f64>,
+    /// Whether the difference is significant: the adjusted p-value is below 0.05.
+    #[serde(rename = "stands")]
+    pub significant: bool,
+}

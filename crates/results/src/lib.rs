@@ -1,0 +1,36 @@
+//! The records of `results.json`, the file that an experiment writes.
+//!
+//! [`Results`] is the whole file. It is plain data: this crate knows neither training nor the report, so that both can
+//! depend on it. [`Results::read`] reads a file of a known [`SCHEMA_VERSION`]; [`Comparison`] sets several experiments side by
+//! side.
+//!
+//! Records may gain fields in any release: they are `non_exhaustive`. Those with few fields have a `new`, the others a
+//! [`Default`] whose fields are set one by one.
+#![deny(missing_docs, missing_debug_implementations)]
+
+mod approach;
+mod comparison;
+mod diagnostics;
+mod error;
+mod misclassified;
+mod results;
+mod run;
+mod schema;
+mod scores;
+mod settings;
+
+pub use approach::{ApproachRecord, BaselineRecord, ComparisonRecord};
+pub use comparison::{Comparison, ScoresRow, Setting};
+pub use diagnostics::{CalibrationBin, Diagnostics, RocRecord};
+pub use error::ResultsError;
+pub use misclassified::{Misclassified, MisclassifiedExample, Prediction};
+pub use results::Results;
+pub use run::{EpochRecord, RunKey, RunRecord, StepRecord};
+pub use schema::{FIRST_SCHEMA_VERSION, SCHEMA_VERSION};
+pub use scores::{CurvePoint, Estimate, Scores};
+pub use settings::{ArgumentsRecord, DataRecord, DesignRecord, ModelRecord, Provenance, Source};
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,0 +1,113 @@
+//! What was chosen before the experiment ran: model, data, arguments, design and provenance.
+
+use serde::{Deserialize, Serialize};
+
+/// The source of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The Hugging Face hub, or its cache.
+    Hub,
+    /// A folder.
+    Folder,
+    /// The program itself.
+    Embedded,
+}
+
+/// The pretrained model of an experiment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ModelRecord {
+    /// A hub id, a folder, or the name of the embedded model.
+    pub id: String,
+    /// The source of the model.
+    pub source: Source,
+    /// SHA-256 of the weight files.
+    pub sha256: String,
+}
+
+impl ModelRecord {
+    /// Returns the record of a model.
+    pub fn new(id: impl Into<String>, source: Source, sha256: impl Into<String>) -> Self {
+        Self { id: id.into(), source, sha256: sha256.into() }
+    }
+}
+
+/// The data of an experiment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DataRecord {
+    /// Training examples of a run; with folds, of the first fold.
+    pub train: usize,
+    /// Test examples of a run; with folds, of the first fold.
+    pub test: usize,
+    /// Class names, in the order of the logits.
+    pub classes: Vec<String>,
+    /// The files, as they were named; empty for the twelve examples of the notebook.
+    pub files: Vec<String>,
+    /// Examples per class, in the order of `classes`, training and test together.
+    pub class_counts: Vec<usize>,
+    /// SHA-256 of all texts and their classes, in their order.
+    pub sha256: String,
+}
+
+/// The settings that all approaches share.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ArgumentsRecord {
+    /// Maximum number of tokens per text.
+    pub max_length: usize,
+    /// Examples per batch.
+    pub batch_size: usize,
+    /// Batches whose gradients are accumulated for one step.
+    pub gradient_accumulation_steps: usize,
+    /// Maximum number of passes over the training examples.
+    pub epochs: usize,
+    /// `constant`, `linear` or `cosine`.
+    pub lr_scheduler_type: String,
+    /// Steps over which the learning rate rises, or their fraction of all steps if below 1.
+    pub warmup_steps: f64,
+    /// The weight of each class in the training loss, in the order of the classes; absent if all weights are equal.
+    pub class_weights: Option<Vec<f64>>,
+    /// Epochs without improvement on the validation examples after which a run stops; absent without early stopping.
+    pub early_stopping_patience: Option<usize>,
+    /// Whether the frozen part of the model drops out during training.
+    pub frozen_dropout: bool,
+}
+
+/// The samples and seeds that every approach is run with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DesignRecord {
+    /// Number of stratified folds; absent with one fixed test set.
+    pub folds: Option<usize>,
+    /// How often the data is split into folds; 1 with a fixed test set.
+    pub repeats: usize,
+    /// Seeds of head, shuffling and dropout; every fold is run with each.
+    pub seeds: Vec<u64>,
+    /// Training examples per point of the learning curve, ascending. Tables show the last.
+    pub sizes: Vec<usize>,
+    /// Validation examples that choose the best epoch; 0 if the last epoch is used.
+    pub validation: usize,
+    /// The metric that chooses the best epoch: `loss`, `accuracy` or `f1`; absent if the last epoch is used.
+    pub metric_for_best_model: Option<String>,
+}
+
+/// What is needed to run an experiment again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Provenance {
+    /// The words of the command; empty if a program other than the command line ran the experiment.
+    pub command: Vec<String>,
+    /// Names and versions of the software.
+    pub versions: Vec<(String, String)>,
+    /// When the experiment ended, in seconds since 1970.
+    pub finished: u64,
+}
+
+impl Provenance {
+    /// Returns the record of a command that ended at `finished`, in seconds since 1970.
+    pub fn new(command: Vec<String>, versions: Vec<(String, String)>, finished: u64) -> Self {
+        Self { command, versions, finished }
+    }
+}

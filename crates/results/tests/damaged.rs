@@ -1,0 +1,41 @@
+//! Damaged `results.json`: no panic, no hang, bounded memory, and errors that name the file and the line.
+
+#[path = "../../data/tests/mutate/mod.rs"]
+mod mutate;
+mod samples;
+
+use mutate::{Mutator, overwrite, survive};
+use rekindle_results::{Comparison, Results};
+use serde_json::Value;
+
+#[test]
+fn a_damaged_file_is_read_or_refused_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("results.json");
+    let whole = [samples::toy(), samples::many_classes(3)].map(|mut results| {
+        for record in &mut results.approaches {
+            record.predictions.truncate(8);
+            record.runs.truncate(1);
+            record.runs.iter_mut().for_each(|run| run.steps.truncate(3));
+            record.steps.truncate(3);
+            record.diagnostics.roc.iter_mut().for_each(|curve| curve.points.truncate(4));
+        }
+        results
+    });
+    let text = whole.each_ref().map(|results| serde_json::to_vec_pretty(results).expect("JSON"));
+    let values = text.each_ref().map(|text| serde_json::from_slice::<Value>(text).expect("JSON"));
+    let cases = 8_000;
+    let outcome = survive("results.json", cases, &[&["results.json"], &["line "]], |case| {
+        let (mut mutator, which) = (Mutator::new(case), usize::from(case.is_multiple_of(5)));
+        let bytes = match mutator.below(3) {
+            0 => mutator.damage(&text[which]),
+            _ => mutator.damage_json(&values[which]),
+        };
+        overwrite(&path, bytes);
+        let results = Results::read(folder.path()).map_err(|error| error.to_string())?;
+        let comparison = Comparison::of(&[("whole".into(), whole[which].clone()), ("damaged".into(), results)]);
+        assert!(!comparison.scores.is_empty());
+        Ok(())
+    });
+    assert!(outcome.read > cases / 100 && outcome.refused > cases / 20, "damage of both kinds: {outcome:?}");
+}

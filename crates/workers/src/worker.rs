@@ -1,0 +1,50 @@
+//! Workers, and the events that they report.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// Something that computes items of work, for example the devices of another machine.
+pub struct Worker<D> {
+    /// Its name in events and errors.
+    pub name: String,
+    /// Connects the worker: at the start, and again after a failure.
+    pub connect: Connect<D>,
+}
+
+impl<D> fmt::Debug for Worker<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Connects a worker.
+pub type Connect<D> = Box<dyn FnMut() -> Result<D, Unavailable> + Send>;
+
+/// Why a worker cannot be connected.
+#[derive(Debug, Error)]
+pub enum Unavailable {
+    /// The worker does not answer; it is asked again.
+    #[error("{0}")]
+    Away(String),
+    /// The worker refuses; it is not asked again.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What a worker does. `S` is an item that starts, `P` its progress and `F` an item that is finished.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event<S, P, F, R> {
+    /// It is connected and prepared.
+    Ready,
+    /// It starts an item.
+    Started(S),
+    /// It made progress on its item.
+    Progress(P),
+    /// Its item is finished and recorded.
+    Finished(F),
+    /// It failed, for this reason. Its item is computed again, and the worker is asked again.
+    Lost(R),
+    /// It is not asked again, for this reason.
+    GivenUp(R),
+}
