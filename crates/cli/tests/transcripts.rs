@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Documents with commands.
-const DOCUMENTS: [&str; 15] = [
+const DOCUMENTS: [&str; 16] = [
     "README.md",
     "crates/baseline/README.md",
     "crates/cli/README.md",
@@ -31,6 +31,7 @@ const DOCUMENTS: [&str; 15] = [
     "docs/guide.md",
     "docs/reliability.md",
     "docs/results.md",
+    "docs/usage.md",
 ];
 
 /// Beginnings of commands that are not run here, because they build or install something, need a GPU, Python or another
@@ -279,20 +280,6 @@ fn examples_in_the_help_work() {
         assert!(!examples.is_empty(), "`rekindle {}` has no example", command.join(" "));
         commands_of(&examples.join("\n")).iter().for_each(|line| drop(run(&place, line)));
     }
-}
-
-#[test]
-fn the_readmes_have_the_same_library_example() {
-    let example = |document: &str| {
-        let content = fs::read_to_string(root().join(document)).expect("a document");
-        let found = blocks(&content).into_iter().find(|block| block.language.starts_with("rust"));
-        found.expect("an example").content
-    };
-    assert_eq!(
-        example("README.md"),
-        example("crates/rekindle/README.md"),
-        "whose example is run with the documentation"
-    );
 }
 
 #[test]
