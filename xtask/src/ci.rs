@@ -73,19 +73,14 @@ pub fn ci() -> Result<(), u8> {
 /// Runs the experiment and the golden tests on the other backends. GPU backends need a Vulkan driver; Mesa's llvmpipe, which
 /// computes on the CPU, is sufficient.
 fn backends(out: &Path) -> Result<(), u8> {
-    // Without optimisation Burn's GPU backends compile in a fifth of the time; the driver does the computing.
-    let quick = |mut command: Command| {
-        command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
-        run(command)
-    };
     if !has_driver() {
         println!("SKIPPED wgpu: no Vulkan driver found; on Debian, install mesa-vulkan-drivers and libvulkan1");
-        return quick(golden(&["ndarray".into()]));
+        return run(golden(&["ndarray".into()]));
     }
     let results = out.join("wgpu");
-    quick(experiment(&["--backend".into(), "wgpu".into(), "--output".into(), results.clone().into()]))?;
+    run(experiment(&["--backend".into(), "wgpu".into(), "--output".into(), results.clone().into()]))?;
     exist(&results, &["results.json"])?;
-    quick(golden(&["ndarray".into(), "wgpu".into()]))
+    run(golden(&["ndarray".into(), "wgpu".into()]))
 }
 
 /// Returns whether wgpu can find a device. Only on Linux may the driver be missing.

@@ -139,9 +139,14 @@ fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into)
 }
 
-/// Returns the path of a built program of the workspace.
+/// Returns the path of a program that was built in the dev profile.
 fn binary(name: &str) -> PathBuf {
     target().join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX))
+}
+
+/// Returns the path of a program that was built in the release profile: the one to measure.
+fn optimised(name: &str) -> PathBuf {
+    target().join("release").join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }
 
 fn cargo(arguments: &[&str]) -> Command {

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::process::Command;
 
-use crate::{at_root, binary, cargo, refuse, root, run, target};
+use crate::{at_root, binary, cargo, optimised, refuse, root, run, target};
 
 /// Compares logits, hidden states and training with transformers.
 pub fn parity(options: &[OsString]) -> Result<(), u8> {
@@ -54,11 +54,11 @@ pub fn transfer(options: &[OsString]) -> Result<(), u8> {
 fn beside(script: &str, binaries: &[(&str, &str)], page: &str, options: &[OsString]) -> Result<(), u8> {
     let peer = options.iter().position(|option| option == "--peer").and_then(|at| Some((at, options.get(at + 1)?)));
     let Some((at, python)) = peer else { return refuse() };
-    run(cargo(&["build", "--quiet", "--workspace", "--bins", "--examples"]))?;
+    run(cargo(&["build", "--release", "--workspace", "--bins", "--examples"]))?;
     let mut command = Command::new(python);
     command.arg(root().join(script));
     for (option, name) in binaries {
-        command.arg(option).arg(binary(name));
+        command.arg(option).arg(optimised(name));
     }
     command.arg("--page").arg(root().join(page)).args(&options[..at]).args(&options[at + 2..]);
     run(command)
@@ -66,8 +66,8 @@ fn beside(script: &str, binaries: &[(&str, &str)], page: &str, options: &[OsStri
 
 /// Measures memory and times over hours.
 pub fn soak(options: &[OsString]) -> Result<(), u8> {
-    run(at_root(cargo(&["build", "--quiet", "--workspace", "--bins", "--examples"])))?;
-    let mut soak = Command::new(binary("examples/soak"));
+    run(at_root(cargo(&["build", "--release", "--workspace", "--bins", "--examples"])))?;
+    let mut soak = Command::new(optimised("examples/soak"));
     soak.arg(options.first().map_or("120".as_ref(), OsString::as_os_str));
     soak.arg(root().join("fixtures/transfer/sentences.tsv")).arg(target().join("soak"));
     run(soak)

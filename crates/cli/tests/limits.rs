@@ -109,13 +109,11 @@ fn a_hundred_thousand_classes_are_an_error() {
 fn damaged_files_are_errors_without_a_panic_message() {
     let place = Place::new();
     let whole = std::fs::read("../../fixtures/data/parquet/plain_pages.parquet").expect("a fixture");
-    for at in 4..whole.len() - 8 {
+    for at in (4..whole.len() - 8).filter(|at| at % 40 == 0) {
         let mut damaged = whole.clone();
         damaged[at] = !damaged[at];
         place.write("a.parquet", damaged);
-        if at % 40 == 0 {
-            let output = place.command("data").args(["--model", "embedded", "a.parquet"]).output().expect("it ran");
-            assert!(!text(&output.stderr).contains("panicked"), "byte {at}: {}", text(&output.stderr));
-        }
+        let output = place.command("data").args(["--model", "embedded", "a.parquet"]).output().expect("it ran");
+        assert!(!text(&output.stderr).contains("panicked"), "byte {at}: {}", text(&output.stderr));
     }
 }
