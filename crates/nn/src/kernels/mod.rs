@@ -22,12 +22,11 @@ pub use cpu::offer;
 
 /// Where fused kernels run for f32 tensors on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "flex"), expect(dead_code, reason = "without the kernels, only the last is constructed"))]
 pub(crate) enum FusedKernels {
     /// In this process.
-    #[cfg_attr(not(feature = "flex"), expect(dead_code, reason = "needs the CPU kernels"))]
     Local,
     /// On a host.
-    #[cfg_attr(not(feature = "flex"), expect(dead_code, reason = "needs the CPU kernels"))]
     Remote,
     /// Nowhere: Burn's operations are used.
     Unavailable,
