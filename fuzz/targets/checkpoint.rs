@@ -1,15 +1,16 @@
-//! The checkpoint of a pretraining, taken up and trained on by a step.
+//! A training checkpoint of masked language modelling: resumes from it and takes a step.
 #![no_main]
 
 mod file;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::Device;
 use libfuzzer_sys::fuzz_target;
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM};
 use rekindle_tokenizer::Tokenizer;
-use rekindle_train::{Masking, Pretraining, PretrainingArguments, Stop};
+use rekindle_train::{Checkpoints, MaskedLm, Masking, Stop, TrainError, Trainer, TrainingArguments, TuningPlan};
 
 struct Start {
     config: DistilBertConfig,
@@ -39,29 +40,37 @@ fn start() -> Start {
 
 thread_local!(static START: Start = start());
 
-fn begin(start: &Start) -> Pretraining<'_> {
+/// The checkpoint after the first of two steps.
+const NAME: &str = "step-00000001.safetensors";
+
+/// Trains two steps in a folder of checkpoints.
+fn train(start: &Start, folder: &Path, stop: Stop) -> Result<(), TrainError> {
     let Start { config, model, masking, sequences } = start;
-    let arguments = PretrainingArguments::default();
-    Pretraining::new(model, config, masking.clone(), sequences, &arguments, &Device::flex()).expect("a run")
+    let arguments = TrainingArguments { max_steps: Some(2), ..TrainingArguments::default() };
+    let (device, plan) = (Device::flex(), TuningPlan::full(config));
+    let checkpoints = Checkpoints { folder: folder.into(), save_strategy: None, save_final: false };
+    let trainer = Trainer::new(MaskedLm::new(config, masking.clone(), sequences), &plan, &arguments, &device)
+        .with_checkpoints(checkpoints)
+        .with_stop(stop);
+    trainer.run(model.clone(), &mut |_| ControlFlow::Continue(())).map(drop)
 }
 
-/// A whole checkpoint to begin the corpus with.
+/// Writes a checkpoint to begin the corpus with: the training stops after its first step.
 fn seed() {
     START.with(|start| {
-        let run = begin(start).advance(1, &Stop::default(), &mut |_| {}).expect("trained");
-        run.save(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/checkpoint"))).expect("saved");
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/checkpoint"));
+        let stop = Stop::default();
+        stop.request();
+        assert!(matches!(train(start, folder, stop), Err(TrainError::Interrupted { step: 1 })));
     });
 }
 
 fuzz_target!(
     init: seed(),
     |input: &[u8]| {
-        file::write("model.safetensors", input);
+        file::write(NAME, input);
         START.with(|start| {
-            if let Ok(run) = begin(start).resume(file::folder()) {
-                let next = run.step() + 1;
-                let _ = run.advance(next, &Stop::default(), &mut |_| {});
-            }
+            let _ = train(start, file::folder(), Stop::default());
         });
     }
 );

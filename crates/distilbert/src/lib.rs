@@ -42,6 +42,7 @@ mod layout;
 mod lora;
 mod masked_lm;
 mod model;
+mod roles;
 
 pub use classifier::DistilBertForSequenceClassification;
 pub use config::{DistilBertConfig, Pooling};
@@ -50,6 +51,7 @@ pub use masked_lm::{DistilBertForMaskedLM, VocabProjector};
 pub use model::{DistilBertModel, Embeddings, FeedForward, SelfAttention, Transformer, TransformerBlock};
 pub use rekindle_checkpoint::{Checkpoint, CheckpointError, LoadReport, Precision};
 pub use rekindle_nn::{Activation, Mode, NnError, SequenceBatch, TokenSelection};
+pub use roles::{ParamInfo, ParamRole, ParamRoles};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -35,6 +35,9 @@ pub struct Embeddings {
     /// Over `dim`.
     pub layer_norm: LayerNorm,
     dropout: f64,
+    /// Whether the positions are sinusoidal, and therefore never trained.
+    #[module(skip)]
+    pub(crate) sinusoidal: bool,
 }
 
 impl Embeddings {
@@ -44,6 +47,7 @@ impl Embeddings {
             position_embeddings: EmbeddingConfig::new(config.max_position_embeddings, config.dim).init(device),
             layer_norm: LayerNorm::new(config.dim, LAYER_NORM_EPS, device),
             dropout: config.dropout,
+            sinusoidal: config.sinusoidal_pos_embds,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use rekindle_checkpoint::trainable;
 use rekindle_distilbert::{DistilBertForMaskedLM, DistilBertModel};
-use rekindle_train::{Event, Masking, Pretraining, PretrainingArguments, Stop, TrainError, TrainingArguments};
+use rekindle_train::{Checkpoints, MaskedLm, Masking, Observer, TrainError, Trainer, TrainingArguments, TuningPlan};
 
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
@@ -12,26 +12,28 @@ use crate::run_spec::RunSpec;
 pub(crate) fn adapt(
     context: &RunContext<'_>,
     spec: &RunSpec,
-    observer: &mut dyn FnMut(&Event),
+    observer: &mut Observer<'_>,
 ) -> Result<DistilBertModel, TrainError> {
-    let defaults = PretrainingArguments::default();
-    let masking = Masking::new(&context.pretrained.tokenizer, defaults.mlm_probability)?;
+    let masking = Masking::new(&context.pretrained.tokenizer, Masking::DEFAULT_PROBABILITY)?;
     let checkpoint = &context.pretrained.checkpoint;
     let (model, _) = DistilBertForMaskedLM::from_checkpoint(&context.config, checkpoint, spec.seed, context.device)?;
     let sequences: Vec<Vec<u32>> = spec.rows.train.iter().map(|&row| context.examples.sentence(row).to_vec()).collect();
-    let shared = &context.experiment.arguments;
-    let training = TrainingArguments {
+    let arguments = TrainingArguments {
         num_train_epochs: spec.approach(context.experiment).pretrain_epochs,
-        per_device_train_batch_size: shared.per_device_train_batch_size,
+        per_device_train_batch_size: context.experiment.arguments.per_device_train_batch_size,
         seed: spec.seed,
         ..TrainingArguments::default()
     };
-    let arguments = PretrainingArguments { training, ..defaults };
-    let run = Pretraining::new(&model, &context.config, masking, &sequences, &arguments, context.device)?;
-    observer(&Event::Begin { steps: run.steps(), epochs: run.epochs() });
-    let run = match context.checkpoints(spec) {
-        Some(checkpoints) => run.finish(&checkpoints, observer)?,
-        None => run.advance(usize::MAX, &Stop::default(), observer)?,
-    };
-    Ok(trainable(&run.model().distilbert, |_| false))
+    // With a final checkpoint, a resumed run does not repeat the pretraining.
+    let checkpoints = context.checkpoints(spec).map(|checkpoints| Checkpoints {
+        folder: checkpoints.folder.join("pretraining"),
+        save_final: true,
+        ..checkpoints
+    });
+    let plan = TuningPlan::full(&context.config);
+    let objective = MaskedLm::new(&context.config, masking, &sequences);
+    let trainer = Trainer::new(objective, &plan, &arguments, context.device)
+        .with_checkpoints(checkpoints)
+        .with_stop(context.stop());
+    Ok(trainable(&trainer.run(model, observer)?.model.distilbert, |_| false))
 }

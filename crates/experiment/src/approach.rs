@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use rekindle_distilbert::{DistilBertConfig, LoraConfig, Pooling};
-use rekindle_train::{Plan, TrainingArguments};
+use rekindle_train::{TrainingArguments, TuningPlan};
 
 use crate::error::ExperimentError;
 
@@ -149,14 +149,14 @@ impl Approach {
     ///
     /// # Errors
     /// Returns an error if the model has fewer layers than the approach trains.
-    pub fn plan(&self, config: &DistilBertConfig) -> Result<Plan, rekindle_train::TrainError> {
+    pub fn plan(&self, config: &DistilBertConfig) -> Result<TuningPlan, rekindle_train::TrainError> {
         let plan = match &self.method {
-            Method::FeatureExtraction => Plan::head(),
-            Method::LastLayers(count) => Plan::last_layers(*count, config)?,
-            Method::Full => Plan::full(config),
-            Method::Gradual { every } => Plan::full(config).gradually(*every),
-            Method::Lora(lora) => Plan::lora(lora.clone()),
-            Method::BitFit => Plan::bias_only(),
+            Method::FeatureExtraction => TuningPlan::head(),
+            Method::LastLayers(count) => TuningPlan::last_layers(*count, config)?,
+            Method::Full => TuningPlan::full(config),
+            Method::Gradual { every } => TuningPlan::full(config).gradually(*every),
+            Method::Lora(lora) => TuningPlan::lora(lora.clone()),
+            Method::BitFit => TuningPlan::bias_only(),
         };
         Ok(if self.layer_decay == 1.0 { plan } else { plan.with_layer_decay(self.layer_decay) })
     }

@@ -76,8 +76,10 @@ impl Classifier {
             return Err(ExperimentError::MaxLength { max_length, positions });
         }
         let sentences = self.tokenizer.encode_all(texts, max_length)?;
-        let logits = logits(&self.model, &self.config, &sentences, batch_size, &self.device, &mut |_| {})
-            .map_err(ExperimentError::Prediction)?;
+        let logits = logits(&self.model, &self.config, &sentences, batch_size, &self.device, &mut |_| {
+            std::ops::ControlFlow::Continue(())
+        })
+        .map_err(ExperimentError::Prediction)?;
         Ok(logits.chunks(self.labels.len()).map(|row| self.prediction(row)).collect())
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
 use rekindle_results::{ApproachRecord, ModelRecord, Results};
-use rekindle_train::{Plan, TrainingArguments};
+use rekindle_train::{TrainingArguments, TuningPlan};
 
 use crate::accumulator::RunAccumulator;
 use crate::approach::Approach;
@@ -214,7 +214,7 @@ impl Experiment {
     fn at_size(
         &self,
         context: &mut RunContext<'_>,
-        plan: &Plan,
+        plan: &TuningPlan,
         specs: &[RunSpec],
         accumulator: &mut RunAccumulator,
         observer: &mut dyn FnMut(Progress<'_>),

@@ -86,7 +86,12 @@ impl ExperimentStore {
     /// Where a run keeps its checkpoints.
     pub(crate) fn checkpoints(&self, number: usize) -> Checkpoints {
         let folder = self.runs.run_folder(number);
-        Checkpoints { folder, save_strategy: self.save_strategy, stop: self.stop.clone() }
+        Checkpoints { folder, save_strategy: self.save_strategy, save_final: false }
+    }
+
+    /// Returns the request to stop the experiment.
+    pub(crate) fn stop(&self) -> Stop {
+        self.stop.clone()
     }
 
     /// Returns an error when a stop is requested.

@@ -189,7 +189,8 @@ impl WorkQueue for Shards {
             self.check_stop().map_err(Failure::Fatal)?;
             let ids = self.pretrained.tokenizer.encode_all(texts, max_length);
             let ids = ids.map_err(|error| Failure::Fatal(error.into()))?;
-            let features = features(model, config, &ids, batch_size, &devices.first, &mut |_| {});
+            let features =
+                features(model, config, &ids, batch_size, &devices.first, &mut |_| std::ops::ControlFlow::Continue(()));
             values.extend(features.map_err(|error| failure(error, rows.start + place * CHUNK))?);
             if progress(Some(texts.len())).is_break() {
                 return Err(Failure::Cancelled);

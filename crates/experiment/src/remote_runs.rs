@@ -110,7 +110,7 @@ pub(crate) fn compute_runs(
 fn cost(context: &RunContext<'_>, spec: &RunSpec) -> Result<f64, ExperimentError> {
     let (approach, arguments) = (spec.approach(context.experiment), &context.experiment.arguments);
     let (plan, ..) = context.plan(approach)?;
-    let passes = if plan.freezes_base() { 1 } else { 3 };
+    let passes = if plan.freezes_encoder() { 1 } else { 3 };
     Ok((spec.size * (passes * arguments.num_train_epochs + 3 * approach.pretrain_epochs)) as f64)
 }
 

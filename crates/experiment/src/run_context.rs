@@ -1,6 +1,7 @@
 //! One run: a training and its test.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -8,8 +9,8 @@ use rekindle_checkpoint::LoadReport;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Pooling};
 use rekindle_results::{EpochRecord, RunKey, RunRecord, StepRecord};
 use rekindle_train::{
-    Checkpoints, EncodedDataset, Evaluation, Event, Features, Plan, TrainError, Trained, Training, TrainingArguments,
-    evaluate,
+    Checkpoints, Classification, EncodedDataset, Evaluation, Event, PooledFeatures, Stop, TrainError, Trained, Trainer,
+    TrainingArguments, TuningPlan, evaluate,
 };
 
 use crate::adapt::adapt;
@@ -42,7 +43,7 @@ pub(crate) struct RunContext<'a> {
     /// Finished runs, and the checkpoints of the current one.
     store: Option<&'a ExperimentStore>,
     /// The features of all examples by the frozen encoder, if several runs need them.
-    features: HashMap<Pooling, Option<Features>>,
+    features: HashMap<Pooling, Option<PooledFeatures>>,
 }
 
 /// A run that was computed or restored: its record, its result, and the model if it is kept.
@@ -98,6 +99,11 @@ impl<'a> RunContext<'a> {
         self.store.map(|store| store.checkpoints(spec.number))
     }
 
+    /// Returns the request to stop the experiment.
+    pub(crate) fn stop(&self) -> Stop {
+        self.store.map(ExperimentStore::stop).unwrap_or_default()
+    }
+
     /// Returns a trained model without adapters, and stores it for the case of an interruption.
     pub(crate) fn keep_model(
         &self,
@@ -127,7 +133,7 @@ impl<'a> RunContext<'a> {
     }
 
     /// Returns the plan of an approach, and the numbers of trainable and of all parameters.
-    pub(crate) fn plan(&self, approach: &Approach) -> Result<(Plan, usize, usize), ExperimentError> {
+    pub(crate) fn plan(&self, approach: &Approach) -> Result<(TuningPlan, usize, usize), ExperimentError> {
         let failed = |source| failed(approach, source);
         let plan = approach.plan(&self.config).map_err(failed)?;
         let (trainable, total) = plan.count(&plan.prepare(&self.model, 0).map_err(failed)?);
@@ -152,7 +158,7 @@ impl<'a> RunContext<'a> {
     /// Restores a run from the store, or computes and records it.
     pub(crate) fn run(
         &mut self,
-        plan: &Plan,
+        plan: &TuningPlan,
         spec: &RunSpec,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Run, ExperimentError> {
@@ -200,7 +206,7 @@ impl<'a> RunContext<'a> {
     /// Trains on the training examples of a run and tests on its test examples.
     pub(crate) fn compute(
         &mut self,
-        plan: &Plan,
+        plan: &TuningPlan,
         spec: &RunSpec,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(FinishedRun, Option<DistilBertForSequenceClassification>), ExperimentError> {
@@ -213,7 +219,10 @@ impl<'a> RunContext<'a> {
             None => {
                 let (config, features) = (self.config(approach), self.features(approach, plan));
                 let size = self.experiment.arguments.per_device_eval_batch_size;
-                let mut observe = |event: &Event| observer(Progress::Training(event));
+                let mut observe = |event: &Event| {
+                    observer(Progress::Training(event));
+                    ControlFlow::Continue(())
+                };
                 evaluate(&trained.model, &config, &test, features, size, self.device, &mut observe)
                     .map_err(|source| failed(approach, source))?
             }
@@ -235,7 +244,7 @@ impl<'a> RunContext<'a> {
     /// Restores or trains the final model of an approach.
     pub(crate) fn final_model(
         &mut self,
-        plan: &Plan,
+        plan: &TuningPlan,
         spec: &RunSpec,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<DistilBertForSequenceClassification, ExperimentError> {
@@ -253,10 +262,10 @@ impl<'a> RunContext<'a> {
     /// on the test examples.
     fn train(
         &mut self,
-        plan: &Plan,
+        plan: &TuningPlan,
         spec: &RunSpec,
         observer: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Trained, ExperimentError> {
+    ) -> Result<Trained<DistilBertForSequenceClassification, Evaluation>, ExperimentError> {
         if let Some(store) = self.store {
             store.check_stop()?;
         }
@@ -274,17 +283,23 @@ impl<'a> RunContext<'a> {
             load_best_model_at_end: has_validation,
             ..approach.arguments(&self.experiment.arguments, spec.seed)
         };
-        let training = Training::new(&config, plan, &train, &arguments, self.device)
+        let objective = Classification::new(&config, &train)
             .evaluated_on(Some(&evaluation).filter(|data| !data.is_empty()))
-            .with_features(self.features(approach, plan))
+            .with_features(self.features(approach, plan));
+        let trainer = Trainer::new(objective, plan, &arguments, self.device)
             .with_checkpoints(self.checkpoints(spec))
+            .with_stop(self.stop())
             .split_over(self.further);
-        training.run(model, &mut |event| observer(Progress::Training(event))).map_err(failed)
+        let mut observe = |event: &Event| {
+            observer(Progress::Training(event));
+            ControlFlow::Continue(())
+        };
+        trainer.run(model, &mut observe).map_err(failed)
     }
 
     /// Returns the features of all examples by the frozen encoder of an approach, if they are computed.
-    fn features(&self, approach: &Approach, plan: &Plan) -> Option<&Features> {
-        let known = plan.freezes_base() && approach.pretrain_epochs == 0;
+    fn features(&self, approach: &Approach, plan: &TuningPlan) -> Option<&PooledFeatures> {
+        let known = plan.freezes_encoder() && approach.pretrain_epochs == 0;
         self.features.get(&self.config(approach).classifier_pooling)?.as_ref().filter(|_| known)
     }
 
@@ -303,8 +318,11 @@ impl<'a> RunContext<'a> {
         };
         model.pooling = config.classifier_pooling;
         if approach.pretrain_epochs > 0 {
-            model.distilbert = adapt(self, spec, &mut |event| observer(Progress::Pretraining(event)))
-                .map_err(|source| failed(approach, source))?;
+            model.distilbert = adapt(self, spec, &mut |event| {
+                observer(Progress::Pretraining(event));
+                ControlFlow::Continue(())
+            })
+            .map_err(|source| failed(approach, source))?;
         }
         Ok(model)
     }
@@ -313,19 +331,22 @@ impl<'a> RunContext<'a> {
     fn remember_features(
         &mut self,
         approach: &Approach,
-        plan: &Plan,
+        plan: &TuningPlan,
         model: &DistilBertForSequenceClassification,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), TrainError> {
-        let needed = self.runs > 1 && plan.freezes_base() && approach.pretrain_epochs == 0;
+        let needed = self.runs > 1 && plan.freezes_encoder() && approach.pretrain_epochs == 0;
         if !needed || self.features.contains_key(&model.pooling) {
             return Ok(());
         }
         let total = self.examples.len();
-        let mut progress = |done| observer(Progress::Training(&Event::Extracting { done, total }));
+        let mut progress = |done| {
+            observer(Progress::Training(&Event::Extracting { done, total }));
+            ControlFlow::Continue(())
+        };
         let size = self.experiment.arguments.per_device_eval_batch_size;
-        let frozen = plan.track(model, 0);
-        let features = Features::of(&frozen, &self.config, &self.examples, size, self.device, &mut progress)?;
+        let frozen = plan.apply(model, 0);
+        let features = PooledFeatures::of(&frozen, &self.config, &self.examples, size, self.device, &mut progress)?;
         self.features.insert(model.pooling, features);
         Ok(())
     }
@@ -337,7 +358,13 @@ pub(crate) fn step_record(step: &rekindle_train::StepRecord) -> StepRecord {
 }
 
 fn epoch_record(epoch: &rekindle_train::EpochRecord) -> EpochRecord {
-    EpochRecord::new(epoch.epoch, epoch.train_loss, epoch.eval_loss, epoch.accuracy, epoch.f1)
+    EpochRecord::new(
+        epoch.epoch,
+        epoch.train_loss,
+        epoch.eval_loss,
+        epoch.accuracy.unwrap_or(f64::NAN),
+        epoch.f1.unwrap_or(f64::NAN),
+    )
 }
 
 fn failed(approach: &Approach, source: TrainError) -> ExperimentError {

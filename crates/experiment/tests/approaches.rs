@@ -6,6 +6,7 @@
 mod golden;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::module::Param;
@@ -14,7 +15,10 @@ use golden::{STEP, Step, WEIGHT, Weights, check_logits, check_steps, check_weigh
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, TransformerBlock};
 use rekindle_experiment::Approach;
 use rekindle_nn::Linear;
-use rekindle_train::{EncodedDataset, Plan, SchedulerType, StepRecord, Trained, Training, TrainingArguments};
+use rekindle_train::{
+    Classification, EncodedDataset, Evaluation, SchedulerType, StepRecord, Trained, Trainer, TrainingArguments,
+    TuningPlan,
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -70,7 +74,7 @@ struct Count {
 const ON_DEVICES: [&str; 5] = ["bitfit", "lora-all", "full-mean", "accumulation-mean", "class-weights"];
 
 /// The checkpoint that all cases start from, without dropout, as an approach has it; and its plan.
-fn start(case: &Case, device: &Device) -> (DistilBertConfig, Plan, DistilBertForSequenceClassification) {
+fn start(case: &Case, device: &Device) -> (DistilBertConfig, TuningPlan, DistilBertForSequenceClassification) {
     let approach: Approach = case.spec.parse().expect("an approach");
     let folder = Path::new("../../fixtures/distilbert/base");
     let mut config = DistilBertConfig::from_folder(folder).expect("config");
@@ -126,7 +130,12 @@ fn arguments(case: &Case) -> TrainingArguments {
     }
 }
 
-fn check(trained: Trained, case: &Case, logits: &[Vec<f32>], what: &str) {
+fn check(
+    trained: Trained<DistilBertForSequenceClassification, Evaluation>,
+    case: &Case,
+    logits: &[Vec<f32>],
+    what: &str,
+) {
     let largest = |ours: &dyn Fn(&StepRecord) -> f64, theirs: &dyn Fn(&Step) -> f64| {
         let relative = trained.steps.iter().zip(&case.steps).map(|(o, t)| (ours(o) - theirs(t)).abs() / theirs(t));
         relative.fold(0.0, f64::max)
@@ -159,8 +168,9 @@ fn twenty_steps_of_every_approach_follow_the_reference() {
             let what = format!("{backend}, {}", case.name);
             let (config, plan, model) = start(case, &device);
             let arguments = arguments(case);
-            let training = Training::new(&config, &plan, &data, &arguments, &device).evaluated_on(&data);
-            let trained = training.run(model, &mut |_| ()).expect("trained");
+            let objective = Classification::new(&config, &data).evaluated_on(&data);
+            let trainer = Trainer::new(objective, &plan, &arguments, &device);
+            let trained = trainer.run(model, &mut |_| ControlFlow::Continue(())).expect("trained");
             assert!(trained.steps.len() >= 20);
             check(trained, case, &case.final_logits, &what);
         }
@@ -178,13 +188,16 @@ fn the_best_epoch_is_kept_and_a_run_that_grows_worse_ends() {
     let (config, plan, model) = start(&case, &device);
     let arguments =
         TrainingArguments { load_best_model_at_end: true, early_stopping_patience: Some(patience), ..arguments(&case) };
-    let training = Training::new(&config, &plan, &data, &arguments, &device).evaluated_on(&evaluation);
-    let trained = training.run(model, &mut |_| ()).expect("trained");
+    let objective = Classification::new(&config, &data).evaluated_on(&evaluation);
+    let trainer = Trainer::new(objective, &plan, &arguments, &device);
+    let trained = trainer.run(model, &mut |_| ControlFlow::Continue(())).expect("trained");
     assert_eq!((trained.epochs.len(), trained.best_epoch), (stopped_epoch, best_epoch));
     for (ours, theirs) in trained.epochs.iter().zip(&eval_losses) {
         close(ours.eval_loss, *theirs, STEP * theirs, &format!("epoch {}", ours.epoch));
     }
-    let again = rekindle_train::evaluate(&trained.model, &config, &evaluation, None, 4, &device, &mut |_| ());
+    let again = rekindle_train::evaluate(&trained.model, &config, &evaluation, None, 4, &device, &mut |_| {
+        ControlFlow::Continue(())
+    });
     check_logits(&again.expect("evaluated").logits, &eval_logits, "the model kept");
     check(trained, &case, &eval_logits, "early stopping");
 }

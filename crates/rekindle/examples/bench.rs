@@ -3,6 +3,7 @@
 //! `bench MODEL TRAIN.tsv TEST.tsv` prints a line `case TAB value` for each.
 
 use std::error::Error;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -15,7 +16,7 @@ use rekindle::distilbert::{
 use rekindle::experiment::PretrainedModel;
 use rekindle::results::Source;
 use rekindle::tokenizer::Batch;
-use rekindle::train::{AdamW, EncodedDataset, Plan, Training, TrainingArguments, logits};
+use rekindle::train::{AdamW, Classification, EncodedDataset, Trainer, TrainingArguments, TuningPlan, logits};
 
 #[global_allocator]
 static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocator;
@@ -39,8 +40,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (train, test) = (sentences(&pretrained, train)?, sentences(&pretrained, test)?);
 
     let full: Vec<Vec<u32>> = (0..BATCH as u32).map(|row| (1000 + row..).take(MAX_LENGTH).collect()).collect();
-    let plans =
-        [("head", Plan::head()), ("last layer", Plan::last_layers(1, side.config)?), ("all", Plan::full(side.config))];
+    let plans = [
+        ("head", TuningPlan::head()),
+        ("last layer", TuningPlan::last_layers(1, side.config)?),
+        ("all", TuningPlan::full(side.config)),
+    ];
     for (name, plan) in &plans {
         if rest.iter().any(|only| only.as_os_str() != *name) {
             continue;
@@ -57,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         report(&format!("step SST-2, {name}"), seconds / batches().count() as f64 * 1e3);
     }
     let seconds = timed(|| {
-        logits(&side.model, side.config, &test.sentences(), BATCH, &side.device, &mut |_| ())?;
+        logits(&side.model, side.config, &test.sentences(), BATCH, &side.device, &mut |_| ControlFlow::Continue(()))?;
         Ok(())
     })?;
     report("evaluation, sentences a second", test.len() as f64 / seconds);
@@ -80,8 +84,8 @@ struct Side<'a> {
 }
 
 impl Side<'_> {
-    fn learner(&self, plan: &Plan) -> Learner<'_> {
-        let model = plan.track(&self.model, 0);
+    fn learner(&self, plan: &TuningPlan) -> Learner<'_> {
+        let model = plan.apply(&self.model, 0);
         let arguments = TrainingArguments { weight_decay: 0.01, ..TrainingArguments::default() };
         let optimizer = AdamW::new(&arguments, &model);
         Learner { side: self, model: Some(model), optimizer, steps: 0 }
@@ -92,9 +96,10 @@ impl Side<'_> {
         let seconds = |epochs: usize| -> Result<f64, Box<dyn Error>> {
             let arguments =
                 TrainingArguments { frozen_dropout: false, num_train_epochs: epochs, ..TrainingArguments::default() };
-            let plan = Plan::head();
-            let training = Training::new(self.config, &plan, data, &arguments, &self.device);
-            Ok(training.run(self.model.clone(), &mut |_| ())?.train_time.as_secs_f64())
+            let plan = TuningPlan::head();
+            let trainer = Trainer::new(Classification::new(self.config, data), &plan, &arguments, &self.device);
+            let trained = trainer.run(self.model.clone(), &mut |_| ControlFlow::Continue(()))?;
+            Ok(trained.train_time.as_secs_f64())
         };
         Ok((seconds(101)? - seconds(1)?) / (100 * data.len().div_ceil(BATCH)) as f64)
     }

@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,9 @@ use rekindle::data::{Dataset, ReadOptions};
 use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification};
 use rekindle::embedded::EMBEDDED;
 use rekindle::experiment::PretrainedModel;
-use rekindle::train::{Checkpoints, EncodedDataset, Plan, SaveStrategy, Stop, Training, TrainingArguments, logits};
+use rekindle::train::{
+    Checkpoints, Classification, EncodedDataset, SaveStrategy, Trainer, TrainingArguments, TuningPlan, logits,
+};
 
 #[global_allocator]
 static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocator;
@@ -52,7 +55,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let trained = train(&config, model, &part, &device, folder)?;
         let between = cpu_seconds()?;
         model = trained.0;
-        logits(&model.trainable(|_| false), &config, &part.sentences(), 8, &device, &mut |_| ())?;
+        logits(
+            &model.trainable(|_| false),
+            &config,
+            &part.sentences(),
+            8,
+            &device,
+            &mut |_| ControlFlow::Continue(()),
+        )?;
         let cycle = Cycle {
             hours: began.elapsed().as_secs_f64() / 3600.0,
             resident: resident_bytes()? / f64::from(1 << 20),
@@ -102,11 +112,12 @@ fn train(
     }
     let steps = SENTENCES / TrainingArguments::default().per_device_train_batch_size;
     let save_strategy = std::num::NonZero::new(steps / 2).map(SaveStrategy::Steps);
-    let checkpoints = |folder: &Path| Checkpoints { folder: folder.into(), save_strategy, stop: Stop::default() };
+    let checkpoints = |folder: &Path| Checkpoints { folder: folder.into(), save_strategy, save_final: false };
     let (plan, arguments) =
-        (Plan::full(config), TrainingArguments { learning_rate: 1e-6, ..TrainingArguments::default() });
-    let training = Training::new(config, &plan, data, &arguments, device).with_checkpoints(folder.map(checkpoints));
-    let trained = training.run(model, &mut |_| ())?;
+        (TuningPlan::full(config), TrainingArguments { learning_rate: 1e-6, ..TrainingArguments::default() });
+    let objective = Classification::new(config, data);
+    let trainer = Trainer::new(objective, &plan, &arguments, device).with_checkpoints(folder.map(checkpoints));
+    let trained = trainer.run(model, &mut |_| ControlFlow::Continue(()))?;
     Ok((trained.model, trained.steps.len()))
 }
 

@@ -6,6 +6,7 @@
 //! for each split: the rows drawn and the accuracies.
 
 use std::error::Error;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,7 +19,7 @@ use rekindle::embedded::EMBEDDED;
 use rekindle::experiment::PretrainedModel;
 use rekindle::results::Source;
 use rekindle::tokenizer::{Batch, Tokenizer};
-use rekindle::train::{EncodedDataset, Plan, TrainError, Training, TrainingArguments, evaluate};
+use rekindle::train::{Classification, EncodedDataset, TrainError, Trainer, TrainingArguments, TuningPlan, evaluate};
 use serde_json::{Map, Value, json};
 
 #[global_allocator]
@@ -36,7 +37,7 @@ struct Method {
     name: &'static str,
     pretrained: bool,
     /// What learns of a model.
-    plan: fn(&DistilBertConfig) -> Result<Plan, TrainError>,
+    plan: fn(&DistilBertConfig) -> Result<TuningPlan, TrainError>,
     learning_rate: f64,
     weight_decay: f64,
 }
@@ -45,28 +46,28 @@ const METHODS: [Method; 4] = [
     Method {
         name: "frozen pretrained",
         pretrained: true,
-        plan: |_| Ok(Plan::head()),
+        plan: |_| Ok(TuningPlan::head()),
         learning_rate: 2e-3,
         weight_decay: 0.0,
     },
     Method {
         name: "frozen random",
         pretrained: false,
-        plan: |_| Ok(Plan::head()),
+        plan: |_| Ok(TuningPlan::head()),
         learning_rate: 2e-3,
         weight_decay: 0.0,
     },
     Method {
         name: "last layer trained",
         pretrained: true,
-        plan: |config| Plan::last_layers(1, config),
+        plan: |config| TuningPlan::last_layers(1, config),
         learning_rate: 5e-4,
         weight_decay: 0.01,
     },
     Method {
         name: "all layers trained",
         pretrained: true,
-        plan: |config| Ok(Plan::full(config)),
+        plan: |config| Ok(TuningPlan::full(config)),
         learning_rate: 2e-4,
         weight_decay: 0.01,
     },
@@ -243,13 +244,14 @@ impl Base {
         };
         let plan = (method.plan)(config)?;
         let train = task.rows(&rows.train)?;
-        let training = Training::new(config, &plan, &train, &arguments, &device);
-        let trained = training.run(self.model.clone(), &mut |_| ())?;
-        if plan.freezes_base() {
+        let trainer = Trainer::new(Classification::new(config, &train), &plan, &arguments, &device);
+        let trained = trainer.run(self.model.clone(), &mut |_| ControlFlow::Continue(()))?;
+        if plan.freezes_encoder() {
             return self.test_head(&trained.model, task, &rows.test);
         }
         let test = task.rows(&rows.test)?;
-        Ok(evaluate(&trained.model, config, &test, None, BATCH, &device, &mut |_| ())?.accuracy())
+        Ok(evaluate(&trained.model, config, &test, None, BATCH, &device, &mut |_| ControlFlow::Continue(()))?
+            .accuracy())
     }
 
     /// Tests a head on the features of the base.

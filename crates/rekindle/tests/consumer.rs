@@ -281,7 +281,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 const TRAIN: &str = r#"
 use burn::tensor::Device;
 use rekindle_distilbert::{Checkpoint, DistilBertConfig};
-use rekindle_train::{EncodedDataset, Event, Plan, Training, TrainingArguments};
+use std::ops::ControlFlow;
+use rekindle_train::{Classification, EncodedDataset, Event, Trainer, TrainingArguments, TuningPlan};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::default();
@@ -293,13 +294,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The word in the middle says which class it is.
     let sentences = (0..32).map(|row| vec![1, 10 + row % 2, 2]).collect();
     let data = EncodedDataset::new(sentences, [0, 1].repeat(16), 2)?;
-    let plan = Plan::full(&config);
+    let plan = TuningPlan::full(&config);
     let arguments = TrainingArguments { learning_rate: 5e-3, num_train_epochs: 5, ..Default::default() };
     let mut losses = Vec::new();
-    let trained = Training::new(&config, &plan, &data, &arguments, &device).evaluated_on(&data).run(
-        plan.prepare(&model, 42)?,
-        &mut |event| if let Event::Epoch(epoch) = event { losses.push(epoch.train_loss) },
-    )?;
+    let objective = Classification::new(&config, &data).evaluated_on(&data);
+    let trainer = Trainer::new(objective, &plan, &arguments, &device);
+    let trained = trainer.run(plan.prepare(&model, 42)?, &mut |event| {
+        if let Event::Epoch(epoch) = event { losses.push(epoch.train_loss) }
+        ControlFlow::Continue(())
+    })?;
     let accuracy = trained.evaluation.expect("asked for").accuracy();
     println!("{} {accuracy}", losses[4] < losses[0] / 2.0);
     Ok(())
@@ -321,7 +324,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (train, test) = twelve_sentences().train_test_split(TestSize::Fraction(0.25), 42, true)?;
     let (sampling, device) = (Sampling::fixed(train, None, test), Device::default());
     let engine = ("flex", &device);
-    let outcome = Experiment::notebook().run(&model, &sampling, engine, Instant::now(), None, &mut |_| ())?;
+    let observer = &mut |_: rekindle_experiment::Progress<'_>| std::ops::ControlFlow::Continue(());
+    let outcome = Experiment::notebook().run(&model, &sampling, engine, Instant::now(), None, observer)?;
     for approach in &outcome.results.approaches {
         println!("{} {}", approach.approach, approach.predictions.len());
     }

@@ -1,12 +1,13 @@
-//! Training steps and evaluation at base size, on packed sentences of the lengths of SST-2.
+//! Training steps and evaluation at base size, on packed texts with the lengths of SST-2.
 #![allow(missing_docs, clippy::expect_used)]
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use burn::tensor::Device;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, LoraConfig};
-use rekindle_train::{EncodedDataset, Plan, Training, TrainingArguments, logits};
+use rekindle_train::{Classification, EncodedDataset, Trainer, TrainingArguments, TuningPlan, logits};
 
 /// Lengths of eight sentences of SST-2, 184 tokens in all.
 const LENGTHS: [usize; 8] = [9, 31, 14, 24, 40, 11, 27, 28];
@@ -21,20 +22,25 @@ fn steps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("8 sentences, 184 tokens");
     group.sample_size(10).measurement_time(Duration::from_secs(5));
     for (name, plan) in [
-        ("step and evaluation, head", Plan::head()),
-        ("step and evaluation, last layer", Plan::last_layers(1, &config).expect("a layer")),
-        ("step and evaluation, all", Plan::full(&config)),
-        ("step and evaluation, LoRA", Plan::lora(LoraConfig::default())),
+        ("step and evaluation, head", TuningPlan::head()),
+        ("step and evaluation, last layer", TuningPlan::last_layers(1, &config).expect("a layer")),
+        ("step and evaluation, all", TuningPlan::full(&config)),
+        ("step and evaluation, LoRA", TuningPlan::lora(LoraConfig::default())),
     ] {
         let model = plan.prepare(&model, 42).expect("a plan");
         let arguments = TrainingArguments::default();
-        let training = Training::new(&config, &plan, &data, &arguments, &device).evaluated_on(&data);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| training.run(model.clone(), &mut |_| ()).expect(name));
+            bencher.iter(|| {
+                let objective = Classification::new(&config, &data).evaluated_on(&data);
+                let trainer = Trainer::new(objective, &plan, &arguments, &device);
+                trainer.run(model.clone(), &mut |_| ControlFlow::Continue(())).expect(name)
+            });
         });
     }
     group.bench_function("evaluation", |bencher| {
-        bencher.iter(|| logits(&model, &config, &sentences, 8, &device, &mut |_| ()).expect("logits"));
+        bencher.iter(|| {
+            logits(&model, &config, &sentences, 8, &device, &mut |_| ControlFlow::Continue(())).expect("logits")
+        });
     });
 }
 

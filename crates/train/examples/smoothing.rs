@@ -1,11 +1,12 @@
-//! A training loop of one's own, for a loss of one's own: `smoothing FOLDER TRAIN.tsv TEST.tsv [EPOCHS]`, a line each
-//! `text TAB label`, where the folder holds a checkpoint of DistilBERT or BERT with its tokenizer.
+//! A custom training loop for a custom loss: `smoothing FOLDER TRAIN.tsv TEST.tsv [EPOCHS]`. The lines of the files are
+//! `text TAB label`; the folder holds a checkpoint of DistilBERT or BERT with its tokenizer.
 //!
-//! Trains the head and the last layer on smoothed labels (Szegedy et al., 2016): a tenth of what a sentence should be
-//! belongs to all classes alike. [`Training`](rekindle_train::Training) knows no such loss; plan, order, optimizer,
-//! schedule and evaluation are this crate's all the same.
+//! Trains the head and the last layer with label smoothing (Szegedy et al., 2016): a tenth of the target probability is
+//! distributed evenly over all classes. [`Classification`](rekindle_train::Classification) has no such loss, but the loop
+//! uses the tuning plan, order, optimizer, schedule and evaluation of this crate.
 
 use std::error::Error;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,11 +15,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rekindle_data::{Dataset, ReadOptions};
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch};
 use rekindle_tokenizer::{Batch, Tokenizer};
-use rekindle_train::{AdamW, EncodedDataset, Plan, TrainingArguments, evaluate};
+use rekindle_train::{AdamW, EncodedDataset, TrainingArguments, TuningPlan, evaluate};
 
-/// What is taken from the right class and given to all alike.
+/// The target probability that is distributed over all classes.
 const SMOOTHING: f32 = 0.1;
-/// Tokens that are read of a sentence.
+/// Maximum number of tokens per text.
 const MAX_LENGTH: usize = 64;
 const SEED: u64 = 42;
 
@@ -55,7 +56,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     arguments.validate()?;
     let size = arguments.per_device_train_batch_size;
     let schedule = arguments.schedule(arguments.steps_per_epoch(train.len()) * epochs);
-    let mut model = Plan::last_layers(1, &config)?.track(&model, 0);
+    let mut model = TuningPlan::last_layers(1, &config)?.apply(&model, 0);
     let mut optimizer = AdamW::new(&arguments, &model);
     let mut step = 0;
     for epoch in 0..epochs {
@@ -70,10 +71,10 @@ fn run() -> Result<(), Box<dyn Error>> {
             (model, _) = optimizer.step(model, loss.backward(), arguments.learning_rate * schedule.share(step));
             step += 1;
         }
-        // Read back once an epoch: no step waits for a number.
+        // Losses are read once per epoch, so that no step waits for one.
         let mean = Tensor::cat(losses, 0).mean().try_into_data()?.iter::<f32>().sum::<f32>();
         let size = arguments.per_device_eval_batch_size;
-        let evaluation = evaluate(&model, &config, &test, None, size, &device, &mut |_| {})?;
+        let evaluation = evaluate(&model, &config, &test, None, size, &device, &mut |_| ControlFlow::Continue(()))?;
         println!("epoch {}  smoothed loss {mean:.4}  accuracy {:.4}", epoch + 1, evaluation.accuracy());
     }
     Ok(())
@@ -84,7 +85,7 @@ fn encode(data: &Dataset, tokenizer: &Tokenizer) -> Result<EncodedDataset, Box<d
     Ok(EncodedDataset::new(tokenizer.encode_all(&texts, MAX_LENGTH)?, data.labels(), data.classes.len())?)
 }
 
-/// The mean cross-entropy against smoothed labels, in nats, `[1]`.
+/// Returns the mean cross-entropy with smoothed labels, in nats, `[1]`.
 fn smoothed(logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
     let [rows, classes] = logits.dims();
     let mut targets = vec![SMOOTHING / classes as f32; rows * classes];

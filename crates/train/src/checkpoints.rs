@@ -1,4 +1,4 @@
-//! Where a training keeps what it takes to go on after a break, and when it writes that down.
+//! The files of training checkpoints, and when they are written.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,9 +9,8 @@ use rekindle_checkpoint::{Checkpoint, save_values};
 use rekindle_files::FileError;
 
 use crate::error::TrainError;
-use crate::stop::Stop;
 
-/// How often a checkpoint is written, as transformers' `save_strategy`.
+/// How often a training checkpoint is written, as transformers' `save_strategy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SaveStrategy {
@@ -21,63 +20,74 @@ pub enum SaveStrategy {
     Epoch,
 }
 
-/// The checkpoints of one training: files in a folder of its own.
+/// The checkpoints of one training: files in a folder of its own, of which the newest is kept.
 ///
-/// A checkpoint holds what the steps changed: trained parameters, their moments, the losses so far, the epochs and the
-/// best of them. Order, dropout and rates follow from the seed and the number of the step, so that a training that
-/// goes on from one takes the very steps of an unbroken one.
+/// A checkpoint holds what the steps change: trainable parameters, their moments, the losses so far, the epochs and the
+/// best of them. The order of examples, masking, dropout and learning rates follow from the seed and the number of the
+/// step, so that a resumed training takes exactly the steps of an uninterrupted one.
+///
+/// The format has a version. A checkpoint of another version is an error that says so.
 #[derive(Clone, Debug)]
 pub struct Checkpoints {
-    /// The folder. A training goes on from the newest checkpoint in it.
+    /// The folder. A training resumes from the newest checkpoint in it.
     pub folder: PathBuf,
-    /// When one is written; `None` for only when it is asked to [`stop`](Self::stop).
+    /// When one is written; `None` for only when the training is asked to stop.
     pub save_strategy: Option<SaveStrategy>,
-    /// Ends the training after the step under way, with a checkpoint, and [`TrainError::Interrupted`].
-    pub stop: Stop,
+    /// Whether one is written at the end, so that a finished training is restored instead of repeated.
+    pub save_final: bool,
 }
 
-/// What a checkpoint's name begins with, before the number of steps.
+/// The name of a checkpoint, around the number of steps.
 const PREFIX: &str = "step-";
 const SUFFIX: &str = ".safetensors";
+/// The file of a checkpoint of masked language modelling before the format had a version.
+const UNVERSIONED: &str = "model.safetensors";
 
 impl Checkpoints {
-    /// Whether one is due after so many steps.
+    /// Returns whether the folder holds a checkpoint.
+    pub fn is_begun(&self) -> bool {
+        self.all().is_ok_and(|all| !all.is_empty()) || self.folder.join(UNVERSIONED).is_file()
+    }
+
+    /// Returns whether one is due after so many steps.
     pub(crate) fn due_after_step(&self, step: usize) -> bool {
         matches!(self.save_strategy, Some(SaveStrategy::Steps(every)) if step.is_multiple_of(every.get()))
     }
 
-    /// Whether one is due after an epoch.
+    /// Returns whether one is due after an epoch.
     pub(crate) fn due_after_epoch(&self) -> bool {
         self.save_strategy == Some(SaveStrategy::Epoch)
     }
 
-    /// Writes a checkpoint after so many steps, and then removes those before it.
+    /// Writes a checkpoint after so many steps, and then removes the earlier ones.
     pub(crate) fn write(
         &self,
         step: usize,
         values: Vec<(String, Vec<f32>)>,
-        notes: HashMap<String, String>,
+        metadata: HashMap<String, String>,
     ) -> Result<PathBuf, TrainError> {
         let path = self.folder.join(format!("{PREFIX}{step:08}{SUFFIX}"));
         fs::create_dir_all(&self.folder)
             .map_err(|source| FileError::write(&self.folder, source).into())
-            .and_then(|()| save_values(values, notes, &path))
+            .and_then(|()| save_values(values, metadata, &path))
             .map_err(|error| TrainError::Save(error.into()))?;
         for (_, older) in self.all()?.into_iter().filter(|(_, older)| *older != path) {
-            // Windows keeps a file that is still mapped; the next checkpoint asks again.
+            // Windows keeps a file that is still mapped; the next checkpoint tries again.
             let _ = fs::remove_file(older);
         }
         Ok(path)
     }
 
-    /// The newest checkpoint.
+    /// Opens the newest checkpoint.
     pub(crate) fn newest(&self) -> Result<Option<(PathBuf, Checkpoint)>, TrainError> {
-        let Some((_, path)) = self.all()?.into_iter().max() else { return Ok(None) };
+        let newest = self.all()?.into_iter().max().map(|(_, path)| path);
+        let unversioned = self.folder.join(UNVERSIONED);
+        let Some(path) = newest.or_else(|| unversioned.is_file().then_some(unversioned)) else { return Ok(None) };
         let checkpoint = Checkpoint::from_file(&path)?;
         Ok(Some((path, checkpoint)))
     }
 
-    /// All checkpoints, with their steps.
+    /// Returns all checkpoints, with their steps.
     fn all(&self) -> Result<Vec<(usize, PathBuf)>, TrainError> {
         let io = |source| TrainError::Io { path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {
@@ -90,7 +100,7 @@ impl Checkpoints {
     }
 }
 
-/// The number of steps in a checkpoint's name.
+/// Returns the number of steps in the name of a checkpoint.
 fn step_of(path: &Path) -> Option<usize> {
     path.file_name()?.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok()
 }

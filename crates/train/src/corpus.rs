@@ -1,4 +1,4 @@
-//! Plain text as sequences to learn from.
+//! Plain text as sequences for masked language modelling.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -8,30 +8,29 @@ use rekindle_tokenizer::Tokenizer;
 
 use crate::error::TrainError;
 
-/// Lines that are tokenized together.
+/// Lines that are tokenized at once.
 const CHUNK: usize = 4096;
 
-/// Text as sequences of token ids, each `[CLS]`, words, `[SEP]`.
+/// Text as sequences of token ids: `[CLS]`, words, `[SEP]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Corpus {
-    /// What is learned from.
+    /// The sequences to train on.
     pub train: Vec<Vec<u32>>,
-    /// What is held out to test on.
+    /// The sequences that are held out for evaluation.
     pub held_out: Vec<Vec<u32>>,
-    /// Lines read.
+    /// The number of lines read.
     pub lines: usize,
 }
 
 impl Corpus {
     /// Reads text files line by line.
     ///
-    /// Lines that follow each other share a sequence of at most `max_length` tokens, as many as fit; a blank line and the
-    /// end of a file end it, and a line that is longer goes over several. Of the sequences, `held_out` percent are
-    /// held out, evenly spread.
+    /// Consecutive lines share a sequence of at most `max_length` tokens. A blank line or the end of a file ends the
+    /// sequence; a longer line is split over several. `held_out` percent of the sequences are held out, evenly spread.
     ///
     /// # Errors
-    /// When a file cannot be read or is not UTF-8, `max_length` has no room for a word, or no sequence is left to learn
-    /// from.
+    /// Returns an error if a file cannot be read or is not UTF-8, `max_length` has no room for a word, or no sequence is
+    /// left to train on.
     pub fn read(
         files: &[PathBuf],
         tokenizer: &Tokenizer,
@@ -66,18 +65,18 @@ impl Corpus {
         Ok(corpus)
     }
 
-    /// Tokens to learn from.
+    /// Returns the number of tokens to train on.
     pub fn tokens(&self) -> usize {
         self.train.iter().map(Vec::len).sum()
     }
 }
 
-/// Fills sequences with lines.
+/// Packs lines into sequences.
 struct Packer<'a> {
     tokenizer: &'a Tokenizer,
     special: Vec<u32>,
     ends: [u32; 2],
-    /// Words that a sequence has room for.
+    /// The most words of a sequence.
     room: usize,
     words: Vec<u32>,
     sequences: Vec<Vec<u32>>,
@@ -110,7 +109,7 @@ impl<'a> Packer<'a> {
         Ok(())
     }
 
-    /// Ends a sequence. One that holds nothing but unknown words teaches nothing.
+    /// Ends a sequence. A sequence of unknown words only is dropped: there is nothing to predict.
     fn end(&mut self) {
         let words = std::mem::take(&mut self.words);
         if words.iter().any(|id| self.special.binary_search(id).is_err()) {

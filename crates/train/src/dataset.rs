@@ -1,4 +1,4 @@
-//! Tokenized sentences with their classes, and the order in which they are visited.
+//! Tokenized texts with their classes, and the order in which an epoch visits them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use rekindle_tokenizer::Batch;
 use crate::arguments::Shuffle;
 use crate::error::TrainError;
 
-/// Sentences as token ids, each with its class. A selection of rows shares the sentences of the whole.
+/// Texts as token ids, each with its class. A selection of rows shares the texts of the whole data set.
 #[derive(Clone, Debug)]
 pub struct EncodedDataset {
     all: Arc<Vec<Vec<u32>>>,
@@ -19,10 +19,10 @@ pub struct EncodedDataset {
 }
 
 impl EncodedDataset {
-    /// Pairs sentences with labels, the indices of their classes below `classes`.
+    /// Pairs texts with labels: indices of their classes, below `classes`.
     ///
     /// # Errors
-    /// When their numbers differ, or a label is not below `classes`.
+    /// Returns an error if their numbers differ, or a label is not below `classes`.
     pub fn new(sentences: Vec<Vec<u32>>, labels: Vec<usize>, classes: usize) -> Result<Self, TrainError> {
         if sentences.len() != labels.len() {
             return Err(TrainError::Length { sentences: sentences.len(), labels: labels.len() });
@@ -33,7 +33,7 @@ impl EncodedDataset {
         Ok(Self { rows: (0..sentences.len()).collect(), all: Arc::new(sentences), labels })
     }
 
-    /// The given rows, in the order given; rows that do not exist are left out.
+    /// Returns the given rows, in the order given. Rows that do not exist are skipped.
     pub fn select(&self, rows: &[usize]) -> Self {
         let rows = || rows.iter().filter(|&&row| row < self.len());
         Self {
@@ -43,54 +43,54 @@ impl EncodedDataset {
         }
     }
 
-    /// The number of sentences.
+    /// Returns the number of examples.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no examples.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The class of each sentence.
+    /// Returns the class of each example.
     pub fn labels(&self) -> &[usize] {
         &self.labels
     }
 
-    /// The token ids of a sentence.
+    /// Returns the token ids of an example.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// Panics if there is no such row.
     pub fn sentence(&self, row: usize) -> &[u32] {
         &self.all[self.rows[row]]
     }
 
-    /// The token ids of each sentence.
+    /// Returns the token ids of each example.
     pub fn sentences(&self) -> Vec<&[u32]> {
         self.rows.iter().map(|&row| self.all[row].as_slice()).collect()
     }
 
-    /// All rows in the order of `epoch`, from 0.
+    /// Returns all rows in the order of `epoch`, counted from 0.
     ///
-    /// `Trainer` seeds its sampler with the seed plus the epoch, so that an epoch can be taken up again without having
-    /// drawn those before it.
+    /// transformers' `Trainer` seeds its sampler with the seed plus the epoch, so that the order of an epoch does not
+    /// depend on the epochs before it.
     pub fn order(&self, seed: u64, epoch: usize, shuffle: Shuffle) -> Vec<usize> {
         order(self.len(), seed, epoch, shuffle)
     }
 
-    /// The sentences of the whole that this is a selection of.
+    /// Returns the texts of the whole data set that this is a selection from.
     pub(crate) fn whole(&self) -> &Arc<Vec<Vec<u32>>> {
         &self.all
     }
 
-    /// Where each row stands in the whole.
+    /// Returns the row of each example in the whole data set.
     pub(crate) fn places(&self) -> &[usize] {
         &self.rows
     }
 }
 
-/// So many rows in the order of an epoch.
+/// Returns the numbers below `rows` in the order of an epoch.
 pub(crate) fn order(rows: usize, seed: u64, epoch: usize, shuffle: Shuffle) -> Vec<usize> {
     match shuffle {
         Shuffle::Reference => Mt19937::new(seed.wrapping_add(epoch as u64) as u32).torch_permutation(rows),
@@ -98,7 +98,7 @@ pub(crate) fn order(rows: usize, seed: u64, epoch: usize, shuffle: Shuffle) -> V
     }
 }
 
-/// Sentences packed for the model of `config` on `device`.
+/// Packs sequences for the model of `config` on `device`.
 pub(crate) fn batch<R: AsRef<[u32]>>(
     sentences: &[R],
     config: &DistilBertConfig,
@@ -106,4 +106,19 @@ pub(crate) fn batch<R: AsRef<[u32]>>(
 ) -> Result<SequenceBatch, TrainError> {
     let batch = Batch::packed(sentences);
     Ok(SequenceBatch::new(&batch.input_ids, &batch.attention_mask, &batch.cu_seqlens, config, device)?)
+}
+
+/// Distributes rows over `parts` so that each has about the same number of tokens: the longest row goes to the part with the
+/// fewest tokens, and so on.
+pub(crate) fn balanced(rows: &[usize], parts: usize, tokens: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
+    let mut longest_first = rows.to_vec();
+    longest_first.sort_by_key(|&row| std::cmp::Reverse(tokens(row)));
+    let mut parts = vec![(0, Vec::new()); parts];
+    for row in longest_first {
+        if let Some(lightest) = parts.iter_mut().min_by_key(|(tokens, _)| *tokens) {
+            lightest.0 += tokens(row);
+            lightest.1.push(row);
+        }
+    }
+    parts.into_iter().map(|(_, rows)| rows).collect()
 }

@@ -7,11 +7,11 @@ use rekindle_nn::NnError;
 use rekindle_tokenizer::TokenizerError;
 use thiserror::Error;
 
-/// What can stop a run.
+/// Why a training or an evaluation fails.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// An argument that cannot train.
+    /// An argument has a value that is not possible.
     #[error("{argument}: {reason}")]
     Argument {
         /// The argument, as transformers names it.
@@ -19,74 +19,81 @@ pub enum TrainError {
         /// What is wrong.
         reason: String,
     },
-    /// There is nothing to train or evaluate on.
-    #[error("no sentences to {purpose}")]
+    /// There are no examples.
+    #[error("no examples to {purpose}")]
     Empty {
         /// `train on` or `evaluate`.
         purpose: &'static str,
     },
-    /// Sentences and labels differ in number.
-    #[error("{sentences} sentences but {labels} labels")]
+    /// The numbers of sequences and labels differ.
+    #[error("{sentences} sequences but {labels} labels")]
     Length {
-        /// Tokenized sentences.
+        /// Tokenized sequences.
         sentences: usize,
         /// Labels.
         labels: usize,
     },
     /// A label is not a class of the model.
-    #[error("sentence {sentence} has class {label}, the model has {classes} classes")]
+    #[error("example {sentence} (counted from 0): class {label} does not exist; the model has {classes} classes")]
     Label {
-        /// The sentence.
+        /// The example, counted from 0.
         sentence: usize,
         /// Its class.
         label: usize,
-        /// The classes of the model.
+        /// The number of classes of the model.
         classes: usize,
     },
-    /// The loss or the gradient left the numbers.
-    #[error("step {step} (epoch {epoch}): {what} is {value} on rows {}; {}; try a lower learning rate", list(.rows), last_good(.checkpoint.as_deref()))]
+    /// Training diverged: the loss or the gradient norm became NaN or infinite.
+    #[error(
+        "step {step} (epoch {epoch}): {what} is {value} on rows {}; {}; try a lower learning rate",
+        list(.rows),
+        last_good(.checkpoint.as_deref())
+    )]
     NotFinite {
-        /// The step, from 1.
+        /// The step, counted from 1.
         step: usize,
-        /// The epoch, from 1.
+        /// The epoch, counted from 1.
         epoch: usize,
         /// `loss` or `gradient norm`.
         what: &'static str,
         /// NaN or an infinity.
         value: f64,
-        /// The sentences of the step, from 0: of the whole data that the training sentences were selected from.
+        /// The examples of the step, as rows of the whole data set, counted from 0.
         rows: Vec<usize>,
         /// The last checkpoint, written before that step.
         checkpoint: Option<PathBuf>,
     },
-    /// What a model makes of a sentence left the numbers.
-    #[error("sentence {sentence} (from 0): what the model makes of it is not finite; its weights are too large")]
+    /// An output of the model is NaN or infinite.
+    #[error("example {sentence} (counted from 0): the logits are not finite; the weights of the model are too large")]
     Logits {
-        /// The sentence.
+        /// The example, counted from 0.
         sentence: usize,
     },
-    /// Logits that are not those of the sentences.
-    #[error("{logits} logits, where {sentences} sentences of {classes} classes have one each")]
+    /// The number of logits does not match the examples.
+    #[error("{logits} logits for {sentences} examples of {classes} classes")]
     Shape {
-        /// How many there are.
+        /// The number of logits.
         logits: usize,
-        /// The sentences.
+        /// The number of examples.
         sentences: usize,
-        /// The classes.
+        /// The number of classes.
         classes: usize,
     },
-    /// The training was asked to stop, and has written a checkpoint.
+    /// The training was asked to stop. If it has checkpoints, it wrote one.
     #[error("stopped after step {step}")]
     Interrupted {
         /// Steps done.
         step: usize,
     },
+    /// The observer cancelled the work. No checkpoint was written.
+    #[error("cancelled")]
+    Cancelled,
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
     Io {
         /// The file.
         path: PathBuf,
-        /// The operating system's reason.
+        /// The reason of the operating system.
         source: std::io::Error,
     },
     /// A line of text cannot be read.
@@ -94,32 +101,32 @@ pub enum TrainError {
     Line {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line, counted from 1.
         line: usize,
         /// The reason.
         source: std::io::Error,
     },
-    /// There is no text to learn from.
-    #[error("{files}: no text to learn from (no line with a known word, or all held out)")]
+    /// There is no text to train on.
+    #[error("{files}: no text to train on (no line has a known word, or all sequences are held out)")]
     NoText {
         /// The files.
         files: String,
     },
-    /// A tokenizer that cannot hide words.
+    /// The tokenizer cannot mask words.
     #[error("the tokenizer has no [MASK]")]
     NoMask,
-    /// A checkpoint that cannot be written; those before it are as they were.
+    /// A training checkpoint cannot be written; earlier checkpoints are unchanged.
     #[error("checkpoint {0}")]
     Save(#[source] Box<CheckpointError>),
-    /// A checkpoint that cannot be taken up.
+    /// A training cannot resume from a checkpoint.
     #[error("{path}: {reason}")]
     Resume {
-        /// The folder of the checkpoint.
+        /// The checkpoint.
         path: PathBuf,
-        /// What does not fit.
+        /// What does not match.
         reason: String,
     },
-    /// The tokenizer refused.
+    /// The tokenizer failed.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
     /// A checkpoint cannot be read.
@@ -131,18 +138,25 @@ pub enum TrainError {
     /// A score could not be computed.
     #[error(transparent)]
     Metrics(#[from] rekindle_metrics::MetricsError),
-    /// The device failed: no memory left, a buffer beyond its limits, or gone. The root of the causes.
-    #[error("the device failed: {0}; if memory ran out, a smaller batch or max length takes less of it")]
+    /// The device failed: out of memory, a buffer beyond its limits, or disconnected. Holds the root cause.
+    #[error("the device failed: {0}; if memory ran out, use a smaller batch or maximum length")]
     Device(String),
 }
 
-/// Rows as a person reads them, the first of many.
+impl TrainError {
+    /// The error of an argument.
+    pub(crate) fn argument(argument: &'static str, reason: impl Into<String>) -> Self {
+        Self::Argument { argument, reason: reason.into() }
+    }
+}
+
+/// Lists the first rows of many.
 fn list(rows: &[usize]) -> String {
     const SHOWN: usize = 32;
     let shown: Vec<String> = rows.iter().take(SHOWN).map(usize::to_string).collect();
     let more = rows.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more} (from 0)", shown.join(", "))
+    format!("{}{more} (counted from 0)", shown.join(", "))
 }
 
 fn last_good(checkpoint: Option<&Path>) -> String {
@@ -164,7 +178,7 @@ pub enum ErrorKind {
     Output,
     /// Training diverged (NaN or infinity), or a device failed.
     Computation,
-    /// A [`Stop`](crate::Stop) ended the work.
+    /// A [`Stop`](crate::Stop) or an observer ended the work.
     Interrupted,
     /// Anything else.
     Other,
@@ -177,7 +191,7 @@ impl TrainError {
         match self {
             Self::Argument { .. } => ErrorKind::Argument,
             Self::NotFinite { .. } | Self::Logits { .. } | Self::Device(_) => ErrorKind::Computation,
-            Self::Interrupted { .. } => ErrorKind::Interrupted,
+            Self::Interrupted { .. } | Self::Cancelled => ErrorKind::Interrupted,
             Self::Save(_) => ErrorKind::Output,
             Self::Tokenizer(error) => error.kind().into(),
             Self::Checkpoint(error) => error.kind().into(),

@@ -1,32 +1,35 @@
 //! Evaluation: logits, loss and scores of a data set.
 
+use std::ops::ControlFlow;
+
 use burn::tensor::{Device, Tensor};
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch};
 use rekindle_metrics::{Average, ConfusionMatrix};
 
 use crate::dataset::EncodedDataset;
 use crate::error::TrainError;
-use crate::event::Event;
-use crate::features::{Features, by_length};
+use crate::event::{Event, Observer};
+use crate::pooled_features::{PooledFeatures, by_length};
 
-/// What a model makes of a data set.
+/// The evaluation of a classifier on a data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// Row-major `[sentences, classes]`, in the order of the data set.
+    /// Row-major `[examples, classes]`, in the order of the data set.
     pub logits: Vec<f32>,
-    /// The class with the largest logit, per sentence.
+    /// The class with the largest logit, per example.
     pub predictions: Vec<usize>,
-    /// Mean cross-entropy over the sentences, in nats.
+    /// Mean cross-entropy over the examples, in nats.
     pub loss: f64,
-    /// Right and wrong, by class.
+    /// The confusion matrix.
     pub confusion: ConfusionMatrix,
 }
 
 impl Evaluation {
-    /// Scores logits, row-major `[sentences, classes]`, by the class of each sentence.
+    /// Scores logits, row-major `[examples, classes]`, against the class of each example.
     ///
     /// # Errors
-    /// When there is not one logit for each sentence and class, one is not finite, or a label is not below `classes`.
+    /// Returns an error if the number of logits is not that of examples times classes, a logit is not finite, or a label
+    /// is not below `classes`.
     pub fn new(logits: Vec<f32>, labels: &[usize], classes: usize) -> Result<Self, TrainError> {
         if logits.len() != labels.len() * classes {
             return Err(TrainError::Shape { logits: logits.len(), sentences: labels.len(), classes });
@@ -38,17 +41,17 @@ impl Evaluation {
         Ok(Self { logits, predictions, loss: loss / labels.len() as f64, confusion })
     }
 
-    /// Share of sentences classified rightly.
+    /// Returns the fraction of examples that are predicted correctly.
     pub fn accuracy(&self) -> f64 {
         self.confusion.accuracy()
     }
 
-    /// F1 of class 1 for two classes, macro F1 for more.
+    /// Returns F1 of class 1 for two classes, macro F1 for more.
     pub fn f1(&self) -> rekindle_metrics::Score {
         self.confusion.f1(Average::usual(self.confusion.classes()))
     }
 
-    /// The probability of each class by softmax, row-major `[sentences, classes]`.
+    /// Returns the softmax probability of each class, row-major `[examples, classes]`.
     pub fn probabilities(&self) -> Vec<f64> {
         self.logits.chunks(self.confusion.classes()).flat_map(softmax).collect()
     }
@@ -61,27 +64,27 @@ fn softmax(row: &[f32]) -> Vec<f64> {
     powers.into_iter().map(|power| power / sum).collect()
 }
 
-/// Evaluates without dropout, in batches as [`logits`] forms them; the head alone where there are `features` of the
-/// sentences, which must be of this model's base.
+/// Evaluates a classifier without dropout, in the batches of [`logits`]. With `features` of the texts, which must come from
+/// the encoder of this model, only the head is computed.
 ///
 /// # Errors
-/// When the data set is empty or does not fit the model, or a logit is not finite.
+/// Returns an error if the data set is empty or does not fit the model, a logit is not finite, or the observer cancels.
 pub fn evaluate(
     model: &DistilBertForSequenceClassification,
     config: &DistilBertConfig,
     data: &EncodedDataset,
-    features: Option<&Features>,
+    features: Option<&PooledFeatures>,
     batch_size: usize,
     device: &Device,
-    observer: &mut dyn FnMut(&Event),
+    observer: &mut Observer<'_>,
 ) -> Result<Evaluation, TrainError> {
     if data.is_empty() {
         return Err(TrainError::Empty { purpose: "evaluate" });
     }
+    // Parameters that are not trainable need no autodiff graph.
+    let model = model.trainable(|_| false);
     let total = data.len();
     let mut progress = |done| observer(&Event::Evaluating { done, total });
-    // Weights that autodiff does not track run without a graph.
-    let model = model.trainable(|_| false);
     let logits = match features.filter(|features| features.cover(data)) {
         Some(features) => read(model.classify(features.rows(data, 0..total), Mode::Eval))?,
         None => logits(&model, config, &data.sentences(), batch_size, device, &mut progress)?,
@@ -89,7 +92,7 @@ pub fn evaluate(
     Evaluation::new(logits, data.labels(), config.num_labels())
 }
 
-/// Refuses rows that are no numbers any more.
+/// Returns an error if a value is not finite.
 fn check_finite(values: &[f32], width: usize) -> Result<(), TrainError> {
     match values.iter().position(|value| !value.is_finite()) {
         Some(place) => Err(TrainError::Logits { sentence: place / width.max(1) }),
@@ -97,65 +100,65 @@ fn check_finite(values: &[f32], width: usize) -> Result<(), TrainError> {
     }
 }
 
-/// The logits of tokenized sentences, without dropout: row-major `[sentences, classes]`, in the order given.
+/// Returns the logits of tokenized texts, without dropout: row-major `[texts, classes]`, in the order given.
 ///
-/// Batches hold sentences of like length, the longest first, and at most as many tokens as `batch_size` of the longest
-/// sentences; `progress` is told how many sentences are done.
-///
-/// The model is used as it is. If autodiff tracks its weights, this builds a graph that nobody reads: pass
+/// The model is used as it is. If its parameters are trainable, this builds an autodiff graph that nobody reads: pass
 /// `model.trainable(|_| false)` instead.
 ///
+/// Batches hold texts of similar length, the longest first, and at most as many tokens as `batch_size` of the longest
+/// texts. `progress` receives the number of texts done, and may cancel.
+///
 /// # Errors
-/// When a sentence does not fit the model, or a logit is not finite.
+/// Returns an error if a text does not fit the model, a logit is not finite, or `progress` cancels.
 pub fn logits<R: AsRef<[u32]>>(
     model: &DistilBertForSequenceClassification,
     config: &DistilBertConfig,
     sentences: &[R],
     batch_size: usize,
     device: &Device,
-    progress: &mut dyn FnMut(usize),
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Vec<f32>, TrainError> {
     let forward = |batch: &SequenceBatch| model.forward(batch, Mode::Eval);
     finite(by_length(sentences, config, batch_size, device, progress, forward)?, config.num_labels())
 }
 
-/// What the head reads of tokenized sentences, without dropout: row-major `[sentences, dim]`, in the order given, in
-/// batches as [`logits`] forms them.
+/// Returns the pooled features of tokenized texts, without dropout: row-major `[texts, dim]`, in the order given, in the
+/// batches of [`logits`].
 ///
 /// # Errors
-/// When a sentence does not fit the model, or a value is not finite.
+/// Returns an error if a text does not fit the model, a value is not finite, or `progress` cancels.
 pub fn features<R: AsRef<[u32]>>(
     model: &DistilBertForSequenceClassification,
     config: &DistilBertConfig,
     sentences: &[R],
     batch_size: usize,
     device: &Device,
-    progress: &mut dyn FnMut(usize),
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Vec<f32>, TrainError> {
     let forward = |batch: &SequenceBatch| model.pool(batch, Mode::Eval);
     finite(by_length(sentences, config, batch_size, device, progress, forward)?, config.dim)
 }
 
-/// The values of rows on the host, which must be numbers.
+/// Reads rows, and checks that they are finite.
 fn finite(rows: Option<Tensor<2>>, width: usize) -> Result<Vec<f32>, TrainError> {
     let values = rows.map_or(Ok(Vec::new()), read)?;
     check_finite(&values, width)?;
     Ok(values)
 }
 
-/// A tensor's values on the host.
+/// Reads the values of a tensor from its device.
 pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, TrainError> {
     let data = tensor.try_into_data().map_err(|error| TrainError::Device(root_cause(&error.to_string()).into()))?;
     Ok(data.iter::<f32>().collect())
 }
 
-/// The last of a chain of causes. Burn puts each below a line `Caused by:`, and traces of the stack behind them.
+/// Returns the last of a chain of causes. Burn puts each cause below a line `Caused by:`, followed by a stack trace.
 fn root_cause(error: &str) -> &str {
     let root = error.rsplit("Caused by:").next().unwrap_or(error);
     root.trim().lines().next().unwrap_or(error)
 }
 
-/// The first of the largest, as NumPy's argmax.
+/// Returns the first index of the largest value, as NumPy's argmax.
 fn argmax(row: &[f32]) -> usize {
     row.iter().enumerate().fold(0, |best, (index, value)| if *value > row[best] { index } else { best })
 }

@@ -1,4 +1,4 @@
-//! The steps of a run, and when their numbers are read back.
+//! The steps of a training, and when their numbers are read from the device.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -7,34 +7,37 @@ use burn::tensor::Tensor;
 
 use crate::error::TrainError;
 use crate::evaluate::read;
-use crate::event::{Event, StepRecord};
+use crate::event::{Event, Observer, StepRecord, emit};
 
-/// How long steps may wait before their losses are read back and shown.
-const READ_BACK: Duration = Duration::from_millis(100);
+/// How long steps may wait before their losses are read and reported.
+const READ_EVERY: Duration = Duration::from_millis(100);
 
-/// The steps, those whose numbers still lie on the device among them.
+/// The steps so far, including those whose numbers are still on the device.
 pub(crate) struct History {
     pub(crate) records: Vec<StepRecord>,
-    /// The last checkpoint: all steps before it were good.
+    /// The last checkpoint. All steps before it were finite.
     pub(crate) checkpoint: Option<PathBuf>,
-    sentences: Vec<usize>,
-    pending: Vec<Pending>,
-    shown: Instant,
+    /// Examples of each step in `records`.
+    examples: Vec<usize>,
+    pending: Vec<PendingStep>,
+    read: Instant,
 }
 
 /// What is known of a step before it is taken.
-pub(crate) struct Planned {
-    /// From 0.
+pub(crate) struct PlannedStep {
+    /// Counted from 0.
     pub(crate) epoch: usize,
     pub(crate) learning_rate: f64,
-    pub(crate) sentences: usize,
+    pub(crate) examples: usize,
 }
 
-/// A step whose loss and norm still lie on the device.
-pub(crate) struct Pending {
+/// A step whose loss and gradient norm are still on the device.
+pub(crate) struct PendingStep {
+    /// Counted from 1.
     pub(crate) step: usize,
+    /// Counted from 1.
     pub(crate) epoch: usize,
-    /// What was learned from, as the user numbers it.
+    /// The examples, as rows of the whole data set.
     pub(crate) rows: Vec<usize>,
     pub(crate) learning_rate: f64,
     pub(crate) loss: Tensor<1>,
@@ -43,18 +46,18 @@ pub(crate) struct Pending {
 
 impl History {
     pub(crate) fn new() -> Self {
-        let (records, sentences, pending) = (Vec::new(), Vec::new(), Vec::new());
-        Self { records, checkpoint: None, sentences, pending, shown: Instant::now() }
+        let (records, examples, pending) = (Vec::new(), Vec::new(), Vec::new());
+        Self { records, checkpoint: None, examples, pending, read: Instant::now() }
     }
 
-    /// The steps that a checkpoint tells of, by their losses and gradient norms; `planned` knows the rest of each,
+    /// Adds the steps of a checkpoint by their losses and gradient norms. `planned` knows the rest of each step, counted
     /// from 0.
-    pub(crate) fn restore(&mut self, losses: &[f32], norms: &[f32], planned: impl Fn(usize) -> Planned) {
+    pub(crate) fn restore(&mut self, losses: &[f32], norms: &[f32], planned: impl Fn(usize) -> PlannedStep) {
         for (index, (&loss, &grad_norm)) in losses.iter().zip(norms).enumerate() {
-            let Planned { epoch, learning_rate, sentences } = planned(index);
+            let PlannedStep { epoch, learning_rate, examples } = planned(index);
             let (loss, grad_norm) = (f64::from(loss), f64::from(grad_norm));
             self.records.push(StepRecord { step: index + 1, epoch: epoch + 1, loss, grad_norm, learning_rate });
-            self.sentences.push(sentences);
+            self.examples.push(examples);
         }
     }
 
@@ -62,23 +65,24 @@ impl History {
         self.records.len() + self.pending.len()
     }
 
-    /// Adds a step, and reads back all that wait where the last time is a while ago.
-    pub(crate) fn push(&mut self, step: Pending, observer: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+    /// Adds a step, and reads all pending steps if the last time is a while ago.
+    pub(crate) fn push(&mut self, step: PendingStep, observer: &mut Observer<'_>) -> Result<(), TrainError> {
         self.pending.push(step);
-        if self.shown.elapsed() >= READ_BACK { self.read_back(observer) } else { Ok(()) }
+        if self.read.elapsed() >= READ_EVERY { self.read(observer) } else { Ok(()) }
     }
 
-    pub(crate) fn read_back(&mut self, observer: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
-        self.shown = Instant::now();
+    /// Reads the numbers of all pending steps, and reports the steps.
+    pub(crate) fn read(&mut self, observer: &mut Observer<'_>) -> Result<(), TrainError> {
+        self.read = Instant::now();
         if self.pending.is_empty() {
             return Ok(());
         }
         let pairs = self.pending.iter().flat_map(|step| [step.loss.clone(), step.grad_norm.clone()]).collect();
         let values = read(Tensor::cat(pairs, 0))?;
-        for (pending, pair) in self.pending.drain(..).zip(values.chunks(2)) {
-            // Nothing to lose is 0, not -0.
+        for (pending, pair) in std::mem::take(&mut self.pending).into_iter().zip(values.chunks(2)) {
+            // Adding 0 turns -0 into 0.
             let (loss, grad_norm) = (f64::from(pair[0]) + 0.0, f64::from(pair[1]));
-            let Pending { step, epoch, rows, learning_rate, .. } = pending;
+            let PendingStep { step, epoch, rows, learning_rate, .. } = pending;
             for (what, value) in [("loss", loss), ("gradient norm", grad_norm)] {
                 if !value.is_finite() {
                     let checkpoint = self.checkpoint.clone();
@@ -86,15 +90,17 @@ impl History {
                 }
             }
             let record = StepRecord { step, epoch, loss, grad_norm, learning_rate };
-            observer(&Event::Step(record.clone()));
+            emit(observer, &Event::Step(record.clone()))?;
             self.records.push(record);
-            self.sentences.push(rows.len());
+            self.examples.push(rows.len());
         }
         Ok(())
     }
 
-    pub(crate) fn mean_loss(&self, epoch: usize, sentences: usize) -> f64 {
-        let steps = self.records.iter().zip(&self.sentences).filter(|(record, _)| record.epoch == epoch);
-        steps.map(|(record, &count)| record.loss * count as f64).sum::<f64>() / sentences as f64
+    /// Returns the mean loss over the examples of an epoch, counted from 1.
+    pub(crate) fn mean_loss(&self, epoch: usize) -> f64 {
+        let steps = || self.records.iter().zip(&self.examples).filter(|(record, _)| record.epoch == epoch);
+        let examples: usize = steps().map(|(_, &count)| count).sum();
+        steps().map(|(record, &count)| record.loss * count as f64).sum::<f64>() / examples as f64
     }
 }

@@ -1,34 +1,34 @@
-//! Transfer learning in Burn: which parameters learn, how, and what came of it.
+//! Training for transfer learning in Burn.
 //!
-//! A [`Plan`] says which parts of a model are trained, [`TrainingArguments`] how, under the names of transformers.
-//! [`Training`] runs the loop over an [`EncodedDataset`] and speaks in [`Event`]s: it prints nothing, and writes nothing
-//! but the [`Checkpoints`] that it is asked for.
-//! [`evaluate`] turns a model and a data set into loss and scores, [`logits`] sentences into logits.
+//! A [`TuningPlan`] says which parameters of a model are trainable, and [`TrainingArguments`], under the names of
+//! transformers, how to train. A [`Trainer`] runs the loop for an [`Objective`]: [`Classification`] of an
+//! [`EncodedDataset`], or [`MaskedLm`] on a [`Corpus`] of plain text whose words a [`Masking`] masks. It reports
+//! [`Event`]s, prints nothing, and writes only the [`Checkpoints`] that it is asked for.
 //!
-//! What a model is to be transferred from comes of [`Pretraining`]: a [`Corpus`] of plain text, words of which a
-//! [`Masking`] hides.
+//! [`evaluate`] computes the loss and the scores of a classifier, [`logits`] its logits.
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod arguments;
 mod best;
 mod checkpoints;
+mod classification;
 mod corpus;
 mod dataset;
 mod error;
 mod evaluate;
 mod event;
-mod features;
 mod history;
 #[cfg(feature = "flex")]
 mod kernels;
+mod masked_lm;
 mod masking;
+mod objective;
 mod optimizer;
 mod plan;
-mod pretrain;
+mod pooled_features;
 #[cfg(all(feature = "flex", feature = "remote"))]
 pub mod remote;
 mod replicas;
-mod resume;
 mod schedule;
 mod settings;
 mod state;
@@ -38,19 +38,21 @@ mod trainer;
 
 pub use arguments::{Metric, Shuffle, TrainingArguments};
 pub use checkpoints::{Checkpoints, SaveStrategy};
+pub use classification::Classification;
 pub use corpus::Corpus;
 pub use dataset::EncodedDataset;
 pub use error::{ErrorKind, TrainError};
 pub use evaluate::{Evaluation, evaluate, features, logits};
-pub use event::{EpochRecord, Event, StepRecord};
-pub use features::Features;
+pub use event::{EpochRecord, Event, Observer, StepRecord};
+pub use masked_lm::{MaskedLm, MaskedLmEvaluation, MaskedStep};
 pub use masking::{MaskedBatch, Masking};
+pub use objective::{Accumulation, Objective, Scores, TrainingContext};
 pub use optimizer::AdamW;
-pub use plan::{Group, Part, Plan};
-pub use pretrain::{Pretraining, PretrainingArguments};
+pub use plan::{ParamGroup, ParamSelector, TuningPlan};
+pub use pooled_features::PooledFeatures;
 pub use schedule::{Schedule, SchedulerType};
 pub use stop::Stop;
-pub use trainer::{Trained, Training};
+pub use trainer::{Trained, Trainer};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

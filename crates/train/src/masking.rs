@@ -1,4 +1,4 @@
-//! Words hidden from the model.
+//! Masking of words.
 
 use burn::tensor::{Device, Tensor};
 use rand::{Rng, SeedableRng};
@@ -6,12 +6,12 @@ use rand_chacha::ChaCha8Rng;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode};
 use rekindle_tokenizer::Tokenizer;
 
+use crate::classification::cross_entropy;
 use crate::dataset::batch;
 use crate::error::TrainError;
-use crate::step::cross_entropy;
 
-/// How words are hidden (Devlin et al., 2019), as transformers' `DataCollatorForLanguageModeling` does it: of the tokens
-/// that are chosen, 80 % become `[MASK]`, 10 % a random entry of the vocabulary, 10 % stay.
+/// Masks words (Devlin et al., 2019), as transformers' `DataCollatorForLanguageModeling`: of the chosen tokens, 80 % become
+/// `[MASK]`, 10 % become a random token of the vocabulary, and 10 % are unchanged.
 #[derive(Clone, Debug)]
 pub struct Masking {
     mask: u32,
@@ -22,26 +22,34 @@ pub struct Masking {
 }
 
 impl Masking {
-    /// Chooses each token with `probability`, but no special one, unknown words among them.
+    /// The probability that transformers uses by default: 0.15.
+    pub const DEFAULT_PROBABILITY: f64 = 0.15;
+
+    /// Chooses each token with `probability`, except special tokens, which include unknown words.
     ///
     /// # Errors
-    /// When the tokenizer has no `[MASK]`, or the probability is not above 0 and at most 1.
+    /// Returns an error if the tokenizer has no `[MASK]`, or the probability is not above 0 and at most 1.
     pub fn new(tokenizer: &Tokenizer, probability: f64) -> Result<Self, TrainError> {
         if !(probability > 0.0 && probability <= 1.0) {
             let reason = format!("{probability} is not above 0 and at most 1");
-            return Err(TrainError::Argument { argument: "mlm_probability", reason });
+            return Err(TrainError::argument("mlm_probability", reason));
         }
         let mask = tokenizer.id("[MASK]").ok_or(TrainError::NoMask)?;
         Ok(Self { mask, words: tokenizer.vocab_size() as u32, special: tokenizer.special_ids(), probability })
     }
 
-    /// Whether a token can be chosen.
+    /// Returns the probability of a token to be chosen.
+    pub fn probability(&self) -> f64 {
+        self.probability
+    }
+
+    /// Returns whether a token can be chosen.
     pub fn is_word(&self, id: u32) -> bool {
         self.special.binary_search(&id).is_err()
     }
 
-    /// Hides words of a batch. The same seed and step hide the same; where chance takes none, one is hidden all the
-    /// same, so that there is something to guess.
+    /// Masks words of a batch. The result depends on the seed, the step and the batch only. If chance chooses no word, one
+    /// is chosen anyway, so that there is a word to predict.
     pub fn hide<R: AsRef<[u32]>>(&self, sentences: &[R], seed: u64, step: u64) -> MaskedBatch {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(step);
@@ -68,32 +76,55 @@ impl Masking {
     }
 }
 
-/// True with this probability.
+/// Returns true with this probability.
 fn chance(rng: &mut ChaCha8Rng, probability: f64) -> bool {
     f64::from(rng.next_u32()) < probability * 2f64.powi(32)
 }
 
-/// A whole number below `end`, each as likely as the next to within 2⁻³² of `end`.
+/// Returns a whole number below `end`. All are equally likely to within 2⁻³² of `end`.
 fn below(rng: &mut ChaCha8Rng, end: u32) -> u32 {
     ((u64::from(rng.next_u32()) * u64::from(end)) >> 32) as u32
 }
 
-/// Sentences with hidden words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Sequences with masked words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MaskedBatch {
-    /// The token ids of each sentence, as the model gets to see them.
+    /// The token ids of each sequence, as the model reads them.
     pub sentences: Vec<Vec<u32>>,
-    /// The tokens to guess: their places among all tokens, sentences end to end, ascending.
+    /// The tokens to predict: their positions among all tokens of the batch, ascending.
     pub places: Vec<u32>,
-    /// What stood there.
+    /// The original ids of these tokens.
     pub labels: Vec<usize>,
 }
 
 impl MaskedBatch {
-    /// The mean cross-entropy of the tokens to guess, in nats, `[1]`.
+    /// Returns some of the sequences, in the order given, with the tokens to predict in them.
+    ///
+    /// # Panics
+    /// Panics if there is no such sequence.
+    pub fn select(&self, sequences: &[usize]) -> Self {
+        let mut starts = vec![0];
+        starts.extend(self.sentences.iter().scan(0, |end, sequence| {
+            *end += sequence.len() as u32;
+            Some(*end)
+        }));
+        let (mut selected, mut length) = (Self::default(), 0);
+        for &index in sequences {
+            let (start, end) = (starts[index], starts[index + 1]);
+            let chosen = [start, end].map(|bound| self.places.partition_point(|&place| place < bound));
+            let chosen = chosen[0]..chosen[1];
+            selected.places.extend(self.places[chosen.clone()].iter().map(|place| place - start + length));
+            selected.labels.extend(&self.labels[chosen]);
+            selected.sentences.push(self.sentences[index].clone());
+            length += end - start;
+        }
+        selected
+    }
+
+    /// Returns the mean cross-entropy of the tokens to predict, in nats, `[1]`.
     ///
     /// # Errors
-    /// When the sentences do not fit the model.
+    /// Returns an error if the sequences do not fit the model, or there is no token to predict.
     pub fn loss(
         &self,
         model: &DistilBertForMaskedLM,
@@ -145,6 +176,26 @@ mod tests {
         near(kept, masked.places.len(), 0.1 + 0.1 / 1000.0, "kept");
         let changed = before.iter().zip(&after).filter(|(before, after)| before != after).count();
         assert_eq!(changed, masked.places.len() - kept, "nothing else changes");
+    }
+
+    #[test]
+    fn selected_sequences_keep_their_masked_words() {
+        let rows: Vec<Vec<u32>> = (3..20u32)
+            .map(|length| [2].into_iter().chain((0..length).map(|word| 5 + word * 7)).chain([3]).collect())
+            .collect();
+        let masked = masking(0.4).hide(&rows, 3, 1);
+        let all: Vec<usize> = (0..rows.len()).collect();
+        assert_eq!(masked.select(&all), masked);
+        let order = [7, 0, 16];
+        let selected = masked.select(&order);
+        let before = order.map(|row| rows[row].clone()).concat();
+        assert_eq!(selected.sentences, order.map(|row| masked.sentences[row].clone()));
+        assert!(!selected.places.is_empty() && selected.places.is_sorted());
+        for (&place, &label) in selected.places.iter().zip(&selected.labels) {
+            assert_eq!(before[place as usize] as usize, label);
+        }
+        let parts: usize = all.iter().map(|&row| masked.select(&[row]).labels.len()).sum();
+        assert_eq!(parts, masked.labels.len());
     }
 
     #[test]

@@ -14,22 +14,22 @@ use crate::error::TrainError;
 use crate::evaluate::read;
 #[cfg(feature = "flex")]
 use crate::kernels;
-use crate::replicas::carry;
+use crate::replicas::send;
 
 /// AdamW (Loshchilov and Hutter, 2019) in the order of operations of `torch.optim.AdamW`, clipped by the norm over all
 /// trained tensors as `torch.nn.utils.clip_grad_norm_` does it.
 ///
-/// Burn's own optimizer clips every tensor by itself, which is another algorithm; and with the clip's factor folded
-/// into the moments, no gradient is rewritten for it.
+/// Burn's optimizer clips each tensor by its own norm, which is another algorithm. Here the factor of the clip is applied in
+/// the update, so that clipping does not rewrite gradients.
 pub struct AdamW {
     arguments: TrainingArguments,
     device: Device,
     state: HashMap<ParamId, State>,
-    /// Sums of gradients that wait for a step, flat.
+    /// Accumulated gradients, flat.
     accumulated: HashMap<ParamId, Tensor<1>>,
 }
 
-/// How many parameters it knows, and not their moments.
+/// Shows the number of parameters, and not their moments.
 impl fmt::Debug for AdamW {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AdamW").field("parameters", &self.state.len()).finish_non_exhaustive()
@@ -37,20 +37,20 @@ impl fmt::Debug for AdamW {
 }
 
 struct State {
-    /// The parameter's name in a checkpoint.
+    /// The name in a checkpoint.
     name: String,
-    /// Its number of elements.
+    /// The number of elements.
     size: usize,
     decays: bool,
-    /// The share of the learning rate at which it learns.
+    /// Its fraction of the learning rate.
     rate: f64,
-    /// Steps since it began to learn.
+    /// Steps since it became trainable.
     steps: i32,
     /// First and second moment on the device, flat; `None` before the first step.
     moments: Option<[Tensor<1>; 2]>,
 }
 
-/// What one step does to every element of a tensor.
+/// The coefficients of one update, for every element of a tensor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rates {
     /// Factor of the value before the step: the weight decay.
@@ -65,24 +65,25 @@ pub(crate) struct Rates {
 }
 
 impl AdamW {
-    /// An optimizer for the trainable parameters of `model`.
+    /// Creates an optimizer for the trainable parameters of `model`.
     ///
-    /// Weight decay spares biases and LayerNorms, by the names that `Trainer.get_decay_parameter_names` spares.
+    /// Biases and LayerNorms have no weight decay; they are recognised by the names of transformers'
+    /// `Trainer.get_decay_parameter_names`.
     pub fn new(arguments: &TrainingArguments, model: &impl Module) -> Self {
         let device = model.devices().into_iter().next().unwrap_or_default().without_autodiff();
         let mut optimizer = Self::empty(arguments, &device);
-        optimizer.admit(model, |_| 1.0);
+        optimizer.add_param_group(model, |_| 1.0);
         optimizer
     }
 
-    /// An optimizer that knows no parameter yet.
+    /// Creates an optimizer without parameters.
     pub(crate) fn empty(arguments: &TrainingArguments, device: &Device) -> Self {
         let (state, accumulated) = (HashMap::new(), HashMap::new());
         Self { arguments: arguments.clone(), device: device.clone().without_autodiff(), state, accumulated }
     }
 
-    /// Takes in the trainable parameters of `model` that are not known yet, each at its share of the learning rate.
-    pub(crate) fn admit(&mut self, model: &impl Module, rate: impl Fn(&str) -> f64) {
+    /// Adds the trainable parameters of `model` that the optimizer does not have, each with its fraction of the learning rate.
+    pub(crate) fn add_param_group(&mut self, model: &impl Module, rate: impl Fn(&str) -> f64) {
         for parameter in parameters(model).into_iter().filter(|parameter| parameter.trainable) {
             let spared = parameter.name.ends_with(".bias") || parameter.name.to_lowercase().contains("norm");
             self.state.entry(parameter.id).or_insert_with(|| State {
@@ -96,11 +97,11 @@ impl AdamW {
         }
     }
 
-    /// Adds the gradients of one batch to those that wait for the next step. `model` may be a copy on another device.
+    /// Adds the gradients of one micro-batch. `model` may be a copy on another device.
     pub(crate) fn accumulate(&mut self, model: &impl Module, gradients: Gradients) {
         let mut flatten = Flatten { gradients, flat: Vec::with_capacity(self.state.len()) };
         model.visit(&mut flatten);
-        for (id, flat) in carry(flatten.flat, &self.device) {
+        for (id, flat) in send(flatten.flat, &self.device) {
             let sum = match self.accumulated.remove(&id) {
                 Some(waiting) => waiting + flat,
                 None => flat,
@@ -109,13 +110,13 @@ impl AdamW {
         }
     }
 
-    /// Updates the model by the gradients of one batch, and returns the gradient norm before clipping, `[1]`.
+    /// Updates the model with the gradients of one batch. Returns the model and the gradient norm before clipping, `[1]`.
     pub fn step<M: Module>(&mut self, model: M, gradients: Gradients, learning_rate: f64) -> (M, Tensor<1>) {
         self.accumulate(&model, gradients);
         self.update(model, learning_rate)
     }
 
-    /// Updates the model by the gradients that wait.
+    /// Updates the model with the accumulated gradients.
     pub(crate) fn update<M: Module>(&mut self, model: M, learning_rate: f64) -> (M, Tensor<1>) {
         let gradients = std::mem::take(&mut self.accumulated);
         let mut order = Order { flat: &gradients, ordered: Vec::with_capacity(gradients.len()) };
@@ -125,7 +126,7 @@ impl AdamW {
         (model.map(&mut update), norm)
     }
 
-    /// What is known of every parameter that had a gradient, by name.
+    /// Returns the state of every parameter that had a gradient, by name.
     pub(crate) fn progress(&self) -> Result<Vec<Progress>, TrainError> {
         let mut all = Vec::with_capacity(self.state.len());
         for state in self.state.values() {
@@ -136,8 +137,7 @@ impl AdamW {
         Ok(all)
     }
 
-    /// Goes on from what `find` knows of a parameter's name and number of elements; where it knows nothing, from the
-    /// beginning.
+    /// Restores the steps and moments that `find` returns for a parameter's name and number of elements.
     pub(crate) fn restore(
         &mut self,
         mut find: impl FnMut(&str, usize) -> Result<Option<(i32, Pair)>, TrainError>,
@@ -151,8 +151,8 @@ impl AdamW {
         Ok(())
     }
 
-    /// The norm over all gradients, `[1]`, and the factor that brings it to `max_grad_norm` at most, `[1]`. Neither is waited
-    /// for.
+    /// Returns the norm over all gradients, `[1]`, and the factor that limits it to `max_grad_norm`, `[1]`. Does not wait for
+    /// the device.
     fn clip(&self, gradients: Vec<Tensor<1>>) -> [Tensor<1>; 2] {
         let most = self.arguments.max_grad_norm;
         #[cfg(feature = "flex")]
@@ -166,7 +166,7 @@ impl AdamW {
         [norm, factor]
     }
 
-    /// What the step does to a tensor that has taken so many steps, this one included.
+    /// Returns the coefficients for a tensor that has taken so many steps, including this one.
     fn rates(a: &TrainingArguments, decays: bool, steps: i32, rate: f64) -> Rates {
         Rates {
             keep: if decays { 1.0 - rate * a.weight_decay } else { 1.0 } as f32,
@@ -178,7 +178,7 @@ impl AdamW {
         }
     }
 
-    /// One tensor, flat, by its gradient.
+    /// Updates one tensor, flat, with its gradient.
     fn updated(&mut self, id: ParamId, value: Tensor<1>, gradient: Tensor<1>, clip: Tensor<1>, rate: f64) -> Tensor<1> {
         let Some(state) = self.state.get_mut(&id) else { return value };
         state.steps += 1;
@@ -191,27 +191,27 @@ impl AdamW {
     }
 }
 
-/// First and second moment of a tensor's gradient, flat.
+/// First and second moment of a tensor, flat.
 pub(crate) type Pair = [Vec<f32>; 2];
 
-/// How far a parameter has come.
+/// The optimizer state of a parameter.
 pub(crate) struct Progress {
     pub(crate) name: String,
     pub(crate) steps: i32,
     moments: Pair,
 }
 
-/// What stands before a parameter's name for its moments in a checkpoint, as PyTorch calls them.
+/// The prefixes of a parameter's name for its moments in a checkpoint, as PyTorch names them.
 const MOMENTS: [&str; 2] = ["exp_avg.", "exp_avg_sq."];
 
 impl Progress {
-    /// The moments as tensors of a checkpoint.
+    /// Returns the moments as tensors of a checkpoint.
     pub(crate) fn tensors(self) -> impl Iterator<Item = (String, Vec<f32>)> {
         let Self { name, moments, .. } = self;
         MOMENTS.into_iter().zip(moments).map(move |(kind, values)| (format!("{kind}{name}"), values))
     }
 
-    /// The moments of a parameter of so many elements in a checkpoint.
+    /// Reads the moments of a parameter with so many elements from a checkpoint.
     pub(crate) fn find(name: &str, size: usize, checkpoint: &Checkpoint) -> Result<Option<Pair>, TrainError> {
         let find = |kind| Ok::<_, TrainError>(checkpoint.values(&format!("{kind}{name}"))?);
         let pair = find(MOMENTS[0])?.zip(find(MOMENTS[1])?).map(|(first, second)| [first, second]);
@@ -235,7 +235,7 @@ impl State {
 }
 
 impl Rates {
-    /// Values and the moments of their gradient, after a step.
+    /// Returns the values and the moments after a step.
     fn step(
         &self,
         value: Tensor<1>,
@@ -250,7 +250,7 @@ impl Rates {
         self.by_burn(value, gradient * clip, [first, second])
     }
 
-    /// The same by Burn's own operations, of a gradient that is clipped.
+    /// The same with Burn's operations, for a clipped gradient.
     fn by_burn(&self, value: Tensor<1>, gradient: Tensor<1>, [first, second]: [Tensor<1>; 2]) -> [Tensor<1>; 3] {
         let square = gradient.clone().square() * (1.0 - self.beta2);
         let first = first.mul_scalar(self.beta1) + gradient * (1.0 - self.beta1);
@@ -262,7 +262,7 @@ impl Rates {
     }
 }
 
-/// Takes the gradients out, flat, in the order of the parameters.
+/// Collects the gradients, flat, in the order of the parameters.
 struct Flatten {
     gradients: Gradients,
     flat: Vec<(ParamId, Tensor<1>)>,
@@ -276,7 +276,7 @@ impl ModuleVisitor for Flatten {
     }
 }
 
-/// Takes flat gradients in the order of the parameters.
+/// Orders flat gradients as the parameters.
 struct Order<'a> {
     flat: &'a HashMap<ParamId, Tensor<1>>,
     ordered: Vec<Tensor<1>>,
@@ -291,7 +291,7 @@ impl ModuleVisitor for Order<'_> {
 struct Update<'a> {
     optimizer: &'a mut AdamW,
     gradients: HashMap<ParamId, Tensor<1>>,
-    /// The factor that clips gradients.
+    /// The clipping factor.
     clip: Tensor<1>,
     learning_rate: f64,
 }
@@ -323,7 +323,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_operations_as_burns() {
+    fn the_fused_update_equals_burns_operations() {
         let device = Device::flex();
         device.seed(1);
         let random = || Tensor::<1>::random([20_001], Distribution::Normal(0.0, 1.0), &device);

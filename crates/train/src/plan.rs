@@ -1,108 +1,107 @@
-//! Which parameters of a model learn, how fast, from when on, and with which adapters.
+//! Tuning plans: which parameters are trainable, at which learning rate, from which epoch, and with which adapters.
 
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoraConfig};
+use rekindle_checkpoint::trainable;
+use rekindle_distilbert::{
+    DistilBertConfig, DistilBertForSequenceClassification, LoraConfig, ParamInfo, ParamRole, ParamRoles,
+};
 use serde::Serialize;
 
 use crate::error::TrainError;
 
-/// A part of a model, by the names of its parameters in a checkpoint.
+/// Selects parameters of a model by their role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Part {
-    /// All that is not the encoder: `pre_classifier` and `classifier`.
+pub enum ParamSelector {
+    /// Everything behind the encoder.
     Head,
-    /// The tables of words and positions, and their LayerNorm; not a table of sines, which is never trained.
+    /// The embedding tables and their LayerNorm; not a sinusoidal table, which is never trained.
     Embeddings,
-    /// A transformer layer, from 0 at the bottom.
+    /// A transformer layer, counted from 0 at the input.
     Layer(usize),
-    /// Every bias of the encoder, LayerNorm's among them.
+    /// Every bias of the encoder, including those of LayerNorm.
     Biases,
     /// Low-rank adapters.
     Adapters,
 }
 
-impl Part {
-    fn holds(self, name: &str) -> bool {
-        let Some(base) = name.strip_prefix("distilbert.") else { return self == Self::Head };
+impl ParamSelector {
+    fn selects(self, param: ParamInfo) -> bool {
         match self {
-            Self::Head => false,
-            Self::Embeddings => base.starts_with("embeddings."),
-            Self::Layer(index) => base
-                .strip_prefix("transformer.layer.")
-                .and_then(|rest| rest.split('.').next()?.parse().ok())
-                .is_some_and(|layer: usize| layer == index),
-            Self::Biases => base.ends_with(".bias"),
-            Self::Adapters => base.contains(".lora."),
+            Self::Head => param.role == ParamRole::Head,
+            Self::Embeddings => param.role == ParamRole::Embeddings,
+            Self::Layer(index) => param.role == ParamRole::Layer(index),
+            Self::Biases => param.role != ParamRole::Head && param.is_bias,
+            Self::Adapters => param.role == ParamRole::Adapter,
         }
     }
 }
 
-/// Parameters that learn alike.
+/// Parameters that are trained with the same learning rate from the same epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Group {
-    /// Which.
-    pub part: Part,
-    /// Their share of the learning rate.
+pub struct ParamGroup {
+    /// The parameters.
+    pub selector: ParamSelector,
+    /// Their learning rate, as a fraction of the learning rate of the training.
     pub rate: f64,
-    /// The epoch, from 0, with which they begin to learn.
+    /// The first epoch, counted from 0, in which they are trainable.
     pub from_epoch: usize,
 }
 
-/// What is trained. Of the groups that hold a parameter, the first counts; what none holds is frozen.
+/// Which parameters are trainable. The first group that selects a parameter applies; a parameter that no group selects is
+/// frozen.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Plan {
-    /// Who learns.
-    pub groups: Vec<Group>,
-    /// Adapters that are added before training.
+pub struct TuningPlan {
+    /// The groups, from the head to the embeddings.
+    pub groups: Vec<ParamGroup>,
+    /// Adapters that [`prepare`](Self::prepare) adds before training.
     pub lora: Option<LoraConfig>,
-    /// Whether the table of positions is one of sines, which is never trained.
-    sinusoidal_pos_embds: bool,
 }
 
-impl Plan {
-    fn of(parts: impl IntoIterator<Item = Part>) -> Self {
-        let groups = parts.into_iter().map(|part| Group { part, rate: 1.0, from_epoch: 0 }).collect();
-        Self { groups, lora: None, sinusoidal_pos_embds: false }
+impl TuningPlan {
+    fn of(selectors: impl IntoIterator<Item = ParamSelector>) -> Self {
+        let groups = selectors.into_iter().map(|selector| ParamGroup { selector, rate: 1.0, from_epoch: 0 }).collect();
+        Self { groups, lora: None }
     }
 
-    /// The head alone, on a frozen base.
+    /// Trains the head on a frozen encoder.
     pub fn head() -> Self {
-        Self::of([Part::Head])
+        Self::of([ParamSelector::Head])
     }
 
-    /// The head and the last so many transformer layers.
+    /// Trains the head and the last `count` transformer layers.
     ///
     /// # Errors
-    /// When the model has fewer layers.
+    /// Returns an error if the model has fewer layers.
     pub fn last_layers(count: usize, config: &DistilBertConfig) -> Result<Self, TrainError> {
         let layers = config.n_layers;
         if count > layers {
-            let reason = format!("{count} layers are to be trained, the model has {layers}");
+            let reason = format!("{count} layers are to be trained, but the model has {layers}");
             return Err(TrainError::Argument { argument: "last layers", reason });
         }
-        Ok(Self::of([Part::Head].into_iter().chain((layers - count..layers).rev().map(Part::Layer))))
+        let layers = (layers - count..layers).rev().map(ParamSelector::Layer);
+        Ok(Self::of([ParamSelector::Head].into_iter().chain(layers)))
     }
 
-    /// Everything, but for a sinusoidal position table.
+    /// Trains all parameters except a sinusoidal position table.
     pub fn full(config: &DistilBertConfig) -> Self {
-        let layers = (0..config.n_layers).rev().map(Part::Layer);
-        let plan = Self::of([Part::Head].into_iter().chain(layers).chain([Part::Embeddings]));
-        Self { sinusoidal_pos_embds: config.sinusoidal_pos_embds, ..plan }
+        let layers = (0..config.n_layers).rev().map(ParamSelector::Layer);
+        Self::of([ParamSelector::Head].into_iter().chain(layers).chain([ParamSelector::Embeddings]))
     }
 
-    /// The head and every bias of the encoder (BitFit; Ben Zaken et al., 2022).
+    /// Trains the head and every bias of the encoder (BitFit; Ben Zaken et al., 2022).
     pub fn bias_only() -> Self {
-        Self::of([Part::Head, Part::Biases])
+        Self::of([ParamSelector::Head, ParamSelector::Biases])
     }
 
-    /// The head and low-rank adapters in a frozen base (Hu et al., 2021).
+    /// Trains the head and low-rank adapters in a frozen encoder (Hu et al., 2021).
     pub fn lora(config: LoraConfig) -> Self {
-        Self { lora: Some(config), ..Self::of([Part::Head, Part::Adapters]) }
+        Self { lora: Some(config), ..Self::of([ParamSelector::Head, ParamSelector::Adapters]) }
     }
 
-    /// Gradual unfreezing (Howard and Ruder, 2018): each part begins to learn `every` epochs after the one above it. Of
-    /// [`full`](Self::full), the head begins, one layer after the other joins from the top, and the embeddings come last.
+    /// Adds gradual unfreezing (Howard and Ruder, 2018): each group becomes trainable `every` epochs after the group
+    /// above it. With [`full`](Self::full), the head is first, then the layers from the last one down, and the embeddings
+    /// are last.
     pub fn gradually(mut self, every: usize) -> Self {
         for (depth, group) in self.groups.iter_mut().enumerate() {
             group.from_epoch = depth * every;
@@ -110,8 +109,8 @@ impl Plan {
         self
     }
 
-    /// Discriminative rates (Howard and Ruder, 2018): each part learns at `decay` times the rate of the one above it. Of
-    /// [`full`](Self::full), the head at 1, the last layer at `decay`, and so on down to the embeddings.
+    /// Adds discriminative learning rates (Howard and Ruder, 2018): each group has `decay` times the rate of the group
+    /// above it. With [`full`](Self::full), the head has 1, the last layer `decay`, and so on down to the embeddings.
     pub fn with_layer_decay(mut self, decay: f64) -> Self {
         for (depth, group) in self.groups.iter_mut().enumerate() {
             group.rate = decay.powi(depth as i32);
@@ -119,36 +118,35 @@ impl Plan {
         self
     }
 
-    /// The share of the learning rate at which a parameter, named as in a checkpoint, learns in an epoch from 0; `None`
-    /// where it is frozen.
-    pub fn rate(&self, name: &str, epoch: usize) -> Option<f64> {
-        self.group(name).filter(|group| group.from_epoch <= epoch).map(|group| group.rate)
+    /// Returns the fraction of the learning rate that a parameter has in an epoch, counted from 0; `None` if it is frozen
+    /// in that epoch.
+    pub fn rate(&self, param: ParamInfo, epoch: usize) -> Option<f64> {
+        self.group(param).filter(|group| group.from_epoch <= epoch).map(|group| group.rate)
     }
 
-    /// Whether a parameter is trained in any epoch.
-    pub fn trains(&self, name: &str) -> bool {
-        self.group(name).is_some()
+    /// Returns whether a parameter is trainable in any epoch.
+    pub fn trains(&self, param: ParamInfo) -> bool {
+        self.group(param).is_some()
     }
 
-    fn group(&self, name: &str) -> Option<&Group> {
-        let fixed = self.sinusoidal_pos_embds && name == "distilbert.embeddings.position_embeddings.weight";
-        self.groups.iter().find(|group| group.part.holds(name) && !fixed)
+    fn group(&self, param: ParamInfo) -> Option<&ParamGroup> {
+        self.groups.iter().find(|group| group.selector.selects(param))
     }
 
-    /// Whether the head alone is ever trained.
-    pub fn freezes_base(&self) -> bool {
-        self.groups.iter().all(|group| group.part == Part::Head)
+    /// Returns whether the encoder is frozen in all epochs.
+    pub fn freezes_encoder(&self) -> bool {
+        self.groups.iter().all(|group| group.selector == ParamSelector::Head)
     }
 
-    /// Whether other parameters are trained in this epoch, from 0, than in the one before.
+    /// Returns whether an epoch, counted from 0, has more trainable parameters than the one before.
     pub fn changes_at(&self, epoch: usize) -> bool {
         self.groups.iter().any(|group| group.from_epoch == epoch)
     }
 
-    /// The model with its adapters, drawn from the seed.
+    /// Returns the model with the plan's adapters, initialised from the seed.
     ///
     /// # Errors
-    /// When the adapters' settings adapt nothing.
+    /// Returns an error if the settings of the adapters are not valid.
     pub fn prepare(
         &self,
         model: &DistilBertForSequenceClassification,
@@ -160,24 +158,21 @@ impl Plan {
         })
     }
 
-    /// The model with just the parameters of an epoch, from 0, tracked by autodiff; the frozen ones are shared, not
-    /// copied.
-    pub fn track(
-        &self,
-        model: &DistilBertForSequenceClassification,
-        epoch: usize,
-    ) -> DistilBertForSequenceClassification {
-        model.trainable(|name| self.rate(name, epoch).is_some())
+    /// Returns the model with exactly the parameters of an epoch, counted from 0, trainable. Frozen parameters are shared
+    /// with `model`, not copied.
+    pub fn apply<M: ParamRoles>(&self, model: &M, epoch: usize) -> M {
+        trainable(model, |name| self.rate(model.param_info(name), epoch).is_some())
     }
 
-    /// Trained and all parameters of a prepared model, as peft counts them: it keeps the head twice where there are
-    /// adapters, as it came and as it is trained.
+    /// Returns the numbers of trainable parameters and of all parameters of a prepared model, counted as peft counts them:
+    /// with adapters, the head counts twice, because peft keeps its initial values too.
     pub fn count(&self, model: &DistilBertForSequenceClassification) -> (usize, usize) {
         let (mut trained, mut all) = (0, 0);
         for parameter in model.parameters() {
-            let kept_twice = self.lora.is_some() && Part::Head.holds(&parameter.name);
-            trained += if self.trains(&parameter.name) { parameter.size } else { 0 };
-            all += if kept_twice { 2 * parameter.size } else { parameter.size };
+            let param = model.param_info(&parameter.name);
+            let counts_twice = self.lora.is_some() && param.role == ParamRole::Head;
+            trained += if self.trains(param) { parameter.size } else { 0 };
+            all += if counts_twice { 2 * parameter.size } else { parameter.size };
         }
         (trained, all)
     }
@@ -188,15 +183,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_group_that_holds_a_parameter_counts() {
-        let config = DistilBertConfig { n_layers: 2, sinusoidal_pos_embds: true, ..DistilBertConfig::default() };
-        let plan = Plan::full(&config).gradually(2).with_layer_decay(0.5);
-        let (head, words) = ("classifier.weight", "distilbert.embeddings.word_embeddings.weight");
-        let (top, bottom) = ("distilbert.transformer.layer.1.ffn.lin1.bias", "distilbert.transformer.layer.0.x.weight");
-        assert_eq!([head, top, bottom, words].map(|name| plan.rate(name, 6)), [1.0, 0.5, 0.25, 0.125].map(Some));
+    fn the_first_group_that_selects_a_parameter_applies() {
+        let config = DistilBertConfig { n_layers: 2, ..DistilBertConfig::default() };
+        let plan = TuningPlan::full(&config).gradually(2).with_layer_decay(0.5);
+        let weight = |role| ParamInfo { role, is_bias: false };
+        let (head, words) = (weight(ParamRole::Head), weight(ParamRole::Embeddings));
+        let (top, bottom) = (weight(ParamRole::Layer(1)), weight(ParamRole::Layer(0)));
+        assert_eq!([head, top, bottom, words].map(|param| plan.rate(param, 6)), [1.0, 0.5, 0.25, 0.125].map(Some));
         assert_eq!([0, 1, 2, 3].map(|epoch| plan.rate(top, epoch)), [None, None, Some(0.5), Some(0.5)]);
         assert_eq!([1, 2, 3, 4].map(|epoch| plan.changes_at(epoch)), [false, true, false, true]);
-        assert!(!plan.trains("distilbert.embeddings.position_embeddings.weight"), "sines are not trained");
-        assert!(Plan::last_layers(3, &config).is_err());
+        assert!(!plan.trains(weight(ParamRole::Fixed)), "sinusoidal positions are not trained");
+        assert!(TuningPlan::last_layers(3, &config).is_err());
+    }
+
+    #[test]
+    fn bias_only_trains_the_head_and_the_biases_of_the_encoder() {
+        let plan = TuningPlan::bias_only();
+        let layer = |is_bias| ParamInfo { role: ParamRole::Layer(0), is_bias };
+        assert!(plan.trains(layer(true)) && !plan.trains(layer(false)));
+        assert!(plan.trains(ParamInfo { role: ParamRole::Head, is_bias: false }));
     }
 }

@@ -1,27 +1,32 @@
-//! Copies of a model on further devices, which take their shares of its batches.
+//! Copies of a model on further devices, which compute their shares of its batches.
 //!
-//! As `torch.nn.DataParallel`, and as Burn's strategy of one optimizer on a main device: gradients come to the first
-//! device, and what it has made of its trainable parameters goes to all others. Frozen ones are sent once.
+//! As `torch.nn.DataParallel`, and as Burn's strategy of one optimizer on a main device: the first device collects the
+//! gradients, steps, and sends the trainable parameters to all others. Frozen parameters are sent once.
 
 use std::collections::HashMap;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::module::{ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor};
-use rekindle_distilbert::DistilBertForSequenceClassification;
+use rekindle_checkpoint::trainable;
+use rekindle_distilbert::ParamRoles;
 
-use crate::plan::Plan;
+use crate::plan::TuningPlan;
 
-/// Elements that are sent together, 64 MiB of them. A tensor alone costs a message and a connection.
+/// Elements that are sent together: 64 MiB. A single tensor costs a message and a connection.
 const BUCKET: usize = 1 << 24;
 
-#[derive(Default)]
-pub(crate) struct Replicas(Vec<(Device, DistilBertForSequenceClassification)>);
+/// The further devices, each with its copy of the model.
+pub(crate) struct Replicas<M>(Vec<(Device, M)>);
 
-impl Replicas {
+impl<M: ParamRoles> Replicas<M> {
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Sends a model to each device.
-    pub(crate) fn of(model: &DistilBertForSequenceClassification, devices: &[Device]) -> Self {
-        let plain = model.trainable(|_| false);
-        let send = |device: &Device| (device.clone(), plain.clone().to_device(&device.clone().without_autodiff()));
+    pub(crate) fn of(model: &M, devices: &[Device]) -> Self {
+        let frozen = trainable(model, |_| false);
+        let send = |device: &Device| (device.clone(), frozen.clone().to_device(&device.clone().without_autodiff()));
         Self(devices.iter().map(send).collect())
     }
 
@@ -29,43 +34,39 @@ impl Replicas {
         self.0.len()
     }
 
-    /// One of the devices, and the model there; `first` is the first.
-    pub(crate) fn at<'a>(
-        &'a self,
-        place: usize,
-        first: (&'a Device, &'a DistilBertForSequenceClassification),
-    ) -> (&'a Device, &'a DistilBertForSequenceClassification) {
-        place.checked_sub(1).map_or(first, |further| (&self.0[further].0, &self.0[further].1))
+    /// Returns a device and the model on it, by its number; `first` is number 0.
+    pub(crate) fn get<'a>(&'a self, number: usize, first: (&'a Device, &'a M)) -> (&'a Device, &'a M) {
+        number.checked_sub(1).map_or(first, |further| (&self.0[further].0, &self.0[further].1))
     }
 
-    /// Tracks the parameters that learn in an epoch, from 0.
-    pub(crate) fn track(&mut self, plan: &Plan, epoch: usize) {
+    /// Makes the parameters of an epoch, counted from 0, trainable.
+    pub(crate) fn apply(&mut self, plan: &TuningPlan, epoch: usize) {
         for (_, replica) in &mut self.0 {
-            *replica = plan.track(replica, epoch);
+            *replica = plan.apply(replica, epoch);
         }
     }
 
-    /// Takes over the trainable parameters of the model on the first device.
-    pub(crate) fn follow(&mut self, first: &DistilBertForSequenceClassification) {
+    /// Sends the trainable parameters of the model on the first device to the others.
+    pub(crate) fn update(&mut self, first: &M) {
         if self.0.is_empty() {
             return;
         }
-        let mut learned = Learned(Vec::new());
-        first.visit(&mut learned);
+        let mut trained = Trainable(Vec::new());
+        first.visit(&mut trained);
         for (device, replica) in &mut self.0 {
-            let values = carry(learned.0.clone(), device);
-            *replica = replica.clone().map(&mut Follow(values.into_iter().collect()));
+            let values = send(trained.0.clone(), device);
+            *replica = replica.clone().map(&mut Replace(values.into_iter().collect()));
         }
     }
 }
 
-/// Flat tensors on another device, in few messages.
-pub(crate) fn carry(tensors: Vec<(ParamId, Tensor<1>)>, device: &Device) -> Vec<(ParamId, Tensor<1>)> {
+/// Sends flat tensors to another device, in few messages.
+pub(crate) fn send(tensors: Vec<(ParamId, Tensor<1>)>, device: &Device) -> Vec<(ParamId, Tensor<1>)> {
     let device = device.clone().without_autodiff();
     if tensors.iter().all(|(_, tensor)| tensor.device() == device) {
         return tensors;
     }
-    let mut moved = Vec::with_capacity(tensors.len());
+    let mut sent = Vec::with_capacity(tensors.len());
     let mut rest = &tensors[..];
     while !rest.is_empty() {
         let mut size = 0;
@@ -79,18 +80,18 @@ pub(crate) fn carry(tensors: Vec<(ParamId, Tensor<1>)>, device: &Device) -> Vec<
         let mut start = 0;
         for (id, tensor) in &rest[..count] {
             let size = tensor.dims()[0];
-            moved.push((*id, bucket.clone().narrow(0, start, size)));
+            sent.push((*id, bucket.clone().narrow(0, start, size)));
             start += size;
         }
         rest = &rest[count..];
     }
-    moved
+    sent
 }
 
-/// The values of the tracked parameters, flat.
-struct Learned(Vec<(ParamId, Tensor<1>)>);
+/// Collects the values of the trainable parameters, flat.
+struct Trainable(Vec<(ParamId, Tensor<1>)>);
 
-impl ModuleVisitor for Learned {
+impl ModuleVisitor for Trainable {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = param.val();
         if value.is_require_grad() {
@@ -99,10 +100,10 @@ impl ModuleVisitor for Learned {
     }
 }
 
-/// Puts values in the place of what a model holds.
-struct Follow(HashMap<ParamId, Tensor<1>>);
+/// Replaces the values of parameters.
+struct Replace(HashMap<ParamId, Tensor<1>>);
 
-impl ModuleMapper for Follow {
+impl ModuleMapper for Replace {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         match self.0.remove(&param.id) {
             Some(value) => {

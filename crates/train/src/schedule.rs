@@ -1,25 +1,25 @@
-//! The learning rate of each step.
+//! Learning rate schedules.
 
 use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-/// How the rate goes after its warm-up, under the names of transformers' `lr_scheduler_type`.
+/// How the learning rate changes after the warm-up, under the names of transformers' `lr_scheduler_type`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum SchedulerType {
-    /// In a straight line to 0 after the last step.
+    /// Linearly to 0 after the last step.
     #[default]
     Linear,
-    /// Along half a wave of the cosine to 0 after the last step.
+    /// As half a period of the cosine to 0 after the last step.
     Cosine,
-    /// It stays.
+    /// It does not change.
     Constant,
 }
 
 impl SchedulerType {
-    /// transformers' name.
+    /// Returns the name that transformers uses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Linear => "linear",
@@ -29,20 +29,20 @@ impl SchedulerType {
     }
 }
 
-/// The rates of a run: transformers' `get_linear_schedule_with_warmup`, `get_cosine_schedule_with_warmup` and
+/// The learning rates of a training: transformers' `get_linear_schedule_with_warmup`, `get_cosine_schedule_with_warmup` and
 /// `get_constant_schedule_with_warmup`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// What comes after the warm-up.
+    /// How the learning rate changes after the warm-up.
     pub kind: SchedulerType,
-    /// Steps over which the rate rises from 0 in a straight line.
+    /// Steps over which the learning rate rises linearly from 0.
     pub warmup: usize,
-    /// Steps in all.
+    /// All steps.
     pub steps: usize,
 }
 
 impl Schedule {
-    /// The share of the learning rate that a step, from 0, uses.
+    /// Returns the fraction of the learning rate that a step, counted from 0, uses.
     pub fn share(&self, step: usize) -> f64 {
         let Self { kind, warmup, steps } = *self;
         if step < warmup {

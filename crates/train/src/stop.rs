@@ -1,20 +1,19 @@
-//! A wish from elsewhere that the work should end.
+//! A request to stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Asks a training to end after the step under way: from another thread, or from the handler of a signal. Clones share
-/// the wish.
+/// Asks a training to end after the current step: from another thread, or from a signal handler. Clones share the request.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Asks.
+    /// Requests the stop.
     pub fn request(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether anyone has asked.
+    /// Returns whether a stop is requested.
     pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

@@ -1,231 +1,197 @@
 //! The training loop.
 
 use std::cell::OnceCell;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
+use rekindle_distilbert::ParamRoles;
 use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;
 use crate::best::Best;
 use crate::checkpoints::Checkpoints;
-use crate::dataset::EncodedDataset;
+use crate::dataset::order;
 use crate::error::TrainError;
-use crate::evaluate::{Evaluation, evaluate};
-use crate::event::{EpochRecord, Event, StepRecord};
-use crate::features::Features;
-use crate::history::{History, Planned};
+use crate::event::{EpochRecord, Event, Observer, StepRecord, emit};
+use crate::history::{History, PlannedStep};
+use crate::objective::{Objective, Scores, TrainingContext};
 use crate::optimizer::AdamW;
-use crate::plan::Plan;
+use crate::plan::TuningPlan;
 use crate::replicas::Replicas;
+use crate::step::StepBatches;
+use crate::stop::Stop;
 
-/// A training: what learns, from what, and how.
+/// Trains a model for an [`Objective`].
 #[derive(Debug)]
-pub struct Training<'a> {
-    pub(crate) config: &'a DistilBertConfig,
-    pub(crate) plan: &'a Plan,
-    pub(crate) train: &'a EncodedDataset,
-    pub(crate) evaluation: Option<&'a EncodedDataset>,
+pub struct Trainer<'a, O> {
+    pub(crate) objective: O,
+    pub(crate) plan: &'a TuningPlan,
     pub(crate) arguments: &'a TrainingArguments,
-    features: Option<&'a Features>,
-    pub(crate) checkpoints: Option<Checkpoints>,
     pub(crate) device: &'a Device,
-    /// Further devices, which take their share of every batch.
+    pub(crate) checkpoints: Option<Checkpoints>,
+    stop: Stop,
+    /// Further devices, which compute their shares of every batch.
     further: &'a [Device],
 }
 
-/// What a training leaves.
-#[derive(Debug)]
-pub struct Trained {
-    /// The model after the last step; of the best epoch, where the arguments ask for that. Adapters are not merged yet.
-    pub model: DistilBertForSequenceClassification,
+/// The result of a training: of a model `M`, with evaluations `E`.
+#[derive(Clone)]
+pub struct Trained<M, E> {
+    /// The model after the last step, or of the best epoch if the arguments say so. Adapters are not merged.
+    pub model: M,
     /// The evaluation of this model.
-    pub evaluation: Option<Evaluation>,
-    /// From 1: the epoch that this model comes from.
+    pub evaluation: Option<E>,
+    /// The epoch of this model, counted from 1.
     pub best_epoch: usize,
-    /// Every step, in order.
+    /// All steps, in order.
     pub steps: Vec<StepRecord>,
-    /// Every epoch that was evaluated, in order.
+    /// All evaluated epochs, in order.
     pub epochs: Vec<EpochRecord>,
-    /// Time in training steps, those before a break among them.
+    /// Time in training steps, including those before an interruption.
     pub train_time: Duration,
     /// Time in evaluations.
     pub eval_time: Duration,
 }
 
-impl<'a> Training<'a> {
-    /// The training of what `plan` says, in the model of `config`, on the sentences `train`, by `arguments`, on `device`;
-    /// without evaluations.
-    pub fn new(
-        config: &'a DistilBertConfig,
-        plan: &'a Plan,
-        train: &'a EncodedDataset,
-        arguments: &'a TrainingArguments,
-        device: &'a Device,
-    ) -> Self {
-        let (evaluation, features, checkpoints, further) = (None, None, None, &[][..]);
-        Self { config, plan, train, evaluation, arguments, features, checkpoints, device, further }
+/// Shows the course of the training, and not the parameters.
+impl<M, E> fmt::Debug for Trained<M, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Trained");
+        shown.field("steps", &self.steps.len()).field("epochs", &self.epochs).field("best_epoch", &self.best_epoch);
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl<'a, O: Objective> Trainer<'a, O> {
+    /// Trains the parameters of `plan` on `device`.
+    pub fn new(objective: O, plan: &'a TuningPlan, arguments: &'a TrainingArguments, device: &'a Device) -> Self {
+        let (checkpoints, stop, further) = (None, Stop::default(), &[][..]);
+        Self { objective, plan, arguments, device, checkpoints, stop, further }
     }
 
-    /// With an evaluation on these sentences after every epoch.
-    pub fn evaluated_on(self, data: impl Into<Option<&'a EncodedDataset>>) -> Self {
-        Self { evaluation: data.into(), ..self }
-    }
-
-    /// With what a frozen base makes of the sentences, where that is known already; otherwise it is computed when it pays.
-    pub fn with_features(self, features: impl Into<Option<&'a Features>>) -> Self {
-        Self { features: features.into(), ..self }
-    }
-
-    /// With a place to keep what it takes to go on after a break; without, a break loses it.
+    /// Writes checkpoints, and resumes from the newest one.
     pub fn with_checkpoints(self, checkpoints: impl Into<Option<Checkpoints>>) -> Self {
         Self { checkpoints: checkpoints.into(), ..self }
     }
 
-    /// With each batch split over these devices too, and the gradients averaged on the first one, which steps and
-    /// evaluates. It comes to what one device comes to, but for the order of sums, and for what dropout drops.
+    /// Ends the training with [`TrainError::Interrupted`] after the step in which a stop is requested. If the training
+    /// has checkpoints, it writes one.
+    pub fn with_stop(self, stop: Stop) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// Splits each batch over these devices too. Gradients are summed on the first device, which steps and evaluates.
+    /// Results match single-device training up to summation order and dropout.
     ///
-    /// The head of a frozen base, where that was read once, learns on the first alone: there is little to split.
+    /// If the features of a frozen encoder are computed once, the first device trains the head alone.
     pub fn split_over(self, further: &'a [Device]) -> Self {
         Self { further, ..self }
     }
 
-    /// Trains `model`, which the plan has [`prepare`](Plan::prepare)d; from the newest of its checkpoints on, where there
-    /// is one.
+    /// Returns the steps of the whole training.
+    pub fn steps(&self) -> usize {
+        self.arguments.steps(self.objective.examples())
+    }
+
+    /// Returns the epochs of the whole training; the last one may be incomplete.
+    pub fn epochs(&self) -> usize {
+        self.arguments.epochs(self.objective.examples())
+    }
+
+    /// Trains `model`, to which the plan's adapters are already [added](TuningPlan::prepare). If there is a checkpoint, the
+    /// training resumes from it.
     ///
-    /// `observer` is told of every [`Event`]. What dropout drops in a step follows from the seed and the number of the
-    /// step.
+    /// `observer` receives every [`Event`], and may cancel. Dropout follows from the seed and the number of the step.
     ///
     /// # Errors
-    /// When the arguments cannot train, a data set is empty or does not fit the model, the loss stops being a number, a
-    /// checkpoint cannot be written or is of another training, or the training is asked to stop.
+    /// Returns an error if an argument is not valid, a data set is empty or does not fit the model, training diverges, a
+    /// checkpoint cannot be written or belongs to another training or format version, a stop is requested, or the
+    /// observer cancels.
     pub fn run(
-        &self,
-        model: DistilBertForSequenceClassification,
-        observer: &mut dyn FnMut(&Event),
-    ) -> Result<Trained, TrainError> {
+        self,
+        model: O::Model,
+        observer: &mut Observer<'_>,
+    ) -> Result<Trained<O::Model, O::Evaluation>, TrainError> {
         self.check()?;
-        let epochs = self.arguments.num_train_epochs;
-        let steps = self.steps_per_epoch() * epochs;
-        observer(&Event::Begin { steps, epochs });
+        let (steps, epochs) = (self.steps(), self.epochs());
+        emit(observer, &Event::Begin { steps, epochs })?;
         let mut run = Run::new(self);
-        let model = run.take_up(model, observer)?;
+        let mut model = run.restore(model, observer)?;
         let first = run.epoch_after(run.history.len(), run.best.epochs.len());
-        let mut model = self.plan.track(&model, first);
-        let pays = !self.arguments.frozen_dropout;
-        let event = |done, total| Event::Extracting { done, total };
-        let train_features = if pays { self.extract(&model, self.train, event, observer)? } else { None };
-        run.features = train_features.as_ref().or(self.features).filter(|_| pays);
-        if run.features.is_none() {
-            run.replicas = Replicas::of(&model, self.further);
+        model = run.trainer.plan.apply(&model, first);
+        let context = run.trainer.context();
+        run.trainer.objective.begin(&model, context, observer)?;
+        if run.trainer.objective.splits_batches() {
+            run.replicas = Replicas::of(&model, run.trainer.further);
         }
-        let mut eval_features = None;
         for epoch in first..epochs {
+            if run.best.is_exhausted() {
+                break;
+            }
             model = run.epoch(model, epoch, observer)?;
             run.train_time += run.clock.lap();
-            if let Some(data) = self.evaluation {
-                if eval_features.is_none() && epochs > 1 {
-                    let event = |done, total| Event::Evaluating { done, total };
-                    eval_features = self.extract(&model, data, event, observer)?;
-                }
-                let features = eval_features.as_ref().or(self.features).filter(|_| model.distilbert.is_frozen());
-                let size = self.arguments.per_device_eval_batch_size;
-                let result = evaluate(&model, self.config, data, features, size, self.device, observer)?;
-                run.eval_time += run.clock.lap();
-                let record = run.record(epoch, &result);
-                observer(&Event::Epoch(record.clone()));
-                if run.best.take(record, result, &model) {
-                    break;
-                }
+            run.evaluate(&model, epoch, observer)?;
+            if !run.best.is_exhausted() {
+                run.after_epoch(&model, epoch, observer)?;
             }
-            run.after_epoch(&model, epoch, observer)?;
         }
-        let best_epoch = run.best.epoch();
-        let Run { history, best: Best { epochs: records, kept, .. }, train_time, eval_time, .. } = run;
-        let (best_epoch, model, evaluation) = match kept {
-            Some(kept) => (best_epoch, kept.model.unwrap_or(model), Some(kept.evaluation)),
-            None => (epochs, model, None),
-        };
-        Ok(Trained { model, evaluation, best_epoch, steps: history.records, epochs: records, train_time, eval_time })
+        run.finish(model, observer)
+    }
+
+    pub(crate) fn context(&self) -> TrainingContext<'a> {
+        TrainingContext { plan: self.plan, arguments: self.arguments, device: self.device }
     }
 
     pub(crate) fn steps_per_epoch(&self) -> usize {
-        self.arguments.steps_per_epoch(self.train.len())
+        self.arguments.steps_per_epoch(self.objective.examples())
     }
 
-    /// What is known of a step, from 0, before it is taken.
-    pub(crate) fn planned(&self, step: usize) -> Planned {
-        let (epochs, steps) = (self.arguments.num_train_epochs, self.steps_per_epoch());
-        let share = self.arguments.schedule(steps * epochs).share(step);
+    /// Returns what is known of a step, counted from 0, before it is taken.
+    pub(crate) fn planned(&self, step: usize) -> PlannedStep {
+        let steps_per_epoch = self.steps_per_epoch();
+        let share = self.arguments.schedule(self.steps()).share(step);
         let size = self.arguments.per_device_train_batch_size * self.arguments.gradient_accumulation_steps;
-        let before = step % steps * size;
-        Planned {
-            epoch: step / steps,
+        let before = step % steps_per_epoch * size;
+        PlannedStep {
+            epoch: step / steps_per_epoch,
             learning_rate: self.arguments.learning_rate * share,
-            sentences: size.min(self.train.len() - before),
+            examples: size.min(self.objective.examples() - before),
         }
     }
 
     fn check(&self) -> Result<(), TrainError> {
         self.arguments.validate()?;
-        let refuse = |argument, reason: String| Err(TrainError::Argument { argument, reason });
-        if self.train.is_empty() {
-            return Err(TrainError::Empty { purpose: "train on" });
-        }
-        if self.evaluation.is_some_and(EncodedDataset::is_empty) {
-            return Err(TrainError::Empty { purpose: "evaluate" });
-        }
+        self.objective.check(self.arguments)?;
         let chooses = self.arguments.load_best_model_at_end || self.arguments.early_stopping_patience.is_some();
-        if chooses && self.evaluation.is_none() {
-            return refuse("load_best_model_at_end", "there are no sentences to choose the best epoch by".into());
-        }
-        let (classes, weights) = (self.config.num_labels(), self.arguments.class_weights.as_ref().map(Vec::len));
-        if let Some(weights) = weights.filter(|&weights| weights != classes) {
-            return refuse("class_weights", format!("{weights} weights for {classes} classes"));
+        if chooses && !self.objective.is_evaluated() {
+            let reason = "there are no evaluation examples to choose the best epoch by";
+            return Err(TrainError::argument("load_best_model_at_end", reason));
         }
         Ok(())
     }
-
-    /// The features of `data`, where the base stays frozen and they are not known already.
-    fn extract(
-        &self,
-        model: &DistilBertForSequenceClassification,
-        data: &EncodedDataset,
-        event: impl Fn(usize, usize) -> Event,
-        observer: &mut dyn FnMut(&Event),
-    ) -> Result<Option<Features>, TrainError> {
-        if !self.plan.freezes_base() || self.features.is_some_and(|features| features.cover(data)) {
-            return Ok(None);
-        }
-        let mut progress = |done| observer(&event(done, data.whole().len()));
-        let size = self.arguments.per_device_eval_batch_size;
-        Features::of(model, self.config, data, size, self.device, &mut progress)
-    }
 }
 
-/// A training under way: all but the model.
-pub(crate) struct Run<'a> {
-    pub(crate) training: &'a Training<'a>,
-    /// Of the training sentences, where the base is frozen and deterministic.
-    pub(crate) features: Option<&'a Features>,
-    pub(crate) replicas: Replicas,
-    /// What a checkpoint says of the training.
+/// A training in progress, without the model.
+pub(crate) struct Run<'a, O: Objective> {
+    pub(crate) trainer: Trainer<'a, O>,
+    pub(crate) replicas: Replicas<O::Model>,
+    /// What a checkpoint records of the training.
     pub(crate) settings: OnceCell<Map<String, Value>>,
     pub(crate) optimizer: AdamW,
     pub(crate) history: History,
-    pub(crate) best: Best<'a>,
+    pub(crate) best: Best<'a, O::Model, O::Evaluation>,
     /// Time in training steps and in evaluations, before the current lap.
     pub(crate) train_time: Duration,
     pub(crate) eval_time: Duration,
     pub(crate) clock: Clock,
 }
 
-/// Measures one thing after the other.
+/// Measures consecutive times.
 pub(crate) struct Clock(Instant);
 
 impl Clock {
-    /// Time since the last lap.
+    /// Returns the time since the last lap.
     pub(crate) fn lap(&mut self) -> Duration {
         let lap = self.0.elapsed();
         self.0 += lap;
@@ -233,93 +199,120 @@ impl Clock {
     }
 }
 
-impl<'a> Run<'a> {
-    fn new(training: &'a Training<'a>) -> Self {
+impl<'a, O: Objective> Run<'a, O> {
+    fn new(trainer: Trainer<'a, O>) -> Self {
         Self {
-            training,
-            features: None,
-            replicas: Replicas::default(),
+            replicas: Replicas::none(),
             settings: OnceCell::new(),
-            optimizer: AdamW::empty(training.arguments, training.device),
+            optimizer: AdamW::empty(trainer.arguments, trainer.device),
             history: History::new(),
-            best: Best::new(training.arguments),
+            best: Best::new(trainer.arguments),
             train_time: Duration::ZERO,
             eval_time: Duration::ZERO,
             clock: Clock(Instant::now()),
+            trainer,
         }
     }
 
-    /// The epoch, from 0, after so many steps: where there are evaluations, one is over when it is evaluated.
+    /// Returns the epoch, counted from 0, that continues after so many steps. With evaluations, an epoch is over when it is
+    /// evaluated.
     pub(crate) fn epoch_after(&self, steps: usize, evaluated: usize) -> usize {
-        match self.training.evaluation {
-            Some(_) => evaluated,
-            None => steps / self.training.steps_per_epoch(),
+        match self.trainer.objective.is_evaluated() {
+            true => evaluated,
+            false => steps / self.trainer.steps_per_epoch(),
         }
     }
 
-    /// Takes the parameters that learn in an epoch, from 0, into the optimizer.
-    pub(crate) fn admit(&mut self, model: &DistilBertForSequenceClassification, epoch: usize) {
-        self.optimizer.admit(model, |name| self.training.plan.rate(name, epoch).unwrap_or(1.0));
+    /// Adds the parameters that become trainable in an epoch, counted from 0, to the optimizer.
+    pub(crate) fn add_param_group(&mut self, model: &O::Model, epoch: usize) {
+        let rate = |name: &str| self.trainer.plan.rate(model.param_info(name), epoch).unwrap_or(1.0);
+        self.optimizer.add_param_group(model, rate);
     }
 
+    /// Takes the steps of an epoch that are not done.
     fn epoch(
         &mut self,
-        mut model: DistilBertForSequenceClassification,
+        mut model: O::Model,
         epoch: usize,
-        observer: &mut dyn FnMut(&Event),
-    ) -> Result<DistilBertForSequenceClassification, TrainError> {
-        let Training { arguments, plan, .. } = self.training;
+        observer: &mut Observer<'_>,
+    ) -> Result<O::Model, TrainError> {
+        let TrainingContext { plan, arguments, .. } = self.trainer.context();
         if epoch > 0 && plan.changes_at(epoch) {
-            model = plan.track(&model, epoch);
+            model = plan.apply(&model, epoch);
         }
-        self.replicas.track(plan, epoch);
-        self.admit(&model, epoch);
-        let order = self.training.train.order(arguments.seed, epoch, arguments.shuffle);
-        let batches: Vec<(usize, &[usize])> = order.chunks(arguments.per_device_train_batch_size).enumerate().collect();
-        let before = self.history.len() - epoch * self.training.steps_per_epoch();
-        for step in batches.chunks(arguments.gradient_accumulation_steps).skip(before) {
-            model = self.step(model, step, epoch * batches.len(), observer)?;
+        self.replicas.apply(plan, epoch);
+        self.add_param_group(&model, epoch);
+        let order = order(self.trainer.objective.examples(), arguments.seed, epoch, arguments.shuffle);
+        let batches: Vec<&[usize]> = order.chunks(arguments.per_device_train_batch_size).collect();
+        let size = arguments.gradient_accumulation_steps;
+        let done = self.history.len() - epoch * self.trainer.steps_per_epoch();
+        let left = self.trainer.steps() - self.history.len();
+        for (step, micro_batches) in batches.chunks(size).enumerate().skip(done).take(left) {
+            let first = epoch * batches.len() + step * size;
+            model = self.step(model, &StepBatches { batches: micro_batches, first }, observer)?;
             self.after_step(&model, observer)?;
         }
-        self.history.read_back(observer)?;
+        self.history.read(observer)?;
         Ok(model)
     }
 
-    /// Writes a checkpoint where one is due, and ends the run where it is asked to stop.
-    fn after_step(
-        &mut self,
-        model: &DistilBertForSequenceClassification,
-        observer: &mut dyn FnMut(&Event),
-    ) -> Result<(), TrainError> {
-        let Some(checkpoints) = &self.training.checkpoints else { return Ok(()) };
-        let (step, stops) = (self.history.len(), checkpoints.stop.is_requested());
-        if stops || checkpoints.due_after_step(step) {
+    /// Writes a checkpoint if one is due, and ends the training if a stop is requested.
+    fn after_step(&mut self, model: &O::Model, observer: &mut Observer<'_>) -> Result<(), TrainError> {
+        let (step, stops) = (self.history.len(), self.trainer.stop.is_requested());
+        if stops || self.trainer.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.due_after_step(step)) {
             self.train_time += self.clock.lap();
             self.save(model, observer)?;
         }
         if stops { Err(TrainError::Interrupted { step }) } else { Ok(()) }
     }
 
-    /// The same after an epoch and its evaluation; after the last one there is nothing left to go on with.
-    fn after_epoch(
-        &mut self,
-        model: &DistilBertForSequenceClassification,
-        epoch: usize,
-        observer: &mut dyn FnMut(&Event),
-    ) -> Result<(), TrainError> {
-        let due = self.training.checkpoints.as_ref().is_some_and(Checkpoints::due_after_epoch);
-        let last = epoch + 1 == self.training.arguments.num_train_epochs;
-        if due && !last { self.save(model, observer) } else { Ok(()) }
+    /// Evaluates the model after an epoch, counted from 0, if there are examples to evaluate on.
+    fn evaluate(&mut self, model: &O::Model, epoch: usize, observer: &mut Observer<'_>) -> Result<(), TrainError> {
+        if !self.trainer.objective.is_evaluated() {
+            return Ok(());
+        }
+        let context = self.trainer.context();
+        let outputs = self.trainer.objective.evaluate(model, context, observer)?;
+        let evaluation = self.trainer.objective.score(outputs, context)?;
+        self.eval_time += self.clock.lap();
+        let Scores { loss, accuracy, f1 } = O::scores(&evaluation);
+        let train_loss = self.history.mean_loss(epoch + 1);
+        let record = EpochRecord { epoch: epoch + 1, train_loss, eval_loss: loss, accuracy, f1 };
+        emit(observer, &Event::Epoch(record.clone()))?;
+        self.best.push(record, evaluation, model);
+        Ok(())
     }
 
-    /// An epoch, from 0, and its evaluation.
-    fn record(&self, epoch: usize, evaluation: &Evaluation) -> EpochRecord {
-        EpochRecord {
-            epoch: epoch + 1,
-            train_loss: self.history.mean_loss(epoch + 1, self.training.train.len()),
-            eval_loss: evaluation.loss,
-            accuracy: evaluation.accuracy(),
-            f1: evaluation.f1().value,
+    /// Writes a checkpoint after an epoch and its evaluation, if one is due. After the last epoch,
+    /// [`finish`](Self::finish) decides.
+    fn after_epoch(&mut self, model: &O::Model, epoch: usize, observer: &mut Observer<'_>) -> Result<(), TrainError> {
+        let due = self.trainer.checkpoints.as_ref().is_some_and(Checkpoints::due_after_epoch);
+        if due && epoch + 1 < self.trainer.epochs() { self.save(model, observer) } else { Ok(()) }
+    }
+
+    /// Returns the result, after a final checkpoint if there should be one.
+    fn finish(
+        mut self,
+        model: O::Model,
+        observer: &mut Observer<'_>,
+    ) -> Result<Trained<O::Model, O::Evaluation>, TrainError> {
+        if self.trainer.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.save_final) {
+            self.save(&model, observer)?;
         }
+        let (best_epoch, last_epoch) = (self.best.epoch(), self.trainer.epochs());
+        let (best_epoch, model, evaluation) = match self.best.kept {
+            Some(kept) => (best_epoch, kept.model.unwrap_or(model), Some(kept.evaluation)),
+            None => (last_epoch, model, None),
+        };
+        let (steps, epochs) = (self.history.records, self.best.epochs);
+        Ok(Trained {
+            model,
+            evaluation,
+            best_epoch,
+            steps,
+            epochs,
+            train_time: self.train_time,
+            eval_time: self.eval_time,
+        })
     }
 }

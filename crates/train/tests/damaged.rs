@@ -1,9 +1,10 @@
-//! Damaged checkpoints of a pretraining: no panic, no hang, bounded memory, and errors that name file and place.
+//! Damaged training checkpoints: no panic, no hang, bounded memory, and errors that name the file and the place in it.
 
 #[path = "../../data/tests/mutate/mod.rs"]
 mod mutate;
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -11,23 +12,23 @@ use mutate::{Mutator, overwrite, survive};
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification};
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{
-    Checkpoints, EncodedDataset, Masking, Plan, Pretraining, PretrainingArguments, SaveStrategy, Stop, TrainError,
-    Training, TrainingArguments,
+    Checkpoints, Classification, EncodedDataset, MaskedLm, Masking, SaveStrategy, TrainError, Trainer,
+    TrainingArguments, TuningPlan,
 };
 
-/// What an error says of the place: a tensor, a setting; or that it is about the whole file. Weights so large that a step
-/// leaves the numbers are told by the step.
+/// How an error names the place: a tensor or a setting, or that it is about the whole file. If damaged weights are so large
+/// that training diverges, the error names the step.
 const PLACES: [&str; 12] = [
     "tensor `",
     "tensors `",
     "the tensor ",
     "values of `",
     "moments of `",
-    "was written with",
+    "was written ",
+    "is damaged: ",
     "not a whole safetensors file: ",
     "none of the tensors",
-    "tensors of the encoder are missing",
-    "is no checkpoint of a ",
+    "is not a training checkpoint",
     "step ",
     "the logits are not finite",
 ];
@@ -53,33 +54,29 @@ fn tiny() -> (DistilBertConfig, DistilBertForMaskedLM, Masking, Vec<Vec<u32>>) {
 }
 
 #[test]
-fn checkpoints_of_a_pretraining() {
+fn checkpoints_of_masked_language_modelling() {
     let (config, model, masking, sequences) = tiny();
-    let training = TrainingArguments { per_device_train_batch_size: 2, num_train_epochs: 3, ..Default::default() };
-    let arguments = PretrainingArguments { training, ..PretrainingArguments::default() };
-    let device = Device::flex();
-    let begin = || Pretraining::new(&model, &config, masking.clone(), &sequences, &arguments, &device);
+    let arguments = TrainingArguments { per_device_train_batch_size: 2, num_train_epochs: 2, ..Default::default() };
+    let (device, plan) = (Device::flex(), TuningPlan::full(&config));
     let folder = tempfile::tempdir().expect("a folder");
-    begin()
-        .expect("a run")
-        .advance(2, &Stop::default(), &mut |_| {})
-        .expect("trained")
-        .save(folder.path())
-        .expect("saved");
-    let path = folder.path().join("model.safetensors");
-    let whole = fs::read(&path).expect("saved");
-
-    let go_on = |folder: &Path| -> Result<(), TrainError> {
-        let run = begin()?.resume(folder)?;
-        let next = run.step() + 1;
-        run.advance(next, &Stop::default(), &mut |_| {}).map(drop)
+    let checkpoints =
+        Checkpoints { folder: folder.path().into(), save_strategy: Some(SaveStrategy::Epoch), save_final: false };
+    let run = |checkpoints: Checkpoints| {
+        let objective = MaskedLm::new(&config, masking.clone(), &sequences).evaluated_on(&sequences[..3]);
+        let trainer = Trainer::new(objective, &plan, &arguments, &device).with_checkpoints(checkpoints);
+        trainer.run(model.clone(), &mut |_| ControlFlow::Continue(())).map(drop)
     };
-    damaged("checkpoint of a pretraining", 3_000, &path, &whole, || go_on(folder.path()));
+    run(checkpoints.clone()).expect("trained");
+    let path = folder.path().join("step-00000003.safetensors");
+    let whole = fs::read(&path).expect("the checkpoint of the first epoch");
+    damaged("checkpoint of masked language modelling", 3_000, &path, &whole, || {
+        run(Checkpoints { save_strategy: None, ..checkpoints.clone() })
+    });
 }
 
-/// Takes damaged checkpoints to be taken up in the place of a whole one.
+/// Resumes from damaged checkpoints.
 fn damaged(name: &str, cases: u64, path: &Path, whole: &[u8], go_on: impl Fn() -> Result<(), TrainError>) {
-    // What is told by a step or a sentence is about what was computed, not about the file.
+    // Errors that name a step or an example are about computed values, not about the file.
     let folder = path.parent().expect("a folder").display().to_string();
     let files: &[&str] = &[&folder, "step ", "the logits are not finite"];
     let outcome = survive(name, cases, &[files, &PLACES], |case| {
@@ -90,7 +87,7 @@ fn damaged(name: &str, cases: u64, path: &Path, whole: &[u8], go_on: impl Fn() -
 }
 
 #[test]
-fn checkpoints_of_a_training() {
+fn checkpoints_of_classification() {
     let (config, _, _, sequences) = tiny();
     let data = EncodedDataset::new(sequences, vec![0, 1, 0, 1, 1, 0], 2).expect("data");
     let arguments = TrainingArguments {
@@ -99,21 +96,21 @@ fn checkpoints_of_a_training() {
         load_best_model_at_end: true,
         ..TrainingArguments::default()
     };
-    let (device, plan) = (Device::flex(), Plan::full(&config));
+    let (device, plan) = (Device::flex(), TuningPlan::full(&config));
     let (model, _) = DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 1, &device)
         .expect("a model");
     let folder = tempfile::tempdir().expect("a folder");
     let checkpoints =
-        Checkpoints { folder: folder.path().into(), save_strategy: Some(SaveStrategy::Epoch), stop: Stop::default() };
+        Checkpoints { folder: folder.path().into(), save_strategy: Some(SaveStrategy::Epoch), save_final: false };
     let run = |checkpoints: Checkpoints| {
-        let training = Training::new(&config, &plan, &data, &arguments, &device).evaluated_on(&data);
-        let training = training.with_checkpoints(checkpoints);
-        training.run(plan.prepare(&model, 1)?, &mut |_| {}).map(drop)
+        let objective = Classification::new(&config, &data).evaluated_on(&data);
+        let trainer = Trainer::new(objective, &plan, &arguments, &device).with_checkpoints(checkpoints);
+        trainer.run(plan.prepare(&model, 1)?, &mut |_| ControlFlow::Continue(())).map(drop)
     };
     run(checkpoints.clone()).expect("trained");
     let path = folder.path().join("step-00000003.safetensors");
     let whole = fs::read(&path).expect("the checkpoint of the first epoch");
-    damaged("checkpoint of a training", 3_000, &path, &whole, || {
+    damaged("checkpoint of classification", 3_000, &path, &whole, || {
         run(Checkpoints { save_strategy: None, ..checkpoints.clone() })
     });
 }

@@ -1,6 +1,6 @@
-//! Masked-language modelling against PyTorch and transformers, and runs that are broken off and taken up again.
+//! Masked language modelling compared with PyTorch and transformers.
 //!
-//! The golden numbers are PyTorch's: `fixtures/distilbert/make_masked_lm.py`.
+//! The golden numbers are PyTorch's: `fixtures/distilbert/make_masked_lm.py`. `masked_lm_training.rs` tests whole trainings.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,10 +8,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{Checkpoint, parameters, trainable};
 use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode, Precision, SequenceBatch};
-use rekindle_tokenizer::Tokenizer;
-use rekindle_train::{
-    AdamW, MaskedBatch, Masking, Pretraining, PretrainingArguments, SchedulerType, Stop, TrainingArguments,
-};
+use rekindle_train::{AdamW, MaskedBatch, SchedulerType, TrainingArguments};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 
@@ -207,91 +204,4 @@ fn warm_up_is_that_of_transformers() {
             close(ours, theirs, 1e-15, &format!("{warmup_steps} of {steps} to warm up, step {step}"));
         }
     }
-}
-
-/// A tiny model with dropout, its words, and sequences of these.
-fn tiny() -> (DistilBertConfig, DistilBertForMaskedLM, Masking, Vec<Vec<u32>>) {
-    let words = (0..45).map(|word| format!("w{word}"));
-    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from);
-    let tokenizer = Tokenizer::wordpiece(special.into_iter().chain(words).collect(), true).expect("a tokenizer");
-    let config = DistilBertConfig {
-        vocab_size: 50,
-        max_position_embeddings: 16,
-        dim: 16,
-        hidden_dim: 32,
-        n_heads: 2,
-        n_layers: 2,
-        ..DistilBertConfig::default()
-    };
-    let (model, _) =
-        DistilBertForMaskedLM::from_checkpoint(&config, &Checkpoint::empty(), 1, &Device::flex()).expect("a model");
-    let row = |index: u32| {
-        let inner = (0..3 + index % 11).map(|place| 5 + (index * 7 + place * place) % 45);
-        [2].into_iter().chain(inner).chain([3]).collect()
-    };
-    (config, model, Masking::new(&tokenizer, 0.3).expect("a masking"), (0..21).map(row).collect())
-}
-
-fn arguments() -> PretrainingArguments {
-    let training = TrainingArguments {
-        learning_rate: 1e-2,
-        weight_decay: 0.01,
-        per_device_train_batch_size: 4,
-        num_train_epochs: 3,
-        warmup_steps: 4.0,
-        ..TrainingArguments::default()
-    };
-    PretrainingArguments { training, ..PretrainingArguments::default() }
-}
-
-#[test]
-fn a_run_that_was_broken_off_takes_the_steps_of_an_unbroken_one() {
-    let (config, model, masking, sequences) = tiny();
-    let device = Device::flex();
-    let begin = || {
-        Pretraining::new(&model, &config, masking.clone(), &sequences, &arguments(), &device).expect("a pretraining")
-    };
-    let unbroken = begin().advance(usize::MAX, &Stop::default(), &mut |_| {}).expect("trained");
-    assert_eq!((unbroken.step(), unbroken.steps(), unbroken.epochs()), (18, 18, 3));
-    let losses: Vec<f64> = unbroken.records().iter().map(|record| record.loss).collect();
-    assert!(losses.windows(2).all(|pair| pair[0] != pair[1]), "every step differs: {losses:?}");
-
-    let folder = tempfile::tempdir().expect("a folder");
-    let first = begin().advance(8, &Stop::default(), &mut |_| {}).expect("trained");
-    first.save(folder.path()).expect("saved");
-    let resumed = begin().resume(folder.path()).expect("resumed");
-    assert_eq!(resumed.step(), 8);
-    let resumed = resumed.advance(usize::MAX, &Stop::default(), &mut |_| {}).expect("trained");
-    let steps = [first.records(), resumed.records()].concat();
-    assert_eq!(steps, unbroken.records(), "every loss, norm and rate, bit for bit");
-    let held_out = |run: &Pretraining| run.evaluate(&sequences[..5], &mut |_| {}).expect("a loss").to_bits();
-    assert_eq!(held_out(&resumed), held_out(&unbroken));
-}
-
-#[test]
-fn a_checkpoint_of_another_run_is_refused() {
-    let (config, model, masking, sequences) = tiny();
-    let device = Device::flex();
-    let folder = tempfile::tempdir().expect("a folder");
-    let run = |arguments: &PretrainingArguments, sequences| {
-        let run = Pretraining::new(&model, &config, masking.clone(), sequences, arguments, &device);
-        run.expect("a pretraining").resume(folder.path()).map(|_| ()).expect_err("a refusal").to_string()
-    };
-    assert!(run(&arguments(), &sequences).contains("model.safetensors"), "there is none");
-    let begun = Pretraining::new(&model, &config, masking.clone(), &sequences, &arguments(), &device);
-    begun
-        .expect("a pretraining")
-        .advance(2, &Stop::default(), &mut |_| {})
-        .expect("trained")
-        .save(folder.path())
-        .expect("saved");
-    let mut other = arguments();
-    other.training.learning_rate = 1e-3;
-    let refusal = run(&other, &sequences);
-    assert!(refusal.contains("learning_rate 0.01, not 0.001"), "{refusal}");
-    let refusal = run(&arguments(), &sequences[1..]);
-    assert!(refusal.contains("another corpus"), "{refusal}");
-    model.save_safetensors(&folder.path().join("model.safetensors"), Precision::F32).expect("saved");
-    let refusal = run(&arguments(), &sequences);
-    assert!(refusal.contains("no checkpoint of a pretraining"), "{refusal}");
 }

@@ -1,15 +1,16 @@
-//! A training that is broken off and taken up again is, to the last bit, the training that was not.
+//! A training that is interrupted and resumed gives exactly the results of an uninterrupted one.
 
 use std::fs;
 use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::{Checkpoint, values};
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoraConfig};
 use rekindle_train::{
-    Checkpoints, EncodedDataset, Event, Metric, Plan, SaveStrategy, Stop, TrainError, Trained, Training,
-    TrainingArguments,
+    Checkpoints, Classification, EncodedDataset, Evaluation, Event, Metric, SaveStrategy, Stop, TrainError, Trained,
+    Trainer, TrainingArguments, TuningPlan,
 };
 
 #[allow(deprecated)] // ndarray
@@ -56,15 +57,18 @@ fn arguments() -> TrainingArguments {
     }
 }
 
-fn plans(config: &DistilBertConfig) -> Vec<Plan> {
+fn plans(config: &DistilBertConfig) -> Vec<TuningPlan> {
     let lora = LoraConfig { r: 2, ..LoraConfig::default() };
-    let last = Plan::last_layers(1, config).expect("a layer");
-    let gradual = Plan::full(config).gradually(1).with_layer_decay(0.5);
-    vec![Plan::head(), last, Plan::full(config), gradual, Plan::bias_only(), Plan::lora(lora)]
+    let last = TuningPlan::last_layers(1, config).expect("a layer");
+    let gradual = TuningPlan::full(config).gradually(1).with_layer_decay(0.5);
+    vec![TuningPlan::head(), last, TuningPlan::full(config), gradual, TuningPlan::bias_only(), TuningPlan::lora(lora)]
 }
 
-/// All of a training but its times.
-fn numbers(trained: &Trained) -> impl PartialEq + std::fmt::Debug {
+/// A trained classifier.
+type Classifier = Trained<DistilBertForSequenceClassification, Evaluation>;
+
+/// Everything of a training except its times.
+fn numbers(trained: &Classifier) -> impl PartialEq + std::fmt::Debug {
     let model = values(&trained.model, |_| true).expect("values");
     let logits = trained.evaluation.as_ref().map(|evaluation| evaluation.logits.clone());
     (model, logits, trained.best_epoch, trained.steps.clone(), trained.epochs.clone())
@@ -79,34 +83,40 @@ struct Bench {
 }
 
 impl Bench {
-    fn model(&self, plan: &Plan) -> DistilBertForSequenceClassification {
+    fn objective(&self) -> Classification<'_> {
+        Classification::new(&self.config, &self.train).evaluated_on(self.evaluation.as_ref())
+    }
+
+    fn model(&self, plan: &TuningPlan) -> DistilBertForSequenceClassification {
         let (model, _) =
             DistilBertForSequenceClassification::from_checkpoint(&self.config, &Checkpoint::empty(), 1, &self.device)
                 .expect("a model");
         plan.prepare(&model, 5).expect("prepared")
     }
 
-    /// Trains with the checkpoints of a folder, and asks to stop once so many steps were told of.
+    /// Trains with the checkpoints of a folder, and requests a stop once so many steps are reported.
     fn run(
         &self,
-        plan: &Plan,
+        plan: &TuningPlan,
         place: Option<(&Path, Option<SaveStrategy>)>,
         stop_after: usize,
-    ) -> Result<Trained, TrainError> {
+    ) -> Result<Classifier, TrainError> {
         let stop = Stop::default();
         let checkpoints = |(folder, save_strategy): (&Path, _)| Checkpoints {
             folder: folder.into(),
             save_strategy,
-            stop: stop.clone(),
+            save_final: false,
         };
-        let training = Training::new(&self.config, plan, &self.train, &self.arguments, &self.device)
-            .evaluated_on(self.evaluation.as_ref())
-            .with_checkpoints(place.map(checkpoints));
-        let mut observer = |event: &Event| match event {
-            Event::Step(step) if step.step == stop_after => stop.request(),
-            _ => {}
+        let trainer = Trainer::new(self.objective(), plan, &self.arguments, &self.device)
+            .with_checkpoints(place.map(checkpoints))
+            .with_stop(stop.clone());
+        let mut observer = |event: &Event| {
+            if matches!(event, Event::Step(step) if step.step == stop_after) {
+                stop.request();
+            }
+            ControlFlow::Continue(())
         };
-        training.run(self.model(plan), &mut observer)
+        trainer.run(self.model(plan), &mut observer)
     }
 }
 
@@ -146,7 +156,7 @@ fn broken_off_anywhere_it_takes_the_steps_of_an_unbroken_one() {
 fn checkpoints_of_epochs_are_taken_up_too() {
     let (config, train, evaluation) = tiny();
     let bench = Bench { config, train, evaluation: Some(evaluation), arguments: arguments(), device: Device::flex() };
-    let (plan, folder) = (Plan::full(&bench.config), tempfile::tempdir().expect("a folder"));
+    let (plan, folder) = (TuningPlan::full(&bench.config), tempfile::tempdir().expect("a folder"));
     let unbroken = bench.run(&plan, None, 0).expect("trained");
     let place = Some((folder.path(), Some(SaveStrategy::Epoch)));
     bench.run(&plan, place, 0).expect("trained");
@@ -154,16 +164,18 @@ fn checkpoints_of_epochs_are_taken_up_too() {
         fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("one").file_name()).collect();
     assert_eq!(left, ["step-00000006.safetensors"], "behind the last epoch there is nothing to go on with");
     let mut steps = 0;
-    let training = Training::new(&bench.config, &plan, &bench.train, &bench.arguments, &bench.device)
-        .evaluated_on(bench.evaluation.as_ref())
-        .with_checkpoints(Checkpoints { folder: folder.path().into(), save_strategy: None, stop: Stop::default() });
-    let resumed = training.run(bench.model(&plan), &mut |event| match event {
-        Event::Resumed { step } => assert_eq!((*step, steps), (6, 0)),
-        Event::Step(step) => {
-            steps += 1;
-            assert_eq!(step.step, steps, "those before the break are told of again");
+    let trainer = Trainer::new(bench.objective(), &plan, &bench.arguments, &bench.device)
+        .with_checkpoints(Checkpoints { folder: folder.path().into(), save_strategy: None, save_final: false });
+    let resumed = trainer.run(bench.model(&plan), &mut |event| {
+        match event {
+            Event::Resumed { step } => assert_eq!((*step, steps), (6, 0)),
+            Event::Step(step) => {
+                steps += 1;
+                assert_eq!(step.step, steps, "steps before the interruption are reported again");
+            }
+            _ => {}
         }
-        _ => {}
+        ControlFlow::Continue(())
     });
     assert_eq!(numbers(&resumed.expect("trained")), numbers(&unbroken));
 }
@@ -173,19 +185,19 @@ fn a_checkpoint_of_another_training_is_refused() {
     let (config, train, evaluation) = tiny();
     let mut bench =
         Bench { config, train, evaluation: Some(evaluation), arguments: arguments(), device: Device::flex() };
-    let (plan, folder) = (Plan::head(), tempfile::tempdir().expect("a folder"));
+    let (plan, folder) = (TuningPlan::head(), tempfile::tempdir().expect("a folder"));
     bench.run(&plan, Some((folder.path(), EACH)), 2).expect_err("an end");
-    let refusal = |bench: &Bench, plan: &Plan| {
+    let refusal = |bench: &Bench, plan: &TuningPlan| {
         let error = bench.run(plan, Some((folder.path(), EACH)), 0).expect_err("a refusal").to_string();
         assert!(error.contains("step-0000000"), "{error}");
         error
     };
-    assert!(refusal(&bench, &Plan::full(&bench.config)).contains("written with plan"));
+    assert!(refusal(&bench, &TuningPlan::full(&bench.config)).contains("written with plan"));
     bench.arguments.learning_rate = 1e-3;
     assert!(refusal(&bench, &plan).contains("learning_rate 0.02, not 0.001"));
     bench.arguments.learning_rate = 2e-2;
     bench.train = bench.train.select(&[0, 1, 2, 3, 4]);
-    assert!(refusal(&bench, &plan).contains("other sentences"));
+    assert!(refusal(&bench, &plan).contains("other data"));
 }
 
 #[test]
@@ -194,7 +206,7 @@ fn a_loss_that_leaves_the_numbers_names_rows_and_the_last_good_checkpoint() {
     let arguments =
         TrainingArguments { learning_rate: 1e38, warmup_steps: 0.0, load_best_model_at_end: false, ..arguments() };
     let bench = Bench { config, train, evaluation: None, arguments, device: Device::flex() };
-    let (plan, folder) = (Plan::full(&bench.config), tempfile::tempdir().expect("a folder"));
+    let (plan, folder) = (TuningPlan::full(&bench.config), tempfile::tempdir().expect("a folder"));
     let error = bench.run(&plan, Some((folder.path(), EACH)), 0).expect_err("an end");
     let message = error.to_string();
     let TrainError::NotFinite { step, rows, checkpoint, .. } = error else { panic!("{message}") };
@@ -203,4 +215,42 @@ fn a_loss_that_leaves_the_numbers_names_rows_and_the_last_good_checkpoint() {
     let checkpoint = checkpoint.expect("one before it");
     assert_eq!(checkpoint, folder.path().join(format!("step-{:08}.safetensors", step - 1)));
     assert!(checkpoint.exists() && message.contains("last good checkpoint"), "{message}");
+}
+
+#[test]
+fn a_stop_without_checkpoints_ends_the_training() {
+    let (config, train, evaluation) = tiny();
+    let bench = Bench { config, train, evaluation: Some(evaluation), arguments: arguments(), device: Device::flex() };
+    let (plan, stop) = (TuningPlan::head(), Stop::default());
+    stop.request();
+    let trainer = Trainer::new(bench.objective(), &plan, &bench.arguments, &bench.device).with_stop(stop);
+    let error = trainer.run(bench.model(&plan), &mut |_| ControlFlow::Continue(())).expect_err("an interruption");
+    assert!(matches!(error, TrainError::Interrupted { step: 1 }), "{error}");
+}
+
+#[test]
+fn an_observer_cancels_at_any_event_without_a_checkpoint() {
+    let (config, train, evaluation) = tiny();
+    let arguments = TrainingArguments { frozen_dropout: false, ..arguments() };
+    let bench = Bench { config, train, evaluation: Some(evaluation), arguments, device: Device::flex() };
+    let plan = TuningPlan::head();
+    let run = |cancel_at: usize| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let checkpoints = Checkpoints { folder: folder.path().into(), save_strategy: None, save_final: false };
+        let trainer = Trainer::new(bench.objective(), &plan, &bench.arguments, &bench.device);
+        let mut events = 0;
+        let result = trainer.with_checkpoints(checkpoints).run(bench.model(&plan), &mut |_| {
+            events += 1;
+            if events == cancel_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+        (result, events)
+    };
+    let (result, events) = run(0);
+    result.expect("trained");
+    for cancel_at in 1..=events {
+        let (result, seen) = run(cancel_at);
+        assert!(matches!(result, Err(TrainError::Cancelled)), "event {cancel_at}");
+        assert_eq!(seen, cancel_at, "no event after the cancellation");
+    }
 }

@@ -1,9 +1,11 @@
-//! A training whose batches are split over several devices comes to what one device comes to.
+//! A training whose batches are split over several devices matches single-device training.
+
+use std::ops::ControlFlow;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::{Checkpoint, values};
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoraConfig};
-use rekindle_train::{EncodedDataset, Plan, Trained, Training, TrainingArguments};
+use rekindle_train::{Classification, EncodedDataset, Evaluation, Trained, Trainer, TrainingArguments, TuningPlan};
 
 /// A tiny model, and sentences of three classes and uneven lengths.
 fn tiny() -> (DistilBertConfig, EncodedDataset) {
@@ -28,11 +30,11 @@ fn tiny() -> (DistilBertConfig, EncodedDataset) {
     (config.with_labels(["a", "b", "c"]), data.expect("data"))
 }
 
-fn plans(config: &DistilBertConfig) -> [Plan; 4] {
+fn plans(config: &DistilBertConfig) -> [TuningPlan; 4] {
     let lora = LoraConfig { r: 2, ..LoraConfig::default() };
-    let last = Plan::last_layers(1, config).expect("a layer");
-    let gradual = Plan::full(config).gradually(1).with_layer_decay(0.5);
-    [last, Plan::full(config), gradual, Plan::lora(lora)]
+    let last = TuningPlan::last_layers(1, config).expect("a layer");
+    let gradual = TuningPlan::full(config).gradually(1).with_layer_decay(0.5);
+    [last, TuningPlan::full(config), gradual, TuningPlan::lora(lora)]
 }
 
 /// 20 steps or more; the last batch of an epoch has two sentences.
@@ -48,15 +50,16 @@ fn arguments() -> TrainingArguments {
     }
 }
 
-fn train(plan: &Plan, devices: &[Device]) -> Trained {
+fn train(plan: &TuningPlan, devices: &[Device]) -> Trained<DistilBertForSequenceClassification, Evaluation> {
     let (config, data) = tiny();
     let (model, _) =
         DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 1, &devices[0])
             .expect("a model");
     let model = plan.prepare(&model, 5).expect("prepared");
     let arguments = arguments();
-    let training = Training::new(&config, plan, &data, &arguments, &devices[0]).split_over(&devices[1..]);
-    training.run(model, &mut |_| {}).expect("trained")
+    let objective = Classification::new(&config, &data);
+    let trainer = Trainer::new(objective, plan, &arguments, &devices[0]).split_over(&devices[1..]);
+    trainer.run(model, &mut |_| ControlFlow::Continue(())).expect("trained")
 }
 
 fn compare(devices: &[Device]) {
@@ -69,7 +72,9 @@ fn compare(devices: &[Device]) {
             assert!(close(one.loss, several.loss), "{plan:?}, step {}: {} {}", one.step, one.loss, several.loss);
             assert!(close(one.grad_norm, several.grad_norm), "{plan:?}: {} {}", one.grad_norm, several.grad_norm);
         }
-        let weights = |trained: &Trained| values(&trained.model, |_| true).expect("values");
+        let weights = |trained: &Trained<DistilBertForSequenceClassification, Evaluation>| {
+            values(&trained.model, |_| true).expect("values")
+        };
         for ((name, one), (_, several)) in weights(&one).iter().zip(&weights(&several)) {
             let far = one.iter().zip(several).map(|(one, several)| (one - several).abs()).fold(0.0, f32::max);
             assert!(far < 1e-4, "{plan:?}: {name} is {far} apart");

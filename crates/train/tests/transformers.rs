@@ -5,12 +5,15 @@
 mod golden;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::Device;
 use golden::{Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification};
-use rekindle_train::{EncodedDataset, Event, Plan, Shuffle, Trained, Training, TrainingArguments};
+use rekindle_train::{
+    Classification, EncodedDataset, Evaluation, Event, Shuffle, Trained, Trainer, TrainingArguments, TuningPlan,
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -39,7 +42,10 @@ struct Order {
     epochs: Vec<Vec<usize>>,
 }
 
-fn run(golden: &Golden, run: &Run, device: &Device) -> Trained {
+/// A trained classifier.
+type TrainedClassifier = Trained<DistilBertForSequenceClassification, Evaluation>;
+
+fn run(golden: &Golden, run: &Run, device: &Device) -> TrainedClassifier {
     let folder = Path::new("../../fixtures/distilbert/base");
     let mut config = DistilBertConfig::from_folder(folder).expect("config");
     (config.dropout, config.attention_dropout, config.seq_classif_dropout) = (0.0, 0.0, 0.0);
@@ -53,9 +59,9 @@ fn run(golden: &Golden, run: &Run, device: &Device) -> Trained {
     assert!(report.missing.is_empty(), "the head is in the checkpoint");
     let data = EncodedDataset::new(golden.rows.clone(), golden.labels.clone(), 2).expect("data");
     let plan = match run.plan.as_str() {
-        "frozen" => Plan::head(),
-        "last_layer" => Plan::last_layers(1, &config).expect("a layer"),
-        _ => Plan::full(&config),
+        "frozen" => TuningPlan::head(),
+        "last_layer" => TuningPlan::last_layers(1, &config).expect("a layer"),
+        _ => TuningPlan::full(&config),
     };
     let arguments = TrainingArguments {
         learning_rate: run.lr,
@@ -75,14 +81,18 @@ fn run(golden: &Golden, run: &Run, device: &Device) -> Trained {
 fn learn(
     model: DistilBertForSequenceClassification,
     config: &DistilBertConfig,
-    plan: &Plan,
+    plan: &TuningPlan,
     data: &EncodedDataset,
     arguments: &TrainingArguments,
     device: &Device,
     observer: &mut dyn FnMut(&Event),
-) -> Trained {
-    let training = Training::new(config, plan, data, arguments, device).evaluated_on(data);
-    training.run(model, observer).expect("trained")
+) -> TrainedClassifier {
+    let objective = Classification::new(config, data).evaluated_on(data);
+    let mut observe = |event: &Event| {
+        observer(event);
+        ControlFlow::Continue(())
+    };
+    Trainer::new(objective, plan, arguments, device).run(model, &mut observe).expect("trained")
 }
 
 /// Features computed once for all epochs train as those computed in every step; only the company in a batch differs.
@@ -115,7 +125,7 @@ fn cached_features_train_alike() {
                 extracted = *done;
             }
         };
-        let trained = learn(model, &config, &Plan::head(), &data, &arguments, &device, &mut observe);
+        let trained = learn(model, &config, &TuningPlan::head(), &data, &arguments, &device, &mut observe);
         let losses: Vec<f64> = trained.steps.iter().map(|step| step.loss).collect();
         (losses, trained.evaluation.expect("evaluated").logits, extracted)
     };

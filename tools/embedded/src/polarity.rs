@@ -5,6 +5,7 @@
 //! Phang et al., 2018, "Sentence Encoders on STILTs"), and the head is dropped.
 
 use std::error::Error;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use rekindle::burn::tensor::Device;
@@ -12,7 +13,7 @@ use rekindle::data::{Dataset, ReadOptions, TestSize};
 use rekindle::distilbert::Precision;
 use rekindle::experiment::PretrainedModel;
 use rekindle::results::Source;
-use rekindle::train::{EncodedDataset, Event, Plan, Training, TrainingArguments};
+use rekindle::train::{Classification, EncodedDataset, Event, Trainer, TrainingArguments, TuningPlan};
 
 const SEED: u64 = 42;
 
@@ -37,14 +38,19 @@ pub fn train(model: &Path, labelled: &Path, folder: &Path) -> Result<(), Box<dyn
         seed: SEED,
         ..TrainingArguments::default()
     };
-    let mut observe = |event: &Event| match event {
-        Event::Step(step) if step.step % 500 == 0 => println!("step {}  loss {:.4}", step.step, step.loss),
-        Event::Epoch(epoch) => println!("held out: accuracy {:.4}, loss {:.4}", epoch.accuracy, epoch.eval_loss),
-        _ => {}
+    let mut observe = |event: &Event| {
+        match event {
+            Event::Step(step) if step.step % 500 == 0 => println!("step {}  loss {:.4}", step.step, step.loss),
+            Event::Epoch(epoch) => {
+                println!("held out: accuracy {:.4}, loss {:.4}", epoch.accuracy.unwrap_or_default(), epoch.eval_loss)
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
     };
-    let (plan, train, test) = (Plan::full(&config), encode(&lines)?, encode(&held_out)?);
-    let training = Training::new(&config, &plan, &train, &arguments, &device).evaluated_on(&test);
-    let trained = training.run(model, &mut observe)?;
+    let (plan, train, test) = (TuningPlan::full(&config), encode(&lines)?, encode(&held_out)?);
+    let objective = Classification::new(&config, &train).evaluated_on(&test);
+    let trained = Trainer::new(objective, &plan, &arguments, &device).run(model, &mut observe)?;
 
     std::fs::create_dir_all(folder)?;
     trained.model.distilbert.save_safetensors(&folder.join("model.safetensors"), Precision::F16)?;

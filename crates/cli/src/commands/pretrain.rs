@@ -3,6 +3,7 @@
 use crate::options::EngineArgs;
 use crate::options::model::ModelChoice;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -15,7 +16,7 @@ use rekindle::files::check_symlinks;
 use rekindle::report::thousands;
 use rekindle::tokenizer::Tokenizer;
 use rekindle::train::{
-    Corpus, Event, Masking, Pretraining, PretrainingArguments, SaveStrategy, Stop, TrainingArguments,
+    Checkpoints, Corpus, MaskedLm, Masking, SaveStrategy, Stop, TrainError, Trainer, TrainingArguments, TuningPlan,
 };
 
 use crate::exit::Failure;
@@ -113,7 +114,9 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let device = args.engine.device()?;
     let folder = args.output.join("checkpoint");
-    check_checkpoint(&folder, args.resume)?;
+    let save_strategy = args.save_every.map(SaveStrategy::Steps);
+    let checkpoints = Checkpoints { folder: folder.clone(), save_strategy, save_final: false };
+    check_checkpoint(&checkpoints, args.resume)?;
     let (config, tokenizer, checkpoint) = start(args, &mut display)?;
     if args.max_length > config.max_position_embeddings {
         let positions = config.max_position_embeddings;
@@ -129,61 +132,50 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
         report_table(&report).iter().for_each(|line| display.line(line));
     }
 
-    let mut run = Pretraining::new(&model, &config, masking, &corpus.train, &arguments(args), &device)?;
-    drop(model);
+    let arguments = arguments(args);
+    arguments.validate()?;
     files::prepare(&args.output)?;
     let lock = files::lock(&folder)?;
-    if args.resume {
-        run = resume(run, &folder, &display)?;
+    if args.resume && !checkpoints.is_begun() {
+        display.line("resumed  nothing: no earlier run was broken off here");
     }
     let stop = Stop::default();
     interrupt::handle(&stop)?;
-    display.training(&Event::Begin { steps: run.steps(), epochs: run.epochs() });
-    let mut loss = None;
-    while run.step() < run.steps() {
-        let until = run.next_save(args.save_every.map(SaveStrategy::Steps));
-        run = run.advance(until, &stop, &mut |event| display.training(event))?;
-        if run.step() < run.steps() {
-            write_settings(&folder, &config, &tokenizer)?;
-            run.save(&folder).map_err(Failure::output)?;
-        }
-        if stop.is_requested() {
-            let what = format!("stopped after step {} of {}", run.step(), run.steps());
-            return Err(Failure::interrupted(what));
-        }
-        loss = held_out(&run, &corpus, &mut display)?;
-    }
-    write(&args.output, &run, &config, &tokenizer)?;
+    let plan = TuningPlan::full(&config);
+    let held_out = Some(corpus.held_out.as_slice()).filter(|sequences| !sequences.is_empty());
+    let objective = MaskedLm::new(&config, masking, &corpus.train).evaluated_on(held_out);
+    let trainer = Trainer::new(objective, &plan, &arguments, &device).with_checkpoints(checkpoints).with_stop(stop);
+    let steps = trainer.steps();
+    let trained = trainer.run(model, &mut |event| {
+        display.training(event);
+        ControlFlow::Continue(())
+    });
+    let trained = trained.map_err(|error| stopped(error, steps))?;
+    write(&args.output, &trained.model, &config, &tokenizer)?;
     lock.remove_all();
     display.clear();
-    let perplexity =
-        loss.map_or(String::new(), |loss| format!(", held-out loss {loss:.4}, perplexity {:.2}", loss.exp()));
+    let held_out = trained.evaluation.map_or(String::new(), |evaluation| {
+        format!(", held-out loss {:.4}, perplexity {:.2}", evaluation.loss, evaluation.perplexity())
+    });
     let (seconds, output) = (began.elapsed().as_secs_f64(), args.output.display());
-    display.result(&format!("{} steps{perplexity}, {seconds:.2} s\nmodel in {output}", run.step()));
+    display.result(&format!("{steps} steps{held_out}, {seconds:.2} s\nmodel in {output}"));
     Ok(())
 }
 
-/// Resumes from the training checkpoint in `folder`, if there is one.
-fn resume<'a>(
-    run: Pretraining<'a>,
-    folder: &Path,
-    display: &Display,
-) -> Result<Pretraining<'a>, rekindle::train::TrainError> {
-    if !Pretraining::is_begun(folder) {
-        display.line("resumed  nothing: no earlier run was broken off here");
-        return Ok(run);
+/// The error of a training that failed or was stopped.
+fn stopped(error: TrainError, steps: usize) -> Failure {
+    match error {
+        TrainError::Interrupted { step } => Failure::interrupted(format!("stopped after step {step} of {steps}")),
+        error => error.into(),
     }
-    let run = run.resume(folder)?;
-    display.line(&format!("resumed  after step {} of {}", run.step(), run.steps()));
-    Ok(run)
 }
 
-/// Refuses to overwrite a training checkpoint.
-fn check_checkpoint(folder: &Path, resume: bool) -> Result<(), Failure> {
-    match Pretraining::is_begun(folder) && !resume {
+/// Returns an error if there is a checkpoint, and it is not to be resumed from.
+fn check_checkpoint(checkpoints: &Checkpoints, resume: bool) -> Result<(), Failure> {
+    match checkpoints.is_begun() && !resume {
         true => Err(Failure::output(format!(
             "{} holds a run that was broken off; go on with --resume, or remove the folder to begin anew",
-            folder.display()
+            checkpoints.folder.display()
         ))),
         false => Ok(()),
     }
@@ -221,18 +213,18 @@ fn start(
     Ok((config, tokenizer, Checkpoint::empty().into()))
 }
 
-fn arguments(args: &PretrainArgs) -> PretrainingArguments {
-    let training = TrainingArguments {
+fn arguments(args: &PretrainArgs) -> TrainingArguments {
+    TrainingArguments {
         learning_rate: args.learning_rate,
         weight_decay: args.weight_decay,
         warmup_steps: args.warmup_steps as f64,
         num_train_epochs: args.epochs,
+        max_steps: args.steps,
         per_device_train_batch_size: args.batch_size,
         per_device_eval_batch_size: args.batch_size,
         seed: args.seed.into(),
         ..TrainingArguments::default()
-    };
-    PretrainingArguments { training, max_steps: args.steps, mlm_probability: args.mlm_probability }
+    }
 }
 
 fn describe(
@@ -259,27 +251,15 @@ fn describe(
     display.line(&format!("backend  {}, seed {}", args.engine.backend, args.seed));
 }
 
-/// The loss on the held-out text, if there is any.
-fn held_out(
-    run: &Pretraining<'_>,
-    corpus: &Corpus,
-    display: &mut Display,
-) -> Result<Option<f64>, rekindle::train::TrainError> {
-    match corpus.held_out.is_empty() {
-        true => Ok(None),
-        false => run.evaluate(&corpus.held_out, &mut |event| display.training(event)).map(Some),
-    }
-}
-
-/// Writes the model, its weights last.
+/// Writes the model; the weights come last.
 fn write(
     folder: &Path,
-    run: &Pretraining<'_>,
+    model: &DistilBertForMaskedLM,
     config: &DistilBertConfig,
     tokenizer: &Tokenizer,
 ) -> Result<(), Failure> {
     write_settings(folder, config, tokenizer)?;
-    run.model().save_safetensors(&folder.join("model.safetensors"), Precision::F32).map_err(Failure::output)?;
+    model.save_safetensors(&folder.join("model.safetensors"), Precision::F32).map_err(Failure::output)?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use rekindle::experiment::{DistributedRun, Progress, RunStep, StartedRun, Worker
 use rekindle::hub::Download;
 use rekindle::report::thousands;
 use rekindle::results::{Results, RunKey, RunRecord};
-use rekindle::train::{Event, StepRecord};
+use rekindle::train::{EpochRecord, Event, StepRecord};
 use rekindle::workers;
 
 use self::hosts_page::HostsPage;
@@ -247,15 +247,22 @@ impl Display {
             }
             // Each of many runs is one line.
             Event::Epoch(_) if self.runs > 1 && self.verbosity < Verbosity::Verbose => {}
-            Event::Epoch(epoch) => self.line(&format!(
-                "  epoch {}  train loss {:.6}  eval loss {:.6}  accuracy {:.4}  F1 {:.4}",
-                epoch.epoch, epoch.train_loss, epoch.eval_loss, epoch.accuracy, epoch.f1
-            )),
-            Event::HeldOut { step, loss } => {
-                self.line(&format!("  step {step}  held-out loss {loss:.4}  perplexity {:.2}", loss.exp()))
-            }
+            Event::Epoch(epoch) => self.epoch(epoch),
             _ => {}
         }
+    }
+
+    fn epoch(&self, record: &EpochRecord) {
+        let EpochRecord { epoch, train_loss, eval_loss, accuracy, f1 } = record;
+        self.line(&match accuracy.zip(*f1) {
+            Some((accuracy, f1)) => format!(
+                "  epoch {epoch}  train loss {train_loss:.6}  eval loss {eval_loss:.6}  accuracy {accuracy:.4}  F1 {f1:.4}"
+            ),
+            None => format!(
+                "  epoch {epoch}  train loss {train_loss:.4}  held-out loss {eval_loss:.4}  perplexity {:.2}",
+                eval_loss.exp()
+            ),
+        });
     }
 
     fn step(&mut self, step: &StepRecord) {

@@ -1,6 +1,7 @@
-//! What a frozen base makes of each sentence, computed once.
+//! The pooled features of a frozen encoder, computed once per text.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -8,37 +9,39 @@ use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification,
 
 use crate::dataset::{EncodedDataset, batch};
 use crate::error::TrainError;
+use crate::event::proceed;
 
-/// Features take this many bytes at most; those of a larger data set are computed anew each time.
+/// The most bytes that features take. The features of a larger data set are computed each time.
 const MOST_BYTES: usize = 1 << 30;
 
-/// What the head reads of each sentence when nothing drops out, `[sentences, dim]`: of a data set and of every selection
-/// from it.
-pub struct Features {
+/// The input of the head for each text of a data set, without dropout: `[texts, dim]`. They serve every selection from
+/// the data set.
+pub struct PooledFeatures {
     values: Tensor<2>,
     all: Arc<Vec<Vec<u32>>>,
 }
 
-/// How many sentences there are, and not what lies on a device.
-impl fmt::Debug for Features {
+/// Shows the number of texts, and not the values on the device.
+impl fmt::Debug for PooledFeatures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Features").field("sentences", &self.all.len()).finish_non_exhaustive()
+        f.debug_struct("PooledFeatures").field("texts", &self.all.len()).finish_non_exhaustive()
     }
 }
 
-impl Features {
-    /// The features of the whole that `data` was selected from; `None` where the base is trained, they would take more
-    /// than a gibibyte, or there is no sentence. `progress` is told how many sentences are done.
+impl PooledFeatures {
+    /// Computes the features of the whole data set that `data` was selected from. Returns `None` if the encoder is
+    /// trainable, the features need more than a gibibyte, or there is no text. `progress` receives the number of texts
+    /// done, and may cancel.
     ///
     /// # Errors
-    /// When a sentence does not fit the model.
+    /// Returns an error if a text does not fit the model, or `progress` cancels.
     pub fn of(
         model: &DistilBertForSequenceClassification,
         config: &DistilBertConfig,
         data: &EncodedDataset,
         batch_size: usize,
         device: &Device,
-        progress: &mut dyn FnMut(usize),
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Self>, TrainError> {
         let all = data.whole();
         if !model.distilbert.is_frozen() || all.len().saturating_mul(config.dim * size_of::<f32>()) > MOST_BYTES {
@@ -49,44 +52,44 @@ impl Features {
         Ok(values.map(|values| Self { values, all: Arc::clone(all) }))
     }
 
-    /// Whether these are the features of `data`'s sentences.
+    /// Returns whether these are the features of the texts of `data`.
     pub(crate) fn cover(&self, data: &EncodedDataset) -> bool {
         Arc::ptr_eq(&self.all, data.whole())
     }
 
-    /// The features of some rows of a data set that is covered, `[rows, dim]`.
+    /// Returns the features of some rows of a data set that is covered, `[rows, dim]`.
     pub(crate) fn rows(&self, data: &EncodedDataset, rows: impl IntoIterator<Item = usize>) -> Tensor<2> {
         let places: Vec<usize> = rows.into_iter().map(|row| data.places()[row]).collect();
         self.values.clone().select(0, indices(&places, &self.values.device()))
     }
 }
 
-/// What `forward` makes of each sentence, a row each in the order given, from batches of sentences of like length, the
-/// longest first; `None` without sentences. `progress` is told how many are done.
+/// Applies `forward` to all sequences, in batches of sequences of similar length, the longest first. Returns a row per
+/// sequence, in the order given, or `None` without sequences. `progress` receives the number of sequences done.
 ///
-/// A batch has at most as many tokens as `batch_size` of the longest sentences: the memory that such a batch takes is
-/// the bound, and short sentences fill it in larger numbers.
+/// A batch has at most as many tokens as `batch_size` of the longest sequences. The memory of such a batch is the bound;
+/// short sequences fill it in larger numbers.
 pub(crate) fn by_length<R: AsRef<[u32]>>(
-    sentences: &[R],
+    sequences: &[R],
     config: &DistilBertConfig,
     batch_size: usize,
     device: &Device,
-    progress: &mut dyn FnMut(usize),
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     forward: impl Fn(&SequenceBatch) -> Tensor<2>,
 ) -> Result<Option<Tensor<2>>, TrainError> {
-    let length = |row: usize| sentences[row].as_ref().len();
-    let mut order: Vec<usize> = (0..sentences.len()).collect();
+    let length = |row: usize| sequences[row].as_ref().len();
+    let mut order: Vec<usize> = (0..sequences.len()).collect();
     order.sort_by_key(|&row| std::cmp::Reverse(length(row)));
     let most = batch_size.max(1) * order.first().map_or(0, |&row| length(row));
     let mut done = 0;
     let mut parts: Vec<Tensor<2>> = Vec::new();
     while done < order.len() {
-        // Of sentences sorted so, none behind the first of a batch is longer than it.
+        // In this order, the first sequence of a batch is its longest.
         let count = (most / length(order[done]).max(1)).clamp(1, order.len() - done);
-        let rows: Vec<&[u32]> = order[done..done + count].iter().map(|&row| sentences[row].as_ref()).collect();
+        let rows: Vec<&[u32]> = order[done..done + count].iter().map(|&row| sequences[row].as_ref()).collect();
         parts.push(forward(&batch(&rows, config, device)?));
         done += count;
-        progress(done);
+        proceed(progress(done))?;
     }
     if parts.is_empty() {
         return Ok(None);

@@ -1,0 +1,227 @@
+//! Classification: cross-entropy over the classes of an [`EncodedDataset`].
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Int, Tensor, TensorData};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
+use serde_json::{Map, Value};
+
+use crate::arguments::TrainingArguments;
+use crate::dataset::{EncodedDataset, balanced, batch};
+use crate::error::TrainError;
+use crate::evaluate::{Evaluation, evaluate};
+use crate::event::{Event, Observer};
+use crate::objective::{Accumulation, Objective, Scores, TrainingContext};
+use crate::pooled_features::PooledFeatures;
+use crate::settings::{DATA, fingerprint};
+
+/// The objective of a classifier: the mean cross-entropy of the true classes.
+///
+/// If the encoder is frozen and deterministic (`frozen_dropout = false`), its features are computed once for all epochs.
+#[derive(Debug)]
+pub struct Classification<'a> {
+    config: &'a DistilBertConfig,
+    train: &'a EncodedDataset,
+    evaluation: Option<&'a EncodedDataset>,
+    /// Features that the caller has computed.
+    features: Option<&'a PooledFeatures>,
+    /// Features that this training computes.
+    train_features: Option<PooledFeatures>,
+    eval_features: Option<PooledFeatures>,
+    /// Whether training reads features instead of texts.
+    reads_features: bool,
+}
+
+impl<'a> Classification<'a> {
+    /// Trains the model of `config` on `train`, without evaluations.
+    pub fn new(config: &'a DistilBertConfig, train: &'a EncodedDataset) -> Self {
+        let (evaluation, features, train_features, eval_features) = (None, None, None, None);
+        Self { config, train, evaluation, features, train_features, eval_features, reads_features: false }
+    }
+
+    /// Evaluates on these examples after every epoch.
+    pub fn evaluated_on(self, data: impl Into<Option<&'a EncodedDataset>>) -> Self {
+        Self { evaluation: data.into(), ..self }
+    }
+
+    /// Uses features of the frozen encoder that are already computed. Without them, they are computed if several epochs
+    /// use them.
+    pub fn with_features(self, features: impl Into<Option<&'a PooledFeatures>>) -> Self {
+        Self { features: features.into(), ..self }
+    }
+
+    fn labels(&self, examples: &[usize]) -> Vec<usize> {
+        examples.iter().map(|&example| self.train.labels()[example]).collect()
+    }
+
+    /// Returns the features of a data set that the caller or this training has computed.
+    fn known<'b>(&'b self, computed: &'b Option<PooledFeatures>, data: &EncodedDataset) -> Option<&'b PooledFeatures> {
+        computed.as_ref().or(self.features).filter(|features| features.cover(data))
+    }
+
+    /// Computes the features of `data`, if the encoder stays frozen and they are not known.
+    fn extract(
+        &self,
+        model: &DistilBertForSequenceClassification,
+        data: &EncodedDataset,
+        context: TrainingContext<'_>,
+        event: impl Fn(usize, usize) -> Event,
+        observer: &mut Observer<'_>,
+    ) -> Result<Option<PooledFeatures>, TrainError> {
+        if !context.plan.freezes_encoder() || self.features.is_some_and(|features| features.cover(data)) {
+            return Ok(None);
+        }
+        let mut progress = |done| observer(&event(done, data.whole().len()));
+        let size = context.arguments.per_device_eval_batch_size;
+        PooledFeatures::of(model, self.config, data, size, context.device, &mut progress)
+    }
+
+    /// Returns the logits of training examples, with dropout.
+    fn logits(
+        &self,
+        examples: &[usize],
+        model: &DistilBertForSequenceClassification,
+        mode: Mode,
+        context: TrainingContext<'_>,
+    ) -> Result<Tensor<2>, TrainError> {
+        let features = self.known(&self.train_features, self.train).filter(|_| self.reads_features);
+        if let Some(features) = features.filter(|_| model.distilbert.is_frozen()) {
+            return Ok(model.classify(features.rows(self.train, examples.iter().copied()), mode));
+        }
+        let sequences: Vec<&[u32]> = examples.iter().map(|&example| self.train.sentence(example)).collect();
+        Ok(model.forward(&batch(&sequences, self.config, context.device)?, mode))
+    }
+}
+
+impl Objective for Classification<'_> {
+    type Model = DistilBertForSequenceClassification;
+    type Step = ();
+    type Evaluation = Evaluation;
+
+    const NAME: &'static str = "classification";
+    const ACCUMULATION: Accumulation = Accumulation::MeanOfBatches;
+
+    fn examples(&self) -> usize {
+        self.train.len()
+    }
+
+    fn tokens(&self, example: usize) -> usize {
+        self.train.sentence(example).len()
+    }
+
+    fn row(&self, example: usize) -> usize {
+        self.train.places()[example]
+    }
+
+    fn check(&self, arguments: &TrainingArguments) -> Result<(), TrainError> {
+        if self.train.is_empty() {
+            return Err(TrainError::Empty { purpose: "train on" });
+        }
+        if self.evaluation.is_some_and(EncodedDataset::is_empty) {
+            return Err(TrainError::Empty { purpose: "evaluate" });
+        }
+        let (classes, weights) = (self.config.num_labels(), arguments.class_weights.as_ref().map(Vec::len));
+        match weights.filter(|&weights| weights != classes) {
+            Some(weights) => {
+                Err(TrainError::argument("class_weights", format!("{weights} weights for {classes} classes")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn settings(&self) -> Map<String, Value> {
+        let fingerprints = |data: &EncodedDataset| {
+            let labels: Vec<u32> = data.labels().iter().map(|&label| label as u32).collect();
+            [fingerprint(data.sentences().into_iter()), fingerprint([labels.as_slice()].into_iter())]
+        };
+        let data = [Some(self.train), self.evaluation].map(|data| data.map(fingerprints));
+        Map::from_iter([(DATA.into(), format!("{data:?}").into())])
+    }
+
+    fn begin(
+        &mut self,
+        model: &Self::Model,
+        context: TrainingContext<'_>,
+        observer: &mut Observer<'_>,
+    ) -> Result<(), TrainError> {
+        if !context.arguments.frozen_dropout {
+            let event = |done, total| Event::Extracting { done, total };
+            self.train_features = self.extract(model, self.train, context, event, observer)?;
+            self.reads_features = self.known(&self.train_features, self.train).is_some();
+        }
+        Ok(())
+    }
+
+    fn splits_batches(&self) -> bool {
+        !self.reads_features
+    }
+
+    fn draw(&self, _: &[usize], _: usize, _: TrainingContext<'_>) {}
+
+    fn items(&self, (): &(), examples: &[usize], context: TrainingContext<'_>) -> f64 {
+        let weights = context.arguments.class_weights.as_deref();
+        let sum = |weights: &[f64]| self.labels(examples).iter().map(|&label| weights[label]).sum();
+        weights.map_or(examples.len() as f64, sum)
+    }
+
+    fn loss(
+        &self,
+        (): &(),
+        examples: &[usize],
+        model: &Self::Model,
+        mode: Mode,
+        context: TrainingContext<'_>,
+    ) -> Result<Tensor<1>, TrainError> {
+        // The order within a batch does not change its mean. The encoder splits a batch in the middle: both micro-batches
+        // should have the same number of tokens.
+        let micro_batches = balanced(examples, 2, |example| self.tokens(example)).concat();
+        let logits = self.logits(&micro_batches, model, mode, context)?;
+        Ok(cross_entropy(logits, &self.labels(&micro_batches), context.arguments.class_weights.as_deref()))
+    }
+
+    fn is_evaluated(&self) -> bool {
+        self.evaluation.is_some()
+    }
+
+    fn evaluate(
+        &mut self,
+        model: &Self::Model,
+        context: TrainingContext<'_>,
+        observer: &mut Observer<'_>,
+    ) -> Result<Vec<f32>, TrainError> {
+        let Some(data) = self.evaluation else { return Err(TrainError::Empty { purpose: "evaluate" }) };
+        if self.eval_features.is_none() && context.arguments.epochs(self.train.len()) > 1 {
+            let event = |done, total| Event::Evaluating { done, total };
+            self.eval_features = self.extract(model, data, context, event, observer)?;
+        }
+        let features = self.known(&self.eval_features, data).filter(|_| model.distilbert.is_frozen());
+        let size = context.arguments.per_device_eval_batch_size;
+        Ok(evaluate(model, self.config, data, features, size, context.device, observer)?.logits)
+    }
+
+    fn score(&self, outputs: Vec<f32>, _: TrainingContext<'_>) -> Result<Evaluation, TrainError> {
+        let labels = self.evaluation.map_or(&[][..], EncodedDataset::labels);
+        Evaluation::new(outputs, labels, self.config.num_labels())
+    }
+
+    fn outputs(evaluation: &Evaluation) -> &[f32] {
+        &evaluation.logits
+    }
+
+    fn scores(evaluation: &Evaluation) -> Scores {
+        let (accuracy, f1) = (Some(evaluation.accuracy()), Some(evaluation.f1().value));
+        Scores { loss: evaluation.loss, accuracy, f1 }
+    }
+}
+
+/// Returns the mean cross-entropy of `[examples, classes]` logits, `[1]`; with a weight per class, the weighted mean.
+pub(crate) fn cross_entropy(logits: Tensor<2>, labels: &[usize], weights: Option<&[f64]>) -> Tensor<1> {
+    let device = logits.device().without_autodiff();
+    let indices: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
+    let indices = Tensor::<2, Int>::from_data(TensorData::new(indices, [labels.len(), 1]), &device);
+    let likelihoods = log_softmax(logits, 1).gather(1, indices);
+    let Some(weights) = weights else { return likelihoods.mean().neg() };
+    let weights: Vec<f32> = labels.iter().map(|&label| weights[label] as f32).collect();
+    let sum: f32 = weights.iter().sum();
+    let weights = Tensor::<2>::from_data(TensorData::new(weights, [labels.len(), 1]), &device);
+    (likelihoods * weights).sum().div_scalar(-sum)
+}
