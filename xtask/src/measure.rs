@@ -9,7 +9,8 @@ use crate::{at_root, binary, cargo, optimised, refuse, root, run, target};
 /// Compares logits, hidden states and training with transformers.
 pub fn parity(options: &[OsString]) -> Result<(), u8> {
     let [python, train, test, first, ..] = options else { return refuse() };
-    let packages = ["--package", "rekindle", "--package", "rekindle-cli", "--features", "rekindle-cli/ndarray"];
+    let packages =
+        ["--package", "rekindle", "--package", "rekindle-cli", "--features", "rekindle-cli/ndarray,rekindle/measure"];
     run(at_root(cargo(&[&["build", "--quiet", "--bins", "--examples"], &packages[..]].concat())))?;
     let script = |name: &str| {
         let mut command = Command::new(python);
@@ -54,7 +55,7 @@ pub fn transfer(options: &[OsString]) -> Result<(), u8> {
 fn beside(script: &str, binaries: &[(&str, &str)], page: &str, options: &[OsString]) -> Result<(), u8> {
     let peer = options.iter().position(|option| option == "--peer").and_then(|at| Some((at, options.get(at + 1)?)));
     let Some((at, python)) = peer else { return refuse() };
-    run(cargo(&["build", "--release", "--workspace", "--bins", "--examples"]))?;
+    run(cargo(&["build", "--release", "--workspace", "--bins", "--examples", "--features", "rekindle/measure"]))?;
     let mut command = Command::new(python);
     command.arg(root().join(script));
     for (option, name) in binaries {
@@ -66,7 +67,15 @@ fn beside(script: &str, binaries: &[(&str, &str)], page: &str, options: &[OsStri
 
 /// Measures memory and times over hours.
 pub fn soak(options: &[OsString]) -> Result<(), u8> {
-    run(at_root(cargo(&["build", "--release", "--workspace", "--bins", "--examples"])))?;
+    run(at_root(cargo(&[
+        "build",
+        "--release",
+        "--workspace",
+        "--bins",
+        "--examples",
+        "--features",
+        "rekindle/measure",
+    ])))?;
     let mut soak = Command::new(optimised("examples/soak"));
     soak.arg(options.first().map_or("120".as_ref(), OsString::as_os_str));
     soak.arg(root().join("fixtures/transfer/sentences.tsv")).arg(target().join("soak"));

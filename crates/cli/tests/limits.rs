@@ -64,12 +64,13 @@ fn empty_texts_have_two_special_tokens() {
     assert!(finite(&results));
 }
 
+/// Ten megabytes take as little memory: crates/tokenizer/tests/long.rs.
 #[test]
-fn a_text_of_ten_megabytes_is_classified() {
+fn a_text_of_two_megabytes_is_classified() {
     let place = Place::new();
     place.results(&["--model", "embedded", "--save-models", "--approaches", "feature-extraction"]);
     let predict = |part: &str| {
-        place.write("long.txt", part.repeat((10 << 20) / part.len()) + "\nshort\n");
+        place.write("long.txt", part.repeat((2 << 20) / part.len()) + "\nshort\n");
         let model = "out/models/feature_extraction_freeze_all";
         let output = place.command("predict").args(["--model", model, "--input", "long.txt"]).output().expect("it ran");
         assert!(output.status.success(), "{}", text(&output.stderr));
@@ -79,8 +80,8 @@ fn a_text_of_ten_megabytes_is_classified() {
         assert!(lines[0]["score"].as_f64().is_some_and(|score| (0.5..=1.0).contains(&score)));
     };
     ["so good ", "!", "x"].into_iter().for_each(predict);
-    let long = "a very good film ".repeat(600_000);
-    place.write("long.csv", format!("text,label\n{long},a\n{long},b\ngood,a\nbad,b\n{long},a\nso bad,b\n"));
+    let long = "a very good film ".repeat(120_000);
+    place.write("long.csv", format!("text,label\n{long},a\nso bad,b\ngood,a\nbad,b\n"));
     let (results, _) = place.results(&["--model", "embedded", "--data", "long.csv", "--test-size", "2"]);
     assert!(finite(&results));
     let output = place.command("data").args(["--model", "embedded", "long.csv"]).output().expect("it ran");
