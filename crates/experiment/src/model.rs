@@ -86,7 +86,8 @@ impl PretrainedModel {
     /// Reads the weights, with a head for `classes`.
     ///
     /// # Errors
-    /// As [`DistilBertConfig::load`].
+    /// Returns an error if a tensor is missing or has another shape, as
+    /// [`DistilBertForSequenceClassification::from_checkpoint`] does.
     pub fn load(
         &self,
         classes: &[String],
