@@ -279,9 +279,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// A tiny model learns what tells two classes apart: whether the loss falls, and what is right at the end.
 const TRAIN: &str = r#"
-use burn::tensor::Device;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig};
 use std::ops::ControlFlow;
+
+use burn::tensor::Device;
+use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification};
 use rekindle_train::{Classification, EncodedDataset, Event, Trainer, TrainingArguments, TuningPlan};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
