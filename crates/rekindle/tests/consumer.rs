@@ -77,7 +77,7 @@ impl Consumer {
 
     /// Builds all packages at once, so that what they share is compiled once, and returns their programs.
     fn build(&self) -> Vec<PathBuf> {
-        let messages = self.cargo(&["build", "--quiet", "--message-format", "json"]);
+        let messages = self.cargo(&["build", "--quiet", "--message-format", "json-render-diagnostics"]);
         let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).collect()
     }
@@ -325,8 +325,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (train, test) = twelve_sentences().train_test_split(TestSize::Fraction(0.25), 42, true)?;
     let (sampling, device) = (Sampling::fixed(train, None, test), Device::default());
     let engine = ("flex", &device);
-    let observer = &mut |_: rekindle_experiment::Progress<'_>| std::ops::ControlFlow::Continue(());
-    let outcome = Experiment::notebook().run(&model, &sampling, engine, Instant::now(), None, observer)?;
+    let outcome = Experiment::notebook().run(&model, &sampling, engine, Instant::now(), None, &mut |_| ())?;
     for approach in &outcome.results.approaches {
         println!("{} {}", approach.approach, approach.predictions.len());
     }
