@@ -64,7 +64,7 @@ fn empty_texts_have_two_special_tokens() {
     assert!(finite(&results));
 }
 
-/// Ten megabytes take as little memory: crates/tokenizer/tests/long.rs.
+/// The memory for longer texts is tested in crates/tokenizer/tests/long.rs.
 #[test]
 fn a_text_of_two_megabytes_is_classified() {
     let place = Place::new();
