@@ -10,7 +10,7 @@ use crate::dataset::{EncodedDataset, balanced, batch};
 use crate::error::TrainError;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::event::{Event, Observer};
-use crate::objective::{Accumulation, Objective, Scores, TrainingContext};
+use crate::objective::{Objective, Scores, TrainingContext};
 use crate::pooled_features::PooledFeatures;
 use crate::settings::{DATA, fingerprint};
 
@@ -98,7 +98,6 @@ impl Objective for Classification<'_> {
     type Evaluation = Evaluation;
 
     const NAME: &'static str = "classification";
-    const ACCUMULATION: Accumulation = Accumulation::MeanOfBatches;
 
     fn examples(&self) -> usize {
         self.train.len()

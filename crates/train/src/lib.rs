@@ -46,7 +46,7 @@ pub use evaluate::{Evaluation, evaluate, features, logits};
 pub use event::{EpochRecord, Event, Observer, StepRecord};
 pub use masked_lm::{MaskedLm, MaskedLmEvaluation, MaskedStep};
 pub use masking::{MaskedBatch, Masking};
-pub use objective::{Accumulation, Objective, Scores, TrainingContext};
+pub use objective::{Objective, Scores, TrainingContext};
 pub use optimizer::AdamW;
 pub use plan::{ParamGroup, ParamSelector, TuningPlan};
 pub use pooled_features::PooledFeatures;

@@ -12,7 +12,7 @@ use crate::error::TrainError;
 use crate::evaluate::read;
 use crate::event::{Event, Observer, emit};
 use crate::masking::{MaskedBatch, Masking};
-use crate::objective::{Accumulation, Objective, Scores, TrainingContext};
+use crate::objective::{Objective, Scores, TrainingContext};
 use crate::settings::{DATA, fingerprint};
 
 /// The number of the first step of an evaluation, which decides its masked words: far from the steps of a training.
@@ -88,7 +88,6 @@ impl Objective for MaskedLm<'_> {
     type Evaluation = MaskedLmEvaluation;
 
     const NAME: &'static str = "masked language modelling";
-    const ACCUMULATION: Accumulation = Accumulation::MeanOfItems;
 
     fn examples(&self) -> usize {
         self.train.len()

@@ -23,8 +23,6 @@ pub trait Objective {
 
     /// The name of the objective in training checkpoints.
     const NAME: &'static str;
-    /// How the losses of accumulated micro-batches are combined.
-    const ACCUMULATION: Accumulation;
 
     /// Returns the number of training examples.
     fn examples(&self) -> usize;
@@ -69,7 +67,7 @@ pub trait Objective {
     fn draw(&self, examples: &[usize], step: usize, context: TrainingContext<'_>) -> Self::Step;
 
     /// Returns over how many items [`loss`](Self::loss) averages for some examples of a step: examples, masked words, or
-    /// the sum of class weights.
+    /// the sum of class weights. The loss of a step is the mean over the items of all its micro-batches and devices.
     fn items(&self, step: &Self::Step, examples: &[usize], context: TrainingContext<'_>) -> f64;
 
     /// Returns the mean loss of some examples of a step, `[1]`. The device is the one that holds the model.
@@ -122,18 +120,6 @@ pub struct TrainingContext<'a> {
     pub arguments: &'a TrainingArguments,
     /// The device to compute on.
     pub device: &'a Device,
-}
-
-/// How the losses of the micro-batches that make one optimizer step are combined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Accumulation {
-    /// The mean of the batch means, whatever the sizes of the batches: transformers' `Trainer` with
-    /// `model_accepts_loss_kwargs = False`.
-    MeanOfBatches,
-    /// The mean over the items of all batches: transformers' `num_items_in_batch`. The step equals the step of one larger
-    /// batch, except for dropout and the order of sums.
-    MeanOfItems,
 }
 
 /// The scores of an evaluation.

@@ -7,7 +7,7 @@ use crate::dataset::balanced;
 use crate::error::TrainError;
 use crate::event::Observer;
 use crate::history::{PendingStep, PlannedStep};
-use crate::objective::{Accumulation, Objective, TrainingContext};
+use crate::objective::{Objective, TrainingContext};
 use crate::trainer::Run;
 
 /// The micro-batches of one step.
@@ -35,7 +35,7 @@ impl<O: Objective> Run<'_, O> {
         let device = context.device.clone().without_autodiff();
         let mut total: Option<Tensor<1>> = None;
         for (index, batch) in step.batches.iter().enumerate() {
-            let losses = self.losses(&model, &drawn, batch, step.first + index, [step.batches.len() as f64, items])?;
+            let losses = self.losses(&model, &drawn, batch, step.first + index, items)?;
             // All devices start their backward pass before the first is asked for gradients, so that they compute at the
             // same time.
             let gradients: Vec<Gradients> = losses.iter().map(Tensor::backward).collect();
@@ -56,19 +56,18 @@ impl<O: Objective> Run<'_, O> {
     }
 
     /// Returns the contributions of one micro-batch to the loss of its step, one per device. `number` counts the
-    /// micro-batches of the training. The step has so many batches and items.
+    /// micro-batches of the training. The step has so many items.
     fn losses(
         &self,
         model: &O::Model,
         drawn: &O::Step,
         batch: &[usize],
         number: usize,
-        [batches, items]: [f64; 2],
+        items: f64,
     ) -> Result<Vec<Tensor<1>>, TrainError> {
         let (objective, context) = (&self.trainer.objective, self.trainer.context());
         let arguments = context.arguments;
         let seed = (arguments.seed << 32).wrapping_add(number as u64);
-        let of_batch = objective.items(drawn, batch, context);
         let shares = match self.replicas.len() {
             0 => vec![batch.to_vec()],
             further => balanced(batch, 1 + further, |example| objective.tokens(example)),
@@ -79,11 +78,7 @@ impl<O: Objective> Run<'_, O> {
             let seed = seed.wrapping_add((place as u64).rotate_right(8));
             let mode = if arguments.frozen_dropout { Mode::Train { seed } } else { Mode::TrainTop { seed } };
             let loss = objective.loss(drawn, &share, model, mode, TrainingContext { device, ..context })?;
-            Ok(match O::ACCUMULATION {
-                Accumulation::MeanOfItems => scaled(loss, of_share / items),
-                Accumulation::MeanOfBatches if batches > 1.0 => scaled(loss, of_share / of_batch).div_scalar(batches),
-                Accumulation::MeanOfBatches => scaled(loss, of_share / of_batch),
-            })
+            Ok(scaled(loss, of_share / items))
         });
         losses.collect()
     }

@@ -222,7 +222,6 @@ impl<'a> Objective for &Recorder<'a> {
     type Step = <MaskedLm<'a> as Objective>::Step;
     type Evaluation = <MaskedLm<'a> as Objective>::Evaluation;
     const NAME: &'static str = "recorder";
-    const ACCUMULATION: rekindle_train::Accumulation = <MaskedLm<'a> as Objective>::ACCUMULATION;
 
     fn examples(&self) -> usize {
         self.inner.examples()

@@ -1,4 +1,4 @@
-//! A training whose batches are split over several devices matches single-device training.
+//! A training whose batches are split over several devices, or into micro-batches, matches one of whole batches.
 
 use std::ops::ControlFlow;
 
@@ -50,35 +50,69 @@ fn arguments() -> TrainingArguments {
     }
 }
 
-fn train(plan: &TuningPlan, devices: &[Device]) -> Trained<DistilBertForSequenceClassification, Evaluation> {
-    let (config, data) = tiny();
+type TrainedClassifier = Trained<DistilBertForSequenceClassification, Evaluation>;
+
+fn train(
+    plan: &TuningPlan,
+    devices: &[Device],
+    arguments: &TrainingArguments,
+    data: &EncodedDataset,
+) -> TrainedClassifier {
+    let (config, _) = tiny();
     let (model, _) =
         DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 1, &devices[0])
             .expect("a model");
     let model = plan.prepare(&model, 5).expect("prepared");
-    let arguments = arguments();
-    let objective = Classification::new(&config, &data);
-    let trainer = Trainer::new(objective, plan, &arguments, &devices[0]).split_over(&devices[1..]);
+    let objective = Classification::new(&config, data);
+    let trainer = Trainer::new(objective, plan, arguments, &devices[0]).split_over(&devices[1..]);
     trainer.run(model, &mut |_| ControlFlow::Continue(())).expect("trained")
 }
 
 fn compare(devices: &[Device]) {
-    let (config, _) = tiny();
+    let (config, data) = tiny();
     for plan in plans(&config) {
-        let (one, several) = (train(&plan, &devices[..1]), train(&plan, devices));
+        let one = train(&plan, &devices[..1], &arguments(), &data);
         assert!(one.steps.len() >= 20, "{} steps", one.steps.len());
-        for (one, several) in one.steps.iter().zip(&several.steps) {
-            let close = |one: f64, several: f64| (one - several).abs() < 1e-5 * one.abs().max(1.0);
-            assert!(close(one.loss, several.loss), "{plan:?}, step {}: {} {}", one.step, one.loss, several.loss);
-            assert!(close(one.grad_norm, several.grad_norm), "{plan:?}: {} {}", one.grad_norm, several.grad_norm);
-        }
-        let weights = |trained: &Trained<DistilBertForSequenceClassification, Evaluation>| {
-            values(&trained.model, |_| true).expect("values")
+        assert_same(&one, &train(&plan, devices, &arguments(), &data), &format!("{plan:?}"));
+    }
+}
+
+/// Compares trainings that differ in the order of sums.
+fn assert_same(one: &TrainedClassifier, other: &TrainedClassifier, what: &str) {
+    assert_eq!(one.steps.len(), other.steps.len(), "{what}");
+    for (one, other) in one.steps.iter().zip(&other.steps) {
+        let close = |one: f64, other: f64| (one - other).abs() < 1e-5 * one.abs().max(1.0);
+        assert!(close(one.loss, other.loss), "{what}, step {}: {} {}", one.step, one.loss, other.loss);
+        assert!(close(one.grad_norm, other.grad_norm), "{what}: {} {}", one.grad_norm, other.grad_norm);
+    }
+    let weights = |trained: &TrainedClassifier| values(&trained.model, |_| true).expect("values");
+    for ((name, one), (_, other)) in weights(one).iter().zip(&weights(other)) {
+        let far = one.iter().zip(other).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+        assert!(far < 1e-4, "{what}: {name} is {far} apart");
+    }
+}
+
+/// The loss of a step is the weighted mean over all its examples, also where its micro-batches differ in size and in the sum
+/// of their class weights.
+#[test]
+fn micro_batches_make_the_step_of_the_batch() {
+    let (config, data) = tiny();
+    let (plan, device) = (TuningPlan::full(&config), Device::flex());
+    for (rows, [size, accumulation], class_weights) in
+        [(46, [4, 2], Some(vec![1.0, 9.0, 3.0])), (46, [2, 4], Some(vec![1.0, 9.0, 3.0])), (28, [8, 2], None)]
+    {
+        let train = |size, accumulation| {
+            let arguments = TrainingArguments {
+                per_device_train_batch_size: size,
+                gradient_accumulation_steps: accumulation,
+                class_weights: class_weights.clone(),
+                ..arguments()
+            };
+            let data = data.select(&(0..rows).collect::<Vec<_>>());
+            train(&plan, std::slice::from_ref(&device), &arguments, &data)
         };
-        for ((name, one), (_, several)) in weights(&one).iter().zip(&weights(&several)) {
-            let far = one.iter().zip(several).map(|(one, several)| (one - several).abs()).fold(0.0, f32::max);
-            assert!(far < 1e-4, "{plan:?}: {name} is {far} apart");
-        }
+        let what = format!("{rows} examples, {accumulation} times {size}");
+        assert_same(&train(size * accumulation, 1), &train(size, accumulation), &what);
     }
 }
 
