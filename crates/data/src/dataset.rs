@@ -16,6 +16,8 @@ pub struct Example {
     pub text: String,
     /// The index of the class.
     pub label: usize,
+    /// The line of the file on which the example begins, from 1, as [`Row::line`]; in Parquet the number of the row.
+    pub line: u64,
 }
 
 /// Labelled examples and their classes.
@@ -25,6 +27,8 @@ pub struct Dataset {
     pub examples: Vec<Example>,
     /// The classes of the labels.
     pub classes: Classes,
+    /// What [`Example::line`] counts, as [`Format::unit`](crate::Format::unit).
+    pub unit: &'static str,
 }
 
 impl Dataset {
@@ -36,10 +40,12 @@ impl Dataset {
     pub fn read(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let mut found: HashMap<String, usize> = HashMap::new();
         let mut examples = Vec::new();
-        for row in Rows::open(path, options)? {
-            let Row { text, label, .. } = row?;
+        let rows = Rows::open(path, options)?;
+        let unit = rows.format().unit();
+        for row in rows {
+            let Row { text, label, line } = row?;
             let next = found.len();
-            examples.push(Example { text, label: *found.entry(label).or_insert(next) });
+            examples.push(Example { text, label: *found.entry(label).or_insert(next), line });
         }
         let classes = Classes::from_labels(found.keys().map(String::as_str));
         match classes.names() {
@@ -53,7 +59,7 @@ impl Dataset {
             sorted[*occurred] = classes.index(name).unwrap_or_default();
         }
         examples.iter_mut().for_each(|example| example.label = sorted[example.label]);
-        Ok(Self { examples, classes })
+        Ok(Self { examples, classes, unit })
     }
 
     /// Reads a file whose labels must be among `classes`, those of the training data.
@@ -64,21 +70,18 @@ impl Dataset {
     pub fn read_with_classes(path: &Path, options: &ReadOptions, classes: &Classes) -> Result<Self, DataError> {
         let rows = Rows::open(path, options)?;
         let unit = rows.format().unit();
-        let example = |row: Result<Row, DataError>| {
-            let Row { text, label, line } = row?;
-            classes.index(&label).map(|label| Example { text, label }).ok_or_else(|| DataError::UnknownLabel {
-                path: path.into(),
-                unit,
-                line,
-                label,
-                classes: classes.to_string(),
-            })
-        };
+        let example =
+            |row: Result<Row, DataError>| {
+                let Row { text, label, line } = row?;
+                classes.index(&label).map(|label| Example { text, label, line }).ok_or_else(|| {
+                    DataError::UnknownLabel { path: path.into(), unit, line, label, classes: classes.to_string() }
+                })
+            };
         let examples: Vec<Example> = rows.map(example).collect::<Result<_, _>>()?;
         if examples.is_empty() {
             return Err(DataError::Empty { path: path.into() });
         }
-        Ok(Self { examples, classes: classes.clone() })
+        Ok(Self { examples, classes: classes.clone(), unit })
     }
 
     /// Returns the number of examples.
@@ -99,7 +102,7 @@ impl Dataset {
     /// Returns copies of the given rows, in this order. Rows that do not exist are left out.
     pub fn select(&self, rows: &[usize]) -> Self {
         let examples = rows.iter().filter_map(|&row| self.examples.get(row).cloned()).collect();
-        Self { examples, classes: self.classes.clone() }
+        Self { examples, classes: self.classes.clone(), unit: self.unit }
     }
 
     /// Splits the examples into a training and a test set, as [`train_test_split`].

@@ -31,6 +31,8 @@ fn csv_may_be_quoted_and_have_windows_line_ends() {
     let data = read("a.csv", csv, &ReadOptions::default()).expect("read");
     assert_eq!(rows(&data), [("good, \"very\"\ngood", "pos"), ("bad", "neg")]);
     assert_eq!(data.classes.names(), ["neg", "pos"]);
+    assert_eq!(data.examples.iter().map(|example| example.line).collect::<Vec<_>>(), [2, 5]);
+    assert_eq!((data.select(&[1]).examples[0].line, data.unit), (5, "line"));
 }
 
 #[test]

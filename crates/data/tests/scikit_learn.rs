@@ -144,8 +144,9 @@ fn folds_match_scikit_learn_row_by_row() {
 #[test]
 fn impossible_folds_are_errors_that_suggest_a_number() {
     let data = |labels: &[usize]| Dataset {
-        examples: labels.iter().map(|&label| Example { text: "a".into(), label }).collect(),
+        examples: labels.iter().map(|&label| Example { text: "a".into(), label, line: 1 }).collect(),
         classes: Classes::from_labels(["good", "bad"]),
+        unit: "row",
     };
     let error =
         |labels: &[usize], folds, repeats| data(labels).folds(folds, repeats, 42).expect_err("refused").to_string();

@@ -2,12 +2,13 @@
 //! The crate has no tensors and reads no files.
 //!
 //! [`ConfusionMatrix`] counts predicted against true classes and computes accuracy, precision, recall, F1 (averaged as
-//! [`Average`] says) and the Matthews correlation coefficient. [`roc_auc`] and [`roc_curve`] evaluate rankings,
-//! [`log_loss`] and [`brier_score`] probabilities, and [`reliability_bins`] and [`expected_calibration_error`]
-//! calibration. If a quotient has the denominator 0, its value is 0 and the [`Score`] is flagged.
+//! [`Average`] says) and the Matthews correlation coefficient. [`roc_auc`], [`roc_curve`], [`average_precision`] and
+//! [`precision_recall_curve`] evaluate rankings, [`log_loss`] and [`brier_score`] probabilities, and [`reliability_bins`] and
+//! [`expected_calibration_error`] calibration. If a quotient has the denominator 0, its value is 0 and the [`Score`] is flagged.
 //!
 //! The right interval or test depends on what varies. If test rows vary, use [`bootstrap`] and, for two classifiers,
 //! [`mcnemar_exact`]. If splits of the same data vary, use [`corrected_t_interval`] and [`corrected_paired_t`].
+//! [`wilson_interval`] is for a proportion of rows, however few.
 //! [`holm`] adjusts the p-values of several comparisons.
 //!
 //! ```
@@ -28,6 +29,7 @@ mod confusion;
 mod error;
 mod inference;
 mod logits;
+mod precision_recall;
 mod probability;
 mod ranking;
 mod roc;
@@ -36,9 +38,11 @@ pub use calibration::{ReliabilityBin, expected_calibration_error, reliability_bi
 pub use confusion::{Average, ConfusionMatrix, Score};
 pub use error::MetricsError;
 pub use inference::{
-    Interval, McNemar, PairedTest, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact, smallest_p,
+    Interval, McNemar, PairedTest, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact,
+    smallest_p, wilson_interval,
 };
 pub use logits::{argmax, probabilities, softmax};
+pub use precision_recall::{PrecisionRecallPoint, average_precision, precision_recall_curve};
 pub use probability::{brier_score, log_loss};
 pub use ranking::{roc_auc, roc_auc_ovr};
 pub use roc::{RocPoint, roc_curve};

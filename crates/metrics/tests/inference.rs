@@ -1,7 +1,9 @@
 //! Compares confidence intervals and tests with scipy and statsmodels (`fixtures/metrics/make_inference.py`).
 #![allow(clippy::unwrap_used)]
 
-use rekindle_metrics::{Interval, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact};
+use rekindle_metrics::{
+    Interval, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact, wilson_interval,
+};
 use serde_json::Value;
 
 fn golden() -> Value {
@@ -64,6 +66,17 @@ fn mcnemars_test_matches_statsmodels() {
         close(&what, test.p_value, number(&case["p"]));
         let Interval { estimate, low, high, .. } = test.difference;
         ends(&what, (estimate, low, high), &case["difference"]);
+    }
+}
+
+#[test]
+fn wilsons_interval_matches_statsmodels() {
+    let golden = golden();
+    for case in cases(&golden, "proportions") {
+        let (hits, rows, level) = (number(&case["hits"]), number(&case["rows"]) as usize, number(&case["level"]));
+        let interval = wilson_interval(hits, rows, level).unwrap();
+        assert!(interval.low < interval.high && interval.n == rows);
+        ends(&format!("{hits} of {rows}"), (interval.estimate, interval.low, interval.high), &case["ends"]);
     }
 }
 

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use rekindle_metrics::{
-    Average, ConfusionMatrix, brier_score, expected_calibration_error, log_loss, reliability_bins, roc_auc,
-    roc_auc_ovr, roc_curve,
+    Average, ConfusionMatrix, average_precision, brier_score, expected_calibration_error, log_loss,
+    precision_recall_curve, reliability_bins, roc_auc, roc_auc_ovr, roc_curve,
 };
 use serde_json::Value;
 
@@ -105,4 +105,33 @@ fn curves_and_calibration_match_scikit_learn() {
         }
     }
     assert!(curves >= 15 && calibrated >= 200, "{curves} curves, {calibrated} calibrations");
+}
+
+#[test]
+fn precision_and_recall_match_scikit_learn() {
+    let golden: Value = serde_json::from_str(include_str!("../../../fixtures/metrics/golden.json")).unwrap();
+    let mut curves = 0;
+    for (index, case) in golden["cases"].as_array().unwrap().iter().enumerate() {
+        let Some(probabilities) = case.get("probabilities") else { continue };
+        let (truth, probabilities) = (classes(&case["truth"]), numbers(probabilities));
+        let count = case["classes"].as_u64().unwrap() as usize;
+        for (class, expected) in case["precision_recall"].as_array().unwrap().iter().enumerate() {
+            let positive: Vec<bool> = truth.iter().map(|&label| label == class).collect();
+            let scores: Vec<f64> = probabilities.chunks(count).map(|row| row[class]).collect();
+            let what = format!("case {index}, class {class}");
+            let Ok(curve) = precision_recall_curve(&positive, &scores) else {
+                assert!(expected.is_null(), "{what}");
+                continue;
+            };
+            same(&what, curve.iter().map(|point| point.precision), &expected["precision"]);
+            same(&what, curve.iter().map(|point| point.recall), &expected["recall"]);
+            let (last, scored) = curve.split_last().unwrap();
+            assert_eq!(last.threshold, f64::INFINITY, "{what}");
+            same(&what, scored.iter().map(|point| point.threshold), &expected["thresholds"]);
+            let average = average_precision(&positive, &scores).unwrap();
+            same(&what, [average], &Value::from(vec![expected["average"].clone()]));
+            curves += 1;
+        }
+    }
+    assert!(curves >= 190, "{curves} curves");
 }

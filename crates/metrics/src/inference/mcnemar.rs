@@ -1,7 +1,8 @@
 //! McNemar's test, which compares two classifiers on the same rows.
 
-use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal};
+use statrs::distribution::{Binomial, DiscreteCDF};
 
+use super::wilson::Reach;
 use super::{Interval, check_level};
 use crate::error::MetricsError;
 
@@ -63,8 +64,7 @@ fn newcombe([[both, only_a], [only_b, neither]]: [[usize; 2]; 2], level: f64) ->
     let n = both + only_a + only_b + neither;
     let [both, only_a, only_b, neither] = [both, only_a, only_b, neither].map(|count| count as f64);
     let rows = n as f64;
-    let z = Normal::standard().inverse_cdf((1.0 + level) / 2.0);
-    let (a, b) = (wilson(both + only_a, rows, z), wilson(both + only_b, rows, z));
+    let (a, b) = (Reach::of(both + only_a, rows, level), Reach::of(both + only_b, rows, level));
     let margins = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither);
     let excess = both * neither - only_a * only_b;
     // Newcombe's continuity correction towards 0, if the two agree more often than by chance.
@@ -75,20 +75,6 @@ fn newcombe([[both, only_a], [only_b, neither]]: [[usize; 2]; 2], level: f64) ->
     let low = (estimate - joined(a.below, b.above)).max(-1.0);
     let high = (estimate + joined(a.above, b.below)).min(1.0);
     Interval { estimate, low, high, n, level }
-}
-
-/// The distances of Wilson's bounds from the proportion.
-struct Reach {
-    below: f64,
-    above: f64,
-}
-
-/// Returns Wilson's interval (1927) for `hits` of `rows` (`proportion_confint(method="wilson")`).
-fn wilson(hits: f64, rows: f64, z: f64) -> Reach {
-    let share = hits / rows;
-    let centre = (share + z * z / (2.0 * rows)) / (1.0 + z * z / rows);
-    let half = z * (share * (1.0 - share) / rows + z * z / (4.0 * rows * rows)).sqrt() / (1.0 + z * z / rows);
-    Reach { below: share - (centre - half), above: centre + half - share }
 }
 
 #[cfg(test)]
