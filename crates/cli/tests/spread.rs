@@ -11,7 +11,7 @@ use rekindle::data::twelve_sentences;
 use rekindle::distilbert::Pooling;
 use rekindle::embedded::EMBEDDED;
 use rekindle::experiment::{
-    Approach, Devices, Engine, Experiment, ExperimentError, Extraction, ExtractionEvent, Outcome, Output,
+    Approach, Devices, Engine, Experiment, ExperimentError, ExperimentStore, Extraction, ExtractionEvent, Outcome,
     PretrainedModel, Progress, Sampling, Worker,
 };
 use rekindle::train::{Stop, TrainingArguments};
@@ -33,8 +33,7 @@ fn experiment() -> Experiment {
 /// The outcome, and the events of the workers by name.
 fn run(workers: Vec<Worker>) -> (Result<Outcome, ExperimentError>, Vec<(String, String)>) {
     let folder = TempDir::new().expect("a folder");
-    let output = Output::prepare(&folder.path().join("out")).expect("an output");
-    let store = output.store(None, Stop::default());
+    let store = ExperimentStore::new(folder.path(), None, Stop::default());
     let pretrained = PretrainedModel::embedded(EMBEDDED).expect("the model");
     let sampling = Sampling::folds(twelve_sentences(), 3, 1, 42).expect("folds");
     let mut said = Vec::new();

@@ -36,7 +36,9 @@ pub(crate) struct FinishedRun {
 const WEIGHTS: &str = "model.safetensors";
 
 impl ExperimentStore {
-    pub(crate) fn new(folder: &Path, save_strategy: Option<SaveStrategy>, stop: Stop) -> Self {
+    /// Returns the store in a folder. Runs write training checkpoints as `save_strategy` says, and end when `stop` is
+    /// requested.
+    pub fn new(folder: &Path, save_strategy: Option<SaveStrategy>, stop: Stop) -> Self {
         Self { runs: RunStore::new(folder), save_strategy, stop }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A [`PretrainedModel`] is opened from a folder, or from the program itself. A [`Sampling`] says which examples are trained and
 //! tested on. An [`Experiment`] runs every [`Approach`] from the same weights on every sample, and reports [`Progress`]. Its
-//! [`Outcome`] holds [`Results`](rekindle_results::Results), which an [`Output`] writes as CSV, JSON, an HTML page and a zip.
+//! [`Outcome`] holds [`Results`](rekindle_results::Results), and trained models.
 //! An [`ExperimentStore`] keeps finished runs, so that an interruption loses none of them; an [`Engine`] may have [`Worker`]s,
 //! over which the runs are distributed. A [`Classifier`] and a [`FillMask`] predict with a saved model.
 //!
@@ -26,7 +26,6 @@ mod findings;
 mod fingerprint;
 mod misclassified;
 mod model;
-mod output;
 mod pairwise;
 mod progress;
 mod records;
@@ -34,6 +33,7 @@ mod remote_runs;
 mod run_context;
 mod run_spec;
 mod sampling;
+mod saved_models;
 
 pub use approach::{Approach, Method};
 pub use classify::{Classifier, Prediction};
@@ -44,7 +44,6 @@ pub use experiment_store::ExperimentStore;
 pub use extraction::{Extraction, ExtractionEvent};
 pub use fill_mask::{FillMask, Guess};
 pub use model::{EmbeddedModel, MODEL_FILES, PretrainedModel};
-pub use output::Output;
 pub use progress::Progress;
 pub use rekindle_train::ErrorKind;
 pub use remote_runs::{DistributedRun, Engine, RunStep, StartedRun, WorkerEvent};

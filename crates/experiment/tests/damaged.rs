@@ -10,7 +10,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use mutate::{Mutator, overwrite, survive};
 use rekindle_data::twelve_sentences;
-use rekindle_experiment::{Classifier, Experiment, ExperimentError, Output, PretrainedModel, Sampling};
+use rekindle_experiment::{Classifier, Experiment, ExperimentError, ExperimentStore, PretrainedModel, Sampling};
 use rekindle_results::Source;
 use rekindle_train::Stop;
 use serde_json::Value;
@@ -78,13 +78,12 @@ fn stores() {
     let sampling = Sampling::folds(twelve_sentences(), 3, 1, 42).expect("folds");
     let experiment = Experiment { max_length: 8, ..Experiment::notebook() };
     let take_up = || -> Result<(), ExperimentError> {
-        let output = Output::prepare(&out)?;
-        let store = output.store(None, Stop::default());
+        let store = ExperimentStore::new(&out, None, Stop::default());
         let engine = ("flex", &device);
         experiment.run(&pretrained, &sampling, engine, Instant::now(), Some(&store), &mut |_| {}).map(drop)
     };
     take_up().expect("a run");
-    let run = folder.path().join("out.checkpoint/run");
+    let run = folder.path().join("out/run");
     let paths = ["experiment.json", "trials/00000.json", "trials/00005.json"].map(|name| run.join(name));
     let whole = paths.each_ref().map(|path| fs::read(path).expect("a record"));
     let values = whole.each_ref().map(|bytes| serde_json::from_slice::<Value>(bytes).expect("JSON"));

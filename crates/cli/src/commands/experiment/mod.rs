@@ -2,14 +2,12 @@
 
 mod args;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use rekindle::data::{Dataset, ReadOptions, twelve_sentences};
-use rekindle::experiment::{
-    Engine, Experiment, ExperimentError, ExperimentStore, Output, PretrainedModel, Progress, Sampling,
-};
-use rekindle::report::StepRow;
+use rekindle::experiment::{Engine, Experiment, ExperimentError, ExperimentStore, PretrainedModel, Progress, Sampling};
+use rekindle::report::{Output, StepRow};
 use rekindle::results::{Provenance, Results, RunKey, StepRecord};
 use rekindle::train::{Event, Stop, TrainingArguments};
 
@@ -42,7 +40,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     describe(&display, &model, &sampling, args);
 
     let stop = Stop::default();
-    let store = output.store(args.checkpoint_every, stop.clone());
+    let store = ExperimentStore::new(output.checkpoint_folder(), args.checkpoint_every, stop.clone());
     begin(&store, args.resume, &display)?;
     interrupt::handle(&stop)?;
     let experiment = experiment(args);
@@ -61,8 +59,11 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     outcome.results.data.files = files(args);
     outcome.results.provenance = provenance();
     outcome.results.peak_memory = rekindle::allocator::peak_memory();
-    let (folder, zip) =
-        output.write(&outcome, args.save_models.then_some(&model.tokenizer)).map_err(Failure::output)?;
+    let save_models = |folder: &Path| match args.save_models {
+        true => outcome.save_models(folder, &model.tokenizer),
+        false => Ok(Vec::new()),
+    };
+    let (folder, zip) = output.write(&outcome.results, save_models).map_err(Failure::output)?;
 
     display.line("");
     display.summary(&outcome.results);
