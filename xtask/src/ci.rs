@@ -9,8 +9,15 @@ use std::{env, fs};
 use crate::{api, at_root, cargo, checks, experiment, root, run, target, told};
 
 /// The crates that hold tensors.
-const TENSORS: [&str; 6] =
-    ["rekindle-nn", "rekindle-distilbert", "rekindle-train", "rekindle-experiment", "rekindle", "rekindle-cli"];
+const TENSORS: [&str; 7] = [
+    "rekindle-nn",
+    "rekindle-distilbert",
+    "rekindle-infer",
+    "rekindle-train",
+    "rekindle-experiment",
+    "rekindle",
+    "rekindle-cli",
+];
 
 /// Checks format, lints, tests and documentation.
 pub fn check() -> Result<(), u8> {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::iter;
 
-use rekindle::{checkpoint, data, experiment, files, hub, nn, results, tokenizer, train};
+use rekindle::{checkpoint, data, experiment, files, hub, infer, nn, results, tokenizer, train};
 
 /// The exit codes, as `--help` lists them. docs/reliability.md has the same list.
 pub const CODES: &str = "\
@@ -194,6 +194,12 @@ impl Classify for hub::HubError {
 impl Classify for results::ResultsError {
     fn classify(&self) -> Kind {
         Kind::Input
+    }
+}
+
+impl Classify for infer::InferError {
+    fn classify(&self) -> Kind {
+        train::ErrorKind::from(self.kind()).into()
     }
 }
 

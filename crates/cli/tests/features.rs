@@ -12,7 +12,7 @@ use common::{Place, text};
 use rekindle::data::twelve_sentences;
 use rekindle::distilbert::{Checkpoint, Mode, SequenceBatch};
 use rekindle::embedded::EMBEDDED;
-use rekindle::experiment::PretrainedModel;
+use rekindle::infer::PretrainedModel;
 
 /// 23 texts of uneven lengths, a line each.
 fn texts() -> Vec<String> {

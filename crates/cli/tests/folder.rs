@@ -6,13 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use common::{Place, text};
-use rekindle::experiment::{ExperimentError, PretrainedModel};
 use rekindle::files::FileError;
-use rekindle::results::Source;
+use rekindle::infer::{InferError, ModelSource, PretrainedModel};
 use safetensors::SafeTensors;
 
-fn open(folder: &Path) -> Result<PretrainedModel, ExperimentError> {
-    PretrainedModel::from_folder(folder, "model", Source::Folder)
+fn open(folder: &Path) -> Result<PretrainedModel, InferError> {
+    PretrainedModel::from_folder(folder, "model", ModelSource::Folder)
 }
 
 #[test]
@@ -53,10 +52,7 @@ fn a_link_leads_to_a_file_of_the_folder_or_into_a_cache() {
             let link = place.path("model").join(file);
             symlink(&target, &link).expect("linked");
             let error = open(&place.path("model")).expect_err("refused");
-            assert!(
-                matches!(&error, ExperimentError::File(FileError::Symlink { path, .. }) if *path == link),
-                "{error}"
-            );
+            assert!(matches!(&error, InferError::File(FileError::Symlink { path, .. }) if *path == link), "{error}");
             assert!(error.to_string().contains("elsewhere"), "{error}");
             fs::remove_file(link).expect("removed");
         }

@@ -12,8 +12,9 @@ use rekindle::distilbert::Pooling;
 use rekindle::embedded::EMBEDDED;
 use rekindle::experiment::{
     Approach, Devices, Engine, Experiment, ExperimentError, ExperimentStore, Extraction, ExtractionEvent, Outcome,
-    PretrainedModel, Progress, Sampling, Worker,
+    Progress, Sampling, Worker,
 };
+use rekindle::infer::PretrainedModel;
 use rekindle::train::{Stop, TrainingArguments};
 use rekindle::workers::{Event, Unavailable};
 use serde_json::Value;

@@ -22,6 +22,7 @@ const DOCUMENTS: [&str; 16] = [
     "crates/data/README.md",
     "crates/distilbert/README.md",
     "crates/experiment/README.md",
+    "crates/infer/README.md",
     "crates/metrics/README.md",
     "crates/tokenizer/README.md",
     "crates/train/README.md",

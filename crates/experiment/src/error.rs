@@ -39,50 +39,6 @@ pub enum ExperimentError {
         /// Maximum number of classes.
         most: usize,
     },
-    /// Sentences may be longer than the model's position table.
-    #[error("max length {max_length} is more than the {positions} positions of the model")]
-    MaxLength {
-        /// Tokens a sentence.
-        max_length: usize,
-        /// `max_position_embeddings`.
-        positions: usize,
-    },
-    /// The tokenizer knows more words than the model.
-    #[error("the tokenizer has {tokenizer} entries, the model's word table {model}: they do not belong together")]
-    Vocabulary {
-        /// Entries of the tokenizer.
-        tokenizer: usize,
-        /// `vocab_size`.
-        model: usize,
-    },
-    /// A checkpoint that cannot classify.
-    #[error(
-        "{model}: no classification head (`{tensor}` is missing or of another shape); train one with `rekindle experiment --save-models`"
-    )]
-    NoHead {
-        /// The model.
-        model: String,
-        /// The first tensor that does not match.
-        tensor: String,
-    },
-    /// A checkpoint that cannot guess words.
-    #[error(
-        "{model}: no masked-language head (`{tensor}` is missing or of another shape); train one with `rekindle pretrain`"
-    )]
-    NoMaskedLm {
-        /// The model.
-        model: String,
-        /// The first tensor that does not match.
-        tensor: String,
-    },
-    /// A text whose words cannot be guessed.
-    #[error("`{text}`: {reason}")]
-    Text {
-        /// The text.
-        text: String,
-        /// Why not.
-        reason: String,
-    },
     /// Reading or writing failed.
     #[error("{path}: {source}")]
     Io {
@@ -160,10 +116,10 @@ pub enum ExperimentError {
     Examples(#[source] rekindle_train::TrainError),
     /// Extracting features.
     #[error("features: {0}")]
-    Features(#[source] rekindle_train::TrainError),
-    /// Predicting with a model.
-    #[error("prediction: {0}")]
-    Prediction(#[source] rekindle_train::TrainError),
+    Features(#[source] rekindle_infer::ForwardError),
+    /// A model cannot be opened or loaded.
+    #[error(transparent)]
+    Infer(#[from] rekindle_infer::InferError),
 }
 
 impl ExperimentError {
@@ -179,9 +135,7 @@ impl ExperimentError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Approach { .. } | Self::Size { .. } | Self::RepeatedApproach { .. } | Self::MaxLength { .. } => {
-                ErrorKind::Argument
-            }
+            Self::Approach { .. } | Self::Size { .. } | Self::RepeatedApproach { .. } => ErrorKind::Argument,
             Self::Output { .. } => ErrorKind::Output,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::NoWorkers { .. } | Self::Poisoned { .. } => ErrorKind::Computation,
@@ -191,9 +145,9 @@ impl ExperimentError {
             Self::File(error) => error.kind().into(),
             Self::Checkpoint(error) => error.kind().into(),
             Self::Model(error) => error.kind().into(),
-            Self::Train { source, .. } | Self::Examples(source) | Self::Features(source) | Self::Prediction(source) => {
-                source.kind()
-            }
+            Self::Train { source, .. } | Self::Examples(source) => source.kind(),
+            Self::Features(source) => source.kind().into(),
+            Self::Infer(source) => source.kind().into(),
             _ => ErrorKind::Input,
         }
     }

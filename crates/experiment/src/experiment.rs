@@ -1,10 +1,10 @@
 //! The experiment: every approach from the same pretrained weights, on the same samples.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
-use rekindle_results::{ApproachRecord, ModelRecord, Results};
+use rekindle_infer::{InferError, PretrainedModel};
+use rekindle_results::{ApproachRecord, Results};
 use rekindle_train::{TrainingArguments, TuningPlan};
 
 use crate::accumulator::RunAccumulator;
@@ -15,10 +15,9 @@ use crate::error::ExperimentError;
 use crate::experiment_store::ExperimentStore;
 use crate::findings::findings;
 use crate::misclassified::misclassified;
-use crate::model::{PretrainedModel, sha256};
 use crate::pairwise::comparisons;
 use crate::progress::Progress;
-use crate::records::data_record;
+use crate::records::{data_record, model_record};
 use crate::remote_runs::{Engine, compute_runs};
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
@@ -135,8 +134,10 @@ impl Experiment {
         let sizes = self.sizes(sampling)?;
         let specs = self.run_specs(sampling, &sizes)?;
         // The checksum reads all weights: in a thread, while they are loaded.
-        let checkpoint = Arc::clone(&pretrained.checkpoint);
-        let checksum = std::thread::spawn(move || sha256(&checkpoint));
+        let checksum = std::thread::spawn({
+            let pretrained = pretrained.clone();
+            move || pretrained.sha256()
+        });
 
         let runs = self.runs(sampling, &sizes);
         let mut context = RunContext::new(self, pretrained, sampling, runs, device, store)?;
@@ -161,7 +162,7 @@ impl Experiment {
         baseline_records.iter().for_each(|record| observer(Progress::Baseline(record)));
         let largest = sizes.last().copied().unwrap_or(0);
         let comparisons = comparisons(&approaches, &baselines, sampling, largest)?;
-        let model = ModelRecord::new(pretrained.id.as_str(), pretrained.source, sha256);
+        let model = model_record(pretrained, sha256);
         let (arguments, design) = (self.arguments_record(&context), self.design_record(sampling, &sizes));
         let mut results = Results::new(model, data_record(sampling), arguments, design);
         (results.backend, results.seed) = (backend.into(), self.seed());
@@ -176,7 +177,7 @@ impl Experiment {
     fn check(&self, pretrained: &PretrainedModel, sampling: &Sampling) -> Result<(), ExperimentError> {
         let (max_length, positions) = (self.max_length, pretrained.config.max_position_embeddings);
         if max_length > positions {
-            return Err(ExperimentError::MaxLength { max_length, positions });
+            return Err(InferError::MaxLength { max_length, positions }.into());
         }
         match sampling.all.classes.len() {
             classes if classes > MOST_CLASSES => Err(ExperimentError::Classes { classes, most: MOST_CLASSES }),

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use rekindle_checkpoint::{Checkpoint, CheckpointError, save_rows};
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Pooling};
 use rekindle_files::check_compatible;
-use rekindle_train::{Stop, TrainError, features};
+use rekindle_infer::{ForwardError, InferError, PretrainedModel, features};
+use rekindle_train::Stop;
 use rekindle_workers::{Event, Failure, Items, WorkError, WorkQueue, run};
 use serde_json::{Value, json};
 
 use crate::devices::{Devices, Worker};
 use crate::error::ExperimentError;
-use crate::model::{PretrainedModel, sha256, texts_sha256};
+use crate::fingerprint::texts_sha256;
 
 /// How features are extracted and stored.
 #[derive(Clone, Debug)]
@@ -78,12 +79,12 @@ impl Extraction {
     ) -> Result<(), ExperimentError> {
         let positions = pretrained.config.max_position_embeddings;
         if self.max_length > positions {
-            return Err(ExperimentError::MaxLength { max_length: self.max_length, positions });
+            return Err(InferError::MaxLength { max_length: self.max_length, positions }.into());
         }
         let index = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "model": pretrained.id,
-            "model_sha256": sha256(&pretrained.checkpoint),
+            "model_sha256": pretrained.sha256(),
             "backend": backend,
             "pooling": self.pooling,
             "max_length": self.max_length,
@@ -170,7 +171,8 @@ impl WorkQueue for Shards {
     fn prepare<'a>(&'a self, devices: &'a Devices) -> Result<Encoder<'a>, Failure<ExperimentError>> {
         // The head is not used.
         let classes = self.pretrained.config.labels();
-        let (config, mut model, _) = self.pretrained.load(&classes, 0, &devices.first).map_err(Failure::Fatal)?;
+        let (config, mut model, _) =
+            self.pretrained.load(&classes, 0, &devices.first).map_err(|error| Failure::Fatal(error.into()))?;
         model.pooling = self.extraction.pooling;
         Ok(Encoder { config, model, devices })
     }
@@ -190,7 +192,7 @@ impl WorkQueue for Shards {
             let ids = self.pretrained.tokenizer.encode_all(texts, max_length);
             let ids = ids.map_err(|error| Failure::Fatal(error.into()))?;
             let features =
-                features(model, config, &ids, batch_size, &devices.first, &mut |_| std::ops::ControlFlow::Continue(()));
+                features(model, config, &ids, batch_size, &devices.first, &mut |_| ControlFlow::Continue(()));
             values.extend(features.map_err(|error| failure(error, rows.start + place * CHUNK))?);
             if progress(Some(texts.len())).is_break() {
                 return Err(Failure::Cancelled);
@@ -219,11 +221,11 @@ impl WorkQueue for Shards {
 }
 
 /// Tells a failed device from an error that every worker would have. `first` is the number of the first text.
-fn failure(error: TrainError, first: usize) -> Failure<ExperimentError> {
+fn failure(error: ForwardError, first: usize) -> Failure<ExperimentError> {
     match error {
-        TrainError::Device(reason) => Failure::Lost(reason),
-        TrainError::Logits { sentence } => {
-            Failure::Fatal(ExperimentError::Features(TrainError::Logits { sentence: first + sentence }))
+        ForwardError::Device(reason) => Failure::Lost(reason),
+        ForwardError::NotFinite { text } => {
+            Failure::Fatal(ExperimentError::Features(ForwardError::NotFinite { text: first + text }))
         }
         error => Failure::Fatal(ExperimentError::Features(error)),
     }

@@ -18,6 +18,16 @@ pub(crate) fn examples_sha256(data: &Dataset) -> String {
     hexadecimal(&hash.finalize())
 }
 
+/// Returns the SHA-256 of texts, each preceded by its length.
+pub(crate) fn texts_sha256(texts: &[String]) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    hexadecimal(&hash.finalize())
+}
+
 /// Returns the SHA-256 of the token ids of examples, each list preceded by its length.
 pub(crate) fn tokens_sha256(examples: &EncodedDataset) -> String {
     let mut hash = Sha256::new();

@@ -1,10 +1,10 @@
 //! Approaches to transfer learning, compared on one data set.
 //!
-//! A [`PretrainedModel`] is opened from a folder, or from the program itself. A [`Sampling`] says which examples are trained and
-//! tested on. An [`Experiment`] runs every [`Approach`] from the same weights on every sample, and reports [`Progress`]. Its
+//! A [`Sampling`] says which examples are trained and tested on. An [`Experiment`] runs every [`Approach`] from the weights of a
+//! [`PretrainedModel`](rekindle_infer::PretrainedModel) on every sample, and reports [`Progress`]. Its
 //! [`Outcome`] holds [`Results`](rekindle_results::Results), and trained models.
 //! An [`ExperimentStore`] keeps finished runs, so that an interruption loses none of them; an [`Engine`] may have [`Worker`]s,
-//! over which the runs are distributed. A [`Classifier`] and a [`FillMask`] predict with a saved model.
+//! over which the runs are distributed. An [`Extraction`] writes the features of many texts to disk, on several workers.
 //!
 //! To read the code, begin with `experiment`; `run_spec` numbers the runs, and `run_context` computes one of them.
 #![deny(missing_docs, missing_debug_implementations)]
@@ -14,18 +14,15 @@ mod adapt;
 mod approach;
 mod approach_results;
 mod baselines;
-mod classify;
 mod devices;
 mod diagnostics;
 mod error;
 mod experiment;
 mod experiment_store;
 mod extraction;
-mod fill_mask;
 mod findings;
 mod fingerprint;
 mod misclassified;
-mod model;
 mod pairwise;
 mod progress;
 mod records;
@@ -36,14 +33,11 @@ mod sampling;
 mod saved_models;
 
 pub use approach::{Approach, Method};
-pub use classify::{Classifier, Prediction};
 pub use devices::{Devices, Worker};
 pub use error::ExperimentError;
 pub use experiment::{ClassWeights, Experiment, Outcome};
 pub use experiment_store::ExperimentStore;
 pub use extraction::{Extraction, ExtractionEvent};
-pub use fill_mask::{FillMask, Guess};
-pub use model::{EmbeddedModel, MODEL_FILES, PretrainedModel};
 pub use progress::Progress;
 pub use rekindle_train::ErrorKind;
 pub use remote_runs::{DistributedRun, Engine, RunStep, StartedRun, WorkerEvent};

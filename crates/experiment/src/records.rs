@@ -1,6 +1,7 @@
 //! The settings of an experiment as records of `results.json`, and as what must be equal when it is resumed.
 
-use rekindle_results::{ArgumentsRecord, DataRecord, DesignRecord};
+use rekindle_infer::{ModelSource, PretrainedModel};
+use rekindle_results::{ArgumentsRecord, DataRecord, DesignRecord, ModelRecord, Source};
 use rekindle_train::Metric;
 use serde_json::{Map, Value, json};
 
@@ -71,6 +72,15 @@ impl Experiment {
         record.metric_for_best_model = (record.validation > 0).then(|| metric.into());
         record
     }
+}
+
+pub(crate) fn model_record(pretrained: &PretrainedModel, sha256: String) -> ModelRecord {
+    let source = match pretrained.source {
+        ModelSource::Hub => Source::Hub,
+        ModelSource::Folder => Source::Folder,
+        ModelSource::Embedded => Source::Embedded,
+    };
+    ModelRecord::new(pretrained.id.as_str(), source, sha256)
 }
 
 pub(crate) fn data_record(sampling: &Sampling) -> DataRecord {

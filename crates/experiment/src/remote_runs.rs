@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use rekindle_infer::PretrainedModel;
 use rekindle_results::{RunKey, RunRecord, StepRecord};
 use rekindle_train::{EncodedDataset, Event, TrainError};
 use rekindle_workers::{Failure, Items, QueueEvent, WorkError, WorkQueue, run};
@@ -15,7 +16,6 @@ use crate::devices::{Devices, Worker};
 use crate::error::ExperimentError;
 use crate::experiment::Experiment;
 use crate::experiment_store::{ExperimentStore, FinishedRun};
-use crate::model::PretrainedModel;
 use crate::progress::Progress;
 use crate::run_context::{RunContext, step_record};
 use crate::run_spec::RunSpec;

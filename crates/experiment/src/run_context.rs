@@ -7,6 +7,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use rekindle_checkpoint::LoadReport;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Pooling};
+use rekindle_infer::PretrainedModel;
 use rekindle_results::{EpochRecord, RunKey, RunRecord, StepRecord};
 use rekindle_train::{
     Checkpoints, Classification, EncodedDataset, Evaluation, Event, PooledFeatures, Stop, TrainError, Trained, Trainer,
@@ -19,7 +20,6 @@ use crate::approach_results::RunResult;
 use crate::error::ExperimentError;
 use crate::experiment::{ClassWeights, Experiment};
 use crate::experiment_store::{ExperimentStore, FinishedRun};
-use crate::model::PretrainedModel;
 use crate::progress::Progress;
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;

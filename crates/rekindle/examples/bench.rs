@@ -13,10 +13,9 @@ use rekindle::data::{Dataset, ReadOptions};
 use rekindle::distilbert::{
     DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
 };
-use rekindle::experiment::PretrainedModel;
-use rekindle::results::Source;
+use rekindle::infer::{ModelSource, PretrainedModel, logits};
 use rekindle::tokenizer::Batch;
-use rekindle::train::{AdamW, Classification, EncodedDataset, Trainer, TrainingArguments, TuningPlan, logits};
+use rekindle::train::{AdamW, Classification, EncodedDataset, Trainer, TrainingArguments, TuningPlan};
 
 #[global_allocator]
 static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocator;
@@ -32,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [folder, train, test, rest @ ..] = paths.as_slice() else {
         return Err("usage: bench MODEL TRAIN.tsv TEST.tsv [head|last layer|all]".into());
     };
-    let pretrained = PretrainedModel::from_folder(folder, "bench", Source::Folder)?;
+    let pretrained = PretrainedModel::from_folder(folder, "bench", ModelSource::Folder)?;
     let device = Device::flex();
     let (model, _) =
         DistilBertForSequenceClassification::from_checkpoint(&pretrained.config, &pretrained.checkpoint, 0, &device)?;

@@ -10,8 +10,7 @@ use burn::tensor::{Device, Tensor};
 use rekindle::distilbert::{
     DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
 };
-use rekindle::experiment::PretrainedModel;
-use rekindle::results::Source;
+use rekindle::infer::{ModelSource, PretrainedModel};
 use rekindle::tokenizer::{Batch, Padding};
 use safetensors::SafeTensors;
 
@@ -33,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [model, reference] = paths.as_slice() else { return Err("usage: parity MODEL REFERENCE.safetensors".into()) };
     let reference = Reference::read(reference)?;
     let name = model.file_name().unwrap_or_default().display().to_string();
-    let pretrained = PretrainedModel::from_folder(model, &name, Source::Folder)?;
+    let pretrained = PretrainedModel::from_folder(model, &name, ModelSource::Folder)?;
     let ids = pretrained.tokenizer.encode_all(&reference.texts, MAX_LENGTH)?;
     let same = ids.iter().zip(&reference.ids).filter(|(ours, theirs)| ours == theirs).count();
 

@@ -14,9 +14,9 @@ use burn::tensor::Device;
 use rekindle::data::{Dataset, ReadOptions};
 use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification};
 use rekindle::embedded::EMBEDDED;
-use rekindle::experiment::PretrainedModel;
+use rekindle::infer::{PretrainedModel, logits};
 use rekindle::train::{
-    Checkpoints, Classification, EncodedDataset, SaveStrategy, Trainer, TrainingArguments, TuningPlan, logits,
+    Checkpoints, Classification, EncodedDataset, SaveStrategy, Trainer, TrainingArguments, TuningPlan,
 };
 
 #[global_allocator]

@@ -16,8 +16,7 @@ use rekindle::distilbert::{
     Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
 };
 use rekindle::embedded::EMBEDDED;
-use rekindle::experiment::PretrainedModel;
-use rekindle::results::Source;
+use rekindle::infer::{ModelSource, PretrainedModel};
 use rekindle::tokenizer::{Batch, Tokenizer};
 use rekindle::train::{Classification, EncodedDataset, TrainError, Trainer, TrainingArguments, TuningPlan, evaluate};
 use serde_json::{Map, Value, json};
@@ -91,7 +90,7 @@ fn compare() -> Result<(), Box<dyn Error>> {
     let splits: u32 = splits.to_str().and_then(|splits| splits.parse().ok()).ok_or(usage)?;
     let pretrained = match folder.to_str() {
         Some("embedded") => PretrainedModel::embedded(EMBEDDED)?,
-        _ => PretrainedModel::from_folder(folder, &name(folder), Source::Folder)?,
+        _ => PretrainedModel::from_folder(folder, &name(folder), ModelSource::Folder)?,
     };
     let device = Device::flex();
     let task = Task::read(&pretrained.tokenizer, data, test.first().map(PathBuf::as_path))?;

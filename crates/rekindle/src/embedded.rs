@@ -1,6 +1,6 @@
 //! The model that is compiled into the program.
 
-use rekindle_experiment::EmbeddedModel;
+use rekindle_infer::EmbeddedModel;
 
 /// A small DistilBERT (4 layers of 192, 5,000 WordPiece entries, lower case), which stands in where
 /// distilbert-base-uncased is out of reach. Pretrained on generated English opinions alone, by `cargo xtask embedded`;

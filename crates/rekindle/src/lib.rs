@@ -1,7 +1,8 @@
 //! Transfer learning for text classification, from a DistilBERT checkpoint to a compared, packed result.
 //!
 //! This crate is the facade of the Rekindle crates. [`data`] and [`tokenizer`] turn files into token ids,
-//! [`distilbert`] is the model, [`train`] trains it, [`metrics`] scores it, and [`experiment`] compares approaches.
+//! [`distilbert`] is the model, [`infer`] predicts with it, [`train`] trains it, [`metrics`] scores it, and [`experiment`] compares
+//! approaches.
 //! [`results`] are the numbers of an experiment, and [`report`] renders them; [`workers`] distributes work over devices.
 //! [`nn`] has the layers of models, [`checkpoint`] reads and writes their files, and [`files`] writes files atomically.
 //! [`hub`] downloads checkpoints, and [`embedded`] is a small checkpoint that is part of this
@@ -22,6 +23,7 @@ pub use rekindle_distilbert as distilbert;
 pub use rekindle_experiment as experiment;
 pub use rekindle_files as files;
 pub use rekindle_hub as hub;
+pub use rekindle_infer as infer;
 pub use rekindle_metrics as metrics;
 pub use rekindle_nn as nn;
 pub use rekindle_raw::allocator;

@@ -162,6 +162,7 @@ fn no_library_brings_a_network_that_was_not_asked_for() {
         "ops",
         "nn",
         "distilbert",
+        "infer",
         "train",
         "report",
         "experiment",
@@ -186,7 +187,7 @@ fn the_facade_brings_nothing_of_the_command_line() {
 #[test]
 fn what_has_tensors_brings_the_backend_that_it_is_asked_for_alone() {
     let backends = [("burn-flex", "flex"), ("burn-ndarray", "ndarray"), ("burn-wgpu", "wgpu")];
-    for name in ["nn", "distilbert", "train", "experiment", "rekindle"] {
+    for name in ["nn", "distilbert", "infer", "train", "experiment", "rekindle"] {
         for asked in [&[][..], &["flex"], &["ndarray"], &["wgpu"]] {
             let packages = packages(name, asked);
             assert!(packages.iter().any(|package| package == "burn"), "{packages:?}");
@@ -317,11 +318,11 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use rekindle_data::{TestSize, twelve_sentences};
-use rekindle_experiment::{Experiment, PretrainedModel, Sampling};
-use rekindle_results::Source;
+use rekindle_experiment::{Experiment, Sampling};
+use rekindle_infer::{ModelSource, PretrainedModel};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let model = PretrainedModel::from_folder(Path::new("crates/rekindle/embedded"), "small", Source::Folder)?;
+    let model = PretrainedModel::from_folder(Path::new("crates/rekindle/embedded"), "small", ModelSource::Folder)?;
     let (train, test) = twelve_sentences().train_test_split(TestSize::Fraction(0.25), 42, true)?;
     let (sampling, device) = (Sampling::fixed(train, None, test), Device::default());
     let engine = ("flex", &device);
@@ -340,7 +341,7 @@ fn those_with_tensors_are_built_and_run() {
     let [distilbert, train, experiment] = run([
         Member { name: "distilbert", features: flex, beside: &["burn"], main: DISTILBERT },
         Member { name: "train", features: flex, beside: &["burn", "distilbert"], main: TRAIN },
-        Member { name: "experiment", features: flex, beside: &["burn", "data", "results"], main: EXPERIMENT },
+        Member { name: "experiment", features: flex, beside: &["burn", "data", "infer"], main: EXPERIMENT },
     ]);
     assert_eq!(distilbert, "[2, 2] [1.000, 1.000]\n");
     assert_eq!(train, "true 1\n");

@@ -21,7 +21,7 @@ fn no_arrow_runs_back() {
     let cargo = std::env::var_os("CARGO").expect("run by cargo");
     let output = Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).output().expect("cargo");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let allowed: [(&str, &[&str]); 17] = [
+    let allowed: [(&str, &[&str]); 18] = [
         ("rekindle-files", &[]),
         ("rekindle-raw", &[]),
         ("rekindle-baseline", &["rekindle-metrics"]),
@@ -38,6 +38,18 @@ fn no_arrow_runs_back() {
         ("rekindle-nn", &["burn", "rekindle-ops", "rekindle-raw"]),
         ("rekindle-distilbert", &["burn", "rekindle-checkpoint", "rekindle-files", "rekindle-nn"]),
         (
+            "rekindle-infer",
+            &[
+                "burn",
+                "rekindle-checkpoint",
+                "rekindle-distilbert",
+                "rekindle-files",
+                "rekindle-metrics",
+                "rekindle-nn",
+                "rekindle-tokenizer",
+            ],
+        ),
+        (
             "rekindle-train",
             &[
                 "burn",
@@ -45,6 +57,7 @@ fn no_arrow_runs_back() {
                 "rekindle-data",
                 "rekindle-distilbert",
                 "rekindle-files",
+                "rekindle-infer",
                 "rekindle-metrics",
                 "rekindle-nn",
                 "rekindle-ops",
@@ -61,6 +74,7 @@ fn no_arrow_runs_back() {
                 "rekindle-tokenizer",
                 "rekindle-distilbert",
                 "rekindle-files",
+                "rekindle-infer",
                 "rekindle-metrics",
                 "rekindle-nn",
                 "rekindle-results",
@@ -74,6 +88,22 @@ fn no_arrow_runs_back() {
             let layered = dependency.starts_with("rekindle") || dependency.starts_with("burn");
             assert!(!layered || allowed.contains(&dependency.as_str()), "{package} must not depend on {dependency}");
         }
+    }
+}
+
+/// A program that only predicts compiles no training, no reports and no archives.
+#[test]
+fn infer_brings_no_training() {
+    let cargo = std::env::var_os("CARGO").expect("run by cargo");
+    let arguments = ["tree", "--package", "rekindle-infer", "--edges", "normal", "--prefix", "none", "--format", "{p}"];
+    let output = Command::new(cargo).args(arguments).output().expect("cargo");
+    let tree = String::from_utf8(output.stdout).expect("UTF-8");
+    let packages: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(packages.contains(&"rekindle-distilbert"), "the tree is read: {packages:?}");
+    let others = ["train", "experiment", "report", "results", "baseline", "data", "workers"]
+        .map(|name| format!("rekindle-{name}"));
+    for package in others.iter().map(String::as_str).chain(["zip", "csv", "maud", "parquet"]) {
+        assert!(!packages.contains(&package), "rekindle-infer brings {package}");
     }
 }
 
@@ -158,6 +188,8 @@ fn errors_and_values_cross_threads() {
     error::<rekindle_files::FileError>();
     error::<rekindle_checkpoint::CheckpointError>();
     error::<rekindle::hub::HubError>();
+    error::<rekindle::infer::ForwardError>();
+    error::<rekindle::infer::InferError>();
     error::<rekindle::metrics::MetricsError>();
     error::<rekindle::results::ResultsError>();
     error::<rekindle::tokenizer::TokenizerError>();
@@ -167,9 +199,9 @@ fn errors_and_values_cross_threads() {
     shared::<rekindle::data::Profile>();
     shared::<rekindle::distilbert::Checkpoint>();
     shared::<rekindle::distilbert::DistilBertForSequenceClassification>();
-    shared::<rekindle::experiment::Classifier>();
-    shared::<rekindle::experiment::FillMask>();
-    shared::<rekindle::experiment::PretrainedModel>();
+    shared::<rekindle::infer::Classifier>();
+    shared::<rekindle::infer::FillMask>();
+    shared::<rekindle::infer::PretrainedModel>();
     shared::<rekindle::results::Results>();
     shared::<rekindle::tokenizer::Tokenizer>();
     shared::<rekindle::train::EncodedDataset>();

@@ -7,7 +7,8 @@ use std::time::Duration;
 use burn::tensor::Device;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, LoraConfig};
-use rekindle_train::{Classification, EncodedDataset, Trainer, TrainingArguments, TuningPlan, logits};
+use rekindle_infer::logits;
+use rekindle_train::{Classification, EncodedDataset, Trainer, TrainingArguments, TuningPlan};
 
 /// Lengths of eight sentences of SST-2, 184 tokens in all.
 const LENGTHS: [usize; 8] = [9, 31, 14, 24, 40, 11, 27, 28];

@@ -3,10 +3,11 @@
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
+use rekindle_infer::pack;
 use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;
-use crate::dataset::{EncodedDataset, balanced, batch};
+use crate::dataset::{EncodedDataset, balanced};
 use crate::error::TrainError;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::event::{Event, Observer};
@@ -88,7 +89,7 @@ impl<'a> Classification<'a> {
             return Ok(model.classify(features.rows(self.train, examples.iter().copied()), mode));
         }
         let sequences: Vec<&[u32]> = examples.iter().map(|&example| self.train.sentence(example)).collect();
-        Ok(model.forward(&batch(&sequences, self.config, context.device)?, mode))
+        Ok(model.forward(&pack(&sequences, self.config, context.device)?, mode))
     }
 }
 

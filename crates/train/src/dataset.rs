@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::Device;
 use rekindle_data::Mt19937;
-use rekindle_distilbert::{DistilBertConfig, SequenceBatch};
-use rekindle_tokenizer::Batch;
 
 use crate::arguments::Shuffle;
 use crate::error::TrainError;
@@ -96,16 +93,6 @@ pub(crate) fn order(rows: usize, seed: u64, epoch: usize, shuffle: Shuffle) -> V
         Shuffle::Reference => Mt19937::new(seed.wrapping_add(epoch as u64) as u32).torch_permutation(rows),
         Shuffle::None => (0..rows).collect(),
     }
-}
-
-/// Packs sequences for the model of `config` on `device`.
-pub(crate) fn batch<R: AsRef<[u32]>>(
-    sentences: &[R],
-    config: &DistilBertConfig,
-    device: &Device,
-) -> Result<SequenceBatch, TrainError> {
-    let batch = Batch::packed(sentences);
-    Ok(SequenceBatch::new(&batch.input_ids, &batch.attention_mask, &batch.cu_seqlens, config, device)?)
 }
 
 /// Distributes rows over `parts` so that each has about the same number of tokens: the longest row goes to the part with the

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rekindle_checkpoint::CheckpointError;
+use rekindle_infer::ForwardError;
 use rekindle_nn::NnError;
 use rekindle_tokenizer::TokenizerError;
 use thiserror::Error;
@@ -198,6 +199,30 @@ impl TrainError {
             Self::Model(error) => error.kind().into(),
             Self::Metrics(_) => ErrorKind::Other,
             _ => ErrorKind::Input,
+        }
+    }
+}
+
+impl From<ForwardError> for TrainError {
+    fn from(error: ForwardError) -> Self {
+        match error {
+            ForwardError::Model(error) => Self::Model(error),
+            ForwardError::NotFinite { text } => Self::Logits { sentence: text },
+            ForwardError::Device(reason) => Self::Device(reason),
+            ForwardError::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<rekindle_infer::ErrorKind> for ErrorKind {
+    fn from(kind: rekindle_infer::ErrorKind) -> Self {
+        match kind {
+            rekindle_infer::ErrorKind::Argument => Self::Argument,
+            rekindle_infer::ErrorKind::Input => Self::Input,
+            rekindle_infer::ErrorKind::Output => Self::Output,
+            rekindle_infer::ErrorKind::Computation => Self::Computation,
+            rekindle_infer::ErrorKind::Interrupted => Self::Interrupted,
+            _ => Self::Other,
         }
     }
 }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Tensor;
+use rekindle_infer::read;
 
 use crate::error::TrainError;
-use crate::evaluate::read;
 use crate::event::{Event, Observer, StepRecord, emit};
 
 /// How long steps may wait before their losses are read and reported.

@@ -5,7 +5,7 @@
 //! [`EncodedDataset`], or [`MaskedLm`] on a [`Corpus`] of plain text whose words a [`Masking`] masks. It reports
 //! [`Event`]s, prints nothing, and writes only the [`Checkpoints`] that it is asked for.
 //!
-//! [`evaluate`] computes the loss and the scores of a classifier, [`logits`] its logits.
+//! [`evaluate`] computes the loss and the scores of a classifier. rekindle-infer computes its logits and predictions.
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod arguments;
@@ -42,7 +42,7 @@ pub use classification::Classification;
 pub use corpus::Corpus;
 pub use dataset::EncodedDataset;
 pub use error::{ErrorKind, TrainError};
-pub use evaluate::{Evaluation, evaluate, features, logits};
+pub use evaluate::{Evaluation, evaluate};
 pub use event::{EpochRecord, Event, Observer, StepRecord};
 pub use masked_lm::{MaskedLm, MaskedLmEvaluation, MaskedStep};
 pub use masking::{MaskedBatch, Masking};

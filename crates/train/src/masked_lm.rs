@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use burn::tensor::Tensor;
 use rekindle_checkpoint::trainable;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode};
+use rekindle_infer::read;
 use serde_json::{Map, Value};
 
 use crate::arguments::{Metric, TrainingArguments};
 use crate::error::TrainError;
-use crate::evaluate::read;
 use crate::event::{Event, Observer, emit};
 use crate::masking::{MaskedBatch, Masking};
 use crate::objective::{Objective, Scores, TrainingContext};

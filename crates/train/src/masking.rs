@@ -4,10 +4,10 @@ use burn::tensor::{Device, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode};
+use rekindle_infer::pack;
 use rekindle_tokenizer::Tokenizer;
 
 use crate::classification::cross_entropy;
-use crate::dataset::batch;
 use crate::error::TrainError;
 
 /// Masks words (Devlin et al., 2019), as transformers' `DataCollatorForLanguageModeling`: of the chosen tokens, 80 % become
@@ -132,7 +132,7 @@ impl MaskedBatch {
         mode: Mode,
         device: &Device,
     ) -> Result<Tensor<1>, TrainError> {
-        let batch = batch(&self.sentences, config, device)?.selecting(&self.places)?;
+        let batch = pack(&self.sentences, config, device)?.selecting(&self.places)?;
         Ok(cross_entropy(model.forward(&batch, mode), &self.labels, None))
     }
 }

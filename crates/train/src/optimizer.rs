@@ -6,12 +6,12 @@ use std::fmt;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rekindle_checkpoint::{Checkpoint, parameters};
+use rekindle_infer::read;
 #[cfg(feature = "flex")]
 use rekindle_ops::{accepts, apply};
 
 use crate::arguments::TrainingArguments;
 use crate::error::TrainError;
-use crate::evaluate::read;
 #[cfg(feature = "flex")]
 use crate::kernels;
 use crate::replicas::send;

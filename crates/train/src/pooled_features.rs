@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch};
+use rekindle_infer::by_length;
 
-use crate::dataset::{EncodedDataset, batch};
+use crate::dataset::EncodedDataset;
 use crate::error::TrainError;
-use crate::event::proceed;
 
 /// The most bytes that features take. The features of a larger data set are computed each time.
 const MOST_BYTES: usize = 1 << 30;
@@ -59,49 +59,8 @@ impl PooledFeatures {
 
     /// Returns the features of some rows of a data set that is covered, `[rows, dim]`.
     pub(crate) fn rows(&self, data: &EncodedDataset, rows: impl IntoIterator<Item = usize>) -> Tensor<2> {
-        let places: Vec<usize> = rows.into_iter().map(|row| data.places()[row]).collect();
-        self.values.clone().select(0, indices(&places, &self.values.device()))
+        let places: Vec<i32> = rows.into_iter().map(|row| data.places()[row] as i32).collect();
+        let places: Tensor<1, Int> = Tensor::from_data(TensorData::from(places.as_slice()), &self.values.device());
+        self.values.clone().select(0, places)
     }
-}
-
-/// Applies `forward` to all sequences, in batches of sequences of similar length, the longest first. Returns a row per
-/// sequence, in the order given, or `None` without sequences. `progress` receives the number of sequences done.
-///
-/// A batch has at most as many tokens as `batch_size` of the longest sequences. The memory of such a batch is the bound;
-/// short sequences fill it in larger numbers.
-pub(crate) fn by_length<R: AsRef<[u32]>>(
-    sequences: &[R],
-    config: &DistilBertConfig,
-    batch_size: usize,
-    device: &Device,
-    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    forward: impl Fn(&SequenceBatch) -> Tensor<2>,
-) -> Result<Option<Tensor<2>>, TrainError> {
-    let length = |row: usize| sequences[row].as_ref().len();
-    let mut order: Vec<usize> = (0..sequences.len()).collect();
-    order.sort_by_key(|&row| std::cmp::Reverse(length(row)));
-    let most = batch_size.max(1) * order.first().map_or(0, |&row| length(row));
-    let mut done = 0;
-    let mut parts: Vec<Tensor<2>> = Vec::new();
-    while done < order.len() {
-        // In this order, the first sequence of a batch is its longest.
-        let count = (most / length(order[done]).max(1)).clamp(1, order.len() - done);
-        let rows: Vec<&[u32]> = order[done..done + count].iter().map(|&row| sequences[row].as_ref()).collect();
-        parts.push(forward(&batch(&rows, config, device)?));
-        done += count;
-        proceed(progress(done))?;
-    }
-    if parts.is_empty() {
-        return Ok(None);
-    }
-    let mut places = vec![0; order.len()];
-    for (place, &row) in order.iter().enumerate() {
-        places[row] = place;
-    }
-    Ok(Some(Tensor::cat(parts, 0).select(0, indices(&places, device))))
-}
-
-fn indices(rows: &[usize], device: &Device) -> Tensor<1, Int> {
-    let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
-    Tensor::from_data(TensorData::from(rows.as_slice()), device)
 }

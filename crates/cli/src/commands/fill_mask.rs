@@ -6,7 +6,7 @@ use crate::options::model::ModelChoice;
 use std::io::Write;
 
 use clap::Args;
-use rekindle::experiment::{FillMask, Guess};
+use rekindle::infer::{FillMask, Guess};
 use serde::Serialize;
 
 use crate::options::model;

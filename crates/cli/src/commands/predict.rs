@@ -8,7 +8,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
-use rekindle::experiment::{Classifier, Prediction};
+use rekindle::infer::{Classifier, Prediction};
 use serde::Serialize;
 
 use crate::exit::Failure;

@@ -11,8 +11,8 @@ use std::time::Instant;
 use clap::{ArgGroup, Args};
 use rekindle::checkpoint::parameters;
 use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Precision};
-use rekindle::experiment::MODEL_FILES;
 use rekindle::files::check_symlinks;
+use rekindle::infer::MODEL_FILES;
 use rekindle::report::thousands;
 use rekindle::tokenizer::Tokenizer;
 use rekindle::train::{

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rekindle::embedded::EMBEDDED;
-use rekindle::experiment::PretrainedModel;
 use rekindle::hub::{self, Download, HubOptions};
-use rekindle::results::Source;
+use rekindle::infer::{ModelSource, PretrainedModel};
 
 use crate::exit::Failure;
 
@@ -58,9 +57,9 @@ pub struct Found {
 /// The name and the source of a model.
 pub fn describe(model: &PretrainedModel) -> String {
     let source = match model.source {
-        Source::Hub => "Hugging Face hub",
-        Source::Folder => "folder",
-        Source::Embedded => "embedded in the program, pretrained on generated English",
+        ModelSource::Hub => "Hugging Face hub",
+        ModelSource::Folder => "folder",
+        ModelSource::Embedded => "embedded in the program, pretrained on generated English",
     };
     format!("{} ({source})", model.id)
 }
@@ -77,11 +76,13 @@ pub fn find(choice: &ModelChoice, offline: bool, progress: &mut dyn FnMut(Downlo
     let model = match choice {
         ModelChoice::Embedded => PretrainedModel::embedded(EMBEDDED)?,
         ModelChoice::Folder(folder) => {
-            PretrainedModel::from_folder(folder, &folder.display().to_string(), Source::Folder)?
+            PretrainedModel::from_folder(folder, &folder.display().to_string(), ModelSource::Folder)?
         }
-        ModelChoice::Hub(id) => PretrainedModel::from_folder(&hub::fetch(id, &options, progress)?, id, Source::Hub)?,
+        ModelChoice::Hub(id) => {
+            PretrainedModel::from_folder(&hub::fetch(id, &options, progress)?, id, ModelSource::Hub)?
+        }
         ModelChoice::Auto => match hub::fetch(AUTO, &options, progress) {
-            Ok(folder) => PretrainedModel::from_folder(&folder, AUTO, Source::Hub)?,
+            Ok(folder) => PretrainedModel::from_folder(&folder, AUTO, ModelSource::Hub)?,
             Err(error) if error.is_out_of_reach() => {
                 substituted = Some(error.to_string());
                 PretrainedModel::embedded(EMBEDDED)?

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use rekindle::data::{Dataset, ReadOptions, twelve_sentences};
-use rekindle::experiment::{Engine, Experiment, ExperimentError, ExperimentStore, PretrainedModel, Progress, Sampling};
+use rekindle::experiment::{Engine, Experiment, ExperimentError, ExperimentStore, Progress, Sampling};
+use rekindle::infer::PretrainedModel;
 use rekindle::report::{Output, StepRow};
 use rekindle::results::{Provenance, Results, RunKey, StepRecord};
 use rekindle::train::{Event, Stop, TrainingArguments};

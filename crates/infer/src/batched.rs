@@ -1,0 +1,141 @@
+//! A model applied to tokenized texts, in batches of similar length.
+
+use std::ops::ControlFlow;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch};
+use rekindle_nn::NnError;
+use rekindle_tokenizer::Batch;
+
+use crate::forward_error::ForwardError;
+
+/// Returns the logits of tokenized texts, without dropout: row-major `[texts, classes]`, in the order given.
+///
+/// The model is used as it is. If its parameters are trainable, this builds an autodiff graph that nobody reads: pass
+/// `model.trainable(|_| false)` instead.
+///
+/// Batches hold texts of similar length, the longest first, and at most as many tokens as `batch_size` of the longest
+/// texts. `progress` receives the number of texts done, and may cancel.
+///
+/// # Errors
+/// Returns an error if a text does not fit the model, a logit is not finite, or `progress` cancels.
+pub fn logits<R: AsRef<[u32]>>(
+    model: &DistilBertForSequenceClassification,
+    config: &DistilBertConfig,
+    texts: &[R],
+    batch_size: usize,
+    device: &Device,
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Vec<f32>, ForwardError> {
+    let forward = |batch: &SequenceBatch| model.forward(batch, Mode::Eval);
+    finite(by_length(texts, config, batch_size, device, progress, forward)?, config.num_labels())
+}
+
+/// Returns the pooled features of tokenized texts, without dropout: row-major `[texts, dim]`, in the order given, in the
+/// batches of [`logits`].
+///
+/// # Errors
+/// Returns an error if a text does not fit the model, a value is not finite, or `progress` cancels.
+pub fn features<R: AsRef<[u32]>>(
+    model: &DistilBertForSequenceClassification,
+    config: &DistilBertConfig,
+    texts: &[R],
+    batch_size: usize,
+    device: &Device,
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Vec<f32>, ForwardError> {
+    let forward = |batch: &SequenceBatch| model.pool(batch, Mode::Eval);
+    finite(by_length(texts, config, batch_size, device, progress, forward)?, config.dim)
+}
+
+/// Reads rows, and checks that they are finite.
+fn finite(rows: Option<Tensor<2>>, width: usize) -> Result<Vec<f32>, ForwardError> {
+    let values = rows.map_or(Ok(Vec::new()), read)?;
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(place) => Err(ForwardError::NotFinite { text: place / width.max(1) }),
+        None => Ok(values),
+    }
+}
+
+/// Applies `forward` to all sequences, in batches of sequences of similar length, the longest first. Returns a row per
+/// sequence, in the order given, or `None` without sequences. `progress` receives the number of sequences done.
+///
+/// A batch has at most as many tokens as `batch_size` of the longest sequences. The memory of such a batch is the bound;
+/// short sequences fill it in larger numbers.
+///
+/// # Errors
+/// Returns an error if a sequence does not fit the model, or `progress` cancels.
+pub fn by_length<R: AsRef<[u32]>>(
+    sequences: &[R],
+    config: &DistilBertConfig,
+    batch_size: usize,
+    device: &Device,
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    forward: impl Fn(&SequenceBatch) -> Tensor<2>,
+) -> Result<Option<Tensor<2>>, ForwardError> {
+    let length = |row: usize| sequences[row].as_ref().len();
+    let mut order: Vec<usize> = (0..sequences.len()).collect();
+    order.sort_by_key(|&row| std::cmp::Reverse(length(row)));
+    let most = batch_size.max(1) * order.first().map_or(0, |&row| length(row));
+    let mut done = 0;
+    let mut parts: Vec<Tensor<2>> = Vec::new();
+    while done < order.len() {
+        // In this order, the first sequence of a batch is its longest.
+        let count = (most / length(order[done]).max(1)).clamp(1, order.len() - done);
+        let rows: Vec<&[u32]> = order[done..done + count].iter().map(|&row| sequences[row].as_ref()).collect();
+        parts.push(forward(&pack(&rows, config, device)?));
+        done += count;
+        if progress(done).is_break() {
+            return Err(ForwardError::Cancelled);
+        }
+    }
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let mut places = vec![0; order.len()];
+    for (place, &row) in order.iter().enumerate() {
+        places[row] = place as i32;
+    }
+    let places: Tensor<1, Int> = Tensor::from_data(TensorData::from(places.as_slice()), device);
+    Ok(Some(Tensor::cat(parts, 0).select(0, places)))
+}
+
+/// Packs sequences for the model of `config` on `device`.
+///
+/// # Errors
+/// Returns an error if a sequence does not fit the model.
+pub fn pack<R: AsRef<[u32]>>(
+    sequences: &[R],
+    config: &DistilBertConfig,
+    device: &Device,
+) -> Result<SequenceBatch, NnError> {
+    let batch = Batch::packed(sequences);
+    SequenceBatch::new(&batch.input_ids, &batch.attention_mask, &batch.cu_seqlens, config, device)
+}
+
+/// Reads the values of a tensor from its device, row-major.
+///
+/// # Errors
+/// Returns an error if the device failed, which may have happened in an earlier operation.
+pub fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ForwardError> {
+    let data = tensor.try_into_data().map_err(|error| ForwardError::Device(root_cause(&error.to_string()).into()))?;
+    Ok(data.iter::<f32>().collect())
+}
+
+/// Returns the last of a chain of causes. Burn puts each cause below a line `Caused by:`, followed by a stack trace.
+fn root_cause(error: &str) -> &str {
+    let root = error.rsplit("Caused by:").next().unwrap_or(error);
+    root.trim().lines().next().unwrap_or(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::root_cause;
+
+    #[test]
+    fn the_root_of_a_failure() {
+        let error = "An error happened\nCaused by:\n  An IO error\nCaused by:\n  can't allocate 8 bytes\nNo backtrace available";
+        assert_eq!(root_cause(error), "can't allocate 8 bytes");
+        assert_eq!(root_cause("gone"), "gone");
+    }
+}

@@ -1,0 +1,145 @@
+//! The errors of this crate.
+
+use std::path::PathBuf;
+
+use rekindle_checkpoint::CheckpointError;
+use rekindle_files::FileError;
+use rekindle_nn::NnError;
+use rekindle_tokenizer::TokenizerError;
+use thiserror::Error;
+
+use crate::forward_error::ForwardError;
+
+/// Why a model cannot be opened or run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InferError {
+    /// The folder of a model cannot be read.
+    #[error("{path}: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// The tokenizer has more entries than the model's embedding table.
+    #[error("the tokenizer has {tokenizer} entries, the model's word table {model}: they do not belong together")]
+    Vocabulary {
+        /// Entries of the tokenizer.
+        tokenizer: usize,
+        /// `vocab_size`.
+        model: usize,
+    },
+    /// The checkpoint has no classification head.
+    #[error(
+        "{model}: no classification head (`{tensor}` is missing or of another shape); train one with `rekindle experiment --save-models`"
+    )]
+    NoHead {
+        /// The model.
+        model: String,
+        /// The first tensor that does not match.
+        tensor: String,
+    },
+    /// The checkpoint has no head for masked language modelling.
+    #[error(
+        "{model}: no masked-language head (`{tensor}` is missing or of another shape); train one with `rekindle pretrain`"
+    )]
+    NoMaskedLm {
+        /// The model.
+        model: String,
+        /// The first tensor that does not match.
+        tensor: String,
+    },
+    /// Texts may be longer than the model's position table.
+    #[error("max length {max_length} is more than the {positions} positions of the model")]
+    MaxLength {
+        /// Maximum number of tokens per text.
+        max_length: usize,
+        /// `max_position_embeddings`.
+        positions: usize,
+    },
+    /// A text whose masked tokens cannot be filled.
+    #[error("`{text}`: {reason}")]
+    Text {
+        /// The text.
+        text: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The outputs of the model cannot be computed.
+    #[error("prediction: {0}")]
+    Forward(#[from] ForwardError),
+    /// A file or folder.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The tokenizer.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A batch that does not fit the model.
+    #[error(transparent)]
+    Model(#[from] NnError),
+}
+
+/// What kind of failure an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An argument is invalid.
+    Argument,
+    /// The input is missing, damaged or inconsistent.
+    Input,
+    /// Something cannot be written.
+    Output,
+    /// The outputs of the model are not finite, or a device failed.
+    Computation,
+    /// The caller cancelled the work.
+    Interrupted,
+}
+
+impl InferError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::MaxLength { .. } => ErrorKind::Argument,
+            Self::Forward(error) => error.kind(),
+            Self::File(error) => file(error.kind()),
+            Self::Checkpoint(error) => file(error.kind()),
+            Self::Tokenizer(error) => match error.kind() {
+                rekindle_tokenizer::ErrorKind::Argument => ErrorKind::Argument,
+                _ => ErrorKind::Input,
+            },
+            Self::Model(error) => model(error),
+            _ => ErrorKind::Input,
+        }
+    }
+}
+
+impl ForwardError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Model(error) => model(error),
+            Self::NotFinite { .. } | Self::Device(_) => ErrorKind::Computation,
+            Self::Cancelled => ErrorKind::Interrupted,
+        }
+    }
+}
+
+fn file(kind: rekindle_files::ErrorKind) -> ErrorKind {
+    match kind {
+        rekindle_files::ErrorKind::Output => ErrorKind::Output,
+        _ => ErrorKind::Input,
+    }
+}
+
+fn model(error: &NnError) -> ErrorKind {
+    match error.kind() {
+        rekindle_nn::ErrorKind::Argument => ErrorKind::Argument,
+        _ => ErrorKind::Input,
+    }
+}

@@ -1,0 +1,27 @@
+//! Running a saved model.
+//!
+//! A [`PretrainedModel`] is opened from a folder, or from bytes that are compiled into a program. A [`Classifier`] predicts the
+//! classes of texts, and [`FillMask`] the words behind `[MASK]`.
+//!
+//! Below them are [`logits`] and [`features`]: a model applied to tokenized texts, in batches of similar length. Training
+//! evaluates with the same functions and depends on this crate; this crate does not train.
+#![deny(missing_docs, missing_debug_implementations)]
+
+mod batched;
+mod classify;
+mod error;
+mod fill_mask;
+mod forward_error;
+mod model;
+
+pub use batched::{by_length, features, logits, pack, read};
+pub use classify::{Classifier, Prediction};
+pub use error::{ErrorKind, InferError};
+pub use fill_mask::{FillMask, Guess};
+pub use forward_error::ForwardError;
+pub use model::{EmbeddedModel, MODEL_FILES, ModelSource, PretrainedModel};
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
