@@ -27,9 +27,13 @@ fn finite(results: &Value) -> bool {
 #[test]
 fn zero_epochs_empty_batches_and_negative_rates_are_errors() {
     let place = Place::new();
-    refused(&place, &["--model", "embedded", "--epochs", "0"], &["num_train_epochs", "at least 1"]);
-    refused(&place, &["--model", "embedded", "--batch-size", "0"], &["batch_size", "at least 1"]);
-    refused(&place, &["--model", "embedded", "--gradient-accumulation-steps", "0"], &["accumulation", "at least 1"]);
+    refused(&place, &["--model", "embedded", "--epochs", "0"], &["--epochs", "at least 1"]);
+    refused(&place, &["--model", "embedded", "--batch-size", "0"], &["--batch-size", "at least 1"]);
+    refused(
+        &place,
+        &["--model", "embedded", "--gradient-accumulation-steps", "0"],
+        &["--gradient-accumulation-steps", "at least 1"],
+    );
     let rates = ["feature-extraction:lr=-1", "feature-extraction:lr=nan", "full:lr=inf", "full:wd=-0.1"];
     for rate in rates {
         let value = rate.split_once('=').expect("a value").1;

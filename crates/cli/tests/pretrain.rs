@@ -158,7 +158,7 @@ fn each_wrong_input_is_a_clear_error_and_writes_nothing() {
         ("pretrain", &["--corpus", "corpus.txt", "--vocab", "vocab", "--max-length", "2"], &["max length 2"]),
         ("pretrain", &["--corpus", "corpus.txt", "--model", "classifier", "--max-length", "600"], &["600", "128"]),
         ("pretrain", &["--corpus", "corpus.txt", "--vocab", "vocab", "--mlm-probability", "2"], &["mlm_probability"]),
-        ("pretrain", &["--corpus", "corpus.txt", "--vocab", "vocab", "--steps", "0"], &["max_steps"]),
+        ("pretrain", &["--corpus", "corpus.txt", "--vocab", "vocab", "--steps", "0"], &["--steps", "at least 1"]),
         ("pretrain", &["--corpus", "corpus.txt", "--vocab", "vocab", "--output", "file"], &["file"]),
         ("fill-mask", &["--model", "classifier", "[MASK]"], &["no masked-language head", "vocab_transform"]),
         ("fill-mask", &["--model", "./none", "[MASK]"], &["none"]),

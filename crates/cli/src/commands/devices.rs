@@ -22,6 +22,9 @@ pub struct DevicesArgs {
 /// # Errors
 /// Returns an error if the output cannot be written, or the token cannot be read.
 pub fn run(args: &DevicesArgs) -> Result<(), Failure> {
+    if args.hosts.token_file.is_some() && args.hosts.host.is_empty() {
+        return Err(Failure::usage("--token-file: needs --host, the machines that ask for the token"));
+    }
     let mut out = anstream::stdout().lock();
     for backend in ALL {
         let name = backend.name();

@@ -34,13 +34,13 @@ pub struct FeaturesArgs {
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub data: Option<PathBuf>,
     /// Name of the column with the text [default: text, or sentence].
-    #[arg(long, value_name = "NAME", requires = "data", help_heading = "Data")]
+    #[arg(long, value_name = "NAME", conflicts_with = "input", help_heading = "Data")]
     pub text_column: Option<String>,
     /// Name of the column with the label [default: label].
-    #[arg(long, value_name = "NAME", requires = "data", help_heading = "Data")]
+    #[arg(long, value_name = "NAME", conflicts_with = "input", help_heading = "Data")]
     pub label_column: Option<String>,
     /// Read a file without a header: column 1 is the text, column 2 the label.
-    #[arg(long, requires = "data", conflicts_with_all = ["text_column", "label_column"], help_heading = "Data")]
+    #[arg(long, conflicts_with_all = ["input", "text_column", "label_column"], help_heading = "Data")]
     pub no_header: bool,
 
     /// Checkpoint of the encoder: a folder, `embedded`, or a hub id.

@@ -1,8 +1,8 @@
 //! `rekindle fill-mask`.
 
 use crate::exit::Failure;
-use crate::options::EngineArgs;
 use crate::options::model::ModelChoice;
+use crate::options::{EngineArgs, at_least};
 use std::io::Write;
 
 use clap::Args;
@@ -28,7 +28,7 @@ pub struct FillMaskArgs {
     pub offline: bool,
 
     /// Number of predictions per [MASK].
-    #[arg(long, default_value_t = 5, value_name = "GUESSES", help_heading = "Texts")]
+    #[arg(long, default_value_t = 5, value_name = "GUESSES", value_parser = at_least(1), help_heading = "Texts")]
     pub top_k: usize,
     #[command(flatten)]
     pub engine: EngineArgs,

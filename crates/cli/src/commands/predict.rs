@@ -1,7 +1,7 @@
 //! `rekindle predict`.
 
-use crate::options::EngineArgs;
 use crate::options::model::ModelChoice;
+use crate::options::{EngineArgs, at_least};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -37,7 +37,7 @@ pub struct PredictArgs {
     #[arg(long, value_name = "TOKENS", help_heading = "Texts")]
     pub max_length: Option<usize>,
     /// Number of texts per batch.
-    #[arg(long, default_value_t = 8, value_name = "TEXTS", help_heading = "Texts")]
+    #[arg(long, default_value_t = 8, value_name = "TEXTS", value_parser = at_least(1), help_heading = "Texts")]
     pub batch_size: usize,
     #[command(flatten)]
     pub engine: EngineArgs,
@@ -60,17 +60,17 @@ struct Line<'a> {
 pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::Quiet);
     let device = args.engine.device()?;
+    let path = args.input.as_deref().filter(|path| *path != Path::new("-"));
+    let named = |path: &Path, error| Failure::input(format!("{}: {error}", path.display()));
+    let file = path.map(|path| File::open(path).map_err(|error| named(path, error))).transpose()?;
     let pretrained = model::find(&args.model, args.offline, &mut |download| display.download(&download))?.model;
     let classifier = Classifier::new(&pretrained, &device)?;
     let mut answer = Answer { classifier, args, out: BufWriter::new(io::stdout().lock()) };
     if !args.text.is_empty() {
         return answer.chunk(&args.text);
     }
-    match args.input.as_deref().filter(|path| *path != Path::new("-")) {
-        Some(path) => {
-            let named = |error: io::Error| Failure::input(format!("{}: {error}", path.display()));
-            answer.stream(BufReader::new(File::open(path).map_err(named)?), &path.display().to_string(), CHUNK)
-        }
+    match path.zip(file) {
+        Some((path, file)) => answer.stream(BufReader::new(file), &path.display().to_string(), CHUNK),
         None => {
             let stdin = io::stdin();
             // A person who types expects each answer at once.

@@ -1,7 +1,7 @@
 //! `rekindle pretrain`.
 
-use crate::options::EngineArgs;
 use crate::options::model::ModelChoice;
+use crate::options::{EngineArgs, at_least};
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -50,26 +50,26 @@ pub struct PretrainArgs {
     #[arg(long, value_name = "FOLDER", help_heading = "Model")]
     pub vocab: Option<PathBuf>,
     /// Number of transformer layers of a new model.
-    #[arg(long, default_value_t = 4, conflicts_with = "model", help_heading = "Model")]
+    #[arg(long, default_value_t = 4, conflicts_with = "model", value_parser = at_least(1), help_heading = "Model")]
     pub layers: usize,
     /// Hidden size of a new model.
-    #[arg(long, default_value_t = 256, conflicts_with = "model", help_heading = "Model")]
+    #[arg(long, default_value_t = 256, conflicts_with = "model", value_parser = at_least(1), help_heading = "Model")]
     pub dim: usize,
     /// Number of attention heads of a new model; a divisor of --dim.
-    #[arg(long, default_value_t = 4, conflicts_with = "model", help_heading = "Model")]
+    #[arg(long, default_value_t = 4, conflicts_with = "model", value_parser = at_least(1), help_heading = "Model")]
     pub heads: usize,
     /// Width of the feed-forward blocks of a new model [default: four times --dim].
-    #[arg(long, conflicts_with = "model", value_name = "WIDTH", help_heading = "Model")]
+    #[arg(long, conflicts_with = "model", value_name = "WIDTH", value_parser = at_least(1), help_heading = "Model")]
     pub hidden_dim: Option<usize>,
 
     /// Number of passes over the text.
-    #[arg(long, default_value_t = 3, help_heading = "Training")]
+    #[arg(long, default_value_t = 3, value_parser = at_least(1), help_heading = "Training")]
     pub epochs: usize,
     /// Total number of steps, instead of epochs.
-    #[arg(long, conflicts_with = "epochs", help_heading = "Training")]
+    #[arg(long, conflicts_with = "epochs", value_parser = at_least(1), help_heading = "Training")]
     pub steps: Option<usize>,
     /// Number of sequences per step.
-    #[arg(long, default_value_t = 32, value_name = "SEQUENCES", help_heading = "Training")]
+    #[arg(long, default_value_t = 32, value_name = "SEQUENCES", value_parser = at_least(1), help_heading = "Training")]
     pub batch_size: usize,
     /// Peak learning rate, which decays linearly to 0.
     #[arg(long, default_value_t = 5e-4, value_name = "RATE", help_heading = "Training")]

@@ -102,8 +102,13 @@ impl EngineArgs {
     fn check(&self) -> Result<(), Failure> {
         let hosts = &self.hosts.host;
         if self.backend != Backend::Remote {
-            let refusal = format!("--host: backend {} is of this machine; give --backend remote", self.backend);
-            return if hosts.is_empty() { Ok(()) } else { Err(Failure::usage(refusal)) };
+            let option = match (hosts.is_empty(), &self.hosts.token_file) {
+                (false, _) => "--host",
+                (true, Some(_)) => "--token-file",
+                (true, None) => return Ok(()),
+            };
+            let refusal = format!("{option}: backend {} is of this machine; give --backend remote", self.backend);
+            return Err(Failure::usage(refusal));
         }
         if !self.backend.is_compiled() {
             self.backend.device()?;

@@ -1,5 +1,7 @@
 //! Options that several commands share, and what they stand for.
 
+use std::num::ParseIntError;
+
 pub mod backend;
 pub mod engine;
 pub mod host_url;
@@ -7,3 +9,12 @@ pub mod model;
 pub mod token;
 
 pub use engine::{EngineArgs, HostsArgs};
+
+/// Returns a parser of numbers that are at least `least`.
+pub fn at_least(least: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
+    move |text| match text.parse() {
+        Ok(number) if number >= least => Ok(number),
+        Ok(_) => Err(format!("must be at least {least}")),
+        Err(error) => Err(ParseIntError::to_string(&error)),
+    }
+}

@@ -9,8 +9,8 @@ use rekindle::data::TestSize;
 use rekindle::experiment::{Approach, ClassWeights};
 use rekindle::train::{Metric, SaveStrategy, SchedulerType, Shuffle};
 
-use crate::options::EngineArgs;
 use crate::options::model::ModelChoice;
+use crate::options::{EngineArgs, at_least};
 
 /// The options of `rekindle experiment`.
 #[derive(Args, Debug)]
@@ -26,19 +26,20 @@ pub struct ExperimentArgs {
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
 
-    /// Labelled texts to train on (CSV, TSV or JSONL, each also as .gz, or Parquet). Without --train and --data, the
-    /// notebook's twelve sentences are used.
-    #[arg(long, value_name = "FILE", requires = "test", conflicts_with = "data", help_heading = "Data")]
-    pub train: Option<PathBuf>,
-    /// Labelled texts to test on.
-    #[arg(long, value_name = "FILE", requires = "train", help_heading = "Data")]
-    pub test: Option<PathBuf>,
-    /// Labelled texts that select the best epoch.
-    #[arg(long, value_name = "FILE", requires = "train", help_heading = "Data")]
-    pub validation: Option<PathBuf>,
-    /// Labelled texts that are split into training and test examples, or into folds.
+    /// Labelled texts (CSV, TSV or JSONL, each also as .gz, or Parquet) that are split into training and test examples,
+    /// or into folds. With --test, all of them are trained on. Without --data and --train, the notebook's twelve
+    /// sentences are used.
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub data: Option<PathBuf>,
+    /// Labelled texts to train on; needs --test.
+    #[arg(long, value_name = "FILE", conflicts_with = "data", help_heading = "Data")]
+    pub train: Option<PathBuf>,
+    /// Labelled texts to test on.
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub test: Option<PathBuf>,
+    /// Labelled texts that select the best epoch.
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub validation: Option<PathBuf>,
     /// Share (0.25) or number (100) of the examples to test on, stratified by class.
     #[arg(long, default_value = "0.25", value_name = "SHARE|NUMBER", conflicts_with = "test", help_heading = "Data")]
     pub test_size: TestSize,
@@ -59,10 +60,10 @@ pub struct ExperimentArgs {
     #[arg(long, default_value = "feature-extraction,last-layer", value_name = "LIST", value_parser = Approaches::parse, help_heading = "Comparison", long_help = APPROACHES)]
     pub approaches: Approaches,
     /// Number of stratified folds: each is the test set of a training on the others.
-    #[arg(long, value_name = "FOLDS", conflicts_with_all = ["train", "test_size"], help_heading = "Comparison")]
+    #[arg(long, value_name = "FOLDS", value_parser = at_least(2), conflicts_with_all = ["train", "test", "validation", "test_size"], help_heading = "Comparison")]
     pub folds: Option<usize>,
     /// Number of times that the examples are split into folds.
-    #[arg(long, default_value_t = 1, requires = "folds", help_heading = "Comparison")]
+    #[arg(long, default_value_t = 1, value_parser = at_least(1), help_heading = "Comparison")]
     pub repeats: usize,
     /// Seeds of the new head, of shuffling and of dropout; every run is repeated with each [default: --seed].
     #[arg(long, value_delimiter = ',', value_name = "LIST", help_heading = "Comparison")]
@@ -75,13 +76,13 @@ pub struct ExperimentArgs {
     #[arg(long, default_value_t = 64, value_name = "TOKENS", help_heading = "Training")]
     pub max_length: usize,
     /// Number of examples per batch.
-    #[arg(long, default_value_t = 8, value_name = "SENTENCES", help_heading = "Training")]
+    #[arg(long, default_value_t = 8, value_name = "SENTENCES", value_parser = at_least(1), help_heading = "Training")]
     pub batch_size: usize,
     /// Number of batches whose gradients are accumulated per step.
-    #[arg(long, default_value_t = 1, value_name = "BATCHES", help_heading = "Training")]
+    #[arg(long, default_value_t = 1, value_name = "BATCHES", value_parser = at_least(1), help_heading = "Training")]
     pub gradient_accumulation_steps: usize,
     /// Number of passes over the training examples.
-    #[arg(long, default_value_t = 1, help_heading = "Training")]
+    #[arg(long, default_value_t = 1, value_parser = at_least(1), help_heading = "Training")]
     pub epochs: usize,
     /// Schedule of the learning rate after warm-up.
     #[arg(long, default_value = "linear", value_name = "linear|cosine|constant", value_parser = one_of(SCHEDULERS), hide_possible_values = true, help_heading = "Training")]
@@ -92,11 +93,11 @@ pub struct ExperimentArgs {
     /// Weights of the classes in the training loss: equal, inversely proportional to frequency, or one per class.
     #[arg(long, default_value = "none", value_name = "none|balanced|W,W,...", value_parser = class_weights, help_heading = "Training")]
     pub class_weights: Weights,
-    /// Metric that selects the best epoch, if there are validation examples.
-    #[arg(long, default_value = "loss", value_name = "loss|accuracy|f1", value_parser = one_of(METRICS), hide_possible_values = true, help_heading = "Training")]
-    pub metric_for_best_model: Metric,
+    /// Metric that selects the best epoch; needs validation examples [default: loss].
+    #[arg(long, value_name = "loss|accuracy|f1", value_parser = one_of(METRICS), hide_possible_values = true, help_heading = "Training")]
+    pub metric_for_best_model: Option<Metric>,
     /// Stop a run after so many epochs without improvement on the validation examples.
-    #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
+    #[arg(long, value_name = "EPOCHS", value_parser = at_least(1), help_heading = "Training")]
     pub early_stopping_patience: Option<usize>,
     /// Seed of the split and of the folds, and without --seeds of everything else.
     #[arg(long, default_value_t = 42, help_heading = "Training")]

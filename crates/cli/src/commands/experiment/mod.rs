@@ -1,6 +1,7 @@
 //! `rekindle experiment`.
 
 mod args;
+mod check;
 
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -10,7 +11,7 @@ use rekindle::experiment::{Engine, Experiment, ExperimentError, ExperimentStore,
 use rekindle::infer::PretrainedModel;
 use rekindle::report::{Output, StepRow};
 use rekindle::results::{Provenance, Results, RunKey, StepRecord};
-use rekindle::train::{Event, Stop, TrainingArguments};
+use rekindle::train::{Event, Metric, Stop, TrainingArguments};
 
 use crate::exit::{Failure, Kind};
 use crate::interrupt;
@@ -25,6 +26,7 @@ use args::Switch;
 /// # Errors
 /// Returns whatever stopped the experiment. Earlier results are then unchanged.
 pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
+    check::check(args)?;
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let (device, workers) = args.engine.workers(args.devices_per_run, |text| display.warn(text))?;
     let output = Output::prepare(&args.output).map_err(Failure::output)?;
@@ -128,7 +130,7 @@ fn experiment(args: &ExperimentArgs) -> Experiment {
             gradient_accumulation_steps: args.gradient_accumulation_steps,
             lr_scheduler_type: args.lr_scheduler_type,
             warmup_steps: args.warmup_steps,
-            metric_for_best_model: args.metric_for_best_model,
+            metric_for_best_model: args.metric_for_best_model.unwrap_or(Metric::Loss),
             early_stopping_patience: args.early_stopping_patience,
             seed: args.seed.into(),
             shuffle: args.shuffle,
@@ -199,33 +201,25 @@ impl History {
 
 /// The examples of the options, and the samples for training and testing.
 fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
-    if args.early_stopping_patience.is_some() && args.validation.is_none() && args.validation_size.is_none() {
-        let reason = "--early-stopping-patience: there are no sentences to stop by, and the test sentences must not \
-                      decide; give --validation-size or --validation";
-        return Err(Failure::usage(reason));
-    }
     let options = ReadOptions {
         text_column: args.text_column.clone(),
         label_column: args.label_column.clone(),
         header: !args.no_header,
         ..ReadOptions::default()
     };
-    let sampling = if let (Some(train), Some(test)) = (&args.train, &args.test) {
-        let train = Dataset::read(train, &options)?;
-        let more = |path: &PathBuf| Dataset::read_with_classes(path, &options, &train.classes);
-        let (validation, test) = (args.validation.as_ref().map(more).transpose()?, more(test)?);
-        Sampling::fixed(train, validation, test)
-    } else {
-        let all = match &args.data {
-            Some(path) => Dataset::read(path, &options)?,
-            None => twelve_sentences(),
-        };
-        match args.folds {
-            Some(folds) => Sampling::folds(all, folds, args.repeats, args.seed)?,
-            None => {
-                let (train, test) = all.train_test_split(args.test_size, args.seed, true)?;
-                Sampling::fixed(train, None, test)
-            }
+    let all = match args.data.as_ref().or(args.train.as_ref()) {
+        Some(path) => Dataset::read(path, &options)?,
+        None => twelve_sentences(),
+    };
+    let classes = all.classes.clone();
+    let more = |path: &PathBuf| Dataset::read_with_classes(path, &options, &classes);
+    let validation = args.validation.as_ref().map(more).transpose()?;
+    let sampling = match (&args.test, args.folds) {
+        (Some(test), _) => Sampling::fixed(all, validation, more(test)?),
+        (None, Some(folds)) => Sampling::folds(all, folds, args.repeats, args.seed)?,
+        (None, None) => {
+            let (train, test) = all.train_test_split(args.test_size, args.seed, true)?;
+            Sampling::fixed(train, validation, test)
         }
     };
     Ok(match args.validation_size {

@@ -1,0 +1,56 @@
+//! Combinations of options that cannot be honoured. They are errors before anything is loaded, because an option without
+//! effect gives results that are not what the user asked for.
+
+use std::collections::BTreeSet;
+
+use super::args::ExperimentArgs;
+use crate::exit::Failure;
+
+/// Checks that every given option has an effect.
+///
+/// clap checks pairs that exclude each other (`conflicts_with`). Options that need another one are checked here: clap
+/// drops a `requires` without a message if the required option is excluded.
+///
+/// # Errors
+/// Returns an error that names the option and what it needs.
+pub fn check(args: &ExperimentArgs) -> Result<(), Failure> {
+    let has_file = args.data.is_some() || args.train.is_some();
+    let is_split = args.validation.is_some() || args.validation_size.is_some();
+    let needs = [
+        (args.train.is_some() && args.test.is_none(), "--train: needs --test; to split one file, use --data"),
+        (args.test.is_some() && !has_file, "--test: needs a file to train on; add --data or --train"),
+        (args.validation.is_some() && !has_file, "--validation: needs a file to train on; add --data or --train"),
+        (
+            (args.text_column.is_some() || args.label_column.is_some()) && !has_file,
+            "--text-column, --label-column: need a file with columns; add --data or --train",
+        ),
+        (args.no_header && !has_file, "--no-header: needs a file; add --data or --train"),
+        (args.repeats > 1 && args.folds.is_none(), "--repeats: needs --folds, the number of folds per repeat"),
+        (
+            args.metric_for_best_model.is_some() && !is_split,
+            "--metric-for-best-model: no validation examples, and the test examples must not select the best epoch; \
+             add --validation-size or --validation",
+        ),
+        (
+            args.early_stopping_patience.is_some() && !is_split,
+            "--early-stopping-patience: no validation examples, and the test examples must not stop the training; add \
+             --validation-size or --validation",
+        ),
+    ];
+    if let Some((_, reason)) = needs.iter().find(|(is_missing, _)| *is_missing) {
+        return Err(Failure::usage(reason));
+    }
+    distinct("--seeds", args.seeds.iter().map(u32::to_string))?;
+    distinct("--sizes", args.sizes.iter().map(|size| size.0.map_or("all".into(), |size| size.to_string())))
+}
+
+/// Checks that a list names nothing twice: the repetition would be computed again, or counted once.
+fn distinct(option: &str, values: impl Iterator<Item = String>) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    for value in values {
+        if !seen.insert(value.clone()) {
+            return Err(Failure::usage(format!("{option}: {value} is given twice")));
+        }
+    }
+    Ok(())
+}
