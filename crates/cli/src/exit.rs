@@ -90,6 +90,11 @@ impl Failure {
         Self::new(Kind::Interrupted, format!("{message}\n{hint}"))
     }
 
+    /// The same failure, with what failed in front of its message.
+    pub fn within(self, what: impl fmt::Display) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
+    }
+
     /// The same failure with a note below its message.
     pub fn with_note(self, note: impl fmt::Display) -> Self {
         Self { message: format!("{}\n{note}", self.message), ..self }

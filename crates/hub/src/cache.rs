@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The model's configuration, without which nothing can be loaded.
@@ -34,22 +35,34 @@ pub(super) fn snapshot_folder(cache: &Path, id: &str, commit: &str) -> PathBuf {
 
 /// The snapshot of `main`, if all that is needed to load the model is there.
 ///
+/// A cache that was copied may lack `refs/main`; the complete snapshot that was written last then stands for it.
 /// Whatever cannot be read counts as missing: the caller then downloads it, and reports what stands in the way.
 pub(super) fn complete_snapshot(cache: &Path, id: &str) -> Option<PathBuf> {
-    let reference = fs::read_to_string(repo_folder(cache, id).join("refs").join("main")).ok()?;
-    let commit = reference.trim();
-    if !is_plain_name(commit) {
-        return None;
+    let repo = repo_folder(cache, id);
+    match fs::read_to_string(repo.join("refs").join("main")) {
+        Ok(reference) => {
+            let commit = reference.trim();
+            let snapshot = is_plain_name(commit).then(|| snapshot_folder(cache, id, commit))?;
+            is_complete(&snapshot).then_some(snapshot)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let snapshots = fs::read_dir(repo.join("snapshots")).ok()?.flatten().map(|entry| entry.path());
+            let written = |snapshot: &PathBuf| snapshot.metadata().and_then(|data| data.modified()).ok();
+            snapshots.filter(|snapshot| is_complete(snapshot)).max_by_key(written)
+        }
+        Err(_) => None,
     }
-    let snapshot = snapshot_folder(cache, id, commit);
+}
+
+/// Whether a snapshot has all that is needed to load the model.
+fn is_complete(snapshot: &Path) -> bool {
     let has = |name: &str| snapshot.join(name).is_file();
     let has_weights = has(WEIGHTS)
         || fs::read(snapshot.join(INDEX))
             .ok()
             .and_then(|index| shards(&index))
             .is_some_and(|shards| shards.iter().all(|shard| has(shard)));
-    let whole = has(CONFIG) && has_weights && TOKENIZERS.iter().any(|name| has(name));
-    whole.then_some(snapshot)
+    has(CONFIG) && has_weights && TOKENIZERS.iter().any(|name| has(name))
 }
 
 /// The names of the files that an index of sharded weights points to, each once; `None` if it is not such an index.
@@ -106,10 +119,14 @@ mod tests {
         write("vocab.txt", "");
         write(INDEX, r#"{"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}"#);
         write("1.safetensors", "");
-        assert_eq!(found(), None, "no branch");
-        fs::write(refs.join("main"), "c0ffee\n").expect("written");
         assert_eq!(found(), None, "a shard is missing");
         write("2.safetensors", "");
+        assert_eq!(found(), Some(snapshot.clone()), "no branch, and one snapshot");
+        fs::create_dir_all(snapshot.with_file_name("facade")).expect("created");
+        assert_eq!(found(), Some(snapshot.clone()), "no branch, and one complete snapshot");
+        fs::write(refs.join("main"), "facade").expect("written");
+        assert_eq!(found(), None, "a branch whose snapshot is not complete");
+        fs::write(refs.join("main"), "c0ffee\n").expect("written");
         assert_eq!(found(), Some(snapshot.clone()));
         fs::remove_file(snapshot.join("vocab.txt")).expect("removed");
         assert_eq!(found(), None, "no tokenizer");

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use ureq::http::header::{ACCEPT_ENCODING, AUTHORIZATION, LOCATION, RANGE};
 use ureq::http::{Response, Uri};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Body, Proxy};
 
 use super::HubOptions;
 use super::cache;
+use super::certificates;
 
 /// Redirects that one request may follow.
 const MAX_REDIRECTS: usize = 8;
@@ -28,6 +30,10 @@ pub(super) enum Fault {
     Cut(io::Error),
     /// The answer is not one that a hub gives.
     Answer(String),
+    /// A downloaded file is not what the hub announced, for this reason. It has been deleted.
+    Corrupt(&'static str),
+    /// A file or folder does not have certificates, for this reason.
+    Certificates(PathBuf, String),
     /// A file in the cache could not be written.
     Disk(PathBuf, io::Error),
     /// Another process downloads the same file.
@@ -82,7 +88,9 @@ impl<'a> Client<'a> {
         let stall = Some(options.stall_timeout);
         let config = Agent::config_builder()
             .user_agent(concat!("rekindle/", env!("CARGO_PKG_VERSION")))
-            .proxy(proxy(options)?)
+            // Without this line, ureq reads the proxy from the environment.
+            .proxy(None)
+            .tls_config(TlsConfig::builder().root_certs(certificates::trusted(options)?).build())
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -136,7 +144,8 @@ impl<'a> Client<'a> {
         let hub = parse(self.options.endpoint())?;
         let mut here = parse(url)?;
         for _ in 0..MAX_REDIRECTS {
-            let mut get = self.agent.get(&here);
+            let proxy = self.options.proxy(&here).map(Proxy::new).transpose()?;
+            let mut get = self.agent.get(&here).config().proxy(proxy).build();
             if let Some(token) = self.options.token().filter(|_| origin(&here) == origin(&hub)) {
                 get = get.header(AUTHORIZATION, format!("Bearer {token}"));
             }
@@ -171,17 +180,6 @@ enum Request {
     List,
     /// A range of a file.
     Bytes(String),
-}
-
-/// The proxy of the options.
-fn proxy(options: &HubOptions) -> Result<Option<Proxy>, Fault> {
-    let Some(address) = options.proxy() else { return Ok(None) };
-    let proxy = Proxy::new(address)?;
-    let mut builder = Proxy::builder(proxy.protocol()).host(proxy.host()).port(proxy.port());
-    builder = proxy.username().into_iter().fold(builder, |builder, name| builder.username(name));
-    builder = proxy.password().into_iter().fold(builder, |builder, password| builder.password(password));
-    builder = options.no_proxy().fold(builder, |builder, host| builder.no_proxy(host));
-    Ok(Some(builder.build()?))
 }
 
 /// A header of an answer, where it is text.

@@ -1,15 +1,13 @@
 //! Which files of a repository make up a model, and their download into the cache.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-
-use sha2::{Digest, Sha256};
 
 use super::cache::{self, CONFIG, INDEX, PICKLES, TOKENIZER_CONFIG, TOKENIZERS, WEIGHTS};
 use super::client::{Client, Fault, Listing};
 use super::failure::Failure;
-use super::transfer::RemoteFile;
+use super::transfer::{RemoteFile, defect};
 use super::{Download, HubError, HubOptions};
 
 /// Downloads what is still missing of the model `id` and then points the branch `main` at it.
@@ -96,8 +94,8 @@ impl<'a> Session<'a> {
     /// Makes sure that `file` lies in the snapshot with the right content.
     fn fetch_file(&self, file: &str, progress: &mut dyn FnMut(Download<'_>)) -> Result<PathBuf, HubError> {
         let link = self.snapshot.join(file);
-        // A file that an earlier call left there is checked again, for that call may have died before its own check.
-        if link.is_file() && self.verify(file, &link, None).is_ok() {
+        // A file that an earlier call left there is checked again, for the cache may have been damaged since.
+        if link.is_file() && self.is_intact(&link)? {
             return Ok(link);
         }
         // What is left now is a link to nothing, over which the new link could not be made.
@@ -117,36 +115,20 @@ impl<'a> Session<'a> {
         let mut report = |done_bytes, size: Option<u64>| {
             progress(Download { file, done_bytes, total_bytes: size.unwrap_or(done_bytes) })
         };
-        let size = remote.download(&mut report).map_err(|fault| self.failure.fault(file, fault))?;
-        self.verify(file, &link, size)?;
+        remote.download(&mut report).map_err(|fault| self.failure.fault(file, fault))?;
         Ok(link)
     }
 
-    /// Compares a file with the size and the hash that the hub announced, and deletes it if it differs.
-    ///
-    /// Large files are named after their SHA-256. Small ones are named after Git's hash of them, which says too little
-    /// to be worth a second hash function; their size is checked, and the connection is encrypted. Where the system
-    /// has no links, the name is not known and only the size is checked.
-    fn verify(&self, file: &str, link: &Path, size: Option<u64>) -> Result<(), HubError> {
+    /// Whether a file that an earlier call linked to is still what the hub announced. If it is not, deletes its content.
+    fn is_intact(&self, link: &Path) -> Result<bool, HubError> {
         let io = |source| HubError::Io { path: link.to_owned(), source };
         let blob = link.canonicalize().map_err(io)?;
-        let length = blob.metadata().map_err(io)?.len();
         let name = blob.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let fault = if size.is_some_and(|size| size != length) {
-            Some("its size is wrong")
-        } else if is_sha256(name) && sha256(&blob).map_err(io)? != name.to_ascii_lowercase() {
-            Some("its SHA-256 is wrong")
-        } else {
-            None
-        };
-        let Some(reason) = fault else {
-            return Ok(());
-        };
-        fs::remove_file(link).map_err(io)?;
-        if blob.exists() {
-            fs::remove_file(&blob).map_err(|source| HubError::Io { path: blob, source })?;
+        let intact = defect(&blob, name, None).map_err(io)?.is_none();
+        if !intact {
+            fs::remove_file(&blob).map_err(|source| HubError::Io { path: blob.clone(), source })?;
         }
-        Err(HubError::Corrupt { id: self.failure.id.to_owned(), file: file.to_owned(), reason: reason.to_owned() })
+        Ok(intact)
     }
 
     /// Makes the snapshot the one that `main` stands for, now that it is whole.
@@ -163,22 +145,4 @@ impl<'a> Session<'a> {
         write().map_err(|source| HubError::Io { path: main.clone(), source })?;
         Ok(self.snapshot.clone())
     }
-}
-
-fn is_sha256(name: &str) -> bool {
-    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            break;
-        }
-        hasher.update(&buffer[..read]);
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

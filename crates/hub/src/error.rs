@@ -129,6 +129,19 @@ pub enum HubError {
         file: String,
     },
 
+    /// There are no certificates where the options say.
+    #[error(
+        "{}: cannot read trusted certificates: {reason}; check REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE and \
+         SSL_CERT_DIR",
+        .path.display()
+    )]
+    Certificates {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why it has no certificates.
+        reason: String,
+    },
+
     /// The cache could not be read or written.
     #[error("cannot use the cache at {}: {source}", .path.display())]
     Io {
@@ -145,7 +158,7 @@ pub enum HubError {
 pub enum ErrorKind {
     /// An argument is invalid: the name is not one that the hub allows.
     Argument,
-    /// The repository has no weights that can be read.
+    /// The repository has no weights that can be read, or a file no certificates.
     Input,
     /// The cache cannot be read or written.
     Output,
@@ -159,7 +172,7 @@ impl HubError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::InvalidId { .. } => ErrorKind::Argument,
-            Self::Pickle { .. } => ErrorKind::Input,
+            Self::Pickle { .. } | Self::Certificates { .. } => ErrorKind::Input,
             Self::Io { .. } => ErrorKind::Output,
             _ => ErrorKind::Network,
         }

@@ -53,6 +53,10 @@ impl Failure<'_> {
                 reason: self.options.redact(&error.to_string()),
             },
             Fault::Answer(reason) => self.unexpected(format!("{what}: {reason}")),
+            Fault::Corrupt(reason) => {
+                HubError::Corrupt { id: self.id.to_owned(), file: what.to_owned(), reason: reason.to_owned() }
+            }
+            Fault::Certificates(path, reason) => HubError::Certificates { path, reason },
             Fault::Disk(path, source) => HubError::Io { path, source },
             Fault::Locked => HubError::Locked { id: self.id.to_owned(), file: what.to_owned() },
         }
@@ -77,7 +81,13 @@ impl Failure<'_> {
     fn request(&self, error: &ureq::Error) -> HubError {
         match error {
             ureq::Error::BadUri(_) => self.unexpected("an address is not an HTTP URL"),
-            ureq::Error::InvalidProxyUrl => self.unreachable("the address of the proxy is invalid; check ALL_PROXY"),
+            ureq::Error::InvalidProxyUrl => {
+                self.unreachable("the address of the proxy is invalid; check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY")
+            }
+            _ if is_untrusted(error) => self.unreachable(format!(
+                "its certificate is not trusted ({error}); if a proxy or a private hub has a certificate authority of \
+                 its own, name the authority's file in SSL_CERT_FILE"
+            )),
             ureq::Error::Http(_) | ureq::Error::Protocol(_) => self.unexpected(error.to_string()),
             _ => self.unreachable(error.to_string()),
         }
@@ -86,4 +96,14 @@ impl Failure<'_> {
     fn endpoint(&self) -> String {
         self.options.redact(self.options.endpoint())
     }
+}
+
+/// Whether a request failed because no trusted authority vouches for the certificate.
+fn is_untrusted(error: &ureq::Error) -> bool {
+    let error = match error {
+        ureq::Error::Io(error) => error.get_ref().and_then(|error| error.downcast_ref()),
+        ureq::Error::Rustls(error) => Some(error),
+        _ => None,
+    };
+    matches!(error, Some(rustls::Error::InvalidCertificate(_)))
 }

@@ -11,8 +11,13 @@
 //!
 //! # Interrupted downloads
 //!
-//! The file `refs/main` is written last, after every file is checked. An interrupted download is therefore never taken
-//! for a complete model, neither here nor by Python. The next call resumes it.
+//! A file appears in the snapshot after it is checked, and the file `refs/main` is written last. An interrupted
+//! download is therefore never taken for a complete model, neither here nor by Python. The next call resumes it.
+//!
+//! # Certificates
+//!
+//! An `https` connection trusts the certificates of the options. Without any, those of the system's store, which on
+//! Unix is itself named by `SSL_CERT_FILE` and `SSL_CERT_DIR`; on a system without a store, Mozilla's.
 //!
 //! # Security
 //!
@@ -27,6 +32,8 @@
 
 mod cache;
 #[cfg(feature = "download")]
+mod certificates;
+#[cfg(feature = "download")]
 mod client;
 #[cfg(feature = "download")]
 mod download;
@@ -35,6 +42,7 @@ mod error;
 mod failure;
 mod id;
 mod options;
+mod proxies;
 #[cfg(feature = "download")]
 mod transfer;
 
@@ -64,14 +72,23 @@ pub struct Download<'a> {
 /// See [`HubError`]. When the hub does not answer, the call fails with [`HubError::Unreachable`] about as soon as
 /// [`HubOptions::answer_timeout`] has passed; in the middle of a download, after [`HubOptions::stall_timeout`].
 pub fn fetch(id: &str, options: &HubOptions, progress: &mut dyn FnMut(Download<'_>)) -> Result<PathBuf, HubError> {
-    id::validate(id)?;
-    if let Some(snapshot) = cache::complete_snapshot(&options.cache, id) {
+    if let Some(snapshot) = cached(id, options)? {
         return Ok(snapshot);
     }
     if options.offline {
         return Err(HubError::NotCached { id: id.to_owned(), cache: options.cache.clone() });
     }
     fetch_from_hub(id, options, progress)
+}
+
+/// Returns the folder with the files of the model `id` if it is complete in the cache.
+///
+/// # Errors
+///
+/// Returns an error if `id` cannot be the name of a model.
+pub fn cached(id: &str, options: &HubOptions) -> Result<Option<PathBuf>, HubError> {
+    id::validate(id)?;
+    Ok(cache::complete_snapshot(&options.cache, id))
 }
 
 #[cfg(feature = "download")]

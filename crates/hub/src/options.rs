@@ -6,6 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::proxies::Proxies;
+
 /// The public hub.
 const ENDPOINT: &str = "https://huggingface.co";
 
@@ -25,8 +27,9 @@ pub struct HubOptions {
     /// How long a download may go without a single byte arriving.
     pub stall_timeout: Duration,
     token: Option<String>,
-    /// The address of a proxy, and the hosts that are reached without it.
-    proxy: Option<(String, String)>,
+    proxies: Proxies,
+    /// Files and folders with the certificates of trusted authorities, instead of the system's.
+    certificates: Vec<PathBuf>,
 }
 
 impl HubOptions {
@@ -40,19 +43,23 @@ impl HubOptions {
             answer_timeout: Duration::from_secs(6),
             stall_timeout: Duration::from_secs(30),
             token: None,
-            proxy: None,
+            proxies: Proxies::default(),
+            certificates: Vec::new(),
         }
     }
 
     /// Settings from the environment variables that the Python libraries read, with the same meaning.
     ///
-    /// - the cache: `HF_HUB_CACHE`, else `hub` in `HF_HOME`, else in `huggingface` in `XDG_CACHE_HOME`, else in
-    ///   `~/.cache/huggingface`;
-    /// - the token: `HF_TOKEN`, else the file `HF_TOKEN_PATH`, else the file `token` in `HF_HOME`;
+    /// - the cache: `HF_HUB_CACHE`, else `HUGGINGFACE_HUB_CACHE`, else `TRANSFORMERS_CACHE`, else `hub` in `HF_HOME`,
+    ///   else in `huggingface` in `XDG_CACHE_HOME`, else in `~/.cache/huggingface`;
+    /// - the token: `HF_TOKEN`, else `HUGGING_FACE_HUB_TOKEN`, else the file `HF_TOKEN_PATH`, else the file `token` in
+    ///   `HF_HOME`; none if `HF_HUB_DISABLE_IMPLICIT_TOKEN` is set;
     /// - `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` set to `1`, `true`, `yes` or `on` forbids network access;
     /// - `HF_ENDPOINT` replaces the hub's address;
-    /// - `ALL_PROXY`, else `HTTPS_PROXY`, else `HTTP_PROXY` (or the same in lower case) names a proxy, and `NO_PROXY`
-    ///   the hosts that are reached without it.
+    /// - `HTTPS_PROXY` and `HTTP_PROXY`, by the scheme of the URL, else `ALL_PROXY` name a proxy, and `NO_PROXY` the
+    ///   hosts that are reached without it ([`with_proxy`](Self::with_proxy)). The lower-case name has precedence;
+    /// - the trusted certificates: `REQUESTS_CA_BUNDLE`, else `CURL_CA_BUNDLE` (a file or a folder), else
+    ///   `SSL_CERT_FILE` and the folders of `SSL_CERT_DIR`, else the system's.
     ///
     /// `lookup` returns the value of a variable, `home` is the user's home folder:
     ///
@@ -75,24 +82,33 @@ impl HubOptions {
         let user_cache = || home.clone().unwrap_or_default().join(".cache");
         let hf_home = folder("HF_HOME")
             .unwrap_or_else(|| folder("XDG_CACHE_HOME").unwrap_or_else(user_cache).join("huggingface"));
-        let token = text("HF_TOKEN").or_else(|| {
-            let path = folder("HF_TOKEN_PATH").unwrap_or_else(|| hf_home.join("token"));
-            fs::read_to_string(path).ok()
-        });
         let truthy = |name: &str| {
             text(name).is_some_and(|value| ["1", "true", "yes", "on"].contains(&value.to_ascii_lowercase().as_str()))
         };
+        let variable = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"].into_iter().find_map(text);
+        let token = variable.or_else(|| {
+            let path = folder("HF_TOKEN_PATH").unwrap_or_else(|| hf_home.join("token"));
+            fs::read_to_string(path).ok()
+        });
+        let token = token.filter(|_| !truthy("HF_HUB_DISABLE_IMPLICIT_TOKEN"));
+        let cache = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE"].into_iter().find_map(folder);
 
-        let mut options = Self::new(folder("HF_HUB_CACHE").unwrap_or_else(|| hf_home.join("hub")))
-            .with_token(token.as_deref().unwrap_or_default());
+        let mut options =
+            Self::new(cache.unwrap_or_else(|| hf_home.join("hub"))).with_token(token.as_deref().unwrap_or_default());
         options.offline = truthy("HF_HUB_OFFLINE") || truthy("TRANSFORMERS_OFFLINE");
         if let Some(endpoint) = text("HF_ENDPOINT") {
             options.endpoint = endpoint;
         }
-        let either = |name: &str| text(name).or_else(|| text(&name.to_ascii_lowercase()));
-        if let Some(proxy) = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"].into_iter().find_map(either) {
-            options = options.with_proxy(&proxy, &either("NO_PROXY").unwrap_or_default());
-        }
+        options.proxies = Proxies::from_variables(&text);
+        let bundle = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"].into_iter().find_map(folder);
+        options.certificates = match bundle {
+            Some(bundle) => vec![bundle],
+            None => {
+                let folders = set("SSL_CERT_DIR").map(|paths| std::env::split_paths(&paths).collect::<Vec<_>>());
+                let paths = folder("SSL_CERT_FILE").into_iter().chain(folders.into_iter().flatten());
+                paths.filter(|path| !path.as_os_str().is_empty()).collect()
+            }
+        };
         options
     }
 
@@ -104,11 +120,21 @@ impl HubOptions {
         self
     }
 
-    /// Sends requests through a proxy: `http://`, `https://`, `socks4://`, `socks4a://` or `socks5://`, with
-    /// `user:password@` where it asks for them. The hosts in `no_proxy`, between commas, are reached without it.
+    /// Sends requests through a proxy: `http://`, `https://`, `socks4://`, `socks4a://`, `socks5://` or `socks5h://`,
+    /// with `user:password@` where it asks for them.
+    ///
+    /// The hosts in `no_proxy`, between commas, are reached without it: `*` for all, a domain (with its subdomains), an
+    /// address, or a range of addresses (`10.0.0.0/8`), each optionally with a port.
     #[must_use]
     pub fn with_proxy(mut self, proxy: &str, no_proxy: &str) -> Self {
-        self.proxy = Some((proxy.to_owned(), no_proxy.to_owned()));
+        self.proxies = Proxies::new(proxy, no_proxy);
+        self
+    }
+
+    /// Trusts the certificates in a file, or in the files of a folder (PEM), instead of the system's.
+    #[must_use]
+    pub fn with_certificates(mut self, path: impl Into<PathBuf>) -> Self {
+        self.certificates = vec![path.into()];
         self
     }
 }
@@ -124,21 +150,20 @@ impl HubOptions {
         self.endpoint.trim_end_matches('/')
     }
 
-    /// The address of the proxy.
-    pub(super) fn proxy(&self) -> Option<&str> {
-        self.proxy.as_ref().map(|(proxy, _)| proxy.as_str())
+    /// The address of the proxy for a URL, if it is reached through one.
+    pub(super) fn proxy(&self, url: &ureq::http::Uri) -> Option<&str> {
+        self.proxies.get(url.scheme_str()?, url.host()?, url.port_u16())
     }
 
-    /// The hosts that are reached without the proxy.
-    pub(super) fn no_proxy(&self) -> impl Iterator<Item = &str> {
-        let hosts = self.proxy.as_ref().map_or("", |(_, hosts)| hosts.as_str());
-        hosts.split(',').map(str::trim).filter(|host| !host.is_empty())
+    /// Files and folders with the certificates of trusted authorities; none for the system's.
+    pub(super) fn certificates(&self) -> &[PathBuf] {
+        &self.certificates
     }
 
-    /// `text` without the token, and without the user and the password in the addresses of hub and proxy: the HTTP
+    /// `text` without the token, and without the user and the password in the addresses of hub and proxies: the HTTP
     /// client quotes what it rejects.
     pub(super) fn redact(&self, text: &str) -> String {
-        let logins = [Some(self.endpoint.as_str()), self.proxy()].into_iter().flatten().filter_map(user_info);
+        let logins = self.proxies.addresses().chain([self.endpoint.as_str()]).filter_map(user_info);
         let passwords = logins.clone().filter_map(|login| login.split_once(':')).map(|(_, password)| password);
         let secrets = self.token().into_iter().chain(logins).chain(passwords).filter(|secret| !secret.is_empty());
         secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
@@ -169,7 +194,8 @@ impl fmt::Debug for HubOptions {
             .field("answer_timeout", &self.answer_timeout)
             .field("stall_timeout", &self.stall_timeout)
             .field("token", &self.token.as_ref().map(|_| "***"))
-            .field("proxy", &self.proxy.as_ref().map(|(proxy, _)| shown(proxy)))
+            .field("proxies", &self.proxies.addresses().map(shown).collect::<Vec<_>>())
+            .field("certificates", &self.certificates)
             .finish()
     }
 }
@@ -194,6 +220,10 @@ mod tests {
         assert_eq!(cache(&[("HF_HOME", "h"), ("XDG_CACHE_HOME", "x")]), PathBuf::from("h/hub"));
         assert_eq!(cache(&[("HF_HOME", "~/h")]), PathBuf::from("home/h/hub"));
         assert_eq!(cache(&[("HF_HUB_CACHE", "c"), ("HF_HOME", "h")]), PathBuf::from("c"));
+        assert_eq!(cache(&[("HUGGINGFACE_HUB_CACHE", "old"), ("HF_HOME", "h")]), PathBuf::from("old"));
+        assert_eq!(cache(&[("HUGGINGFACE_HUB_CACHE", "old"), ("HF_HUB_CACHE", "c")]), PathBuf::from("c"));
+        assert_eq!(cache(&[("TRANSFORMERS_CACHE", "t"), ("HF_HOME", "h")]), PathBuf::from("t"));
+        assert_eq!(cache(&[("TRANSFORMERS_CACHE", "t"), ("HUGGINGFACE_HUB_CACHE", "old")]), PathBuf::from("old"));
     }
 
     #[test]
@@ -222,15 +252,17 @@ mod tests {
         assert!(!proxied.redact("socks5://me:p@ss@proxy.example and p@ss").contains("p@ss"));
     }
 
-    #[cfg(feature = "download")]
     #[test]
-    fn the_proxy_is_read_from_the_variables() {
-        let proxy = |variables: &[(&str, &str)]| options(variables).proxy().map(str::to_owned);
-        assert_eq!(proxy(&[]), None);
-        assert_eq!(proxy(&[("HTTP_PROXY", "a"), ("https_proxy", "b")]).as_deref(), Some("b"));
-        assert_eq!(proxy(&[("HTTPS_PROXY", "b"), ("ALL_PROXY", "c")]).as_deref(), Some("c"));
-        let options = options(&[("ALL_PROXY", "c"), ("NO_PROXY", "localhost, .example.org")]);
-        assert_eq!(options.no_proxy().collect::<Vec<_>>(), ["localhost", ".example.org"]);
+    fn certificates_are_those_of_the_variables() {
+        let certificates = |variables: &[(&str, &str)]| options(variables).certificates;
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+        assert_eq!(certificates(&[("SSL_CERT_FILE", "")]), paths(&[]));
+        assert_eq!(certificates(&[("SSL_CERT_FILE", "~/a.pem")]), paths(&["home/a.pem"]));
+        assert_eq!(certificates(&[("SSL_CERT_FILE", "a"), ("CURL_CA_BUNDLE", "b")]), paths(&["b"]));
+        assert_eq!(certificates(&[("REQUESTS_CA_BUNDLE", "c"), ("CURL_CA_BUNDLE", "b")]), paths(&["c"]));
+        let folders = std::env::join_paths(["d", "e"]).expect("joined");
+        let folders = folders.to_str().expect("UTF-8");
+        assert_eq!(certificates(&[("SSL_CERT_FILE", "a"), ("SSL_CERT_DIR", folders)]), paths(&["a", "d", "e"]));
     }
 
     #[test]
@@ -242,6 +274,10 @@ mod tests {
         assert_eq!(options(&[("HF_HOME", path)]).token.as_deref(), Some("hf_file"));
         let both = options(&[("HF_HOME", path), ("HF_TOKEN", " hf_variable ")]);
         assert_eq!(both.token.as_deref(), Some("hf_variable"));
+        let old = ("HUGGING_FACE_HUB_TOKEN", "hf_old");
+        assert_eq!(options(&[("HF_HOME", path), old]).token.as_deref(), Some("hf_old"));
+        assert_eq!(options(&[("HF_TOKEN", "hf_new"), old]).token.as_deref(), Some("hf_new"));
+        assert_eq!(options(&[("HF_TOKEN", "hf_new"), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]).token, None);
         assert!(!format!("{both:?}").contains("hf_variable"));
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use ureq::Body;
 use ureq::http::Response;
 
@@ -23,10 +24,10 @@ pub(super) struct RemoteFile<'a> {
 }
 
 impl RemoteFile<'_> {
-    /// Downloads the content into its blob, links to it from the snapshot, and returns the size that the hub announced.
+    /// Downloads the content into its blob, checks it, and links to it from the snapshot.
     ///
     /// `progress` gets the bytes on disk and the size of the whole file, where it is known.
-    pub(super) fn download(&self, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<Option<u64>, Fault> {
+    pub(super) fn download(&self, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<(), Fault> {
         let etag = self.client.etag(&self.url, self.commit)?;
         let blob = self.blobs.join(&etag);
         let _lock = lock(&blob.with_added_extension("lock"))?;
@@ -43,9 +44,12 @@ impl RemoteFile<'_> {
         receive(answer, &mut file, size.map(|size| size - start), disk, &mut |done| progress(start + done, size))?;
         file.sync_all().map_err(disk)?;
         drop(file);
+        if let Some(reason) = defect(&part, &etag, size).map_err(disk)? {
+            fs::remove_file(&part).map_err(disk)?;
+            return Err(Fault::Corrupt(reason));
+        }
         fs::rename(&part, &blob).map_err(disk)?;
-        self.link(&etag, &blob).map_err(|error| Fault::Disk(self.link.to_owned(), error))?;
-        Ok(size)
+        self.link(&etag, &blob).map_err(|error| Fault::Disk(self.link.to_owned(), error))
     }
 
     /// Requests what is missing from the part that an earlier call left, or the whole file if that part is of no use.
@@ -144,4 +148,33 @@ fn receive(
         true => Err(Fault::Cut(io::ErrorKind::UnexpectedEof.into())),
         false => Ok(()),
     }
+}
+
+/// How a file differs from the size and the hash that the hub announced, if it does.
+///
+/// Large files are named after their SHA-256. Small ones are named after Git's hash of them, which says too little to be
+/// worth a second hash function; their size is checked, and the connection is encrypted.
+pub(super) fn defect(path: &Path, etag: &str, size: Option<u64>) -> io::Result<Option<&'static str>> {
+    let is_sha256 = etag.len() == 64 && etag.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if size.is_some_and(|size| path.metadata().is_ok_and(|file| file.len() != size)) {
+        Ok(Some("its size is wrong"))
+    } else if is_sha256 && sha256(path)? != etag.to_ascii_lowercase() {
+        Ok(Some("its SHA-256 is wrong"))
+    } else {
+        Ok(None)
+    }
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

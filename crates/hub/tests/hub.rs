@@ -1,15 +1,19 @@
 //! Downloads models from a hub on the loopback interface to a cache in a temporary folder.
 #![cfg(feature = "download")]
 
+#[path = "hub/network.rs"]
+mod network;
 #[path = "hub/server.rs"]
 mod server;
+#[path = "hub/tls.rs"]
+mod tls;
 
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rekindle_hub::{HubError, HubOptions, fetch};
+use rekindle_hub::{HubError, HubOptions, cached, fetch};
 use server::{COMMIT, Quirks, Server, files, sha256};
 use tempfile::TempDir;
 
@@ -265,9 +269,23 @@ fn an_unchecked_file_of_an_earlier_call_is_checked() {
     let options = options(&cache, &server);
     let snapshot = get(&options).expect("fetched");
     fs::remove_file(repo(&cache).join("refs").join("main")).expect("removed");
+    fs::remove_file(snapshot.join("config.json")).expect("removed");
     fs::write(repo(&cache).join("blobs").join(sha256(&weights())), b"damaged").expect("written");
     assert_eq!(get(&options).expect("fetched"), snapshot);
     assert_eq!(fs::read(snapshot.join("model.safetensors")).expect("read"), weights());
+}
+
+#[test]
+fn a_complete_snapshot_without_a_branch_is_used() {
+    let (cache, server) = (cache(), serve(&whole(), Quirks::default()));
+    let options = options(&cache, &server);
+    let snapshot = get(&options).expect("fetched");
+    fs::remove_dir_all(repo(&cache).join("refs")).expect("removed");
+    let asked = server.requests().len();
+    assert_eq!(get(&options).expect("cached"), snapshot);
+    assert_eq!(cached(ID, &options).expect("a name"), Some(snapshot));
+    assert_eq!(cached("org/other", &options).expect("a name"), None);
+    assert_eq!(server.requests().len(), asked, "the cache is enough");
 }
 
 #[test]

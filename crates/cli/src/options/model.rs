@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rekindle::embedded::EMBEDDED;
-use rekindle::hub::{self, Download, HubOptions};
+use rekindle::hub::{self, Download, HubError, HubOptions};
 use rekindle::infer::{ModelSource, PretrainedModel};
 
 use crate::exit::Failure;
 
 /// The model that `auto` stands for.
 const AUTO: &str = "distilbert-base-uncased";
+/// Its name with the organisation, under which Python programs have it in the cache, too.
+const AUTO_OF_ORGANISATION: &str = "distilbert/distilbert-base-uncased";
 
 /// The value of `--model`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub enum ModelChoice {
     Auto,
     /// The embedded model.
     Embedded,
-    /// A folder.
+    /// A path: a folder, or what cannot be the name of a repository.
     Folder(PathBuf),
     /// A repository of the hub.
     Hub(String),
@@ -28,8 +30,7 @@ pub enum ModelChoice {
 impl FromStr for ModelChoice {
     type Err = std::convert::Infallible;
 
-    /// Reads a name as transformers does: an existing folder is that folder, a name of one or two plain parts is a hub
-    /// id.
+    /// Reads a name as transformers does: an existing path is that path, a name of one or two plain parts is a hub id.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let plain = |part: &str| {
             !part.is_empty()
@@ -39,7 +40,7 @@ impl FromStr for ModelChoice {
         Ok(match text {
             "auto" => Self::Auto,
             "embedded" => Self::Embedded,
-            folder if Path::new(folder).is_dir() => Self::Folder(folder.into()),
+            path if Path::new(path).exists() => Self::Folder(path.into()),
             id if id.split('/').count() <= 2 && id.split('/').all(plain) => Self::Hub(id.into()),
             folder => Self::Folder(folder.into()),
         })
@@ -75,14 +76,15 @@ pub fn find(choice: &ModelChoice, offline: bool, progress: &mut dyn FnMut(Downlo
     let mut substituted = None;
     let model = match choice {
         ModelChoice::Embedded => PretrainedModel::embedded(EMBEDDED)?,
-        ModelChoice::Folder(folder) => {
-            PretrainedModel::from_folder(folder, &folder.display().to_string(), ModelSource::Folder)?
-        }
+        ModelChoice::Folder(folder) => open(folder)?,
         ModelChoice::Hub(id) => {
-            PretrainedModel::from_folder(&hub::fetch(id, &options, progress)?, id, ModelSource::Hub)?
+            let folder = hub::fetch(id, &options, progress).map_err(|error| {
+                Failure::from(error).within(format!("no folder `{id}` exists; as the name of a model on the hub"))
+            })?;
+            PretrainedModel::from_folder(&folder, id, ModelSource::Hub)?
         }
-        ModelChoice::Auto => match hub::fetch(AUTO, &options, progress) {
-            Ok(folder) => PretrainedModel::from_folder(&folder, AUTO, ModelSource::Hub)?,
+        ModelChoice::Auto => match fetch_default(&options, progress) {
+            Ok((folder, id)) => PretrainedModel::from_folder(&folder, id, ModelSource::Hub)?,
             Err(error) if error.is_out_of_reach() => {
                 substituted = Some(error.to_string());
                 PretrainedModel::embedded(EMBEDDED)?
@@ -91,6 +93,41 @@ pub fn find(choice: &ModelChoice, offline: bool, progress: &mut dyn FnMut(Downlo
         },
     };
     Ok(Found { model, substituted })
+}
+
+/// Opens the model in a folder.
+fn open(folder: &Path) -> Result<PretrainedModel, Failure> {
+    let name = folder.display();
+    if folder.is_dir() {
+        return Ok(PretrainedModel::from_folder(folder, &name.to_string(), ModelSource::Folder)?);
+    }
+    Err(Failure::input(match id_of_url(&name.to_string()) {
+        Some(id) => format!("`{name}` is a URL; the model's name is `{id}`"),
+        None if folder.exists() => format!("`{name}` is a file; name the folder that holds the model"),
+        None => format!(
+            "no folder `{name}` exists, and it is not the name of a model on the hub (`name` or `organisation/name`)"
+        ),
+    }))
+}
+
+/// The name of the model that an address of the hub leads to.
+fn id_of_url(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let parts: Vec<_> = rest.split(['/', '?', '#']).skip(1).take(2).filter(|part| !part.is_empty()).collect();
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+/// The folder and the name of the default model, which may be in the cache under either of its names.
+fn fetch_default(
+    options: &HubOptions,
+    progress: &mut dyn FnMut(Download),
+) -> Result<(PathBuf, &'static str), HubError> {
+    for id in [AUTO, AUTO_OF_ORGANISATION] {
+        if let Some(folder) = hub::cached(id, options)? {
+            return Ok((folder, id));
+        }
+    }
+    Ok((hub::fetch(AUTO, options, progress)?, AUTO))
 }
 
 #[cfg(test)]
@@ -104,8 +141,46 @@ mod tests {
         assert_eq!(choice("distilbert-base-uncased"), Ok(ModelChoice::Hub("distilbert-base-uncased".into())));
         assert_eq!(choice("org/name.v2"), Ok(ModelChoice::Hub("org/name.v2".into())));
         assert_eq!(choice("src"), Ok(ModelChoice::Folder("src".into())), "an existing folder");
+        assert_eq!(choice("Cargo.toml"), Ok(ModelChoice::Folder("Cargo.toml".into())), "an existing file");
         for folder in ["./model", "../model", "/no/such/folder", "a/b/c"] {
             assert_eq!(choice(folder), Ok(ModelChoice::Folder(folder.into())));
         }
+    }
+    #[test]
+    fn the_default_model_is_found_under_both_of_its_names() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let mut options = HubOptions::new(cache.path());
+        options.offline = true;
+        assert!(fetch_default(&options, &mut |_| {}).is_err_and(|error| error.is_out_of_reach()));
+        for id in [AUTO_OF_ORGANISATION, AUTO] {
+            let snapshot = cache.path().join(format!("models--{}", id.replace('/', "--"))).join("snapshots/c0ffee");
+            std::fs::create_dir_all(&snapshot).expect("created");
+            for file in ["config.json", "model.safetensors", "vocab.txt"] {
+                std::fs::write(snapshot.join(file), "").expect("written");
+            }
+            assert_eq!(fetch_default(&options, &mut |_| {}).expect("cached"), (snapshot, id));
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_no_folder_is_an_error_that_says_what_it_is() {
+        let message = |text: &str| {
+            let choice = text.parse::<ModelChoice>().expect("infallible");
+            match find(&choice, true, &mut |_| {}) {
+                Ok(_) => panic!("{text}"),
+                Err(failure) => failure.to_string(),
+            }
+        };
+        assert!(message("./modle").contains("no folder `./modle` exists"), "{}", message("./modle"));
+        assert!(message("a/b/c").contains("no folder `a/b/c` exists"), "{}", message("a/b/c"));
+        assert!(message("Cargo.toml").contains("`Cargo.toml` is a file"), "{}", message("Cargo.toml"));
+        for path in ["no-such-modle", "no-such/modle", "no--modle"] {
+            let message = message(path);
+            assert!(message.starts_with(&format!("no folder `{path}` exists; as the name of a model on")), "{message}");
+        }
+        for url in ["https://huggingface.co/org/name", "https://huggingface.co/org/name/tree/main"] {
+            assert_eq!(message(url), format!("`{url}` is a URL; the model's name is `org/name`"));
+        }
+        assert!(message("https://huggingface.co/name").ends_with("`name`"));
     }
 }
