@@ -21,8 +21,6 @@ mod error;
 mod evaluate;
 mod event;
 mod history;
-#[cfg(feature = "flex")]
-mod kernels;
 mod masked_lm;
 mod masking;
 mod objective;
