@@ -1,38 +1,28 @@
-//! AdamW and gradient clipping: one pass over each tensor, in place.
+//! Fused CPU kernels of AdamW: one pass over each tensor, in place, on all cores.
 //!
 //! As tensor operations, an update reads and writes every value about ten times, each time into new memory.
 
-use burn::tensor::{Shape, Tensor};
+use burn::tensor::Shape;
 use pulp::Arch;
 use rayon::prelude::*;
 use rekindle_ops::memory::{CHUNK, tensor, values, values_mut};
-use rekindle_ops::{FlexTensor, OpParams, Operation, accepts, apply};
+use rekindle_ops::{FlexTensor, OpParams, Operation};
 
-use crate::optimizer::AdamWRates;
+use crate::optimizer::Rates;
 
 /// The number of partial sums, so that the compiler can use vectors.
 const LANES: usize = 16;
 
+/// Offers the kernels to clients of a host.
 #[cfg(feature = "remote")]
-pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
+pub(crate) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
     rekindle_ops::remote::offer::<Update, 3>(rekindle_ops::remote::offer::<Clip, 2>(server))
 }
 
-pub(in crate::kernels) fn clip_grad_norm(gradients: &[Tensor<1>], max_norm: f64) -> Option<[Tensor<1>; 2]> {
-    let fused = !gradients.is_empty() && gradients.iter().all(accepts);
-    fused.then(|| apply(&Clip { max_norm }, gradients.to_vec()))
-}
-
-/// The tensors are values, gradient, first moment, second moment and the clipping factor. They are moved into the kernel, which
-/// works in place.
-pub(in crate::kernels) fn adamw(tensors: [Tensor<1>; 5], rates: AdamWRates) -> Result<[Tensor<1>; 3], [Tensor<1>; 5]> {
-    if accepts(&tensors[0]) { Ok(apply(&Update(rates), tensors.into())) } else { Err(tensors) }
-}
-
-/// The norm over all gradients, `[1]`, and the factor that limits it to `max_norm`, `[1]`.
+/// The norm over all gradients, `[1]`, and the factor that limits it to `most`, `[1]`.
 #[derive(Debug)]
-struct Clip {
-    max_norm: f64,
+pub(crate) struct Clip {
+    pub(crate) most: f64,
 }
 
 impl Operation<2> for Clip {
@@ -45,16 +35,16 @@ impl Operation<2> for Clip {
     fn run(&self, gradients: Vec<FlexTensor>) -> [FlexTensor; 2] {
         let squares: f64 = gradients.iter().map(|gradient| sum_of_squares(values(gradient))).sum();
         let norm = squares.sqrt();
-        let factor = (self.max_norm / (norm + 1e-6)).min(1.0);
+        let factor = (self.most / (norm + 1e-6)).min(1.0);
         [norm, factor].map(|number| tensor(vec![number as f32], [1]))
     }
 
     fn params(&self) -> Vec<u64> {
-        vec![self.max_norm.to_bits()]
+        vec![self.most.to_bits()]
     }
 
     fn from_params(params: &mut OpParams) -> Self {
-        Self { max_norm: params.float() }
+        Self { most: params.float() }
     }
 }
 
@@ -79,7 +69,7 @@ fn chunk_squares(chunk: &[f32]) -> f64 {
 
 /// A step. Inputs: values, gradient, first and second moment, and the clipping factor, `[1]`. Results: values and moments.
 #[derive(Debug)]
-struct Update(AdamWRates);
+pub(crate) struct Update(pub(crate) Rates);
 
 impl Operation<3> for Update {
     const NAME: &'static str = "rekindle.adamw";
@@ -110,7 +100,7 @@ impl Operation<3> for Update {
     }
 
     fn params(&self) -> Vec<u64> {
-        let AdamWRates { keep, beta1, beta2, epsilon, correction, size } = self.0;
+        let Rates { keep, beta1, beta2, epsilon, correction, size } = self.0;
         [keep, beta1, beta2, epsilon, correction, size].map(|rate| rate.to_bits().into()).to_vec()
     }
 
@@ -118,11 +108,11 @@ impl Operation<3> for Update {
         let mut rate = || f32::from_bits(params.word() as u32);
         let [keep, beta1, beta2] = [rate(), rate(), rate()];
         let [epsilon, correction, size] = [rate(), rate(), rate()];
-        Self(AdamWRates { keep, beta1, beta2, epsilon, correction, size })
+        Self(Rates { keep, beta1, beta2, epsilon, correction, size })
     }
 }
 
-impl AdamWRates {
+impl Rates {
     #[inline(always)]
     fn apply(&self, value: &mut f32, gradient: f32, first: &mut f32, second: &mut f32) {
         *first = *first * self.beta1 + gradient * (1.0 - self.beta1);
