@@ -4,7 +4,7 @@
 //! [`TokenSelection`] names. [`Mode`] says whether dropout is active, and with which seed.
 //!
 //! The layers are [`embedding`], [`Linear`] with a [`Lora`] adapter, [`attention`], [`LayerNorm`], [`Activation`], [`dropout`] and
-//! [`tied_projection`]. Each is a fused kernel with its derivative on the CPU (feature `flex`), also on the CPU of a host
+//! [`tied_projection`]; [`AdamWRates`] and [`clip_grad_norm`] are the kernels of the optimizer. Each is a fused kernel with its derivative on the CPU (feature `flex`), also on the CPU of a host
 //! (feature `remote`), and consists of Burn's operations on all other backends. The module `kernels` makes this choice; no
 //! layer and no model does.
 #![deny(missing_docs, missing_debug_implementations)]
@@ -24,6 +24,7 @@ mod linear;
 mod lora;
 mod mode;
 mod norm;
+mod optimizer;
 mod padded;
 mod selection;
 
@@ -34,13 +35,14 @@ pub use dropout::dropout;
 pub use embedding::{embedding, tied_projection};
 pub use error::{ErrorKind, NnError};
 pub use indices::Indices;
-pub use kernels::join_halves;
 #[cfg(all(feature = "flex", feature = "remote"))]
 pub use kernels::offer;
+pub use kernels::{join_halves, throttle};
 pub use linear::Linear;
 pub use lora::Lora;
 pub use mode::Mode;
 pub use norm::LayerNorm;
+pub use optimizer::{AdamWRates, clip_grad_norm};
 pub use selection::TokenSelection;
 
 /// The README's example is compiled and run.

@@ -26,6 +26,9 @@ pub enum TrainError {
         /// `train on` or `evaluate`.
         purpose: &'static str,
     },
+    /// There is nothing to contrast.
+    #[error("contrastive training needs at least two examples of one class and one of another")]
+    NoPairs,
     /// The numbers of sequences and labels differ.
     #[error("{sentences} sequences but {labels} labels")]
     Length {

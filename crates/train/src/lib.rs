@@ -2,8 +2,8 @@
 //!
 //! A [`TuningPlan`] says which parameters of a model are trainable, and [`TrainingArguments`], under the names of
 //! transformers, how to train. A [`Trainer`] runs the loop for an [`Objective`]: [`Classification`] of an
-//! [`EncodedDataset`], or [`MaskedLm`] on a [`Corpus`] of plain text whose words a [`Masking`] masks. It reports
-//! [`Event`]s, prints nothing, and writes only the [`Checkpoints`] that it is asked for.
+//! [`EncodedDataset`], [`Contrastive`] training of its encoder, or [`MaskedLm`] on a [`Corpus`] of plain text whose words a
+//! [`Masking`] masks. It reports [`Event`]s, prints nothing, and writes only the [`Checkpoints`] that it is asked for.
 //!
 //! [`evaluate`] computes the loss and the scores of a classifier. rekindle-infer computes its logits and predictions.
 #![deny(missing_docs, missing_debug_implementations)]
@@ -11,15 +11,16 @@
 mod arguments;
 mod best;
 mod checkpoints;
+mod class_batches;
 mod classification;
+mod contrastive;
+mod contrastive_loss;
 mod corpus;
 mod dataset;
 mod error;
 mod evaluate;
 mod event;
 mod history;
-#[cfg(feature = "flex")]
-mod kernels;
 mod masked_lm;
 mod masking;
 mod objective;
@@ -39,6 +40,8 @@ mod trainer;
 pub use arguments::{Metric, Shuffle, TrainingArguments};
 pub use checkpoints::{Checkpoints, SaveStrategy};
 pub use classification::Classification;
+pub use contrastive::Contrastive;
+pub use contrastive_loss::ContrastiveLoss;
 pub use corpus::Corpus;
 pub use dataset::EncodedDataset;
 pub use error::{ErrorKind, TrainError};

@@ -5,12 +5,14 @@ use rekindle_distilbert::{Mode, ParamRoles};
 use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;
+use crate::dataset::order;
 use crate::error::TrainError;
 use crate::event::Observer;
 use crate::plan::TuningPlan;
 
-/// A loss over examples, and the evaluation that goes with it: [`Classification`](crate::Classification) or
-/// [`MaskedLm`](crate::MaskedLm). [`Trainer`](crate::Trainer) runs the loop over any of them.
+/// A loss over examples, and the evaluation that goes with it: [`Classification`](crate::Classification),
+/// [`MaskedLm`](crate::MaskedLm) or [`Contrastive`](crate::Contrastive). [`Trainer`](crate::Trainer) runs the loop over any of
+/// them.
 ///
 /// Examples are numbered from 0.
 pub trait Objective {
@@ -24,8 +26,13 @@ pub trait Objective {
     /// The name of the objective in training checkpoints.
     const NAME: &'static str;
 
-    /// Returns the number of training examples.
+    /// Returns the number of examples per epoch.
     fn examples(&self) -> usize;
+
+    /// Returns the examples of an epoch, counted from 0, in the order in which batches are filled.
+    fn order(&self, epoch: usize, arguments: &TrainingArguments) -> Vec<usize> {
+        order(self.examples(), arguments.seed, epoch, arguments.shuffle)
+    }
 
     /// Returns the number of tokens of a training example.
     fn tokens(&self, example: usize) -> usize;

@@ -7,13 +7,10 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rekindle_checkpoint::{Checkpoint, parameters};
 use rekindle_infer::read;
-#[cfg(feature = "flex")]
-use rekindle_ops::{accepts, apply};
+use rekindle_nn::{AdamWRates, clip_grad_norm, throttle};
 
 use crate::arguments::TrainingArguments;
 use crate::error::TrainError;
-#[cfg(feature = "flex")]
-use crate::kernels;
 use crate::replicas::send;
 
 /// AdamW (Loshchilov and Hutter, 2019) in the order of operations of `torch.optim.AdamW`, clipped by the norm over all
@@ -48,20 +45,6 @@ struct State {
     steps: i32,
     /// First and second moment on the device, flat; `None` before the first step.
     moments: Option<[Tensor<1>; 2]>,
-}
-
-/// The coefficients of one update, for every element of a tensor.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rates {
-    /// Factor of the value before the step: the weight decay.
-    pub(crate) keep: f32,
-    pub(crate) beta1: f32,
-    pub(crate) beta2: f32,
-    pub(crate) epsilon: f32,
-    /// Factor of the second moment's root: its bias correction.
-    pub(crate) correction: f32,
-    /// The learning rate over the first moment's bias correction.
-    pub(crate) size: f32,
 }
 
 impl AdamW {
@@ -121,7 +104,7 @@ impl AdamW {
         let gradients = std::mem::take(&mut self.accumulated);
         let mut order = Order { flat: &gradients, ordered: Vec::with_capacity(gradients.len()) };
         model.visit(&mut order);
-        let [norm, clip] = self.clip(order.ordered);
+        let [norm, clip] = clip_grad_norm(order.ordered, self.arguments.max_grad_norm, &self.device);
         let mut update = Update { optimizer: self, gradients, clip, learning_rate };
         (model.map(&mut update), norm)
     }
@@ -151,24 +134,9 @@ impl AdamW {
         Ok(())
     }
 
-    /// Returns the norm over all gradients, `[1]`, and the factor that limits it to `max_grad_norm`, `[1]`. Does not wait for
-    /// the device.
-    fn clip(&self, gradients: Vec<Tensor<1>>) -> [Tensor<1>; 2] {
-        let most = self.arguments.max_grad_norm;
-        #[cfg(feature = "flex")]
-        if gradients.iter().all(accepts) && !gradients.is_empty() {
-            return apply(&kernels::Clip { most }, gradients);
-        }
-        let squares = gradients.into_iter().map(|gradient| throttle(gradient.square().sum()));
-        let sum = squares.reduce(|sum, squares| sum + squares);
-        let norm = sum.unwrap_or_else(|| Tensor::zeros([1], &self.device)).sqrt();
-        let factor = (norm.clone().add_scalar(1e-6).recip() * most).clamp_max(1.0);
-        [norm, factor]
-    }
-
     /// Returns the coefficients for a tensor that has taken so many steps, including this one.
-    fn rates(a: &TrainingArguments, decays: bool, steps: i32, rate: f64) -> Rates {
-        Rates {
+    fn rates(a: &TrainingArguments, decays: bool, steps: i32, rate: f64) -> AdamWRates {
+        AdamWRates {
             keep: if decays { 1.0 - rate * a.weight_decay } else { 1.0 } as f32,
             beta1: a.adam_beta1 as f32,
             beta2: a.adam_beta2 as f32,
@@ -234,34 +202,6 @@ impl State {
     }
 }
 
-impl Rates {
-    /// Returns the values and the moments after a step.
-    fn step(
-        &self,
-        value: Tensor<1>,
-        gradient: Tensor<1>,
-        [first, second]: [Tensor<1>; 2],
-        clip: Tensor<1>,
-    ) -> [Tensor<1>; 3] {
-        #[cfg(feature = "flex")]
-        if accepts(&value) {
-            return apply(&kernels::Update(*self), vec![value, gradient, first, second, clip]);
-        }
-        self.by_burn(value, gradient * clip, [first, second])
-    }
-
-    /// The same with Burn's operations, for a clipped gradient.
-    fn by_burn(&self, value: Tensor<1>, gradient: Tensor<1>, [first, second]: [Tensor<1>; 2]) -> [Tensor<1>; 3] {
-        let square = gradient.clone().square() * (1.0 - self.beta2);
-        let first = first.mul_scalar(self.beta1) + gradient * (1.0 - self.beta1);
-        let second = second.mul_scalar(self.beta2) + square;
-        let denominator = second.clone().sqrt().mul_scalar(self.correction).add_scalar(self.epsilon);
-        let kept = if self.keep == 1.0 { value } else { value.mul_scalar(self.keep) };
-        let updated = kept - first.clone().div(denominator).mul_scalar(self.size);
-        [updated, first, second].map(throttle)
-    }
-}
-
 /// Collects the gradients, flat, in the order of the parameters.
 struct Flatten {
     gradients: Gradients,
@@ -305,55 +245,5 @@ impl ModuleMapper for Update<'_> {
         let flat = value.flatten::<1>(0, D - 1);
         let updated = self.optimizer.updated(id, flat, gradient, self.clip.clone(), self.learning_rate);
         Param::initialized(id, updated.reshape(shape).autodiff().require_grad())
-    }
-}
-
-#[cfg(all(feature = "flex", feature = "remote"))]
-use rekindle_ops::throttle;
-
-#[cfg(not(all(feature = "flex", feature = "remote")))]
-fn throttle(tensor: Tensor<1>) -> Tensor<1> {
-    tensor
-}
-
-#[cfg(all(test, feature = "flex"))]
-mod tests {
-    use burn::tensor::Distribution;
-
-    use super::*;
-
-    #[test]
-    fn the_fused_update_equals_burns_operations() {
-        let device = Device::flex();
-        device.seed(1);
-        let random = || Tensor::<1>::random([20_001], Distribution::Normal(0.0, 1.0), &device);
-        let zeros = || [(); 2].map(|()| Tensor::zeros([20_001], &device));
-        let (mut fast, mut fast_moments) = (random(), zeros());
-        let (mut plain, mut plain_moments) = (fast.clone(), zeros());
-        for step in 1..=5 {
-            let rates = Rates {
-                keep: 0.999,
-                beta1: 0.9,
-                beta2: 0.999,
-                epsilon: 1e-8,
-                correction: (1.0 - 0.999f32.powi(step)).sqrt().recip(),
-                size: 0.1 / (1.0 - 0.9f32.powi(step)),
-            };
-            let gradient = random();
-            let squares: f64 = gradient.to_data().iter::<f32>().map(|value| f64::from(value) * f64::from(value)).sum();
-            let [norm, clip] = apply(&kernels::Clip { most: 2.0 }, vec![gradient.clone()]);
-            let (norm, factor): (f32, f32) = (norm.into_scalar(), clip.clone().into_scalar());
-            assert!(
-                (f64::from(norm) - squares.sqrt()).abs() < 1e-6 * squares.sqrt(),
-                "{norm} squared is not {squares}"
-            );
-            assert!((f64::from(factor) - 2.0 / (squares.sqrt() + 1e-6)).abs() < 1e-8, "{factor}");
-            let [value, moments @ ..] = rates.step(fast, gradient.clone(), fast_moments, clip.clone());
-            (fast, fast_moments) = (value, moments);
-            let [value, moments @ ..] = rates.by_burn(plain, gradient * clip, plain_moments);
-            (plain, plain_moments) = (value, moments);
-            let far: f32 = (fast.clone() - plain.clone()).abs().max().into_scalar();
-            assert!(far < 2e-6, "step {step}: {far}");
-        }
     }
 }

@@ -99,6 +99,12 @@ impl TuningPlan {
         Self { lora: Some(config), ..Self::of([ParamSelector::Head, ParamSelector::Adapters]) }
     }
 
+    /// Leaves the head out, for objectives that train the encoder alone.
+    pub fn encoder(mut self) -> Self {
+        self.groups.retain(|group| group.selector != ParamSelector::Head);
+        self
+    }
+
     /// Adds gradual unfreezing (Howard and Ruder, 2018): each group becomes trainable `every` epochs after the group
     /// above it. With [`full`](Self::full), the head is first, then the layers from the last one down, and the embeddings
     /// are last.

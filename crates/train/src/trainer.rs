@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 use crate::arguments::TrainingArguments;
 use crate::best::Best;
 use crate::checkpoints::Checkpoints;
-use crate::dataset::order;
 use crate::error::TrainError;
 use crate::event::{EpochRecord, Event, Observer, StepRecord, emit};
 use crate::history::{History, PlannedStep};
@@ -242,7 +241,7 @@ impl<'a, O: Objective> Run<'a, O> {
         }
         self.replicas.apply(plan, epoch);
         self.add_param_group(&model, epoch);
-        let order = order(self.trainer.objective.examples(), arguments.seed, epoch, arguments.shuffle);
+        let order = self.trainer.objective.order(epoch, arguments);
         let batches: Vec<&[usize]> = order.chunks(arguments.per_device_train_batch_size).collect();
         let size = arguments.gradient_accumulation_steps;
         let done = self.history.len() - epoch * self.trainer.steps_per_epoch();

@@ -14,11 +14,13 @@ use burn::tensor::{Device, Tensor};
 use crate::device_layout::DeviceLayout;
 use crate::indices::Indices;
 use crate::mode::DropoutSpec;
+use crate::optimizer::AdamWRates;
 use crate::selection::TokenSelection;
 
 pub(crate) use adapter::Adapter;
 #[cfg(all(feature = "flex", feature = "remote"))]
 pub use cpu::offer;
+pub use throttle::throttle;
 
 /// Where fused kernels run for f32 tensors on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +118,22 @@ pub(crate) fn attention(
 ) -> Tensor<2> {
     try_fused!(cpu::attention([&query, &key, &value], layout, selection, heads, dropout));
     portable::attention([query, key, value], layout, selection, heads, dropout)
+}
+
+/// The norm over all gradients, `[1]`, and the factor that limits it to `max_norm`, `[1]`.
+pub(crate) fn clip_grad_norm(gradients: Vec<Tensor<1>>, max_norm: f64, device: &Device) -> [Tensor<1>; 2] {
+    try_fused!(cpu::clip_grad_norm(&gradients, max_norm));
+    portable::clip_grad_norm(gradients, max_norm, device)
+}
+
+/// Values and moments after an update. The tensors are values, gradient, first moment, second moment and the clipping factor.
+pub(crate) fn adamw(tensors: [Tensor<1>; 5], rates: AdamWRates) -> [Tensor<1>; 3] {
+    #[cfg(feature = "flex")]
+    let tensors = match cpu::adamw(tensors, rates) {
+        Ok(updated) => return updated,
+        Err(tensors) => tensors,
+    };
+    portable::adamw(tensors, rates)
 }
 
 /// Computes two things in parallel, each on half of the cores, if both run on the CPU of this machine; one after the other

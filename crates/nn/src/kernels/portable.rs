@@ -4,7 +4,7 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use burn::tensor::activation::softmax;
 use burn::tensor::module::{embedding as lookup, layer_norm};
-use burn::tensor::{Distribution, Tensor};
+use burn::tensor::{Device, Distribution, Tensor};
 
 use super::adapter::Adapter;
 use super::throttle::throttle;
@@ -12,6 +12,7 @@ use crate::device_layout::DeviceLayout;
 use crate::indices::Indices;
 use crate::layout::longest;
 use crate::mode::DropoutSpec;
+use crate::optimizer::AdamWRates;
 use crate::padded::Padding;
 use crate::selection::TokenSelection;
 
@@ -53,6 +54,27 @@ pub(super) fn dropout<const D: usize>(input: Tensor<D>, DropoutSpec { rate, seed
     device.seed(seed);
     let mask = Tensor::<D>::random(input.shape(), Distribution::Bernoulli(keep), &device);
     throttle(input * mask.mul_scalar(1.0 / keep))
+}
+
+/// Does not wait for the device.
+pub(super) fn clip_grad_norm(gradients: Vec<Tensor<1>>, max_norm: f64, device: &Device) -> [Tensor<1>; 2] {
+    let squares = gradients.into_iter().map(|gradient| throttle(gradient.square().sum()));
+    let sum = squares.reduce(|sum, squares| sum + squares);
+    let norm = sum.unwrap_or_else(|| Tensor::zeros([1], device)).sqrt();
+    let factor = (norm.clone().add_scalar(1e-6).recip() * max_norm).clamp_max(1.0);
+    [norm, factor]
+}
+
+pub(super) fn adamw([value, gradient, first, second, clip]: [Tensor<1>; 5], rates: AdamWRates) -> [Tensor<1>; 3] {
+    let AdamWRates { keep, beta1, beta2, epsilon, correction, size } = rates;
+    let gradient = gradient * clip;
+    let square = gradient.clone().square() * (1.0 - beta2);
+    let first = first.mul_scalar(beta1) + gradient * (1.0 - beta1);
+    let second = second.mul_scalar(beta2) + square;
+    let denominator = second.clone().sqrt().mul_scalar(correction).add_scalar(epsilon);
+    let kept = if keep == 1.0 { value } else { value.mul_scalar(keep) };
+    let updated = kept - first.clone().div(denominator).mul_scalar(size);
+    [updated, first, second].map(throttle)
 }
 
 /// On the padded batch, `[sequences, heads, longest, width]`.

@@ -9,6 +9,7 @@ use crate::indices::Indices;
 use crate::linear::Linear;
 use crate::lora::Lora;
 use crate::mode::DropoutSpec;
+use crate::optimizer::AdamWRates;
 use crate::selection::TokenSelection;
 
 fn device() -> Device {
@@ -190,5 +191,37 @@ fn attention_with_dropout() {
             (slope - expected).abs() < 2e-2 * (1.0 + expected.abs()),
             "input {which}: {expected}, by steps {slope}"
         );
+    }
+}
+
+#[test]
+fn adamw_equals_burns_operations() {
+    let device = Device::flex();
+    device.seed(1);
+    let random = || Tensor::<1>::random([20_001], Distribution::Normal(0.0, 1.0), &device);
+    let zeros = || Tensor::<1>::zeros([20_001], &device);
+    let mut fast = [random(), zeros(), zeros()];
+    let mut plain = fast.clone();
+    for step in 1..=5 {
+        let rates = AdamWRates {
+            keep: 0.999,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            correction: (1.0 - 0.999f32.powi(step)).sqrt().recip(),
+            size: 0.1 / (1.0 - 0.9f32.powi(step)),
+        };
+        let gradient = random();
+        let squares: f64 = gradient.to_data().iter::<f32>().map(|value| f64::from(value) * f64::from(value)).sum();
+        let [norm, clip] = cpu::clip_grad_norm(&[gradient.clone()], 2.0).expect("fused");
+        let (norm, factor): (f32, f32) = (norm.into_scalar(), clip.clone().into_scalar());
+        assert!((f64::from(norm) - squares.sqrt()).abs() < 1e-6 * squares.sqrt(), "{norm} squared is not {squares}");
+        assert!((f64::from(factor) - 2.0 / (squares.sqrt() + 1e-6)).abs() < 1e-8, "{factor}");
+        let [value, first, second] = fast;
+        fast = cpu::adamw([value, gradient.clone(), first, second, clip.clone()], rates).expect("fused");
+        let [value, first, second] = plain;
+        plain = portable::adamw([value, gradient, first, second, clip], rates);
+        let far: f32 = (fast[0].clone() - plain[0].clone()).abs().max().into_scalar();
+        assert!(far < 2e-6, "step {step}: {far}");
     }
 }

@@ -4,6 +4,7 @@
 //! some twenty elementwise passes, and its attention a padded batch. These kernels run on tensors in the memory of this process
 //! and, with the feature `remote`, on those of hosts that [`offer`] them.
 
+mod adamw;
 mod attention;
 mod elementwise;
 mod gather;
@@ -12,6 +13,7 @@ mod linear;
 mod norm;
 mod sums;
 
+pub(super) use adamw::{adamw, clip_grad_norm};
 pub(super) use attention::attention;
 pub(super) use elementwise::{dropout, gelu};
 pub(super) use gather::gather;
@@ -22,7 +24,7 @@ pub(super) use norm::add_norm;
 /// Offers the kernels to clients of a host.
 #[cfg(feature = "remote")]
 pub fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
-    [attention::offer, elementwise::offer, gather::offer, linear::offer, norm::offer]
+    [adamw::offer, attention::offer, elementwise::offer, gather::offer, linear::offer, norm::offer]
         .into_iter()
         .fold(server, |server, offer| offer(server))
 }

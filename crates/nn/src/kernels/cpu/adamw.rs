@@ -1,28 +1,38 @@
-//! Fused CPU kernels of AdamW: one pass over each tensor, in place, on all cores.
+//! AdamW and gradient clipping: one pass over each tensor, in place.
 //!
 //! As tensor operations, an update reads and writes every value about ten times, each time into new memory.
 
-use burn::tensor::Shape;
+use burn::tensor::{Shape, Tensor};
 use pulp::Arch;
 use rayon::prelude::*;
 use rekindle_ops::memory::{CHUNK, tensor, values, values_mut};
-use rekindle_ops::{FlexTensor, OpParams, Operation};
+use rekindle_ops::{FlexTensor, OpParams, Operation, accepts, apply};
 
-use crate::optimizer::Rates;
+use crate::optimizer::AdamWRates;
 
 /// The number of partial sums, so that the compiler can use vectors.
 const LANES: usize = 16;
 
-/// Offers the kernels to clients of a host.
 #[cfg(feature = "remote")]
-pub(crate) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
+pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
     rekindle_ops::remote::offer::<Update, 3>(rekindle_ops::remote::offer::<Clip, 2>(server))
 }
 
-/// The norm over all gradients, `[1]`, and the factor that limits it to `most`, `[1]`.
+pub(in crate::kernels) fn clip_grad_norm(gradients: &[Tensor<1>], max_norm: f64) -> Option<[Tensor<1>; 2]> {
+    let fused = !gradients.is_empty() && gradients.iter().all(accepts);
+    fused.then(|| apply(&Clip { max_norm }, gradients.to_vec()))
+}
+
+/// The tensors are values, gradient, first moment, second moment and the clipping factor. They are moved into the kernel, which
+/// works in place.
+pub(in crate::kernels) fn adamw(tensors: [Tensor<1>; 5], rates: AdamWRates) -> Result<[Tensor<1>; 3], [Tensor<1>; 5]> {
+    if accepts(&tensors[0]) { Ok(apply(&Update(rates), tensors.into())) } else { Err(tensors) }
+}
+
+/// The norm over all gradients, `[1]`, and the factor that limits it to `max_norm`, `[1]`.
 #[derive(Debug)]
-pub(crate) struct Clip {
-    pub(crate) most: f64,
+struct Clip {
+    max_norm: f64,
 }
 
 impl Operation<2> for Clip {
@@ -35,16 +45,16 @@ impl Operation<2> for Clip {
     fn run(&self, gradients: Vec<FlexTensor>) -> [FlexTensor; 2] {
         let squares: f64 = gradients.iter().map(|gradient| sum_of_squares(values(gradient))).sum();
         let norm = squares.sqrt();
-        let factor = (self.most / (norm + 1e-6)).min(1.0);
+        let factor = (self.max_norm / (norm + 1e-6)).min(1.0);
         [norm, factor].map(|number| tensor(vec![number as f32], [1]))
     }
 
     fn params(&self) -> Vec<u64> {
-        vec![self.most.to_bits()]
+        vec![self.max_norm.to_bits()]
     }
 
     fn from_params(params: &mut OpParams) -> Self {
-        Self { most: params.float() }
+        Self { max_norm: params.float() }
     }
 }
 
@@ -69,7 +79,7 @@ fn chunk_squares(chunk: &[f32]) -> f64 {
 
 /// A step. Inputs: values, gradient, first and second moment, and the clipping factor, `[1]`. Results: values and moments.
 #[derive(Debug)]
-pub(crate) struct Update(pub(crate) Rates);
+struct Update(AdamWRates);
 
 impl Operation<3> for Update {
     const NAME: &'static str = "rekindle.adamw";
@@ -100,7 +110,7 @@ impl Operation<3> for Update {
     }
 
     fn params(&self) -> Vec<u64> {
-        let Rates { keep, beta1, beta2, epsilon, correction, size } = self.0;
+        let AdamWRates { keep, beta1, beta2, epsilon, correction, size } = self.0;
         [keep, beta1, beta2, epsilon, correction, size].map(|rate| rate.to_bits().into()).to_vec()
     }
 
@@ -108,11 +118,11 @@ impl Operation<3> for Update {
         let mut rate = || f32::from_bits(params.word() as u32);
         let [keep, beta1, beta2] = [rate(), rate(), rate()];
         let [epsilon, correction, size] = [rate(), rate(), rate()];
-        Self(Rates { keep, beta1, beta2, epsilon, correction, size })
+        Self(AdamWRates { keep, beta1, beta2, epsilon, correction, size })
     }
 }
 
-impl Rates {
+impl AdamWRates {
     #[inline(always)]
     fn apply(&self, value: &mut f32, gradient: f32, first: &mut f32, second: &mut f32) {
         *first = *first * self.beta1 + gradient * (1.0 - self.beta1);

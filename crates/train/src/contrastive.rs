@@ -1,0 +1,157 @@
+//! Contrastive training of the encoder: texts of a class become similar, and texts of different classes dissimilar.
+
+use std::convert::Infallible;
+
+use burn::tensor::Tensor;
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
+use rekindle_infer::pack;
+use serde_json::{Map, Value};
+
+use crate::arguments::TrainingArguments;
+use crate::class_batches::ClassBatches;
+use crate::contrastive_loss::ContrastiveLoss;
+use crate::dataset::{EncodedDataset, balanced};
+use crate::error::TrainError;
+use crate::event::Observer;
+use crate::objective::{Objective, Scores, TrainingContext};
+use crate::settings::{DATA, fingerprint};
+
+/// The objective of contrastive training: a [`ContrastiveLoss`] over all pairs of each batch, of which every text is encoded
+/// once. The embedding of a text is the pooled output of the encoder, L2-normalised.
+///
+/// Batches are sampled by class, so that they have pairs within classes and between them. Classes are sampled equally often,
+/// and an epoch uses at most 64 examples of a class and about 4,096 in all; [`pairs`](Self::pairs) says how many pairs that
+/// makes. The head has no part in the loss: leave it out of the plan ([`TuningPlan::encoder`](crate::TuningPlan::encoder)).
+///
+/// A batch is not split over several devices, because its pairs need all of its embeddings.
+#[derive(Clone, Debug)]
+pub struct Contrastive<'a> {
+    config: &'a DistilBertConfig,
+    train: &'a EncodedDataset,
+    loss: ContrastiveLoss,
+    batches: ClassBatches,
+    batch_size: usize,
+}
+
+impl<'a> Contrastive<'a> {
+    /// Trains the model of `config` on `train`, in batches of the size that the arguments of the training have.
+    pub fn new(
+        config: &'a DistilBertConfig,
+        train: &'a EncodedDataset,
+        loss: ContrastiveLoss,
+        arguments: &TrainingArguments,
+    ) -> Self {
+        let batch_size = arguments.per_device_train_batch_size;
+        Self { config, train, loss, batches: ClassBatches::new(train.labels(), batch_size), batch_size }
+    }
+
+    /// Returns the number of pairs per epoch.
+    pub fn pairs(&self) -> usize {
+        self.batches.pairs()
+    }
+}
+
+impl Objective for Contrastive<'_> {
+    type Model = DistilBertForSequenceClassification;
+    type Step = ();
+    type Evaluation = Infallible;
+
+    const NAME: &'static str = "contrastive";
+
+    fn examples(&self) -> usize {
+        self.batches.examples()
+    }
+
+    fn order(&self, epoch: usize, arguments: &TrainingArguments) -> Vec<usize> {
+        self.batches.order(arguments.seed, epoch, arguments.shuffle)
+    }
+
+    fn tokens(&self, example: usize) -> usize {
+        self.train.sentence(example).len()
+    }
+
+    fn row(&self, example: usize) -> usize {
+        self.train.places()[example]
+    }
+
+    fn check(&self, arguments: &TrainingArguments) -> Result<(), TrainError> {
+        if self.train.is_empty() {
+            return Err(TrainError::Empty { purpose: "train on" });
+        }
+        if !self.batches.have_pairs() {
+            return Err(TrainError::NoPairs);
+        }
+        if arguments.class_weights.is_some() {
+            return Err(TrainError::argument(
+                "class_weights",
+                "contrastive training samples all classes equally often",
+            ));
+        }
+        match arguments.per_device_train_batch_size {
+            1 => Err(TrainError::argument("per_device_train_batch_size", "a batch of one example has no pairs")),
+            size if size != self.batch_size => {
+                let reason = format!("{size}, but the batches were sampled with {}", self.batch_size);
+                Err(TrainError::argument("per_device_train_batch_size", reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn settings(&self) -> Map<String, Value> {
+        let labels: Vec<u32> = self.train.labels().iter().map(|&label| label as u32).collect();
+        let data = [fingerprint(self.train.sentences().into_iter()), fingerprint([labels.as_slice()].into_iter())];
+        let loss = serde_json::to_value(self.loss).unwrap_or_default();
+        Map::from_iter([("loss".into(), loss), (DATA.into(), format!("{data:?}").into())])
+    }
+
+    fn splits_batches(&self) -> bool {
+        false
+    }
+
+    fn draw(&self, _: &[usize], _: usize, _: TrainingContext<'_>) {}
+
+    fn items(&self, (): &(), examples: &[usize], _: TrainingContext<'_>) -> f64 {
+        examples.len() as f64
+    }
+
+    fn loss(
+        &self,
+        (): &(),
+        examples: &[usize],
+        model: &Self::Model,
+        mode: Mode,
+        context: TrainingContext<'_>,
+    ) -> Result<Tensor<1>, TrainError> {
+        // The encoder splits a batch in the middle: both halves should have the same number of tokens.
+        let examples = balanced(examples, 2, |example| self.tokens(example)).concat();
+        let sequences: Vec<&[u32]> = examples.iter().map(|&example| self.train.sentence(example)).collect();
+        let labels: Vec<usize> = examples.iter().map(|&example| self.train.labels()[example]).collect();
+        let pooled = model.pool(&pack(&sequences, self.config, context.device)?, mode);
+        Ok(self.loss.of(pooled, &labels))
+    }
+
+    fn is_evaluated(&self) -> bool {
+        false
+    }
+
+    fn evaluate(
+        &mut self,
+        _: &Self::Model,
+        _: TrainingContext<'_>,
+        _: &mut Observer<'_>,
+    ) -> Result<Vec<f32>, TrainError> {
+        Err(TrainError::Empty { purpose: "evaluate" })
+    }
+
+    fn score(&self, _: Vec<f32>, _: TrainingContext<'_>) -> Result<Infallible, TrainError> {
+        Err(TrainError::Empty { purpose: "evaluate" })
+    }
+
+    fn outputs(evaluation: &Infallible) -> &[f32] {
+        match *evaluation {}
+    }
+
+    fn scores(evaluation: &Infallible) -> Scores {
+        match *evaluation {}
+    }
+}
