@@ -26,9 +26,12 @@ fn refused(place: &Place, command: &str, options: &[&str]) -> (Option<i32>, Stri
 /// Options that name something to read: the command, the name of the option, and a command line on which it is missing.
 const MISSING: &[(&str, &str, &[&str])] = &[
     ("data", "file", &["none"]),
+    ("data", "data", &["--data", "none"]),
     ("data", "test", &["good.csv", "--test", "none"]),
     ("data", "model", &["good.csv", "--model", "./none"]),
     ("experiment", "model", &["--model", "./none", "--output", "out"]),
+    ("experiment", "file", &["none", "--output", "out"]),
+    ("experiment", "file", &["none", "--test", "good.csv", "--output", "out"]),
     ("experiment", "data", &["--data", "none", "--output", "out"]),
     ("experiment", "data", &["--data", "none", "--test", "good.csv", "--output", "out"]),
     ("experiment", "data", &["--data", "none", "--folds", "2", "--output", "out"]),

@@ -39,17 +39,34 @@ fn all_inputs_give_the_same_predictions_in_the_order_of_the_texts() {
     assert_eq!(predict(&[], &texts.join("\r\n")), answers, "standard input");
     place.write("texts.txt", texts.join("\n"));
     assert_eq!(predict(&["--input", "texts.txt"], ""), answers, "a file");
+    let marked = format!("\u{feff}{}", texts.join("\n"));
+    assert_eq!(predict(&[], &marked), answers, "standard input with a byte order mark");
+    place.write("marked.txt", marked);
+    assert_eq!(predict(&["--input", "marked.txt"], ""), answers, "a file with a byte order mark");
     let many = predict(&["--input", "-", "--batch-size", "3"], &texts.join("\n").repeat(2000));
     assert_eq!(many.len(), 3 * 2000 + 1, "the last text of a copy and the first of the next are one line");
     assert_eq!(many[0]["text"], "good");
 }
 
 #[test]
+fn a_table_as_input_is_a_warning() {
+    let place = trained();
+    place.write("reviews.csv", "id,text\n1,good\n2,bad\n");
+    let output =
+        place.command("predict").args(["--model", "model", "--input", "reviews.csv"]).output().expect("it ran");
+    let warning = text(&output.stderr);
+    assert!(output.status.success() && lines(&output.stdout).len() == 3, "{warning}");
+    assert!(warning.contains("reviews.csv: looks like a table (line 1: `id,text`)"), "{warning}");
+}
+
+#[test]
 fn texts_that_cannot_be_classified_are_errors() {
     let place = trained();
+    place.write("pointer.txt", "version https://git-lfs.github.com/spec/v1\n");
     place.model("headless");
     place.write("bytes.txt", b"good\n\xff\n");
-    let cases: [(&[&str], &str, i32); 6] = [
+    let cases: [(&[&str], &str, i32); 7] = [
+        (&["--model", "model", "--input", "pointer.txt"], "git lfs pull", 3),
         (&["--model", "headless", "x"], "no classification head", 3),
         (&["--model", "./none", "x"], "none", 3),
         (&["--model", "model", "--input", "none.txt"], "none.txt", 3),

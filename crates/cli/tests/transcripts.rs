@@ -29,6 +29,7 @@ const DOCUMENTS: [&str; 16] = [
     "docs/backends.md",
     "docs/contributing.md",
     "docs/corpus.md",
+    "docs/data.md",
     "docs/guide.md",
     "docs/reliability.md",
     "docs/results.md",
@@ -91,6 +92,8 @@ fn place() -> Place {
         data.examples.iter().map(|example| format!("{}\t{}\n", example.text, example.label)).collect()
     };
     place.write("train.tsv", lines(&train));
+    let label_first = |(text, label): &(&str, &str)| format!("{label}\t{text}\n");
+    place.write("labels_first.tsv", few.iter().map(label_first).collect::<String>());
     place.write("test.tsv", lines(&test));
     place.write("dev.tsv", lines(&test));
     place.write("predictions.csv", PREDICTIONS);

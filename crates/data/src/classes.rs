@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
+use crate::label::is_number;
+
 /// The classes of a data set: sorted names, whose positions are the indices that models use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Classes {
@@ -11,14 +13,14 @@ pub struct Classes {
 }
 
 impl Classes {
-    /// Creates classes from distinct labels, sorted by value if all are integers, otherwise as text.
+    /// Creates classes from distinct labels, sorted by value if all are numbers, otherwise as text.
     pub fn from_labels<'a>(labels: impl IntoIterator<Item = &'a str>) -> Self {
         let distinct: BTreeSet<&str> = labels.into_iter().collect();
         let mut names: Vec<&str> = distinct.into_iter().collect();
-        let numbers: Option<HashMap<&str, i64>> =
-            names.iter().map(|name| name.parse().ok().map(|number| (*name, number))).collect();
+        let number = |name: &&str| name.parse().ok().filter(|_| is_number(name));
+        let numbers: Option<HashMap<&str, f64>> = names.iter().map(|name| Some((*name, number(name)?))).collect();
         if let Some(numbers) = numbers {
-            names.sort_by_key(|name| (numbers[name], *name));
+            names.sort_by(|a, b| numbers[a].total_cmp(&numbers[b]).then_with(|| a.cmp(b)));
         }
         let names: Vec<String> = names.into_iter().map(String::from).collect();
         let indices = names.iter().cloned().zip(0..).collect();
@@ -71,7 +73,8 @@ mod tests {
     }
 
     #[test]
-    fn integers_sort_by_value_and_names_as_text() {
+    fn numbers_sort_by_value_and_names_as_text() {
+        assert_eq!(Classes::from_labels(["10", "0.5", "-1"]).names(), ["-1", "0.5", "10"]);
         assert_eq!(Classes::from_labels(["10", "9", "-1", "9"]).names(), ["-1", "9", "10"]);
         assert_eq!(Classes::from_labels(["pos", "10", "9"]).names(), ["10", "9", "pos"]);
         assert_eq!(Classes::from_labels(["b", "a"]).index("b"), Some(1));

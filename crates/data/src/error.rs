@@ -16,11 +16,31 @@ pub enum DataError {
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// The extension of the file is not that of a known format.
-    #[error("{path}: unknown file format; expected .csv, .tsv, .jsonl (each optionally followed by .gz) or .parquet")]
+    /// Neither the extension nor the content of the file is that of a known format.
+    #[error("{path}: unknown file format; expected CSV, TSV, JSON, JSONL (each optionally in gzip or zip) or Parquet")]
     UnknownFormat {
         /// The file.
         path: PathBuf,
+    },
+    /// The file is recognised as something that is not read.
+    #[error("{path}: is {found}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and what to do.
+        found: String,
+    },
+    /// A string that is not the name of a format.
+    #[error("unknown format `{name}`: expected csv, tsv, json, jsonl or parquet")]
+    NotAFormat {
+        /// The given value.
+        name: String,
+    },
+    /// A string that is not the name of a character encoding.
+    #[error("unknown encoding `{name}`: expected a name like utf-8, utf-16le, windows-1252 or shift_jis")]
+    UnknownEncoding {
+        /// The given value.
+        name: String,
     },
     /// The file has no rows.
     #[error("{path}: no examples")]
@@ -29,7 +49,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A column is missing.
-    #[error("{path}: no {role} column `{column}`; the columns are {available}")]
+    #[error("{path}: no {role} column `{column}`; the columns are {available}{remedy}")]
     MissingColumn {
         /// The file.
         path: PathBuf,
@@ -39,6 +59,47 @@ pub enum DataError {
         column: String,
         /// The existing columns.
         available: String,
+        /// What to do: empty, or beginning with `; `.
+        remedy: String,
+    },
+    /// Several columns have a usual name.
+    #[error("{path}: several columns may be the {role}: {candidates}; name one with `--{role}-column`")]
+    AmbiguousColumn {
+        /// The file.
+        path: PathBuf,
+        /// `text` or `label`.
+        role: &'static str,
+        /// The columns.
+        candidates: String,
+    },
+    /// A column of a file without a header is not given by its number.
+    #[error("{path}: no {role} column `{column}`; without a header, the columns are 0 to {last}")]
+    ColumnNumber {
+        /// The file.
+        path: PathBuf,
+        /// `text` or `label`.
+        role: &'static str,
+        /// The given value.
+        column: String,
+        /// The number of the last column.
+        last: usize,
+    },
+    /// The first line of a file without a header contains names.
+    #[error("{path}, line 1: `{header}` looks like a header; remove `--no-header`")]
+    UnexpectedHeader {
+        /// The file.
+        path: PathBuf,
+        /// The first line.
+        header: String,
+    },
+    /// The second column of a file without a header cannot be the label, but the first one can.
+    #[error(
+        "{path}: column 1, the label, is different in all of the first rows, and column 0, the text, repeats; if column 0 \
+         is the label, add `--label-column 0`"
+    )]
+    LabelFirst {
+        /// The file.
+        path: PathBuf,
     },
     /// A column has the wrong type.
     #[error("{path}: the {role} column `{column}` contains {found}; expected {wanted}")]
@@ -192,7 +253,9 @@ impl DataError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::TestSize { .. } | Self::Folds { .. } => ErrorKind::Argument,
+            Self::TestSize { .. } | Self::Folds { .. } | Self::NotAFormat { .. } | Self::UnknownEncoding { .. } => {
+                ErrorKind::Argument
+            }
             _ => ErrorKind::Input,
         }
     }

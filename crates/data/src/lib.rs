@@ -1,6 +1,6 @@
 //! Labelled texts for classification: readers for several formats, and scikit-learn's splits.
 //!
-//! [`Rows`] reads CSV, TSV, JSONL and Parquet row by row. [`Dataset::read`] converts rows to [`Example`]s, whose labels
+//! [`Rows`] reads CSV, TSV, JSON and Parquet row by row. [`Dataset::read`] converts rows to [`Example`]s, whose labels
 //! are indices into sorted [`Classes`]. A [`Profile`] summarises a file of any size before training.
 //! [`train_test_split`] and [`repeated_stratified_k_fold`] select the rows that scikit-learn selects for the same
 //! `random_state`; [`Dataset::train_test_split`] returns the examples themselves, [`Dataset::folds`] their rows.
@@ -20,6 +20,7 @@ mod classes;
 mod dataset;
 mod error;
 mod folds;
+mod label;
 mod lengths;
 mod mt19937;
 mod profile;
@@ -31,10 +32,11 @@ pub use classes::Classes;
 pub use dataset::{Dataset, Example};
 pub use error::{DataError, ErrorKind};
 pub use folds::repeated_stratified_k_fold;
+pub use label::canonical_label;
 pub use lengths::Lengths;
 pub use mt19937::Mt19937;
 pub use profile::{Conflict, Leaks, Profile};
-pub use read::{Columns, Format, ReadOptions, Row, Rows};
+pub use read::{Columns, Encoding, Format, ReadOptions, Row, Rows, looks_like_table, open_text, text_lines};
 pub use split::{Split, TestSize, train_test_split};
 pub use toy::twelve_sentences;
 

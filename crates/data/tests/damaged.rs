@@ -12,11 +12,13 @@ use rekindle_data::{Dataset, Profile, ReadOptions, Rows};
 
 const CSV: &str = "id,label,text\r\n1,pos,\"good, \"\"very\"\"\ngood\"\r\n\r\n2,neg,bad\r\n3,10,naïve 🎉\n";
 const TSV: &str = "text\tlabel\n\"good\" film\t1\nan \"open quote\t0\nplain\t1\n";
+const JSON: &str = "{\n  \"version\": \"1,0\",\n  \"data\": [\n    {\"text\": \"a \\\"b\\\\\", \"label\": 1.0, \"score\": NaN},\n    {\n      \
+                    \"text\": \"c]\", \"label\": 0\n    }, {\"text\": \"d\", \"label\": 1}\n  ]\n}\n";
 const JSONL: &str = "{\"label\": 10, \"text\": \"a\\tb\"}\n\n{\"text\": \"c\\ud83c\\udf89\", \"label\": 9, \"more\": [1, {\"x\": null}]}\n\
                      {\"text\": \"d\", \"label\": 10}\n";
 
 /// The places that an error may name: a line or row, a column, or the file as a whole.
-const PLACES: [&str; 9] = [
+const PLACES: [&str; 14] = [
     ", line ",
     ", row ",
     " column `",
@@ -26,6 +28,11 @@ const PLACES: [&str; 9] = [
     "the gzip data is truncated",
     "invalid gzip data",
     "is longer than",
+    "several columns may be the",
+    "column 1, the label,",
+    "invalid Parquet file",
+    "unknown file format",
+    ": is ",
 ];
 
 fn gzip(content: &[u8]) -> Vec<u8> {
@@ -69,6 +76,11 @@ fn tsv() {
 #[test]
 fn jsonl() {
     text("a.jsonl", 14_000, JSONL.as_bytes(), |whole, mutator| mutator.damage(whole));
+}
+
+#[test]
+fn json() {
+    text("a.json", 14_000, JSON.as_bytes(), |whole, mutator| mutator.damage(whole));
 }
 
 #[test]

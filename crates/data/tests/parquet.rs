@@ -23,7 +23,7 @@ fn expected() -> Vec<Row> {
 
 #[test]
 fn strings_are_read_in_every_encoding() {
-    let files = "none snappy gzip zstd plain_pages version_2 delta groups categories beside";
+    let files = "none snappy gzip zstd lz4 brotli plain_pages version_2 delta groups categories beside";
     for name in files.split(' ') {
         assert_eq!(read(name).expect(name), expected(), "{name}");
     }
@@ -33,13 +33,21 @@ fn strings_are_read_in_every_encoding() {
 }
 
 #[test]
-fn labels_may_be_whole_numbers_and_booleans() {
+fn labels_may_be_numbers_and_booleans() {
     let classes = |name| Dataset::read(&fixture(name), &ReadOptions::default()).expect(name).classes.names().join(" ");
     assert_eq!(classes("int8"), "-1 9 10");
     assert_eq!(classes("int64"), "9 10");
     assert_eq!(classes("bool"), "false true");
     assert_eq!(classes("required"), "0 1");
+    assert_eq!(classes("float64"), "0 0.5 1");
+    assert_eq!(classes("float32"), "0 0.1 1");
     assert_eq!(read("uint64").expect("read")[0].label, u64::MAX.to_string());
+}
+
+#[test]
+fn class_names_of_datasets_are_the_labels() {
+    let labels: Vec<String> = read("class_label").expect("read").into_iter().map(|row| row.label).collect();
+    assert_eq!(labels, ["pos", "neg", "pos"]);
 }
 
 #[test]
@@ -52,7 +60,7 @@ fn one_column_may_be_text_and_label() {
 
 #[test]
 fn errors_name_the_place() {
-    let cases: [(&str, &[&str]); 14] = [
+    let cases: [(&str, &[&str]); 15] = [
         ("null_text", &["row 2", "`text` is null"]),
         ("null_label", &["row 3", "`label` is null"]),
         ("empty_label", &["row 3", "label is empty"]),
@@ -60,11 +68,12 @@ fn errors_name_the_place() {
         ("binary", &["text column `text`", "BYTE_ARRAY", "UTF-8"]),
         ("numbers", &["text column `text`", "INT64", "UTF-8"]),
         ("list", &["text column `text`", "nested"]),
-        ("real", &["label column `label`", "DOUBLE", "whole numbers"]),
         ("date", &["label column `label`", "DATE"]),
         ("pair", &["premise", "hypothesis", "pair"]),
-        ("column", &["label column `label`", "text, class"]),
-        ("codec", &["LZ4"]),
+        ("column", &["label column `label`", "text, group"]),
+        ("class_label", &["row 3", "`label` is -1"]),
+        ("class_number", &["row 2", "`label` is 2", "2 classes"]),
+        ("nan", &["row 2", "`label` is not a finite number"]),
         ("no_rows", &["no examples"]),
         ("cut", &["invalid Parquet file"]),
     ];

@@ -86,8 +86,9 @@ fn the_format_follows_from_the_extension() {
     assert_eq!(["a.CSV", "a.csv.gz", "b/a.x.csv"].map(of), [Some(Format::Csv); 3]);
     assert_eq!(["a.tsv", "a.TSV.GZ"].map(of), [Some(Format::Tsv); 2]);
     assert_eq!(["a.jsonl", "a.ndjson", "a.jsonl.gz", "a.ndjson.gz"].map(of), [Some(Format::Jsonl); 4]);
-    assert_eq!(of("a.parquet"), Some(Format::Parquet));
-    assert_eq!(["a.parquet.gz", "a.gz", "csv", "a.csv.zip", "a.txt", ".csv"].map(of), [None; 6]);
+    assert_eq!(["a.json", "a.json.zip"].map(of), [Some(Format::Json); 2]);
+    assert_eq!(["a.tab", "a.csv.zip", "a.parquet"].map(of), [Format::Tsv, Format::Csv, Format::Parquet].map(Some));
+    assert_eq!(["a.parquet.gz", "a.gz", "csv", "a.txt", ".csv"].map(of), [None; 5]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `rekindle data`.
 
 use crate::exit::Failure;
+use crate::options::DataFileArgs;
 use crate::options::model::ModelChoice;
 use std::path::{Path, PathBuf};
 
@@ -17,22 +18,18 @@ use crate::terminal::{Display, Verbosity};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct DataArgs {
-    /// Labelled texts (CSV, TSV or JSONL, each also as .gz, or Parquet). Files of any size are read once, in little
-    /// memory.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// Labelled texts (CSV, TSV, JSON or JSONL, each also in gzip or zip, or Parquet). Files of any size are read once, in
+    /// little memory.
+    #[arg(value_name = "FILE", required_unless_present = "data")]
+    pub file: Option<PathBuf>,
+    /// The same as FILE.
+    #[arg(long, value_name = "FILE", conflicts_with = "file", help_heading = "Data")]
+    pub data: Option<PathBuf>,
     /// Labelled texts to test on, to find test texts and labels that the first file has or lacks.
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub test: Option<PathBuf>,
-    /// Name of the column with the text [default: text, or sentence].
-    #[arg(long, value_name = "NAME", help_heading = "Data")]
-    pub text_column: Option<String>,
-    /// Name of the column with the label [default: label].
-    #[arg(long, value_name = "NAME", help_heading = "Data")]
-    pub label_column: Option<String>,
-    /// Read files without a header: column 1 is the text, column 2 the label.
-    #[arg(long, conflicts_with_all = ["text_column", "label_column"], help_heading = "Data")]
-    pub no_header: bool,
+    #[command(flatten)]
+    pub data_file: DataFileArgs,
 
     /// Checkpoint whose tokenizer is used: `auto`, `embedded`, a folder, or a hub id; as with `experiment`.
     #[arg(long, default_value = "auto", value_name = "auto|embedded|FOLDER|HUB_ID", help_heading = "Tokens")]
@@ -47,6 +44,13 @@ pub struct DataArgs {
     /// Print one JSON object, with shares between 0 and 1.
     #[arg(long, help_heading = "Output")]
     pub json: bool,
+}
+
+impl DataArgs {
+    /// Returns the file, by position or by option.
+    fn path(&self) -> &Path {
+        self.file.as_deref().or(self.data.as_deref()).unwrap_or(Path::new(""))
+    }
 }
 
 /// Maximum number of texts that are tokenized together: enough for all cores, in little memory.
@@ -74,13 +78,8 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
             model.id
         ));
     }
-    let options = ReadOptions {
-        text_column: args.text_column.clone(),
-        label_column: args.label_column.clone(),
-        header: !args.no_header,
-        ..ReadOptions::default()
-    };
-    let data = Part::read(&args.file, &options, &model.tokenizer, &mut |_| {})?;
+    let options = args.data_file.read_options();
+    let data = Part::read(args.path(), &options, &model.tokenizer, &mut |_| {})?;
     let mut leaks = Leaks::default();
     let test = args
         .test
@@ -303,7 +302,7 @@ fn describe(columns: &Columns) -> String {
         _ => name.clone(),
     };
     match columns.names.is_empty() {
-        true => "no header: column 1 is the text, column 2 the label".into(),
+        true => format!("no header: column {} is the text, column {} the label", columns.text, columns.label),
         false => columns.names.iter().enumerate().map(name).collect::<Vec<_>>().join(", "),
     }
 }

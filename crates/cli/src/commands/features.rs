@@ -1,17 +1,15 @@
 //! `rekindle features`.
 
-use crate::options::EngineArgs;
 use crate::options::model::ModelChoice;
+use crate::options::{DataFileArgs, EngineArgs};
 use rekindle::distilbert::Pooling;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::num::NonZero;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{ArgGroup, Args, ValueEnum};
-use rekindle::data::{ReadOptions, Rows};
+use rekindle::data::{Rows, open_text, text_lines};
 use rekindle::experiment::{Devices, Extraction, ExtractionEvent, Worker};
 use rekindle::report::thousands;
 use rekindle::train::Stop;
@@ -20,6 +18,7 @@ use rekindle::workers::Event;
 use crate::exit::Failure;
 use crate::files;
 use crate::interrupt;
+use crate::options::data_file::warn_of_table;
 use crate::options::model;
 use crate::terminal::{Display, Verbosity};
 
@@ -28,20 +27,13 @@ use crate::terminal::{Display, Verbosity};
 #[command(after_long_help = EXAMPLES, group = ArgGroup::new("texts").required(true).args(["data", "input"]))]
 pub struct FeaturesArgs {
     /// File with one text per line.
-    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    #[arg(long, value_name = "FILE", conflicts_with = "data_file", help_heading = "Data")]
     pub input: Option<PathBuf>,
-    /// Labelled texts (CSV, TSV or JSONL, each also as .gz, or Parquet).
+    /// Labelled texts (CSV, TSV, JSON or JSONL, each also in gzip or zip, or Parquet).
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub data: Option<PathBuf>,
-    /// Name of the column with the text [default: text, or sentence].
-    #[arg(long, value_name = "NAME", conflicts_with = "input", help_heading = "Data")]
-    pub text_column: Option<String>,
-    /// Name of the column with the label [default: label].
-    #[arg(long, value_name = "NAME", conflicts_with = "input", help_heading = "Data")]
-    pub label_column: Option<String>,
-    /// Read a file without a header: column 1 is the text, column 2 the label.
-    #[arg(long, conflicts_with_all = ["input", "text_column", "label_column"], help_heading = "Data")]
-    pub no_header: bool,
+    #[command(flatten)]
+    pub data_file: DataFileArgs,
 
     /// Checkpoint of the encoder: a folder, `embedded`, or a hub id.
     #[arg(long, value_name = "embedded|FOLDER|HUB_ID", help_heading = "Model")]
@@ -116,7 +108,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     if let Some(reason) = found.substituted {
         return Err(Failure::hub(reason));
     }
-    let texts = texts(args)?;
+    let texts = texts(args, &display)?;
     if texts.is_empty() {
         return Err(Failure::input("there is no text to read"));
     }
@@ -174,20 +166,12 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     Ok(())
 }
 
-fn texts(args: &FeaturesArgs) -> Result<Vec<String>, Failure> {
+fn texts(args: &FeaturesArgs, display: &Display) -> Result<Vec<String>, Failure> {
     if let Some(path) = &args.input {
-        let named = |place: String, error| Failure::input(format!("{}{place}: {error}", path.display()));
-        let file = File::open(path).map_err(|error| named(String::new(), error))?;
-        let lines = BufReader::new(file).lines().enumerate();
-        let lines = lines.map(|(index, line)| line.map_err(|error| named(format!(", line {}", index + 1), error)));
-        return lines.collect();
+        warn_of_table(path, display);
+        return Ok(text_lines(open_text(path)?, path).collect::<Result<_, _>>()?);
     }
-    let options = ReadOptions {
-        text_column: args.text_column.clone(),
-        label_column: args.label_column.clone(),
-        header: !args.no_header,
-        ..ReadOptions::default()
-    };
+    let options = args.data_file.read_options();
     let rows = Rows::open(args.data.as_deref().unwrap_or(Path::new("")), &options)?;
     Ok(rows.map(|row| row.map(|row| row.text)).collect::<Result<_, _>>()?)
 }

@@ -2,16 +2,17 @@
 
 use crate::options::model::ModelChoice;
 use crate::options::{EngineArgs, at_least};
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
+use rekindle::data::{open_text, text_lines};
 use rekindle::infer::{Classifier, Prediction};
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::options::data_file::warn_of_table;
 use crate::options::model;
 use crate::terminal::{Display, Verbosity};
 
@@ -61,21 +62,23 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::Quiet);
     let device = args.engine.device()?;
     let path = args.input.as_deref().filter(|path| *path != Path::new("-"));
-    let named = |path: &Path, error| Failure::input(format!("{}: {error}", path.display()));
-    let file = path.map(|path| File::open(path).map_err(|error| named(path, error))).transpose()?;
+    let input = path.map(open_text).transpose()?;
     let pretrained = model::find(&args.model, args.offline, &mut |download| display.download(&download))?.model;
     let classifier = Classifier::new(&pretrained, &device)?;
     let mut answer = Answer { classifier, args, out: BufWriter::new(io::stdout().lock()) };
     if !args.text.is_empty() {
         return answer.chunk(&args.text);
     }
-    match path.zip(file) {
-        Some((path, file)) => answer.stream(BufReader::new(file), &path.display().to_string(), CHUNK),
+    match path.zip(input) {
+        Some((path, input)) => {
+            warn_of_table(path, &display);
+            answer.stream(input, path, CHUNK)
+        }
         None => {
             let stdin = io::stdin();
             // A person who types expects each answer at once.
             let chunk = if stdin.is_terminal() { 1 } else { CHUNK };
-            answer.stream(stdin.lock(), "standard input", chunk)
+            answer.stream(stdin.lock(), Path::new("standard input"), chunk)
         }
     }
 }
@@ -87,10 +90,10 @@ struct Answer<'a, W: Write> {
 }
 
 impl<W: Write> Answer<'_, W> {
-    fn stream(&mut self, input: impl BufRead, name: &str, chunk: usize) -> Result<(), Failure> {
+    fn stream(&mut self, input: impl BufRead, name: &Path, chunk: usize) -> Result<(), Failure> {
         let mut texts = Vec::with_capacity(chunk);
-        for (index, line) in input.lines().enumerate() {
-            texts.push(line.map_err(|error| Failure::input(format!("{name}, line {}: {error}", index + 1)))?);
+        for line in text_lines(input, name) {
+            texts.push(line?);
             if texts.len() == chunk {
                 self.chunk(&texts)?;
                 texts.clear();

@@ -3,11 +3,13 @@
 use std::num::ParseIntError;
 
 pub mod backend;
+pub mod data_file;
 pub mod engine;
 pub mod host_url;
 pub mod model;
 pub mod token;
 
+pub use data_file::DataFileArgs;
 pub use engine::{EngineArgs, HostsArgs};
 
 /// Returns a parser of numbers that are at least `least`.

@@ -1,47 +1,62 @@
 //! Readers of labelled texts, row by row.
 
 mod columns;
+mod container;
 mod delimited;
-mod jsonl;
+mod encoding;
+mod json;
+mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod records;
+mod sniff;
 mod source;
+mod values;
 
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::iter::FusedIterator;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
+use self::source::Source;
 use crate::error::DataError;
+use crate::label::canonical_label;
 
 pub use columns::Columns;
+pub use encoding::Encoding;
+pub use lines::{looks_like_table, open_text, text_lines};
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// Comma-separated values, optionally quoted (RFC 4180).
+    /// Values separated by commas, semicolons, vertical bars or tabs, optionally quoted (RFC 4180).
     Csv,
     /// Tab-separated values, never quoted: quotation marks are ordinary characters.
     Tsv,
-    /// One JSON object per line.
+    /// A JSON document: an array of objects, or an object that contains one.
+    Json,
+    /// JSON objects one after the other, usually one per line.
     Jsonl,
-    /// Apache Parquet, uncompressed or with Snappy, Zstandard or gzip. Requires the feature `parquet`.
+    /// Apache Parquet, uncompressed or with Snappy, Zstandard, gzip, LZ4 or Brotli. Requires the feature `parquet`.
     Parquet,
 }
 
 impl Format {
-    /// Returns the format for a file extension: `.csv`, `.tsv`, `.jsonl` or `.ndjson`, each optionally followed by
-    /// `.gz`, or `.parquet`.
+    /// All formats.
+    pub const ALL: [Self; 5] = [Self::Csv, Self::Tsv, Self::Json, Self::Jsonl, Self::Parquet];
+
+    /// Returns the format for a file extension: `.csv`, `.tsv` or `.tab`, `.json`, `.jsonl` or `.ndjson`, each optionally
+    /// followed by `.gz` or `.zip`, or `.parquet`. Other files are recognised by their content.
     pub fn of(path: &Path) -> Option<Self> {
-        let packed = source::is_gzip(path);
-        let name = if packed { Path::new(path.file_stem()?) } else { path };
+        let name = source::unpacked_name(path);
         match name.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "csv" => Some(Self::Csv),
-            "tsv" => Some(Self::Tsv),
+            "tsv" | "tab" => Some(Self::Tsv),
+            "json" => Some(Self::Json),
             "jsonl" | "ndjson" => Some(Self::Jsonl),
-            "parquet" if !packed => Some(Self::Parquet),
+            "parquet" if name == path => Some(Self::Parquet),
             _ => None,
         }
     }
@@ -50,36 +65,59 @@ impl Format {
     pub fn unit(self) -> &'static str {
         if self == Self::Parquet { "row" } else { "line" }
     }
+
+    /// Returns the name in lower case, which [`FromStr`] parses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Json => "json",
+            Self::Jsonl => "jsonl",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = DataError;
+
+    fn from_str(name: &str) -> Result<Self, DataError> {
+        let found = Self::ALL.into_iter().find(|format| format.name() == name);
+        found.ok_or_else(|| DataError::NotAFormat { name: name.into() })
+    }
 }
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Csv => "CSV",
-            Self::Tsv => "TSV",
-            Self::Jsonl => "JSONL",
-            Self::Parquet => "Parquet",
-        })
+        match self {
+            Self::Parquet => f.write_str("Parquet"),
+            other => f.write_str(&other.name().to_ascii_uppercase()),
+        }
     }
 }
 
 /// The format and columns of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// The format. Default: by the file's extension. Files ending in `.gz` are decompressed in either case.
+    /// The format. Default: by the file's extension, or else by its content. Compression is recognised in any case.
     pub format: Option<Format>,
-    /// The column of the text. Default: `text` or, if there is none, `sentence`.
+    /// The character encoding of CSV, TSV and JSON. Default: UTF-8, or as a byte order mark says.
+    pub encoding: Option<Encoding>,
+    /// The separator of CSV and TSV, an ASCII character. Default: recognised among `,`, tab, `;` and `|`.
+    pub separator: Option<u8>,
+    /// The column of the text: its name, or its number from 0. Default: `text`, `sentence`, or the only other usual name
+    /// of a text, in any case; without a header, the first column.
     pub text_column: Option<String>,
-    /// The column of the label. Default: `label`.
+    /// The column of the label: its name, or its number from 0. Default: `label`, or the only other usual name of a
+    /// label (`class`, `category`, `sentiment`, `target`, …), in any case; without a header, the second column.
     pub label_column: Option<String>,
-    /// Whether the first line of CSV and TSV contains the column names. If not, column 1 is the text and column 2 the
-    /// label. Default: true.
+    /// Whether the first line of CSV and TSV contains the column names. Default: true.
     pub header: bool,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { format: None, text_column: None, label_column: None, header: true }
+        Self { format: None, encoding: None, separator: None, text_column: None, label_column: None, header: true }
     }
 }
 
@@ -88,7 +126,7 @@ impl Default for ReadOptions {
 pub struct Row {
     /// The text, unchanged.
     pub text: String,
-    /// The label without surrounding white space; whole numbers and booleans as they are written.
+    /// The label as [`canonical_label`] spells it.
     pub label: String,
     /// The line on which the row begins, from 1; in Parquet, which has no lines, the number of the row.
     pub line: u64,
@@ -97,46 +135,75 @@ pub struct Row {
 /// An error in a row; [`Rows`] adds the path.
 enum Fault {
     Io(io::Error),
-    Row { line: u64, reason: String },
+    /// A row cannot be used; the next one can be read.
+    Row {
+        line: u64,
+        reason: String,
+    },
+    /// Nothing can be read from here on.
+    End {
+        line: u64,
+        reason: String,
+    },
 }
 
 /// The reader of a format.
 type Reader = Box<dyn Iterator<Item = Result<Row, Fault>> + Send>;
 
-/// An iterator over the rows of a file. It keeps one row in memory; for Parquet, the current pages.
+/// An open file of a known format.
+struct Opened {
+    format: Format,
+    separator: Option<char>,
+    columns: Columns,
+    reader: Reader,
+}
+
+/// An iterator over the rows of a file. It keeps one row in memory; for Parquet, the current pages; and for a JSON
+/// document that is one object, all of it.
 ///
-/// Iteration ends after the first error.
+/// A row that is invalid is an error, after which iteration continues with the next row. Iteration ends after an error
+/// behind which nothing can be read, for example an unclosed quotation mark.
 pub struct Rows {
     path: PathBuf,
     format: Format,
+    separator: Option<char>,
     columns: Columns,
     reader: Option<Reader>,
 }
 
 impl Rows {
-    /// Opens a file and determines its columns.
+    /// Opens a file, and determines its format and its columns.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, its format is unknown, it has neither header nor rows, a column is
-    /// missing or has the wrong type, two columns are a text pair, or the first object of JSONL is invalid.
+    /// Returns an error if the file cannot be read or is recognised as something else, it has neither header nor rows, a
+    /// column is missing, ambiguous or has the wrong type, two columns are a text pair, the first object of JSON is
+    /// invalid, or the first line is a header or an example although `options` say the opposite.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
-        let format = options.format.or_else(|| Format::of(path));
-        let format = format.ok_or_else(|| DataError::UnknownFormat { path: path.into() })?;
-        let io = |source| DataError::Io { path: path.into(), source };
-        let file = File::open(path).map_err(io)?;
-        if file.metadata().map_err(io)?.is_dir() {
-            return Err(io(io::ErrorKind::IsADirectory.into()));
-        }
-        let text = |file| source::open(file, source::is_gzip(path)).map_err(io);
-        let (columns, reader) = match format {
-            Format::Csv | Format::Tsv => delimited::open(path, text(file)?, format, options)?,
-            Format::Jsonl => jsonl::open(path, text(file)?, options)?,
-            #[cfg(feature = "parquet")]
-            Format::Parquet => parquet::open(path, file, options)?,
-            #[cfg(not(feature = "parquet"))]
-            Format::Parquet => return Err(DataError::NoParquet { path: path.into() }),
+        let Opened { format, separator, columns, reader } = match source::open(path, options.encoding)? {
+            Source::Parquet(file) => Self::parquet(path, file, options)?,
+            Source::Text(_) if options.format == Some(Format::Parquet) => {
+                let reason = "it does not begin with `PAR1`".into();
+                return Err(DataError::Parquet { path: path.into(), reason });
+            }
+            Source::Text(text) => match options.format.or_else(|| Format::of(&text.name)) {
+                Some(Format::Json | Format::Jsonl) => json::open(path, text, options)?,
+                None if sniff::is_json(&text.head) => json::open(path, text, options)?,
+                None if text.head.contains(&0) => return Err(DataError::UnknownFormat { path: path.into() }),
+                format => delimited::open(path, text, format, options)?,
+            },
         };
-        Ok(Self { path: path.into(), format, columns, reader: Some(reader) })
+        Ok(Self { path: path.into(), format, separator, columns, reader: Some(reader) })
+    }
+
+    #[cfg(feature = "parquet")]
+    fn parquet(path: &Path, file: std::fs::File, options: &ReadOptions) -> Result<Opened, DataError> {
+        let (columns, reader) = parquet::open(path, file, options)?;
+        Ok(Opened { format: Format::Parquet, separator: None, columns, reader })
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn parquet(path: &Path, _: std::fs::File, _: &ReadOptions) -> Result<Opened, DataError> {
+        Err(DataError::NoParquet { path: path.into() })
     }
 
     /// Returns the format of the file.
@@ -144,7 +211,12 @@ impl Rows {
         self.format
     }
 
-    /// Returns the columns of the file; for JSONL, the keys of the first object.
+    /// Returns the separator of CSV and TSV.
+    pub fn separator(&self) -> Option<char> {
+        self.separator
+    }
+
+    /// Returns the columns of the file; for JSON, the keys of the first object.
     pub fn columns(&self) -> &Columns {
         &self.columns
     }
@@ -155,7 +227,7 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.reader.as_mut()?.next();
-        if !matches!(row, Some(Ok(_))) {
+        if matches!(row, None | Some(Err(Fault::Io(_) | Fault::End { .. }))) {
             self.reader = None;
         }
         Some(row?.map_err(|fault| fault.named(&self.path, self.format)))
@@ -176,15 +248,17 @@ impl Fault {
     fn named(self, path: &Path, format: Format) -> DataError {
         match self {
             Self::Io(source) => DataError::Io { path: path.into(), source },
-            Self::Row { line, reason } => DataError::Row { path: path.into(), unit: format.unit(), line, reason },
+            Self::Row { line, reason } | Self::End { line, reason } => {
+                DataError::Row { path: path.into(), unit: format.unit(), line, reason }
+            }
         }
     }
 }
 
-/// Returns a label without surrounding white space.
+/// Returns the canonical spelling of a label.
 fn label(line: u64, label: &str) -> Result<String, Fault> {
-    match label.trim() {
-        "" => Err(Fault::Row { line, reason: "the label is empty".into() }),
-        label => Ok(label.into()),
+    match canonical_label(label) {
+        label if label.is_empty() => Err(Fault::Row { line, reason: "the label is empty".into() }),
+        label => Ok(label.into_owned()),
     }
 }

@@ -10,7 +10,7 @@ use rekindle::experiment::{Approach, ClassWeights};
 use rekindle::train::{Metric, SaveStrategy, SchedulerType, Shuffle};
 
 use crate::options::model::ModelChoice;
-use crate::options::{EngineArgs, at_least};
+use crate::options::{DataFileArgs, EngineArgs, at_least};
 
 /// The options of `rekindle experiment`.
 #[derive(Args, Debug)]
@@ -26,8 +26,11 @@ pub struct ExperimentArgs {
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
 
-    /// Labelled texts (CSV, TSV or JSONL, each also as .gz, or Parquet) that are split into training and test examples,
-    /// or into folds. With --test, all of them are trained on. Without --data and --train, the notebook's twelve
+    /// The same as --data FILE.
+    #[arg(value_name = "FILE", conflicts_with_all = ["data", "train"], help_heading = "Data")]
+    pub file: Option<PathBuf>,
+    /// Labelled texts (CSV, TSV, JSON or JSONL, each also in gzip or zip, or Parquet) that are split into training and test
+    /// examples, or into folds. With --test, all of them are trained on. Without --data and --train, the notebook's twelve
     /// sentences are used.
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub data: Option<PathBuf>,
@@ -46,15 +49,8 @@ pub struct ExperimentArgs {
     /// Share or number of the training examples that are held out and select the best epoch.
     #[arg(long, value_name = "SHARE|NUMBER", conflicts_with = "validation", help_heading = "Data")]
     pub validation_size: Option<TestSize>,
-    /// Name of the column with the text [default: text, or sentence].
-    #[arg(long, value_name = "NAME", help_heading = "Data")]
-    pub text_column: Option<String>,
-    /// Name of the column with the label [default: label].
-    #[arg(long, value_name = "NAME", help_heading = "Data")]
-    pub label_column: Option<String>,
-    /// Read files without a header: column 1 is the text, column 2 the label.
-    #[arg(long, conflicts_with_all = ["text_column", "label_column"], help_heading = "Data")]
-    pub no_header: bool,
+    #[command(flatten)]
+    pub data_file: DataFileArgs,
 
     /// Approaches to compare: NAME[:OPTION=VALUE]..., separated by commas; --help lists them.
     #[arg(long, default_value = "feature-extraction,last-layer", value_name = "LIST", value_parser = Approaches::parse, help_heading = "Comparison", long_help = APPROACHES)]
@@ -135,6 +131,13 @@ pub struct ExperimentArgs {
     /// Print every step.
     #[arg(long, short, help_heading = "Output")]
     pub verbose: bool,
+}
+
+impl ExperimentArgs {
+    /// Returns the file that is split, by position or by option.
+    pub fn data(&self) -> Option<&PathBuf> {
+        self.file.as_ref().or(self.data.as_ref())
+    }
 }
 
 /// On or off.
@@ -245,6 +248,7 @@ Options:
 const EXAMPLES: &str = "\
 Examples:
   rekindle experiment
+  rekindle experiment reviews.csv
   rekindle experiment --model ./my-distilbert --data reviews.csv \\
       --test-size 0.2
   rekindle experiment --train train.tsv --test dev.tsv --no-header \\

@@ -14,17 +14,12 @@ use crate::exit::Failure;
 /// # Errors
 /// Returns an error that names the option and what it needs.
 pub fn check(args: &ExperimentArgs) -> Result<(), Failure> {
-    let has_file = args.data.is_some() || args.train.is_some();
+    let has_file = args.data().is_some() || args.train.is_some();
     let is_split = args.validation.is_some() || args.validation_size.is_some();
     let needs = [
         (args.train.is_some() && args.test.is_none(), "--train: needs --test; to split one file, use --data"),
         (args.test.is_some() && !has_file, "--test: needs a file to train on; add --data or --train"),
         (args.validation.is_some() && !has_file, "--validation: needs a file to train on; add --data or --train"),
-        (
-            (args.text_column.is_some() || args.label_column.is_some()) && !has_file,
-            "--text-column, --label-column: need a file with columns; add --data or --train",
-        ),
-        (args.no_header && !has_file, "--no-header: needs a file; add --data or --train"),
         (args.repeats > 1 && args.folds.is_none(), "--repeats: needs --folds, the number of folds per repeat"),
         (
             args.metric_for_best_model.is_some() && !is_split,
@@ -39,6 +34,9 @@ pub fn check(args: &ExperimentArgs) -> Result<(), Failure> {
     ];
     if let Some((_, reason)) = needs.iter().find(|(is_missing, _)| *is_missing) {
         return Err(Failure::usage(reason));
+    }
+    if let Some(option) = args.data_file.given().filter(|_| !has_file) {
+        return Err(Failure::usage(format!("{option}: needs a file to read; add --data or --train")));
     }
     distinct("--seeds", args.seeds.iter().map(u32::to_string))?;
     distinct("--sizes", args.sizes.iter().map(|size| size.0.map_or("all".into(), |size| size.to_string())))

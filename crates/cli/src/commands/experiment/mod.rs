@@ -6,7 +6,7 @@ mod check;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use rekindle::data::{Dataset, ReadOptions, twelve_sentences};
+use rekindle::data::{Dataset, twelve_sentences};
 use rekindle::experiment::{Engine, Experiment, ExperimentError, ExperimentStore, Progress, Sampling};
 use rekindle::infer::PretrainedModel;
 use rekindle::report::{Output, StepRow};
@@ -154,7 +154,7 @@ fn tested(results: &Results) -> String {
 }
 
 fn files(args: &ExperimentArgs) -> Vec<String> {
-    let named = [&args.data, &args.train, &args.validation, &args.test];
+    let named = [args.data(), args.train.as_ref(), args.validation.as_ref(), args.test.as_ref()];
     named.into_iter().flatten().map(|path| path.display().to_string()).collect()
 }
 
@@ -201,13 +201,8 @@ impl History {
 
 /// The examples of the options, and the samples for training and testing.
 fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
-    let options = ReadOptions {
-        text_column: args.text_column.clone(),
-        label_column: args.label_column.clone(),
-        header: !args.no_header,
-        ..ReadOptions::default()
-    };
-    let all = match args.data.as_ref().or(args.train.as_ref()) {
+    let options = args.data_file.read_options();
+    let all = match args.data().or(args.train.as_ref()) {
         Some(path) => Dataset::read(path, &options)?,
         None => twelve_sentences(),
     };

@@ -1,6 +1,7 @@
 //! Parquet: reads two columns, row by row.
 
 mod catch_panic;
+mod class_label;
 mod footer;
 mod pages;
 mod thrift;
@@ -25,7 +26,7 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
     let reader = guarded(|| Checked::open(file)).map_err(broken)?;
     let schema = reader.metadata().file_metadata().schema().clone();
     let names = schema.get_fields().iter().map(|field| field.name().to_string()).collect();
-    let columns = columns::find(path, names, options)?;
+    let columns = columns::find(path, names, options, false)?;
     let holds = |role, index: usize, fits: fn(&Type) -> bool, wanted| match &schema.get_fields()[index] {
         field if fits(field) => Ok(field.clone()),
         field => Err(DataError::ColumnType {
@@ -37,7 +38,8 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
         }),
     };
     let text = holds("text", columns.text, is_text, "UTF-8 strings")?;
-    let name = holds("label", columns.label, is_class, "strings, whole numbers or booleans")?;
+    let name = holds("label", columns.label, is_class, "strings, numbers or booleans")?;
+    let names = class_label::names(reader.metadata().file_metadata().key_value_metadata(), name.name());
     let mut fields = vec![text.clone(), name.clone()];
     fields.dedup();
     let mut records = guarded(|| {
@@ -47,8 +49,8 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
     })
     .map_err(broken)?;
     let rows = (1..).map_while(move |line| match guarded(|| records.next().transpose().map_err(text_of)) {
-        Ok(record) => Some(row(line, &record?, text.name(), name.name())),
-        Err(reason) => Some(Err(Fault::Row { line, reason })),
+        Ok(record) => Some(row(line, &record?, text.name(), name.name(), names.as_deref())),
+        Err(reason) => Some(Err(Fault::End { line, reason })),
     });
     Ok((columns, Box::new(rows)))
 }
@@ -62,26 +64,34 @@ fn text_of(error: ParquetError) -> String {
     error.to_string()
 }
 
-fn row(line: u64, record: &Record, text: &str, name: &str) -> Result<Row, Fault> {
+fn row(line: u64, record: &Record, text: &str, name: &str, names: Option<&[String]>) -> Result<Row, Fault> {
     let field = |column: &str| record.get_column_iter().find(|(name, _)| *name == column).map(|(_, field)| field);
     let broken = |reason: String| Fault::Row { line, reason };
     let class = match field(name) {
         Some(Field::Str(class)) => class.clone(),
-        Some(Field::Bool(value)) => value.to_string(),
-        Some(Field::Byte(number)) => number.to_string(),
-        Some(Field::Short(number)) => number.to_string(),
-        Some(Field::Int(number)) => number.to_string(),
-        Some(Field::Long(number)) => number.to_string(),
-        Some(Field::UByte(number)) => number.to_string(),
-        Some(Field::UShort(number)) => number.to_string(),
-        Some(Field::UInt(number)) => number.to_string(),
-        Some(Field::ULong(number)) => number.to_string(),
-        _ => return Err(broken(format!("`{name}` is null"))),
+        Some(Field::Float(_) | Field::Double(_)) if !is_finite(field(name)) => {
+            return Err(broken(format!("`{name}` is not a finite number")));
+        }
+        None | Some(Field::Null) => return Err(broken(format!("`{name}` is null"))),
+        // Whole numbers, fractions and booleans.
+        Some(value) => value.to_string(),
+    };
+    let class = match names {
+        Some(names) => class_label::name(names, &class).map_err(|reason| broken(format!("`{name}` {reason}")))?,
+        None => &class,
     };
     let Some(Field::Str(text)) = field(text) else {
         return Err(broken(format!("`{text}` is null")));
     };
-    Ok(Row { text: text.clone(), label: label(line, &class)?, line })
+    Ok(Row { text: text.clone(), label: label(line, class)?, line })
+}
+
+fn is_finite(field: Option<&Field>) -> bool {
+    match field {
+        Some(Field::Float(number)) => number.is_finite(),
+        Some(Field::Double(number)) => number.is_finite(),
+        _ => true,
+    }
 }
 
 /// Returns whether a column contains strings. (If a file has only the logical type, the library derives the converted
@@ -96,7 +106,7 @@ fn is_class(field: &Type) -> bool {
         return false;
     }
     match field.get_physical_type() {
-        Physical::BOOLEAN => true,
+        Physical::BOOLEAN | Physical::FLOAT | Physical::DOUBLE => true,
         Physical::INT32 | Physical::INT64 => matches!(
             field.get_basic_info().converted_type(),
             NONE | INT_8 | INT_16 | INT_32 | INT_64 | UINT_8 | UINT_16 | UINT_32 | UINT_64

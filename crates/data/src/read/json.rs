@@ -1,0 +1,279 @@
+//! JSON: objects one per line, one after the other, in an array, or in an array inside an object.
+
+use std::io::BufRead;
+use std::iter;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::source::{self, Source, Text};
+use super::values::Values;
+use super::{Columns, Fault, Format, Opened, ReadOptions, Row, columns, label};
+use crate::error::DataError;
+
+/// The member of a document that contains the rows, if there are several arrays of objects.
+const DATA: &str = "data";
+
+type Input = Box<dyn BufRead + Send>;
+
+/// An object and its line number.
+type Object = (u64, Map<String, Value>);
+
+type Objects = Box<dyn Iterator<Item = Result<Object, Fault>> + Send>;
+
+pub(super) fn open(path: &Path, text: Text, options: &ReadOptions) -> Result<Opened, DataError> {
+    let layout = layout(&text);
+    let (format, mut objects): (Format, Objects) = match layout {
+        Layout::Array => (
+            Format::Json,
+            Box::new(Array { values: Values::new(text.reader, 1), state: State::Before, is_member: false }),
+        ),
+        Layout::Sequence => (Format::Jsonl, Box::new(Sequence { values: Values::new(text.reader, 1) })),
+        Layout::Lines => (Format::Jsonl, Box::new(Lines { text: text.reader, bytes: Vec::new(), line: 0 })),
+    };
+    let (first, error) = match first(path, &mut objects, options)? {
+        (first, Ok(columns)) => return Ok(opened(format, columns, first, objects)),
+        (first, Err(error)) => (first, error),
+    };
+    // The only object may be a document that contains the rows.
+    match member(&first.1) {
+        Some(key) if objects.next().is_none() => {
+            let mut rows = rows_of(path, options, key)?;
+            let (first, columns) = self::first(path, &mut rows, options)?;
+            Ok(opened(Format::Json, columns?, first, rows))
+        }
+        _ => Err(error),
+    }
+}
+
+/// Returns the first object, and which of its keys are the columns.
+#[expect(clippy::type_complexity, reason = "an object may be a row or contain rows")]
+fn first(
+    path: &Path,
+    objects: &mut Objects,
+    options: &ReadOptions,
+) -> Result<(Object, Result<Columns, DataError>), DataError> {
+    let first = objects.next().ok_or_else(|| DataError::Empty { path: path.into() })?;
+    let first = first.map_err(|fault| fault.named(path, Format::Json))?;
+    let columns = columns::find(path, first.1.keys().cloned().collect(), options, false);
+    Ok((first, columns))
+}
+
+fn opened(format: Format, columns: Columns, first: Object, objects: Objects) -> Opened {
+    let (text, label) = (columns.names[columns.text].clone(), columns.names[columns.label].clone());
+    let objects = iter::once(Ok(first)).chain(objects);
+    let reader = Box::new(objects.map(move |object| object.and_then(|object| row(object, &text, &label))));
+    Opened { format, separator: None, columns, reader }
+}
+
+/// How the objects of a file are arranged.
+enum Layout {
+    Lines,
+    Sequence,
+    Array,
+}
+
+/// Returns the layout by the first value: an array; an object that is a line of its own; or an object that continues
+/// over several lines.
+fn layout(text: &Text) -> Layout {
+    let head = text.head.trim_ascii_start();
+    if head.first() == Some(&b'[') {
+        return Layout::Array;
+    }
+    let end = head.iter().position(|&byte| byte == b'\n').or(text.complete.then_some(head.len()));
+    match end.map(|end| serde_json::from_slice::<Map<String, Value>>(&head[..end])) {
+        None => Layout::Sequence,
+        Some(Err(error)) if error.is_eof() && !head.is_empty() => Layout::Sequence,
+        Some(_) => Layout::Lines,
+    }
+}
+
+/// Objects that are a line each; blank lines are skipped.
+struct Lines {
+    text: Input,
+    bytes: Vec<u8>,
+    line: u64,
+}
+
+impl Iterator for Lines {
+    type Item = Result<Object, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            self.bytes.clear();
+            match self.text.read_until(b'\n', &mut self.bytes) {
+                Ok(0) => return None,
+                Ok(_) => self.line += 1,
+                Err(error) => return Some(Err(Fault::Io(error))),
+            }
+            let json = self.bytes.trim_ascii();
+            if !json.is_empty() {
+                return Some(object(self.line, json));
+            }
+        }
+    }
+}
+
+/// Objects one after the other.
+struct Sequence {
+    values: Values<Input>,
+}
+
+impl Iterator for Sequence {
+    type Item = Result<Object, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.values.peek().transpose()?;
+        Some(next.and_then(|_| next_object(&mut self.values)))
+    }
+}
+
+/// The objects in an array.
+struct Array {
+    values: Values<Input>,
+    state: State,
+    /// Whether the array is part of an object.
+    is_member: bool,
+}
+
+/// The next part of an array.
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    /// The opening bracket.
+    Before,
+    /// The first element.
+    First,
+    /// A comma and another element.
+    Within,
+    /// Nothing.
+    End,
+}
+
+impl Iterator for Array {
+    type Item = Result<Object, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+impl Array {
+    fn read(&mut self) -> Result<Option<Object>, Fault> {
+        if self.state == State::Before {
+            self.values.expect(b'[')?;
+            self.state = State::First;
+        }
+        if self.state == State::End || !self.values.another(b']', self.state == State::First)? {
+            if self.state != State::End && !self.is_member {
+                self.values.finish()?;
+            }
+            self.state = State::End;
+            return Ok(None);
+        }
+        self.state = State::Within;
+        next_object(&mut self.values).map(Some)
+    }
+}
+
+fn next_object(values: &mut Values<Input>) -> Result<Object, Fault> {
+    let mut json = Vec::new();
+    let line = values.value(&mut json)?;
+    object(line, &json)
+}
+
+/// Returns the member of a document that contains the rows: an array of objects.
+fn member(document: &Map<String, Value>) -> Option<&str> {
+    let has_rows = |value: &Value| value.as_array().is_some_and(|rows| rows.first().is_none_or(Value::is_object));
+    let mut found = document.iter().filter(|(_, value)| has_rows(value)).map(|(key, _)| key.as_str());
+    match document.get(DATA).is_some_and(has_rows) {
+        true => Some(DATA),
+        false => found.next().filter(|_| found.next().is_none()),
+    }
+}
+
+/// Opens a document again, at the array of a member.
+fn rows_of(path: &Path, options: &ReadOptions, key: &str) -> Result<Objects, DataError> {
+    let named = |fault: Fault| fault.named(path, Format::Json);
+    let Source::Text(text) = source::open(path, options.encoding)? else {
+        return Err(DataError::UnknownFormat { path: path.into() });
+    };
+    let mut values = Values::new(text.reader, 1);
+    let mut bytes = Vec::new();
+    values.expect(b'{').map_err(named)?;
+    let mut is_first = true;
+    while values.another(b'}', is_first).map_err(named)? {
+        is_first = false;
+        values.value(&mut bytes).map_err(named)?;
+        let is_wanted = serde_json::from_slice::<String>(&bytes).is_ok_and(|name| name == key);
+        values.expect(b':').map_err(named)?;
+        if is_wanted {
+            return Ok(Box::new(Array { values, state: State::Before, is_member: true }));
+        }
+        values.value(&mut bytes).map_err(named)?;
+    }
+    Err(DataError::Empty { path: path.into() })
+}
+
+/// Parses an object that begins on a line.
+fn object(line: u64, json: &[u8]) -> Result<Object, Fault> {
+    let parsed =
+        serde_json::from_slice(json).or_else(|error| serde_json::from_slice(&without_nan(json)).map_err(|_| error));
+    parsed.map(|object| (line, object)).map_err(|error| {
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        let line = line + (error.line() as u64).saturating_sub(1);
+        Fault::Row { line, reason: format!("not a JSON object: {message}") }
+    })
+}
+
+/// Replaces `NaN` and infinities, which Python writes and JSON does not know, by `null`.
+fn without_nan(json: &[u8]) -> Vec<u8> {
+    let words: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
+    let (mut replaced, mut rest) = (Vec::with_capacity(json.len()), json);
+    let (mut quoted, mut escaped) = (false, false);
+    while let Some((&byte, behind)) = rest.split_first() {
+        if let Some(word) = words.iter().find(|word| !quoted && rest.starts_with(word)) {
+            replaced.extend_from_slice(b"null");
+            rest = &rest[word.len()..];
+            continue;
+        }
+        (quoted, escaped) = match quoted {
+            true => (escaped || byte != b'"', !escaped && byte == b'\\'),
+            false => (byte == b'"', false),
+        };
+        replaced.push(byte);
+        rest = behind;
+    }
+    replaced
+}
+
+fn row((line, mut object): Object, text: &str, name: &str) -> Result<Row, Fault> {
+    let broken = |reason: String| Fault::Row { line, reason };
+    let class = match object.get(name) {
+        Some(Value::String(class)) => class.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Bool(value)) => value.to_string(),
+        found => {
+            let found = found.map_or("missing", describe);
+            return Err(broken(format!("`{name}` is {found}; a label is a string, a number or a boolean")));
+        }
+    };
+    match object.get_mut(text).map(Value::take) {
+        Some(Value::String(text)) => Ok(Row { text, label: label(line, &class)?, line }),
+        found => {
+            let found = found.as_ref().map_or("missing", describe);
+            Err(broken(format!("`{text}` is {found}; a text is a string")))
+        }
+    }
+}
+
+fn describe(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null or not a number",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
