@@ -195,7 +195,15 @@ fn tail(bytes: &[u8], words: &[u8]) -> Vec<u8> {
 
 /// Returns `results.json` without the lines for time and memory.
 fn without_times(json: &str) -> Vec<u8> {
-    const VOLATILE: [&str; 5] = ["seconds", "train_seconds", "eval_seconds", "peak_memory", "finished"];
+    const VOLATILE: [&str; 7] = [
+        "seconds",
+        "train_seconds",
+        "eval_seconds",
+        "train_examples_per_second",
+        "eval_examples_per_second",
+        "peak_memory",
+        "finished",
+    ];
     let volatile = |line: &&str| VOLATILE.iter().any(|field| line.trim_start().starts_with(&format!("\"{field}\":")));
     let mut kept: String = json.lines().filter(|line| !volatile(line)).collect();
     kept.push_str(if json.ends_with("}\n") { "" } else { "torn" });

@@ -31,12 +31,69 @@ fn the_twelve_sentences_leave_every_artifact() {
     assert_eq!(summary.lines().count(), 3);
     let history = fs::read_to_string(place.path("out/history.csv")).expect("history");
     assert_eq!(history.lines().count(), 5, "a header and two steps for each of two approaches");
+    assert_eq!(predicted(&place, &results), 6, "three test sentences for each of two approaches");
     let zip = fs::read(place.path("out.zip")).expect("zip");
-    for name in ["out/results.json", "out/tl_results.csv", "out/scores.csv", "out/history.csv", "out/report.html"] {
+    for name in ["results.json", "tl_results.csv", "scores.csv", "history.csv", "predictions.csv", "report.html"] {
+        let name = format!("out/{name}");
         assert!(zip.windows(name.len()).any(|window| window == name.as_bytes()), "{name} is in the zip");
     }
     for part in ["9 training and 3 test", "missing", "classifier.weight", "trainable parameters", "epoch 1"] {
         assert!(said.contains(part), "`{part}` in {said}");
+    }
+}
+
+/// Compares the rows of `predictions.csv` with the results, and returns their number.
+fn predicted(place: &Place, results: &Value) -> usize {
+    let bytes = fs::read(place.path("out/predictions.csv")).expect("predictions");
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+    let header = reader.headers().expect("a header").clone();
+    let column = |name: &str| header.iter().position(|column| column == name).expect(name);
+    let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("a row")).collect();
+    let classes: Vec<&str> =
+        results["data"]["classes"].as_array().expect("classes").iter().flat_map(Value::as_str).collect();
+    for row in &rows {
+        let probability =
+            |name: &&str| row[column(&format!("probability_{name}"))].parse::<f64>().expect("a probability");
+        assert!((classes.iter().map(probability).sum::<f64>() - 1.0).abs() < 1e-6, "{row:?}");
+        let likeliest = classes.iter().max_by(|a, b| probability(a).total_cmp(&probability(b))).expect("a class");
+        assert_eq!(&row[column("prediction")], *likeliest, "{row:?}");
+    }
+    for approach in results["approaches"].as_array().expect("approaches") {
+        let of_approach = || rows.iter().filter(|row| Some(&row[0]) == approach["approach"].as_str());
+        let right = of_approach().filter(|row| row[column("label")] == row[column("prediction")]).count();
+        let accuracy = right as f64 / of_approach().count() as f64;
+        assert!((approach["accuracy"].as_f64().expect("accuracy") - accuracy).abs() < 1e-12, "{approach}");
+    }
+    rows.len()
+}
+
+#[test]
+fn rows_are_named_by_their_lines_in_the_file() {
+    let place = Place::new();
+    let row = |index: usize| match index {
+        // An example of two lines, and a blank line after it.
+        3 => "\"a good\nfilm\",good\n\n".into(),
+        _ => format!("film {index} is {},{}\n", ["bad", "good"][index % 2], ["bad", "good"][index % 2]),
+    };
+    place.write("data.csv", format!("text,label\n{}", (0..12).map(row).collect::<String>()));
+    let options = ["--model", "embedded", "--data", "data.csv", "--folds", "2", "--approaches", "last-layer"];
+    let (results, _) = place.results(&options);
+    assert_eq!(predicted(&place, &results), 12, "every example is tested on once");
+    let (table, page) =
+        (fs::read_to_string(place.path("out/predictions.csv")), fs::read_to_string(place.path("out/report.html")));
+    let (table, page) = (table.expect("predictions"), page.expect("a report"));
+    let line = |index: u64| index + 2 + if index > 3 { 2 } else { 0 };
+    for index in (0..12).filter(|index| *index != 3) {
+        assert!(table.contains(&format!(",{},film {index} is", line(index))), "{index}: {table}");
+    }
+    assert!(table.contains(",5,\"a good\nfilm\",good,"), "{table}");
+    let examples = results["misread"]["sentences"].as_array().expect("examples");
+    assert!(!examples.is_empty());
+    for example in examples {
+        let line = example["line"].as_u64().expect("a line");
+        let text = example["text"].as_str().expect("a text").split('\n').next().expect("a line");
+        assert!(table.contains(&format!("{line},{text}")) || table.contains(&format!("{line},\"{text}")), "{example}");
+        assert!(page.contains(&format!("line {line}")), "{example}");
     }
 }
 

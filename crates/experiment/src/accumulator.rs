@@ -1,7 +1,7 @@
 //! The results of an approach, accumulated run by run.
 
 use rekindle_distilbert::DistilBertForSequenceClassification;
-use rekindle_results::{ApproachRecord, CurvePoint, RunRecord};
+use rekindle_results::{ApproachRecord, CurvePoint, RunPredictions, RunRecord};
 
 use crate::approach::Approach;
 use crate::approach_results::{ApproachResults, RunResult};
@@ -18,6 +18,8 @@ pub(crate) struct RunAccumulator {
     pub(crate) last: ApproachResults,
     /// The index of the first run at that size.
     first: usize,
+    /// The predictions of all runs.
+    pub(crate) predictions: Vec<RunPredictions>,
     /// The model to keep.
     pub(crate) model: Option<DistilBertForSequenceClassification>,
 }
@@ -25,7 +27,7 @@ pub(crate) struct RunAccumulator {
 impl RunAccumulator {
     pub(crate) fn new(name: &str) -> Self {
         let last = ApproachResults { name: name.into(), runs: Vec::new() };
-        Self { runs: Vec::new(), curve: Vec::new(), last, first: 0, model: None }
+        Self { runs: Vec::new(), curve: Vec::new(), last, first: 0, predictions: Vec::new(), model: None }
     }
 
     /// Starts the next size.
@@ -35,7 +37,14 @@ impl RunAccumulator {
     }
 
     /// Adds a run at the current size.
-    pub(crate) fn push(&mut self, record: RunRecord, result: RunResult) {
+    pub(crate) fn push(&mut self, record: RunRecord, result: RunResult, sampling: &Sampling) {
+        self.predictions.push(RunPredictions {
+            approach: self.last.name.clone(),
+            run: record.key(),
+            examples: sampling.samples[result.sample].test.clone(),
+            predictions: result.predictions.clone(),
+            probabilities: result.probabilities.iter().map(|&probability| probability as f32).collect(),
+        });
         self.runs.push(record);
         self.last.runs.push(result);
     }
@@ -73,9 +82,27 @@ impl RunAccumulator {
         record.diagnostics = diagnostics(last, sampling)?;
         record.train_seconds = runs.iter().map(|run| run.train_seconds).sum();
         record.eval_seconds = runs.iter().map(|run| run.eval_seconds).sum();
+        let trained = runs.iter().map(|run| run.size * run.epochs.len()).sum();
+        record.train_examples_per_second = per_second(trained, record.train_seconds);
+        record.eval_examples_per_second = per_second(evaluated(runs, sampling), record.eval_seconds);
         record.runs = runs.clone();
         Ok(record)
     }
+}
+
+/// Returns the number of evaluated examples: after every epoch the validation examples, and at last the test examples; or, if
+/// there are no validation examples, the test examples after every epoch.
+fn evaluated(runs: &[RunRecord], sampling: &Sampling) -> usize {
+    let validation = sampling.samples[0].validation.len();
+    let of = |run: &RunRecord| match validation {
+        0 => run.epochs.len() * run.test,
+        _ => run.epochs.len() * validation + run.test,
+    };
+    runs.iter().map(of).sum()
+}
+
+fn per_second(examples: usize, seconds: f64) -> Option<f64> {
+    (examples > 0 && seconds > 0.0).then(|| examples as f64 / seconds)
 }
 
 /// Returns the predicted class of every test example, by the first seed; with folds, of every example, by the first repeat.

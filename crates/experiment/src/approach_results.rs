@@ -43,6 +43,12 @@ pub(crate) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     sum / f64::from(count.max(1))
 }
 
+/// Returns the approach with the highest accuracy, the first of several.
+pub(crate) fn best(approaches: &[ApproachResults]) -> Option<&ApproachResults> {
+    let accuracy = |results: &ApproachResults| results.mean(|run| run.accuracy);
+    approaches.iter().rev().max_by(|a, b| accuracy(a).total_cmp(&accuracy(b)))
+}
+
 impl ApproachResults {
     /// Returns the mean of a score over all runs.
     pub(crate) fn mean(&self, score: impl Fn(&RunResult) -> f64) -> f64 {

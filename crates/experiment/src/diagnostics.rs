@@ -1,17 +1,20 @@
-//! Confusion matrix, ROC curves and calibration over all runs at the largest size.
+//! Scores per class, confusion matrix, curves and calibration over all runs at the largest size.
+
+use std::collections::HashSet;
 
 use rekindle_metrics::{
-    ConfusionMatrix, brier_score, expected_calibration_error, reliability_bins, roc_auc, roc_curve,
+    Average, ConfusionMatrix, average_precision, brier_score, expected_calibration_error, precision_recall_curve,
+    reliability_bins, roc_auc, roc_curve, wilson_interval,
 };
-use rekindle_results::{CalibrationBin, Diagnostics, RocRecord};
+use rekindle_results::{CalibrationBin, ClassRecord, Diagnostics, Estimate, PrecisionRecallRecord, RocRecord};
 
-use crate::approach_results::ApproachResults;
+use crate::approach_results::{ApproachResults, LEVEL};
 use crate::error::ExperimentError;
 use crate::sampling::Sampling;
 
 /// Bins of the calibration diagram.
 const BINS: usize = 10;
-/// Points that a ROC curve keeps.
+/// Points that a curve keeps.
 const POINTS: usize = 200;
 
 pub(crate) fn diagnostics(results: &ApproachResults, sampling: &Sampling) -> Result<Diagnostics, ExperimentError> {
@@ -25,25 +28,102 @@ pub(crate) fn diagnostics(results: &ApproachResults, sampling: &Sampling) -> Res
     let positives = if classes == 2 { 1..2 } else { 0..classes };
     let bins = reliability_bins(&truth, &probabilities, classes, BINS)?;
     let bins = bins.into_iter().filter(|bin| bin.count > 0);
-    Ok(Diagnostics::new(
+    let one_against_rest = |class: usize| {
+        let positive: Vec<bool> = truth.iter().map(|&label| label == class).collect();
+        let scores: Vec<f64> = probabilities.chunks(classes).map(|row| row[class]).collect();
+        (positive, scores)
+    };
+    let curves = positives.map(|class| {
+        let (positive, scores) = one_against_rest(class);
+        (roc(class, &positive, &scores), precision_recall(class, &positive, &scores))
+    });
+    let (roc, precision_recall): (Vec<_>, Vec<_>) = curves.unzip();
+    let mut diagnostics = Diagnostics::new(
         (0..classes).map(row).collect(),
-        positives.filter_map(|class| roc(class, &truth, &probabilities, classes)).collect(),
+        roc.into_iter().flatten().collect(),
         bins.map(|bin| CalibrationBin::new((bin.low, bin.high), bin.count as u64, bin.confidence, bin.accuracy))
             .collect(),
         expected_calibration_error(&truth, &probabilities, classes, BINS)?,
         brier_score(&truth, &probabilities, classes)?,
-    ))
+    );
+    diagnostics.precision_recall = precision_recall.into_iter().flatten().collect();
+    let tests = tests_per_example(results, sampling);
+    diagnostics.classes = (0..classes).map(|class| class_record(class, &confusion, tests)).collect();
+    Ok(diagnostics)
 }
 
-/// Returns the curve of a class against all others; `None` for a class that never or always occurs.
-fn roc(class: usize, truth: &[usize], probabilities: &[f64], classes: usize) -> Option<RocRecord> {
-    let positive: Vec<bool> = truth.iter().map(|&label| label == class).collect();
-    let scores: Vec<f64> = probabilities.chunks(classes).map(|row| row[class]).collect();
-    let auc = roc_auc(&positive, &scores).ok()?;
-    let points = roc_curve(&positive, &scores).ok()?;
-    let step = points.len().div_ceil(POINTS).max(1);
-    let last = points.len() - 1;
-    let kept = points.iter().enumerate().filter(|(index, _)| index % step == 0 || *index == last);
-    let points = kept.map(|(_, point)| (point.false_positive_rate, point.true_positive_rate)).collect();
+/// Returns how many runs test on each example: one per repeat and seed.
+fn tests_per_example(results: &ApproachResults, sampling: &Sampling) -> f64 {
+    let tested = || results.runs.iter().flat_map(|run| &sampling.samples[run.sample].test);
+    let distinct: HashSet<usize> = tested().copied().collect();
+    tested().count() as f64 / distinct.len().max(1) as f64
+}
+
+/// Returns the scores of a class over all runs. Predictions of several runs for an example are not independent: the intervals
+/// count each example once.
+fn class_record(class: usize, confusion: &ConfusionMatrix, tests: f64) -> ClassRecord {
+    let others = || 0..confusion.classes();
+    let hits = confusion.get(class, class);
+    let predicted: u64 = others().map(|truth| confusion.get(truth, class)).sum();
+    let members: u64 = others().map(|predicted| confusion.get(class, predicted)).sum();
+    let examples = |count: u64| (count as f64 / tests).round() as usize;
+    let fraction = |count: u64| {
+        let rows = if count > 0 { examples(count).max(1) } else { 0 };
+        let mean = if count > 0 { hits as f64 / count as f64 } else { 0.0 };
+        let ends = wilson_interval(mean * rows as f64, rows, LEVEL).ok().map(|interval| (interval.low, interval.high));
+        Estimate::new(mean, ends, LEVEL, rows, "Wilson")
+    };
+    // F1 = 2J / (1 + J), where J (Jaccard) is the fraction of hits among the examples that are of the class or predicted as it.
+    let mut f1 = fraction(predicted + members - hits);
+    let of_jaccard = |jaccard: f64| 2.0 * jaccard / (1.0 + jaccard);
+    f1.mean = confusion.f1(Average::Binary { positive: class }).value;
+    f1.interval = f1.interval.map(|(low, high)| (of_jaccard(low), of_jaccard(high)));
+    ClassRecord::new(class, examples(members), fraction(predicted), fraction(members), f1)
+}
+
+/// Returns the ROC curve of a class against all others; `None` for a class that never or always occurs.
+fn roc(class: usize, positive: &[bool], scores: &[f64]) -> Option<RocRecord> {
+    let auc = roc_auc(positive, scores).ok()?;
+    let curve = roc_curve(positive, scores).ok()?;
+    let points = thinned(&curve).map(|point| (point.false_positive_rate, point.true_positive_rate)).collect();
     Some(RocRecord::new(class, auc, points))
+}
+
+/// Returns the precision-recall curve of a class against all others; `None` for a class that never or always occurs.
+fn precision_recall(class: usize, positive: &[bool], scores: &[f64]) -> Option<PrecisionRecallRecord> {
+    let average = average_precision(positive, scores).ok()?;
+    let mut curve = precision_recall_curve(positive, scores).ok()?;
+    curve.reverse();
+    let points = thinned(&curve).map(|point| (point.recall, point.precision)).collect();
+    let prevalence = positive.iter().filter(|&&positive| positive).count() as f64 / positive.len() as f64;
+    Some(PrecisionRecallRecord::new(class, average, prevalence, points))
+}
+
+/// Returns at most about [`POINTS`] points, with the first and the last.
+fn thinned<T>(points: &[T]) -> impl Iterator<Item = &T> {
+    let step = points.len().div_ceil(POINTS).max(1);
+    let last = points.len().saturating_sub(1);
+    points.iter().enumerate().filter(move |(index, _)| index % step == 0 || *index == last).map(|(_, point)| point)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_per_class_count_each_example_once() {
+        // Two runs on the same five examples: 3 of 4 predictions of class 1 are right, and 3 of its 6 members are found.
+        let truth = [0, 0, 1, 1, 1, 0, 0, 1, 1, 1];
+        let predicted = [0, 1, 1, 1, 0, 0, 0, 1, 0, 0];
+        let confusion = ConfusionMatrix::new(&truth, &predicted, 3).expect("valid");
+        let record = class_record(1, &confusion, 2.0);
+        assert_eq!((record.support, record.precision.n, record.recall.n), (3, 2, 3));
+        assert_eq!((record.precision.mean, record.recall.mean, record.f1.mean), (0.75, 0.5, 0.6));
+        for estimate in [&record.precision, &record.recall, &record.f1] {
+            let (low, high) = estimate.interval.expect("an interval");
+            assert!(low < estimate.mean && estimate.mean < high, "{estimate:?}");
+        }
+        let unseen = class_record(2, &confusion, 2.0);
+        assert_eq!((unseen.support, unseen.f1.mean, unseen.f1.interval, unseen.f1.n), (0, 0.0, None, 0));
+    }
 }

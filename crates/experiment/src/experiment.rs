@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use burn::module::Module;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
 use rekindle_infer::{InferError, PretrainedModel};
 use rekindle_results::{ApproachRecord, Results};
@@ -9,13 +10,13 @@ use rekindle_train::{TrainingArguments, TuningPlan};
 
 use crate::accumulator::RunAccumulator;
 use crate::approach::Approach;
-use crate::approach_results::ApproachResults;
 use crate::baselines::baselines;
 use crate::error::ExperimentError;
 use crate::experiment_store::ExperimentStore;
 use crate::findings::findings;
 use crate::misclassified::misclassified;
 use crate::pairwise::comparisons;
+use crate::predictions::predictions;
 use crate::progress::Progress;
 use crate::records::{data_record, model_record};
 use crate::remote_runs::{Engine, compute_runs};
@@ -150,12 +151,15 @@ impl Experiment {
             compute_runs(&context, store, &specs, workers, observer)?;
         }
         let (mut records, mut models, mut approaches) = (Vec::new(), Vec::new(), Vec::new());
+        let mut runs_predictions = Vec::new();
         for specs in specs.chunk_by(|one, next| one.approach == next.approach) {
             let approach = specs[0].approach(self);
-            let (record, results, model) = self.approach(&mut context, approach, specs, observer)?;
+            let (record, accumulator) = self.approach(&mut context, approach, specs, observer)?;
+            let RunAccumulator { last: results, model, predictions: of_runs, .. } = accumulator;
             observer(Progress::ApproachFinished(&record));
             records.push(record);
             approaches.push(results);
+            runs_predictions.extend(of_runs);
             models.extend(model.map(|model| (context.config(approach), model.merged())));
         }
         let (baseline_records, baselines): (Vec<_>, Vec<_>) = baselines(self, sampling, &sizes)?.into_iter().unzip();
@@ -164,10 +168,11 @@ impl Experiment {
         let comparisons = comparisons(&approaches, &baselines, sampling, largest)?;
         let model = model_record(pretrained, sha256);
         let (arguments, design) = (self.arguments_record(&context), self.design_record(sampling, &sizes));
-        let mut results = Results::new(model, data_record(sampling), arguments, design);
+        let mut results = Results::new(model, data_record(&context)?, arguments, design);
         (results.backend, results.seed) = (backend.into(), self.seed());
         results.findings = findings(&comparisons, &approaches, &baselines, sampling);
         results.misclassified = misclassified(&approaches, sampling);
+        results.predictions = predictions(sampling, runs_predictions);
         (results.approaches, results.baselines, results.comparisons) = (records, baseline_records, comparisons);
         results.seconds = began.elapsed().as_secs_f64();
         Ok(Outcome { results, models })
@@ -185,15 +190,14 @@ impl Experiment {
         }
     }
 
-    /// Computes or restores all runs of one approach. Returns its record, its results at the largest size, and the model to
-    /// keep.
+    /// Computes or restores all runs of one approach. Returns its record and its runs.
     fn approach(
         &self,
         context: &mut RunContext<'_>,
         approach: &Approach,
         specs: &[RunSpec],
         observer: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<(ApproachRecord, ApproachResults, Option<DistilBertForSequenceClassification>), ExperimentError> {
+    ) -> Result<(ApproachRecord, RunAccumulator), ExperimentError> {
         let (plan, trainable, total) = context.plan(approach)?;
         observer(Progress::Approach { approach, trainable, total, runs: context.runs });
         let mut accumulator = RunAccumulator::new(&approach.name);
@@ -207,8 +211,9 @@ impl Experiment {
                 _ => self.at_size(context, &plan, specs, &mut accumulator, observer)?,
             }
         }
-        let record = accumulator.record(self, approach, [trainable, total], context.sampling)?;
-        Ok((record, accumulator.last, accumulator.model))
+        let mut record = accumulator.record(self, approach, [trainable, total], context.sampling)?;
+        record.saved_bytes = Some((size_of::<f32>() * context.model.num_params()) as u64);
+        Ok((record, accumulator))
     }
 
     /// Computes or restores the runs of an approach at one training size.
@@ -223,7 +228,7 @@ impl Experiment {
         accumulator.start_size();
         for spec in specs {
             let (record, result, model) = context.run(plan, spec, observer)?;
-            accumulator.push(record, result);
+            accumulator.push(record, result, context.sampling);
             accumulator.model = accumulator.model.take().or(model);
         }
         accumulator.finish_size(context.sampling, specs[0].size, self.seed())

@@ -2,13 +2,14 @@
 
 use rekindle_results::{Misclassified, MisclassifiedExample, Prediction};
 
-use crate::approach_results::ApproachResults;
+use crate::approach_results::{ApproachResults, best};
 use crate::sampling::Sampling;
 
 /// Maximum number of examples in the record.
 const MOST: usize = 500;
 
-/// Returns the examples that any approach misclassified in any run; those that most runs misclassified come first.
+/// Returns the examples that any approach misclassified in any run: first those of the best approach, by descending probability
+/// of the most probable wrong class, then those of the others, by the same probability of the best approach.
 pub(crate) fn misclassified(approaches: &[ApproachResults], sampling: &Sampling) -> Misclassified {
     let classes = sampling.all.classes.len();
     let none = || Prediction::new(0, 0, vec![0.0; classes]);
@@ -28,7 +29,18 @@ pub(crate) fn misclassified(approaches: &[ApproachResults], sampling: &Sampling)
     }
     let wrong = |row: usize| predictions.iter().map(|predictions| predictions[row].wrong).sum::<usize>();
     let mut rows: Vec<usize> = (0..sampling.all.len()).filter(|&row| wrong(row) > 0).collect();
-    rows.sort_by_key(|&row| std::cmp::Reverse(wrong(row)));
+    let best = best(approaches).and_then(|best| approaches.iter().position(|results| results.name == best.name));
+    let of_best = |row: usize| best.map(|index| &predictions[index][row]);
+    let is_wrong = |row: &usize| of_best(*row).is_some_and(|prediction| prediction.wrong > 0);
+    let confidence = |row: usize| {
+        let label = sampling.all.examples[row].label;
+        of_best(row).map_or(0.0, |Prediction { runs, probabilities, .. }| {
+            let wrong = probabilities.iter().enumerate().filter(|(class, _)| *class != label);
+            wrong.map(|(_, sum)| sum / (*runs).max(1) as f64).fold(0.0, f64::max)
+        })
+    };
+    rows.sort_by(|a, b| is_wrong(b).cmp(&is_wrong(a)).then(confidence(*b).total_cmp(&confidence(*a))));
+    let total_of_best = rows.iter().filter(|row| is_wrong(row)).count();
     // A fixed test set follows the training examples.
     let first = if sampling.folds.is_some() { 0 } else { sampling.samples[0].test.first().copied().unwrap_or(0) };
     let mean = |Prediction { runs, wrong, probabilities, .. }: &Prediction| {
@@ -37,7 +49,8 @@ pub(crate) fn misclassified(approaches: &[ApproachResults], sampling: &Sampling)
     let example = |&row: &usize| {
         let example = &sampling.all.examples[row];
         let predictions = predictions.iter().map(|predictions| mean(&predictions[row])).collect();
-        MisclassifiedExample::new(row - first, example.text.as_str(), example.label, predictions)
+        MisclassifiedExample::new(row - first, example.line, example.text.as_str(), example.label, predictions)
     };
-    Misclassified::new(rows.len(), rows.iter().take(MOST).map(example).collect())
+    let name = best.map_or("", |index| approaches[index].name.as_str());
+    Misclassified::new(rows.len(), name, total_of_best, rows.iter().take(MOST).map(example).collect())
 }

@@ -6,6 +6,8 @@ use rekindle_train::Metric;
 use serde_json::{Map, Value, json};
 
 use crate::approach::Approach;
+use crate::data_profile::data_profile;
+use crate::error::ExperimentError;
 use crate::experiment::Experiment;
 use crate::fingerprint::{examples_sha256, samples_sha256, tokens_sha256};
 use crate::run_context::RunContext;
@@ -83,12 +85,16 @@ pub(crate) fn model_record(pretrained: &PretrainedModel, sha256: String) -> Mode
     ModelRecord::new(pretrained.id.as_str(), source, sha256)
 }
 
-pub(crate) fn data_record(sampling: &Sampling) -> DataRecord {
+/// Returns the record of the data, without the names of its files.
+pub(crate) fn data_record(context: &RunContext<'_>) -> Result<DataRecord, ExperimentError> {
+    let RunContext { experiment, pretrained, sampling, .. } = context;
     let mut record = DataRecord::default();
     record.class_counts = vec![0; sampling.all.classes.len()];
     sampling.all.examples.iter().for_each(|example| record.class_counts[example.label] += 1);
     (record.train, record.test) = (sampling.samples[0].train.len(), sampling.samples[0].test.len());
     record.classes = sampling.all.classes.names().to_vec();
     record.sha256 = examples_sha256(&sampling.all);
-    record
+    record.unit = sampling.all.unit.into();
+    record.profile = Some(data_profile(sampling, &pretrained.tokenizer, experiment.max_length)?);
+    Ok(record)
 }

@@ -1,6 +1,6 @@
-//! The results as tables: `tl_results.csv`, `scores.csv` and `history.csv`.
+//! The results as tables: `tl_results.csv`, `scores.csv`, `history.csv` and `predictions.csv`.
 
-use rekindle_results::{ApproachRecord, Estimate, Results, RunKey, Scores, StepRecord};
+use rekindle_results::{ApproachRecord, DataRecord, Estimate, Results, RunKey, RunPredictions, Scores, StepRecord};
 
 /// A step with its run: a row of `history.csv`.
 #[derive(Clone, Debug)]
@@ -73,7 +73,29 @@ pub fn scores_csv(results: &Results) -> Vec<u8> {
     table(&["kind", "name", "size", "metric", "mean", "low", "high", "n", "method"], rows)
 }
 
-fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+/// Returns `predictions.csv`: one row per run and test example, with the probability of every class.
+pub fn predictions_csv(results: &Results) -> Vec<u8> {
+    let Results { predictions, data: DataRecord { classes, .. }, .. } = results;
+    let class = |index: usize| classes.get(index).cloned().unwrap_or_default();
+    let header = ["approach", "seed", "repeat", "fold", "size", "line", "text", "label", "prediction"];
+    let header = header.into_iter().map(String::from).chain(classes.iter().map(|name| format!("probability_{name}")));
+    let rows = predictions.runs.iter().flat_map(|of_run| {
+        let RunPredictions { approach, run: RunKey { seed, repeat, fold, size }, .. } = of_run;
+        let tested = of_run.examples.iter().filter_map(|&index| predictions.examples.get(index));
+        let probabilities = of_run.probabilities.chunks(classes.len().max(1));
+        tested.zip(&of_run.predictions).zip(probabilities).map(move |((example, &prediction), probabilities)| {
+            let mut row =
+                vec![approach.clone(), seed.to_string(), repeat.to_string(), fold.to_string(), size.to_string()];
+            row.extend([example.line.to_string(), example.text.clone(), class(example.label), class(prediction)]);
+            // With an exponent where it is shorter.
+            row.extend(probabilities.iter().map(|probability| format!("{probability:?}")));
+            row
+        })
+    });
+    table(&header.collect::<Vec<_>>(), rows)
+}
+
+fn table(header: &[impl AsRef<[u8]>], rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     // Writing to memory cannot fail.
     let _ = writer.write_record(header);

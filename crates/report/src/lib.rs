@@ -1,8 +1,8 @@
 //! Results of an experiment for readers: a page with charts, and tables.
 //!
 //! [`report_html`] renders [`Results`](rekindle_results::Results) as one HTML page that loads nothing; [`summary_csv`],
-//! [`scores_csv`] and [`history_csv`] as tables. An [`Output`] is the folder that an experiment leaves, and its zip. This crate
-//! does not train.
+//! [`scores_csv`], [`history_csv`] and [`predictions_csv`] as tables. An [`Output`] is the folder that an experiment leaves, and
+//! its zip. This crate does not train.
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod csv;
@@ -12,7 +12,7 @@ mod html;
 mod output;
 mod staging;
 
-pub use self::csv::{StepRow, history, history_csv, scores_csv, summary_csv};
+pub use self::csv::{StepRow, history, history_csv, predictions_csv, scores_csv, summary_csv};
 pub use error::ReportError;
 pub use format::thousands;
 pub use html::report_html;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rekindle_files::{FileError, Lock, write_atomic};
 use rekindle_results::Results;
 
-use crate::csv::{StepRow, history, history_csv, scores_csv, summary_csv};
+use crate::csv::{StepRow, history, history_csv, predictions_csv, scores_csv, summary_csv};
 use crate::error::ReportError;
 use crate::html::report_html;
 use crate::staging::Staging;
@@ -67,7 +67,8 @@ impl Output {
         self.lock.folder()
     }
 
-    /// Writes `tl_results.csv`, `scores.csv`, `history.csv`, the files of `models`, `report.html`, `results.json` and the zip.
+    /// Writes `tl_results.csv`, `scores.csv`, `history.csv`, `predictions.csv`, the files of `models`, `report.html`, `results.json`
+    /// and the zip.
     ///
     /// `models` receives an empty folder `models`, writes to it, and returns the names of its files, relative to the folder.
     /// Returns the output folder and the zip.
@@ -124,6 +125,7 @@ fn stage<E: Into<Box<dyn Error + Send + Sync>>>(
     files.write("tl_results.csv", &summary_csv(results))?;
     files.write("scores.csv", &scores_csv(results))?;
     files.write("history.csv", &history_csv(history(results)))?;
+    files.write("predictions.csv", &predictions_csv(results))?;
     let written = models(&staging.join("models")).map_err(|error| ReportError::Models(error.into()))?;
     files.add(written.iter().map(|name| format!("models/{name}")))?;
     files.write("report.html", report_html(results).as_bytes())?;

@@ -49,6 +49,16 @@ pub struct ApproachRecord {
     pub train_seconds: f64,
     /// Time in evaluations over all runs, in seconds.
     pub eval_seconds: f64,
+    /// Examples per second of training: those of all epochs of all runs, divided by `train_seconds`. The features of a frozen
+    /// encoder are computed once, so that later epochs train the head alone.
+    #[serde(default)]
+    pub train_examples_per_second: Option<f64>,
+    /// Examples per second of evaluation: those of all evaluations of all runs, divided by `eval_seconds`.
+    #[serde(default)]
+    pub eval_examples_per_second: Option<f64>,
+    /// Bytes of the parameters of the saved model, in single precision, with adapters merged.
+    #[serde(default)]
+    pub saved_bytes: Option<u64>,
 }
 
 /// The results of a baseline.

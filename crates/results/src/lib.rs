@@ -13,6 +13,7 @@ mod comparison;
 mod diagnostics;
 mod error;
 mod misclassified;
+mod predictions;
 mod results;
 mod run;
 mod schema;
@@ -21,14 +22,15 @@ mod settings;
 
 pub use approach::{ApproachRecord, BaselineRecord, ComparisonRecord};
 pub use comparison::{Comparison, ScoresRow, Setting};
-pub use diagnostics::{CalibrationBin, Diagnostics, RocRecord};
+pub use diagnostics::{CalibrationBin, ClassRecord, ConfusedPair, Diagnostics, PrecisionRecallRecord, RocRecord};
 pub use error::ResultsError;
 pub use misclassified::{Misclassified, MisclassifiedExample, Prediction};
+pub use predictions::{Predictions, RunPredictions, TestExample};
 pub use results::Results;
 pub use run::{EpochRecord, RunKey, RunRecord, StepRecord};
 pub use schema::{FIRST_SCHEMA_VERSION, SCHEMA_VERSION};
 pub use scores::{CurvePoint, Estimate, Scores};
-pub use settings::{ArgumentsRecord, DataRecord, DesignRecord, ModelRecord, Provenance, Source};
+pub use settings::{ArgumentsRecord, DataProfile, DataRecord, DesignRecord, ModelRecord, Provenance, Source};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

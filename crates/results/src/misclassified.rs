@@ -8,15 +8,27 @@ use serde::{Deserialize, Serialize};
 pub struct Misclassified {
     /// Number of examples that an approach misclassified in at least one run.
     pub total: usize,
-    /// The first of them; those that most runs misclassified come first.
+    /// The approach with the highest accuracy; empty in files of earlier releases.
+    #[serde(default, rename = "best")]
+    pub approach: String,
+    /// Number of examples that this approach misclassified in at least one run.
+    #[serde(default)]
+    pub total_of_approach: usize,
+    /// The first of them: those that this approach misclassified, by descending probability of the most probable wrong class;
+    /// then those that others misclassified. In files of earlier releases, those that most runs misclassified come first.
     #[serde(rename = "sentences")]
     pub examples: Vec<MisclassifiedExample>,
 }
 
 impl Misclassified {
-    /// Returns the first `examples` of `total`.
-    pub fn new(total: usize, examples: Vec<MisclassifiedExample>) -> Self {
-        Self { total, examples }
+    /// Returns the first `examples` of `total`, of which `approach` misclassified `total_of_approach`.
+    pub fn new(
+        total: usize,
+        approach: impl Into<String>,
+        total_of_approach: usize,
+        examples: Vec<MisclassifiedExample>,
+    ) -> Self {
+        Self { total, approach: approach.into(), total_of_approach, examples }
     }
 }
 
@@ -26,6 +38,10 @@ impl Misclassified {
 pub struct MisclassifiedExample {
     /// Its row in the test data, from 0; with folds, its row in all data.
     pub row: usize,
+    /// The line of its file on which it begins, from 1, or the row in formats without lines
+    /// ([`DataRecord::unit`](crate::DataRecord::unit)); 0 in files of earlier releases.
+    #[serde(default)]
+    pub line: u64,
     /// The text.
     pub text: String,
     /// The index of its true class.
@@ -37,8 +53,8 @@ pub struct MisclassifiedExample {
 
 impl MisclassifiedExample {
     /// Returns the record of an example with the true class `label`.
-    pub fn new(row: usize, text: impl Into<String>, label: usize, predictions: Vec<Prediction>) -> Self {
-        Self { row, text: text.into(), label, predictions }
+    pub fn new(row: usize, line: u64, text: impl Into<String>, label: usize, predictions: Vec<Prediction>) -> Self {
+        Self { row, line, text: text.into(), label, predictions }
     }
 }
 

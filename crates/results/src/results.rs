@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::approach::{ApproachRecord, BaselineRecord, ComparisonRecord};
 use crate::misclassified::Misclassified;
+use crate::predictions::Predictions;
 use crate::schema;
 use crate::settings::{ArgumentsRecord, DataRecord, DesignRecord, ModelRecord, Provenance};
 
@@ -39,6 +40,9 @@ pub struct Results {
     /// Misclassified test examples.
     #[serde(rename = "misread")]
     pub misclassified: Misclassified,
+    /// The predictions of all runs: the contents of `predictions.csv`, and not of `results.json`.
+    #[serde(skip)]
+    pub predictions: Predictions,
     /// Wall-clock time of the experiment, in seconds.
     pub seconds: f64,
     /// Peak memory of the process, in bytes; absent if the system does not report it.
@@ -62,6 +66,7 @@ impl Results {
             baselines: Vec::new(),
             comparisons: Vec::new(),
             misclassified: Misclassified::default(),
+            predictions: Predictions::default(),
             seconds: 0.0,
             peak_memory: None,
         }

@@ -49,6 +49,34 @@ pub struct DataRecord {
     pub class_counts: Vec<usize>,
     /// SHA-256 of all texts and their classes, in their order.
     pub sha256: String,
+    /// What the lines of examples count: `line`, or `row` in formats without lines; empty in files of earlier releases.
+    #[serde(default)]
+    pub unit: String,
+    /// Lengths, duplicates and leaks; absent in files of earlier releases.
+    #[serde(default)]
+    pub profile: Option<DataProfile>,
+}
+
+/// Lengths, duplicates and leaks of the examples, training and test together.
+///
+/// Two texts are equal if they are equal after white space and case are normalised, as in `rekindle data`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DataProfile {
+    /// Empty texts.
+    pub empty: u64,
+    /// Examples whose text occurred before.
+    pub duplicates: u64,
+    /// Examples whose text first occurred with another label.
+    pub conflicts: u64,
+    /// Test examples whose text is also a training example; with folds, of the first repeat.
+    pub leaks: u64,
+    /// The same, with the lines of a training and of a test example; at most a few.
+    pub leak_lines: Vec<(u64, u64)>,
+    /// Tokens of a text, with special tokens and without truncation: minimum, median, 90th, 95th and 99th percentile, maximum.
+    pub tokens: Vec<usize>,
+    /// Texts that are longer than the maximum length, and are truncated.
+    pub truncated: u64,
 }
 
 /// The settings that all approaches share.

@@ -117,7 +117,15 @@ pub fn text(bytes: &[u8]) -> String {
 #[allow(dead_code)] // not every test runs experiments
 pub fn timeless(mut results: Value) -> Value {
     fn forget(value: &mut Value) {
-        const TIMES: [&str; 5] = ["seconds", "train_seconds", "eval_seconds", "finished", "peak_memory"];
+        const TIMES: [&str; 7] = [
+            "seconds",
+            "train_seconds",
+            "eval_seconds",
+            "train_examples_per_second",
+            "eval_examples_per_second",
+            "finished",
+            "peak_memory",
+        ];
         match value {
             Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| match TIMES.contains(&name.as_str()) {
                 true => *value = Value::Null,

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use rekindle_results::{Prediction, Results};
+use rekindle_results::{MisclassifiedExample, Prediction, Results};
 
 use super::{Section, name, scrolling, thousands};
 use crate::format;
@@ -26,7 +26,7 @@ pub(super) fn examples(results: &Results) -> Option<Section> {
             tbody {
                 @for example in &misclassified.examples {
                     tr {
-                        td.text { (text(&example.text)) " " span.row { "row " (thousands(example.row + 1)) } }
+                        td.text { (text(&example.text)) " " span.row { (place(results, example)) } }
                         td data-label="True class" { span.class { (class(results, example.label)) } }
                         @for (approach, prediction) in names.iter().zip(&example.predictions) {
                             td data-label=(approach.replace('_', "_\u{200b}")) { (predicted(results, prediction, example.label)) }
@@ -53,6 +53,14 @@ pub(super) fn examples(results: &Results) -> Option<Section> {
         title: "Misclassified examples",
         body,
     })
+}
+
+/// The place of an example in its file, as `rekindle data` names it.
+fn place(results: &Results, example: &MisclassifiedExample) -> String {
+    match results.data.unit.as_str() {
+        "" => format!("row {}", thousands(example.row + 1)),
+        unit => format!("{unit} {}", example.line),
+    }
 }
 
 /// A text; the reader can expand a long one.

@@ -141,6 +141,11 @@ impl Sample {
         (data.train, data.test) = (*self.sizes.last().expect("a size"), self.test);
         (data.classes, data.files) = (self.classes.clone(), self.files.clone());
         data.class_counts = (0..self.classes.len()).map(|class| 600 - 20 * (class % 20)).collect();
+        data.unit = if self.files.is_empty() { "row".into() } else { "line".into() };
+        let mut profile = DataProfile::default();
+        (profile.empty, profile.duplicates, profile.conflicts, profile.truncated) = (1, 12, 2, 31);
+        (profile.leaks, profile.leak_lines, profile.tokens) = (3, vec![(2, 7), (9, 12)], vec![3, 22, 41, 48, 60, 83]);
+        data.profile = Some(profile);
         data.sha256 = format!("{} {}", self.files.join(" "), self.classes.join(" "));
         let mut arguments = ArgumentsRecord::default();
         (arguments.max_length, arguments.batch_size, arguments.gradient_accumulation_steps) = (64, 8, 1);
@@ -163,6 +168,7 @@ impl Sample {
         ];
         (results.approaches, results.baselines, results.comparisons) = (approaches, baselines, comparisons);
         results.misclassified = self.misclassified_record();
+        results.predictions = self.predictions();
         (results.seconds, results.peak_memory) = (754.3, Some(1_288_490_189));
         results
     }
@@ -215,6 +221,8 @@ impl Sample {
         record.diagnostics = self.diagnostics(index);
         record.train_seconds = runs.iter().map(|run| run.train_seconds).sum();
         record.eval_seconds = runs.iter().map(|run| run.eval_seconds).sum();
+        record.train_examples_per_second = Some(212.5 / (index + 1) as f64);
+        (record.eval_examples_per_second, record.saved_bytes) = (Some(740.0), Some(267_820_040));
         record.runs = runs;
         record
     }
@@ -282,13 +290,27 @@ impl Sample {
             let examples = if from * (count as f64) < 0.99 { 0 } else { (number * number * 5) as u64 };
             CalibrationBin::new((from, to), examples, confidence, confidence - 0.08 * noise(number + index))
         };
-        Diagnostics::new(
+        let mut diagnostics = Diagnostics::new(
             (0..count).map(|row| (0..count).map(|column| cell(row, column)).collect()).collect(),
             if count == 2 { vec![curve(1)] } else { (0..count).map(curve).collect() },
             (0..10).map(bin).collect(),
             0.0371 + 0.01 * index as f64,
             0.2113,
-        )
+        );
+        let recall = |class: usize| {
+            let points = (0..=200).map(|step| f64::from(step) / 200.0);
+            let points = points.map(|x: f64| (x, 1.0 - x.powf(4.0) * (0.4 + 0.05 * noise(class + index)))).collect();
+            PrecisionRecallRecord::new(class, 0.9 - 0.05 * noise(class + index), 1.0 / count as f64, points)
+        };
+        diagnostics.precision_recall = if count == 2 { vec![recall(1)] } else { (0..count).map(recall).collect() };
+        let score = |salt: usize| {
+            let mean = level - 0.1 * noise(salt);
+            Estimate::new(mean, Some((mean - 0.07, (mean + 0.05).min(1.0))), 0.95, 25, "Wilson")
+        };
+        let class =
+            |class| ClassRecord::new(class, self.test / count, score(class), score(class + 1), score(class + 2));
+        diagnostics.classes = (0..count).map(class).collect();
+        diagnostics
     }
 
     fn baseline(&self, name: &str, accuracy: f64, loss: f64) -> BaselineRecord {
@@ -318,6 +340,25 @@ impl Sample {
         record
     }
 
+    /// The predictions of the first run of each approach.
+    fn predictions(&self) -> Predictions {
+        let classes = self.classes.len();
+        let example = |(row, text): (usize, &String)| TestExample {
+            line: 17 * row as u64 + 2,
+            text: text.clone(),
+            label: row % classes,
+        };
+        let examples: Vec<_> = self.misclassified.iter().enumerate().map(example).collect();
+        let run = |(name, _): &(&str, f64)| RunPredictions {
+            approach: (*name).into(),
+            run: RunKey { seed: self.seeds[0], repeat: 1, fold: 1, size: *self.sizes.last().expect("a size") },
+            examples: (0..examples.len()).collect(),
+            predictions: (0..examples.len()).map(|row| (row + 1) % classes).collect(),
+            probabilities: (0..examples.len() * classes).map(|place| noise(place) as f32).collect(),
+        };
+        Predictions { runs: self.approaches.iter().map(run).collect(), examples }
+    }
+
     fn misclassified_record(&self) -> Misclassified {
         let classes = self.classes.len();
         let example = |(row, text): (usize, &String)| {
@@ -333,9 +374,10 @@ impl Sample {
                 Prediction::new(runs, if wrong { runs } else { 0 }, probabilities)
             };
             let predictions = (0..self.approaches.len()).map(prediction).collect();
-            MisclassifiedExample::new(17 * row, text, label, predictions)
+            MisclassifiedExample::new(17 * row, 17 * row as u64 + 2, text, label, predictions)
         };
         let examples: Vec<_> = self.misclassified.iter().enumerate().map(example).collect();
-        Misclassified::new(examples.len() + 3, examples)
+        let best = self.approaches.last().map_or("", |(name, _)| *name);
+        Misclassified::new(examples.len() + 3, best, examples.len(), examples)
     }
 }

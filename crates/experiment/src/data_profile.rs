@@ -1,0 +1,52 @@
+//! Lengths, duplicates and leaks of the data of an experiment.
+
+use rekindle_data::{Leaks, Profile, Row};
+use rekindle_results::DataProfile;
+use rekindle_tokenizer::{Tokenizer, TokenizerError};
+
+use crate::sampling::Sampling;
+
+/// Texts that are tokenized together, so that few encodings are in memory.
+const CHUNK: usize = 4096;
+/// Percentiles of the lengths between minimum and maximum.
+const PERCENTILES: [u8; 4] = [50, 90, 95, 99];
+
+/// Returns the profile of all examples. Texts longer than `max_length` tokens are counted as truncated.
+pub(crate) fn data_profile(
+    sampling: &Sampling,
+    tokenizer: &Tokenizer,
+    max_length: usize,
+) -> Result<DataProfile, TokenizerError> {
+    let all: Vec<usize> = (0..sampling.all.len()).collect();
+    let mut profile = profile(sampling, &all);
+    for texts in sampling.texts(&all).chunks(CHUNK) {
+        tokenizer.lengths_all(texts)?.into_iter().for_each(|tokens| profile.add_length(tokens));
+    }
+    let lengths = profile.lengths();
+    let percentiles = PERCENTILES.into_iter().map(|percent| lengths.percentile(percent));
+    let mut record = DataProfile::default();
+    (record.empty, record.duplicates, record.conflicts) =
+        (profile.empty(), profile.duplicates(), profile.contradictions());
+    record.tokens = [lengths.min()].into_iter().chain(percentiles).chain([lengths.max()]).flatten().collect();
+    record.truncated = lengths.longer_than(max_length);
+    let mut leaks = Leaks::default();
+    for sample in sampling.samples.iter().filter(|sample| sample.repeat == 1) {
+        let train = self::profile(sampling, &sample.train);
+        sample.test.iter().for_each(|&index| leaks.add(&train, &row(sampling, index)));
+    }
+    (record.leaks, record.leak_lines) = (leaks.rows(), leaks.examples().to_vec());
+    Ok(record)
+}
+
+fn profile(sampling: &Sampling, examples: &[usize]) -> Profile {
+    let mut profile = Profile::default();
+    examples.iter().for_each(|&index| profile.add(&row(sampling, index)));
+    profile
+}
+
+/// Returns an example as the row of its file.
+fn row(sampling: &Sampling, index: usize) -> Row {
+    let example = &sampling.all.examples[index];
+    let label = sampling.all.classes.names().get(example.label).cloned().unwrap_or_default();
+    Row { text: example.text.clone(), label, line: example.line }
+}
