@@ -3,7 +3,7 @@
 #[path = "../../results/tests/samples/mod.rs"]
 mod samples;
 
-use rekindle_report::report_html;
+use rekindle_report::{predictions_csv, report_html};
 use rekindle_results::Results;
 use roxmltree::{Document, Node, ParsingOptions};
 
@@ -25,7 +25,7 @@ fn every_sample() -> Vec<(&'static str, Results)> {
     bare.misclassified = Default::default();
     for record in &mut bare.approaches {
         (record.runs, record.curve, record.steps, record.epochs) = Default::default();
-        (record.diagnostics.confusion, record.diagnostics.roc, record.diagnostics.calibration) = Default::default();
+        record.diagnostics = Default::default();
     }
     let mut nothing = bare.clone();
     nothing.approaches.clear();
@@ -103,10 +103,10 @@ fn every_chart_has_a_title_and_no_colours_of_its_own() {
             }
         }
         let expected = match name {
-            // Two of scores, two of sizes, three per approach and two of all of training, ROC, calibration.
-            "folds" => 2 + 2 + 3 * 4 + 2 + 1 + 4,
-            "twelve sentences" => 2 + 3 * 2 + 2 + 1 + 2,
-            "25 classes" => 2 + 3 * 2 + 2 + 2 + 2,
+            // Two of scores, two of sizes, three per approach and two of all of training, precision and recall, ROC, calibration.
+            "folds" => 2 + 2 + 3 * 4 + 2 + 1 + 1 + 4,
+            "twelve sentences" => 2 + 3 * 2 + 2 + 1 + 1 + 2,
+            "25 classes" => 2 + 3 * 2 + 2 + 2 + 2 + 2,
             "nothing" => 0,
             _ => continue,
         };
@@ -124,8 +124,8 @@ fn the_tables_have_every_score_and_comparison() {
         |id: &str| words(page.descendants().find(|node| node.attribute("id") == Some(id)).expect("a section"));
     let four = |value: f64| format!("{value:.4}").replace("-0.0000", "0.0000").replace('-', "−");
     let scores = section("scores");
-    let approaches = results.approaches.iter().map(|record| (record.approach.as_str(), &record.scores));
-    let baselines = results.baselines.iter().zip(["majority class", "TF-IDF"]);
+    let approaches = results.approaches.iter().map(|record| (record.spec.as_str(), &record.scores));
+    let baselines = results.baselines.iter().zip(["majority", "TF-IDF"]);
     for (name, all) in approaches.chain(baselines.map(|(record, name)| (name, &record.scores))) {
         assert!(scores.contains(name), "{name}");
         for estimate in [&all.accuracy, &all.f1, &all.loss] {
@@ -135,7 +135,7 @@ fn the_tables_have_every_score_and_comparison() {
             }
         }
     }
-    for number in ["15 folds", "592,130 of 66,955,010", "0.88 %", "0.21 s"] {
+    for number in ["15 folds", "592,130 of 66,955,010", "0.88 %", "0.21 s", "saved 255 MiB", "213", "test 740"] {
         assert!(scores.contains(number), "{number}");
     }
     let differences = section("differences");
@@ -181,17 +181,112 @@ fn sections_without_numbers_are_left_out() {
         report_html(results)
     };
     let sections = |page: &str| {
-        let all =
-            ["scores", "differences", "sizes", "training", "confusion", "roc", "calibration", "misclassified", "run"];
-        all.into_iter().filter(|id| page.contains(&format!("id=\"{id}\""))).collect::<Vec<_>>()
+        let all = "scores differences sizes training classes confusion precision-recall roc calibration misclassified data run";
+        all.split(' ').filter(|id| page.contains(&format!("id=\"{id}\""))).collect::<Vec<_>>()
     };
-    assert_eq!(sections(&page("folds")).len(), 9);
+    assert_eq!(sections(&page("folds")).len(), 12);
     assert!(!sections(&page("twelve sentences")).contains(&"sizes"), "one size is no curve");
-    assert_eq!(sections(&page("bare")), ["scores", "run"]);
-    assert_eq!(sections(&page("nothing")), ["run"]);
+    assert_eq!(sections(&page("bare")), ["scores", "data", "run"]);
+    assert_eq!(sections(&page("nothing")), ["data", "run"]);
     let many = page("25 classes");
-    assert!(many.contains("Predicted class") && !many.contains("table class=\"matrix\""), "pairs, not a matrix");
-    assert!(page("12 classes").contains("table class=\"matrix\""));
+    assert!(many.contains("Predicted class") && !many.contains("table class=\"matrix"), "pairs, not a matrix");
+    assert!(page("12 classes").contains("table class=\"matrix numbered\""));
+}
+
+/// Returns the text of a section.
+fn section(results: &Results, id: &str) -> String {
+    let html = report_html(results);
+    let xml = xml(&html);
+    let page = Document::parse(&xml).expect("XML");
+    words(page.descendants().find(|node| node.attribute("id") == Some(id)).expect("a section"))
+}
+
+#[test]
+fn one_thing_has_one_name() {
+    let results = samples::folds();
+    let html = report_html(&results);
+    let names = results.approaches.iter().map(|record| record.approach.replace('_', "_<wbr>"));
+    for name in names {
+        // The table of the section that says how to run the experiment again, which has the names of files.
+        assert_eq!(html.matches(&name).count(), 1, "{name}");
+    }
+    assert!(!html.contains("majority class") && !html.contains("logistic"));
+    let run = section(&results, "run");
+    for text in ["--approaches", "lr", "--epochs", "--max-length", "--batch-size", "--warmup-steps", "700", "lora_r8_"]
+    {
+        assert!(run.contains(text), "{text}");
+    }
+}
+
+#[test]
+fn the_data_section_describes_the_data() {
+    let folds = samples::folds();
+    assert!(report_html(&folds).contains("1,180 examples in 5 folds"));
+    let data = section(&folds, "data");
+    for text in ["reviews.csv", "3 to 83", "median 22", "31 (2.63 %)", "--max-length 64", "12 (1.02 %)", "line 7"] {
+        assert!(data.contains(text), "{text} in {data}");
+    }
+    let files = section(&samples::many_classes(3), "data");
+    assert!(files.contains("(training)") && files.contains("(test)") && files.contains("given files"), "{files}");
+}
+
+#[test]
+fn each_class_has_its_scores_with_intervals() {
+    let results = samples::many_classes(12);
+    let classes = section(&results, "classes");
+    for record in &results.approaches[1].diagnostics.classes {
+        for estimate in [&record.precision, &record.recall, &record.f1] {
+            let (low, high) = estimate.interval.expect("an interval");
+            assert!(classes.contains(&format!("{:.4}", estimate.mean)), "{record:?}");
+            assert!(classes.contains(&format!("{low:.4} to {high:.4}")), "{record:?}");
+        }
+    }
+    assert!(section(&samples::many_classes(25), "classes").contains("The other"), "the others are expanded");
+}
+
+#[test]
+fn misclassified_examples_are_those_of_the_best_approach_and_bounded() {
+    let mut results = samples::folds();
+    let example = results.misclassified.examples[0].clone();
+    results.misclassified.examples = (0..500).map(|_| example.clone()).collect();
+    (results.misclassified.total, results.misclassified.total_of_approach) = (700, 600);
+    let html = report_html(&results);
+    let xml = xml(&html);
+    let page = Document::parse(&xml).expect("XML");
+    let table =
+        page.descendants().find(|node| node.attribute("class") == Some("reflow misclassified")).expect("a table");
+    assert_eq!(table.descendants().filter(|node| node.has_tag_name("tr")).count(), 21);
+    let headings: Vec<_> = table.descendants().filter(|node| node.has_tag_name("th")).map(words).collect();
+    assert_eq!(headings, ["Text", "True class", "full", "feature", "fine", "lora"]);
+    let more = page.descendants().find(|node| node.attribute("class") == Some("more")).expect("a list");
+    assert_eq!(more.children().filter(|node| node.has_tag_name("li")).count(), 80);
+    let text = section(&results, "misclassified");
+    for part in ["20 of 600 test examples", "full, the approach", "line 2", "predictions.csv"] {
+        assert!(text.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn predictions_are_one_row_per_run_and_example() {
+    let results = samples::hostile();
+    let table = String::from_utf8(predictions_csv(&results)).expect("UTF-8");
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    let header = reader.headers().expect("a header").clone();
+    assert_eq!(
+        header.iter().take(9).collect::<Vec<_>>().join(","),
+        "approach,seed,repeat,fold,size,line,text,label,prediction"
+    );
+    let names: Vec<String> = results.data.classes.iter().map(|name| format!("probability_{name}")).collect();
+    assert_eq!(header.iter().skip(9).collect::<Vec<_>>(), names);
+    let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("a row")).collect();
+    assert_eq!(rows.len(), results.approaches.len() * results.misclassified.examples.len());
+    for (row, example) in rows.iter().zip(&results.misclassified.examples) {
+        assert_eq!(
+            (&row[0], &row[5], &row[6]),
+            (&*results.approaches[0].approach, &*example.line.to_string(), &*example.text)
+        );
+        assert_eq!(row[7], results.data.classes[example.label]);
+    }
 }
 
 #[test]

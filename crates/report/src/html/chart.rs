@@ -12,6 +12,9 @@ pub(super) const THIRD: f64 = 350.0;
 const MARKER: f64 = 4.5;
 /// The length of a tick, in pixels.
 const TICK: f64 = 4.0;
+/// The width of a character of a label, and the height of the title of an axis, in pixels.
+const CHARACTER: f64 = 6.6;
+const TITLE: f64 = 18.0;
 
 /// Something drawn, in the values of the axes.
 pub(super) enum Mark {
@@ -23,8 +26,15 @@ pub(super) enum Mark {
     Interval(Ink, (f64, f64), (f64, f64)),
     /// A filled rectangle between two corners.
     Block(Ink, (f64, f64), (f64, f64)),
-    /// A text that starts above a point.
-    Text((f64, f64), String),
+    /// A text that begins or ends at a point.
+    Text((f64, f64), String, Anchor),
+}
+
+/// Which end of a text is at its point.
+#[derive(Clone, Copy)]
+pub(super) enum Anchor {
+    Start,
+    End,
 }
 
 /// Two axes and the marks between them.
@@ -63,7 +73,9 @@ struct Area<'a> {
 
 impl Panel {
     fn draw(&self, width: f64, top: f64) -> Markup {
-        let left = if self.y.ticks.is_empty() { 14.0 } else { 46.0 };
+        let widest = self.y.ticks.iter().map(|(_, label)| label.chars().count()).max();
+        let labels = widest.map_or(14.0, |characters| (characters as f64 * CHARACTER + 12.0).max(46.0));
+        let left = if self.y.name.is_empty() { labels } else { labels + TITLE };
         let below = if self.x.name.is_empty() { 20.0 } else { 38.0 };
         let (right, bottom) = (width - 14.0, top + self.height - below);
         let area = Area { panel: self, left, right, top: top + 8.0, bottom };
@@ -102,6 +114,7 @@ impl Area<'_> {
             (line("axis", (left, bottom), (right, bottom)))
             @if has_y { (line("axis", (left, top), (left, bottom))) }
             @if !x.name.is_empty() { (text("middle", ((left + right) / 2.0, bottom + 34.0), &x.name)) }
+            @if !y.name.is_empty() { (upwards((13.0, (top + bottom) / 2.0), &y.name)) }
         }
     }
 
@@ -123,7 +136,8 @@ impl Area<'_> {
                         height=(number(bottom - top)) {}
                 }
             }
-            Mark::Text(point, words) => text("start", self.at(*point), words),
+            Mark::Text(point, words, Anchor::Start) => text("start", self.at(*point), words),
+            Mark::Text(point, words, Anchor::End) => text("end", self.at(*point), words),
         }
     }
 }
@@ -138,4 +152,10 @@ fn line(class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Markup {
 
 fn text(anchor: &str, (x, y): (f64, f64), words: &str) -> Markup {
     html! { text x=(number(x)) y=(number(y)) text-anchor=(anchor) { (words) } }
+}
+
+/// A text that runs upwards, centred at a point.
+fn upwards((x, y): (f64, f64), words: &str) -> Markup {
+    let turn = format!("translate({} {}) rotate(-90)", number(x), number(y));
+    html! { text transform=(turn) text-anchor="middle" { (words) } }
 }

@@ -8,8 +8,8 @@ use super::axis::Axis;
 use super::chart::{HALF, Mark, Panel, THIRD, chart};
 use super::downsample::{FEW, POINTS, downsample, mean};
 use super::ink::{Ink, legend};
-use super::scores::{baseline_name, ends, extent};
-use super::{Section, figure, name, runs};
+use super::scores::{ends, extent};
+use super::{Section, baseline_name, figure, name, runs, spec};
 
 /// Height of a chart, in pixels.
 const HEIGHT: f64 = 230.0;
@@ -23,7 +23,7 @@ pub(super) fn sizes(results: &Results) -> Option<Section> {
         return None;
     }
     let approaches = results.approaches.iter().enumerate();
-    let approaches = approaches.map(|(index, record)| (Ink::Series(index), record.approach.as_str(), &record.curve));
+    let approaches = approaches.map(|(index, record)| (Ink::Series(index), spec(record), &record.curve));
     let baselines = results.baselines.iter().enumerate();
     let baselines =
         baselines.map(|(index, record)| (Ink::Reference(index), baseline_name(&record.baseline), &record.curve));
@@ -34,8 +34,8 @@ pub(super) fn sizes(results: &Results) -> Option<Section> {
     let entries: Vec<_> = curves.iter().map(|(ink, of, _)| (*ink, html! { (name(of)) })).collect();
     let body = html! {
         div.charts {
-            (figure(html! { "Accuracy" }, size_chart(results, &curves, "Accuracy", |scores| &scores.accuracy), None))
-            (figure(html! { "Loss, in nats" }, size_chart(results, &curves, "Loss", |scores| &scores.loss), None))
+            (figure(html! { "Accuracy" }, size_chart(results, &curves, "accuracy", |scores| &scores.accuracy), None))
+            (figure(html! { "Loss, in nats" }, size_chart(results, &curves, "loss, in nats", |scores| &scores.loss), None))
         }
         (legend(&entries))
         p.note { "Means over runs with their confidence intervals, by the number of training examples. The test examples \
@@ -62,7 +62,7 @@ fn size_chart(results: &Results, curves: &[Curve<'_>], what: &str, score: fn(&Sc
         }
     }
     let x = Axis::sizes(&results.design.sizes, "training examples");
-    let y = Axis::linear(low, high, 5, "");
+    let y = Axis::linear(low, high, 5, what);
     chart(&format!("{what} by the number of training examples"), HALF, &[Panel { x, y, height: HEIGHT + 60.0, marks }])
 }
 
@@ -77,11 +77,11 @@ pub(super) fn training(results: &Results) -> Option<Section> {
     let scales = Scales::of(&curves);
     let evaluated = if results.design.validation > 0 { "validation" } else { "test" };
     let entries: Vec<_> =
-        curves.iter().map(|curves| (Ink::Series(curves.index), html! { (name(&curves.approach.approach)) })).collect();
+        curves.iter().map(|curves| (Ink::Series(curves.index), html! { (name(spec(curves.approach))) })).collect();
     let many = curves.iter().any(|curves| curves.runs.len() > 1);
     let body = html! {
         @for curves in &curves {
-            h3 { (name(&curves.approach.approach)) }
+            h3 { (name(spec(curves.approach))) }
             div.charts.three {
                 (curves.figure("Training loss", "step", &curves.steps(|step| step.loss), scales.loss, scales.steps))
                 (curves.figure(&format!("Loss on the {evaluated} examples"), "epoch",
@@ -148,8 +148,9 @@ impl<'a> Curves<'a> {
         }
         marks.push(Mark::Line(ink, front));
         let x = Axis::counted(1, last, 3, over);
-        let y = Axis::linear(low, high, 4, "");
-        let title = format!("{what} by {over}: {}", self.approach.approach);
+        let unit = if what.starts_with("Accuracy") { "accuracy" } else { "loss, in nats" };
+        let y = Axis::linear(low, high, 4, unit);
+        let title = format!("{what} by {over}: {}", spec(self.approach));
         figure(html! { (what) }, chart(&title, THIRD, &[Panel { x, y, height: HEIGHT, marks }]), None)
     }
 }
@@ -193,9 +194,10 @@ fn overlaid(curves: &[Curves<'_>], what: &str, points: usize, value: fn(&StepRec
     let logarithmic = least > 0.0 && most >= 10.0 * least;
     // A learning rate falls to 0, which has no logarithm: the axis shows three orders of magnitude.
     let positive = || lines.iter().flatten().map(|(_, y)| *y).filter(|y| *y >= least / 1000.0 && *y > 0.0);
+    let unit = if what.starts_with("Gradient") { "norm" } else { "learning rate" };
     let y = match logarithmic {
-        true => Axis::logarithmic(extent(positive()).0, most, ""),
-        false => Axis::linear(0.0, most, 4, ""),
+        true => Axis::logarithmic(extent(positive()).0, most, unit),
+        false => Axis::linear(0.0, most, 4, unit),
     };
     let last = lines.iter().flatten().map(|(x, _)| *x as usize).max().unwrap_or(1);
     let mut marks = Vec::new();

@@ -1,58 +1,104 @@
-//! The section with misclassified examples.
+//! The section with misclassified examples of the best approach.
 
 use maud::{Markup, html};
 
 use rekindle_results::{MisclassifiedExample, Prediction, Results};
 
-use super::{Section, name, scrolling, thousands};
+use super::{Section, best, label, name, scrolling, spec, thousands};
 use crate::format;
 
-/// Characters of a text that are shown before the reader expands it.
+/// Examples in the table.
+const TABLE: usize = 20;
+/// Further examples, which the reader can expand.
+const MORE: usize = 80;
+/// Characters of a text that are shown before the reader expands it; of a further example, all that are shown.
 const SHOWN: usize = 280;
 
-/// Examples with their true class, and the prediction of each approach.
+/// The most confident errors of the best approach, with the predictions of the others.
 pub(super) fn examples(results: &Results) -> Option<Section> {
     let misclassified = &results.misclassified;
-    let names: Vec<&str> = results.approaches.iter().map(|record| record.approach.as_str()).collect();
+    // An approach without errors has none to show: the examples are then those of others.
+    let (of, count) = match misclassified.total_of_approach {
+        0 => (None, misclassified.total),
+        count => (Some(misclassified.approach.as_str()), count),
+    };
+    let examples = &misclassified.examples[..misclassified.examples.len().min(count)];
+    if examples.is_empty() {
+        return None;
+    }
+    let (first, rest) = examples.split_at(examples.len().min(TABLE));
+    let rest = &rest[..rest.len().min(MORE)];
+    let body = html! {
+        p.note {
+            @if first.len() < count { (thousands(first.len())) " of " }
+            (thousands(count)) @if count == 1 { " test example" } @else { " test examples" } " that "
+            @match of {
+                Some(approach) => { (name(label(results, approach))) ", the approach with the highest accuracy, " }
+                None => { "an approach " }
+            }
+            "misclassified in at least one run, those with the most probable wrong class first. Each cell has the predicted and the \
+             true class, with their mean probabilities over runs. predictions.csv has every example and run."
+        }
+        (table(results, first))
+        @if !rest.is_empty() {
+            details {
+                summary { (thousands(rest.len())) " more" }
+                (list(results, rest))
+            }
+        }
+    };
+    Some(Section { id: "misclassified", title: "Misclassified examples", body })
+}
+
+/// Examples with the prediction of each approach, the best one first.
+fn table(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
+    let mut approaches: Vec<usize> = (0..results.approaches.len()).collect();
+    let best = best(results);
+    approaches.sort_by_key(|index| Some(*index) != best);
+    let heading = |index: usize| spec(&results.approaches[index]);
     let table = html! {
         table.reflow.misclassified {
             thead {
                 tr {
                     th scope="col" { "Text" }
                     th scope="col" { "True class" }
-                    @for approach in &names { th scope="col" { (name(approach)) } }
+                    @for index in &approaches { th scope="col" { (name(heading(*index))) } }
                 }
             }
             tbody {
-                @for example in &misclassified.examples {
+                @for example in examples {
                     tr {
                         td.text { (text(&example.text)) " " span.row { (place(results, example)) } }
                         td data-label="True class" { span.class { (class(results, example.label)) } }
-                        @for (approach, prediction) in names.iter().zip(&example.predictions) {
-                            td data-label=(approach.replace('_', "_\u{200b}")) { (predicted(results, prediction, example.label)) }
+                        @for index in &approaches {
+                            @if let Some(prediction) = example.predictions.get(*index) {
+                                td data-label=(heading(*index)) { (predicted(results, prediction, example.label)) }
+                            }
                         }
                     }
                 }
             }
         }
     };
-    let body = html! {
-        p.note {
-            @if misclassified.examples.len() < misclassified.total {
-                "The first " (thousands(misclassified.examples.len())) " of "
+    scrolling("Misclassified examples", table)
+}
+
+/// Further examples, with the beginning of their texts and the prediction of the best approach.
+fn list(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
+    let best = best(results).unwrap_or(0);
+    html! {
+        ul.more {
+            @for example in examples {
+                li {
+                    bdi { (format::shortened(&example.text, SHOWN)) } " " span.row { (place(results, example)) } ": "
+                    span.class { (class(results, example.label)) }
+                    @if let Some((predicted, most)) = example.predictions.get(best).and_then(likeliest) {
+                        ", predicted " span.class { (class(results, predicted)) } " " (probability(most))
+                    }
+                }
             }
-            (thousands(misclassified.total))
-            @if misclassified.total == 1 { " test example" } @else { " test examples" }
-            " that an approach misclassified in at least one run; those that most runs misclassified come first. \
-             Each cell has the predicted and the true class, with their mean probabilities over runs."
         }
-        (scrolling("Misclassified examples", table))
-    };
-    (!misclassified.examples.is_empty()).then_some(Section {
-        id: "misclassified",
-        title: "Misclassified examples",
-        body,
-    })
+    }
 }
 
 /// The place of an example in its file, as `rekindle data` names it.
@@ -75,15 +121,21 @@ fn class(results: &Results, index: usize) -> &str {
     results.data.classes.get(index).map_or("?", String::as_str)
 }
 
+/// Returns the most probable class, with its probability.
+fn likeliest(prediction: &Prediction) -> Option<(usize, f64)> {
+    let probabilities = prediction.probabilities.iter().copied().enumerate();
+    probabilities.max_by(|(_, a), (_, b)| a.total_cmp(b))
+}
+
 fn predicted(results: &Results, prediction: &Prediction, label: usize) -> Markup {
-    let likeliest = prediction.probabilities.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
     let truth = prediction.probabilities.get(label).copied();
     html! {
         @if prediction.runs == 0 { "not tested on" } @else {
-            @if prediction.wrong > 0 { span.wrong { "wrong in " (prediction.wrong) " of " (prediction.runs) } }
-            @else { span.significant { "correct" } }
-            @if let (Some(truth), Some((predicted, most))) = (truth, likeliest) {
-                @if predicted != label { span.interval { (class(results, predicted)) " " (probability(*most)) } }
+            @if prediction.wrong == 0 { span.significant { "correct" } }
+            @else if prediction.runs == 1 { span.wrong { "wrong" } }
+            @else { span.wrong { "wrong in " (prediction.wrong) " of " (prediction.runs) } }
+            @if let (Some(truth), Some((predicted, most))) = (truth, likeliest(prediction)) {
+                @if predicted != label { span.interval { (class(results, predicted)) " " (probability(most)) } }
                 span.interval { (class(results, label)) " " (probability(truth)) }
             }
         }

@@ -4,13 +4,17 @@
 //! without numbers is left out.
 
 mod axis;
+mod calibration;
 mod chart;
+mod classes;
+mod confusion;
 mod curves;
-mod diagnostics;
+mod data;
 mod downsample;
 mod ink;
 mod misclassified;
 mod provenance;
+mod ranking;
 mod scores;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -29,10 +33,13 @@ pub fn report_html(results: &Results) -> String {
         scores::comparisons(results),
         curves::sizes(results),
         curves::training(results),
-        diagnostics::confusion(results),
-        diagnostics::roc(results),
-        diagnostics::calibration(results),
+        classes::section(results),
+        confusion::section(results),
+        ranking::precision_recall(results),
+        ranking::roc(results),
+        calibration::section(results),
         misclassified::examples(results),
+        Some(data::section(results)),
         Some(provenance::section(results)),
     ]
     .into_iter()
@@ -90,6 +97,34 @@ fn name(name: &str) -> Markup {
     html! { @for part in name.split_inclusive('_') { (part) @if part.ends_with('_') { wbr; } } }
 }
 
+/// Returns the name of an approach or baseline for readers: an approach by its spec, as the command line names it.
+fn label<'a>(results: &'a Results, name: &'a str) -> &'a str {
+    match results.approaches.iter().find(|record| record.approach == name) {
+        Some(record) => spec(record),
+        None => baseline_name(name),
+    }
+}
+
+/// Returns the name of an approach on the command line.
+fn spec(record: &ApproachRecord) -> &str {
+    if record.spec.is_empty() { &record.approach } else { &record.spec }
+}
+
+/// Returns the name of a baseline for readers.
+fn baseline_name(name: &str) -> &str {
+    match name {
+        "tfidf_logistic_regression" => "TF-IDF",
+        other => other,
+    }
+}
+
+/// Returns the index of the approach with the highest accuracy, the first of several.
+fn best(results: &Results) -> Option<usize> {
+    let named = results.approaches.iter().position(|record| record.approach == results.misclassified.approach);
+    let accuracy = |index: &usize| results.approaches[*index].accuracy;
+    named.or_else(|| (0..results.approaches.len()).rev().max_by(|a, b| accuracy(a).total_cmp(&accuracy(b))))
+}
+
 fn title(results: &Results) -> String {
     let files = results.data.files.iter().map(|file| file.rsplit(['/', '\\']).next().unwrap_or(file));
     let data = files.collect::<Vec<_>>().join(" and ");
@@ -99,8 +134,8 @@ fn title(results: &Results) -> String {
 fn head(results: &Results, title: &str) -> Markup {
     let data = &results.data;
     let facts = [
-        format!("{} training and {} test examples", thousands(data.train), thousands(data.test)),
-        format!("{} classes", data.classes.len()),
+        data::examples(results),
+        format!("{} classes", thousands(data.classes.len())),
         design(results),
         format::duration(results.seconds),
     ];
@@ -120,10 +155,14 @@ fn head(results: &Results, title: &str) -> Markup {
     }
 }
 
+/// Formats a number with its noun.
+fn count(number: usize, one: &str) -> String {
+    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
 /// Returns the number of runs per approach, in words.
 fn design(results: &Results) -> String {
     let design = &results.design;
-    let count = |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
     let mut factors: Vec<String> = design.folds.iter().map(|folds| count(*folds, "fold")).collect();
     if design.repeats > 1 {
         factors.push(count(design.repeats, "repeat"));

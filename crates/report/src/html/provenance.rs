@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use rekindle_results::{ApproachRecord, Results, Source};
 
-use super::{Section, design, name, thousands};
+use super::{Section, design, name, runs, scrolling, spec, thousands};
 use crate::format;
 
 /// The command, model, data, design, settings and versions.
@@ -12,33 +12,37 @@ pub(super) fn section(results: &Results) -> Section {
     let command = &results.provenance.command;
     let body = html! {
         @if !command.is_empty() { p.lead { "To run the experiment again:" } pre { code { (quoted(command)) } } }
+        @if !results.approaches.is_empty() { (approaches(results)) }
         div.columns {
             (list("Model", model(results)))
-            (list("Data", data(results)))
             (list("Design", layout(results)))
             (list("Settings", settings(results)))
             (list("Program", program(results)))
         }
-        (classes(results))
         details {
             summary { "All runs" }
             @for record in results.approaches.iter().filter(|record| !record.runs.is_empty()) {
-                h3 { (name(&record.approach)) }
+                h3 { (name(spec(record))) }
                 (every_run(record))
             }
         }
     };
-    Section { id: "run", title: "Experiment", body }
+    Section { id: "run", title: "What was run", body }
 }
 
-/// A name and a value.
-type Fact = (&'static str, Markup);
+/// A name with the option that sets it, and a value.
+type Fact = (&'static str, &'static str, Markup);
 
 fn list(title: &str, facts: Vec<Fact>) -> Markup {
     html! {
         div {
             h3 { (title) }
-            dl { @for (name, value) in facts { dt { (name) } dd { (value) } } }
+            dl {
+                @for (name, option, value) in facts {
+                    dt { (name) @if !option.is_empty() { " " code { (option) } } }
+                    dd { (value) }
+                }
+            }
         }
     }
 }
@@ -50,24 +54,9 @@ fn model(results: &Results) -> Vec<Fact> {
         Source::Embedded => "embedded in the program",
     };
     vec![
-        ("Name", html! { (results.model.id) }),
-        ("Source", html! { (source) }),
-        ("SHA-256 of the weights", html! { code { (results.model.sha256) } }),
-    ]
-}
-
-fn data(results: &Results) -> Vec<Fact> {
-    let data = &results.data;
-    let files = html! {
-        @if data.files.is_empty() { "the twelve examples of the notebook" }
-        @for file in &data.files { code { (file) } " " }
-    };
-    let first = if results.design.folds.is_some() { " of the first fold" } else { "" };
-    vec![
-        ("Files", files),
-        ("Training examples", html! { (thousands(data.train)) (first) }),
-        ("Test examples", html! { (thousands(data.test)) (first) }),
-        ("Classes", html! { (thousands(data.classes.len())) }),
+        ("Name", "--model", html! { (results.model.id) }),
+        ("Source", "", html! { (source) }),
+        ("SHA-256 of the weights", "", html! { code { (results.model.sha256) } }),
     ]
 }
 
@@ -83,15 +72,15 @@ fn layout(results: &Results) -> Vec<Fact> {
         (None, _) => "last".into(),
     };
     let mut facts = vec![
-        ("Tested on", html! { (tested) }),
-        ("Runs", html! { (design(results)) }),
-        ("Seeds", html! { (numbers(record.seeds.iter().map(u64::to_string).collect())) }),
-        ("First seed", html! { (results.seed) }),
-        ("Tested epoch", html! { (chosen) }),
+        ("Tested on", if record.folds.is_some() { "--folds" } else { "" }, html! { (tested) }),
+        ("Runs", "", html! { (design(results)) }),
+        ("Seeds", "--seeds", html! { (numbers(record.seeds.iter().map(u64::to_string).collect())) }),
+        ("First seed", "--seed", html! { (results.seed) }),
+        ("Tested epoch", "--metric-for-best-model", html! { (chosen) }),
     ];
     if !record.sizes.is_empty() {
         let sizes = numbers(record.sizes.iter().map(|size| thousands(*size)).collect());
-        facts.push(("Training sizes", html! { (sizes) }));
+        facts.push(("Training sizes", "--sizes", html! { (sizes) }));
     }
     facts
 }
@@ -108,60 +97,96 @@ fn settings(results: &Results) -> Vec<Fact> {
     );
     let patience = arguments.early_stopping_patience;
     vec![
-        ("Maximum tokens per text", html! { (arguments.max_length) }),
-        ("Examples per batch", html! { (arguments.batch_size) }),
-        ("Batches per step", html! { (arguments.gradient_accumulation_steps) }),
-        ("Maximum epochs", html! { (arguments.epochs) }),
-        ("Learning rate schedule", html! { (arguments.lr_scheduler_type) }),
-        ("Warm-up", html! { (warmup) }),
-        ("Class weights", html! { (weights) }),
+        ("Maximum tokens per text", "--max-length", html! { (arguments.max_length) }),
+        ("Examples per batch", "--batch-size", html! { (arguments.batch_size) }),
+        ("Batches per step", "--gradient-accumulation-steps", html! { (arguments.gradient_accumulation_steps) }),
+        ("Maximum epochs", "--epochs", html! { (arguments.epochs) }),
+        ("Learning rate schedule", "--lr-scheduler-type", html! { (arguments.lr_scheduler_type) }),
+        ("Warm-up", "--warmup-steps", html! { (warmup) }),
+        ("Class weights", "--class-weights", html! { (weights) }),
         (
             "Early stopping",
+            "--early-stopping-patience",
             html! {
                 @if let Some(epochs) = patience { "after " (epochs) " epoch" (plural(epochs)) " without improvement" } @else { "never" }
             },
         ),
-        ("Dropout in frozen layers", html! { @if arguments.frozen_dropout { "on" } @else { "off" } }),
+        (
+            "Dropout in frozen layers",
+            "--frozen-dropout",
+            html! { @if arguments.frozen_dropout { "on" } @else { "off" } },
+        ),
     ]
 }
 
 fn program(results: &Results) -> Vec<Fact> {
-    let mut facts = vec![("Backend", html! { (results.backend) })];
+    let mut facts = vec![("Backend", "--backend", html! { (results.backend) })];
     if !results.provenance.versions.is_empty() {
         facts.push((
             "Versions",
+            "",
             html! {
                 @for (name, version) in &results.provenance.versions { span.version { (name) " " (version) } " " }
             },
         ));
     }
     if let Some(date) = format::date(results.provenance.finished) {
-        facts.push(("Finished", html! { (date) }));
+        facts.push(("Finished", "", html! { (date) }));
     }
-    facts.push(("Total time", html! { (format::duration(results.seconds)) }));
+    facts.push(("Total time", "", html! { (format::duration(results.seconds)) }));
     if let Some(memory) = results.peak_memory {
-        facts.push(("Peak memory", html! { (format::bytes(memory)) }));
+        facts.push(("Peak memory", "", html! { (format::bytes(memory)) }));
     }
     facts
 }
 
-/// Examples per class.
-fn classes(results: &Results) -> Markup {
-    let data = &results.data;
-    let most = data.class_counts.iter().copied().max().unwrap_or(1).max(1);
-    let all: usize = data.class_counts.iter().sum();
-    html! {
-        @if data.class_counts.len() == data.classes.len() {
-            h3 { "Examples per class" }
-            ul.counts {
-                @for (name, count) in data.classes.iter().zip(&data.class_counts) {
-                    li style=(format!("--share:{:.3}", *count as f64 / most as f64)) {
-                        span.class { (name) }
-                        span.number { (thousands(*count)) " · " (format!("{:.1} %", *count as f64 / all.max(1) as f64 * 100.0)) }
-                    }
+/// The learning rate, the weight decay, the epochs and the steps of each approach.
+fn approaches(results: &Results) -> Markup {
+    let table = html! {
+        table.reflow {
+            thead {
+                tr {
+                    th scope="col" { "Approach " code { "--approaches" } }
+                    th.number scope="col" { "Learning rate " code { "lr" } }
+                    th.number scope="col" { "Weight decay " code { "wd" } }
+                    th.number scope="col" { "Epochs " code { "--epochs" } }
+                    th.number scope="col" { "Steps" }
+                    th scope="col" { "Name in files" }
                 }
             }
+            tbody { @for record in &results.approaches { (approach(results, record)) } }
         }
+    };
+    scrolling("Approaches", table)
+}
+
+fn approach(results: &Results, record: &ApproachRecord) -> Markup {
+    let runs = runs(results, record);
+    let epochs = range(runs.iter().map(|run| run.epochs.len()));
+    let steps = range(runs.iter().map(|run| run.steps.len()));
+    html! {
+        tr {
+            th scope="row" { (name(spec(record))) }
+            td.number data-label="Learning rate" { (rate(record.learning_rate)) }
+            td.number data-label="Weight decay" { (record.weight_decay) }
+            td.number data-label="Epochs" { (epochs) }
+            td.number data-label="Steps" { (steps) }
+            td data-label="Name in files" { (name(&record.approach)) }
+        }
+    }
+}
+
+/// Formats a learning rate as options are written: `2e-5`.
+fn rate(rate: f64) -> String {
+    if rate > 0.0 && rate < 0.01 { format!("{rate:e}") } else { rate.to_string() }
+}
+
+/// Formats the smallest and the largest of several numbers, or the one that all are equal to.
+fn range(numbers: impl Iterator<Item = usize> + Clone) -> String {
+    match (numbers.clone().min(), numbers.max()) {
+        (Some(low), Some(high)) if low < high => format!("{} to {}", thousands(low), thousands(high)),
+        (Some(low), _) => thousands(low),
+        _ => "–".into(),
     }
 }
 
@@ -187,7 +212,7 @@ fn every_run(record: &ApproachRecord) -> Markup {
             }
         }
     };
-    super::scrolling(&format!("All runs: {}", record.approach), table)
+    scrolling(&format!("All runs: {}", spec(record)), table)
 }
 
 /// Quotes the words of a command for a shell.

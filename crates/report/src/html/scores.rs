@@ -5,13 +5,17 @@ use maud::{Markup, html};
 use rekindle_results::{ApproachRecord, ComparisonRecord, Estimate, Results, Scores};
 
 use super::axis::Axis;
-use super::chart::{HALF, Mark, Panel, chart};
+use super::chart::{Anchor, HALF, Mark, Panel, chart};
 use super::ink::{Ink, swatch};
-use super::{Section, figure, name, scrolling, thousands};
+use super::{Section, baseline_name, figure, label, name, scrolling, spec, thousands};
 use crate::format;
 
 /// Height of a row of the chart, in pixels.
-const ROW: f64 = 44.0;
+const ROW: f64 = 36.0;
+/// Height of the names of the baselines above the rows, in rows.
+const LABELS: f64 = 1.0;
+/// Maximum number of characters of a name in the chart.
+const NAME: usize = 24;
 
 /// Trainable parameters, scores and times of every approach and baseline.
 pub(super) fn table(results: &Results) -> Option<Section> {
@@ -29,6 +33,7 @@ pub(super) fn table(results: &Results) -> Option<Section> {
                     th.number scope="col" { "Loss" }
                     th.number scope="col" { "Measured on" }
                     th.number scope="col" { "Time" }
+                    th.number scope="col" { "Examples per second" }
                 }
             }
             tbody {
@@ -39,6 +44,7 @@ pub(super) fn table(results: &Results) -> Option<Section> {
                         td.number data-label="Trainable" { "–" }
                         (score_cells(results, &record.scores, false))
                         td.number data-label="Time" { (format::duration(record.seconds)) }
+                        td.number data-label="Examples per second" { "–" }
                     }
                 }
             }
@@ -46,8 +52,8 @@ pub(super) fn table(results: &Results) -> Option<Section> {
     };
     let body = html! {
         div.charts {
-            (rows_chart(results, "Accuracy", |scores| &scores.accuracy))
-            (rows_chart(results, "Loss, in nats", |scores| &scores.loss))
+            (rows_chart(results, "accuracy", |scores| &scores.accuracy))
+            (rows_chart(results, "loss, in nats", |scores| &scores.loss))
         }
         (scrolling("Scores", table))
         p.note { (explanation(results)) }
@@ -59,19 +65,31 @@ fn approach_row(results: &Results, index: usize, record: &ApproachRecord) -> Mar
     html! {
         tr {
             th.named scope="row" {
-                (swatch(Ink::Series(index))) (name(&record.approach))
-                @if record.spec != record.approach { " " span.spec { (record.spec) } }
+                (swatch(Ink::Series(index))) (name(spec(record)))
             }
             td.number data-label="Trainable" {
                 span.mean { (format::percent(record.trainable, record.total)) }
                 " " span.interval { (thousands(record.trainable)) " of " (thousands(record.total)) }
+                @if let Some(bytes) = record.saved_bytes { " " span.interval { "saved " (format::bytes(bytes)) } }
             }
             (score_cells(results, &record.scores, record.f1_undefined))
             td.number.time data-label="Time" {
                 span.mean { (format::duration(record.train_seconds + record.eval_seconds)) }
                 " " span.interval { "training " (format::duration(record.train_seconds)) }
             }
+            td.number.time data-label="Examples per second" {
+                span.mean { (rate(record.train_examples_per_second)) }
+                @if record.eval_examples_per_second.is_some() { " " span.interval { "test " (rate(record.eval_examples_per_second)) } }
+            }
         }
+    }
+}
+
+fn rate(per_second: Option<f64>) -> String {
+    match per_second {
+        Some(rate) if rate >= 99.5 => thousands(rate.round() as u64),
+        Some(rate) => format!("{rate:.1}"),
+        None => "–".into(),
     }
 }
 
@@ -91,15 +109,6 @@ fn f1_name(results: &Results) -> &'static str {
     if results.data.classes.len() > 2 { "Macro F1" } else { "F1" }
 }
 
-/// Returns the name of a baseline for readers.
-pub(super) fn baseline_name(name: &str) -> &str {
-    match name {
-        "majority" => "majority class",
-        "tfidf_logistic_regression" => "TF-IDF with logistic regression",
-        other => other,
-    }
-}
-
 /// Explains the table.
 fn explanation(results: &Results) -> Markup {
     let undefined = results.approaches.iter().any(|record| record.f1_undefined);
@@ -112,36 +121,59 @@ fn explanation(results: &Results) -> Markup {
         "Means over all runs at the largest size, with " (format!("{:.0} %", level * 100.0)) " confidence intervals. "
         (f1) " Loss is the mean cross-entropy, in nats. \
         A difference can be significant although the intervals overlap: the next table tests it. "
+        "Examples per second are those of training, and below those of evaluation; the features of a frozen encoder are computed \
+         once and shared by its runs. "
         @if undefined { "* F1 is set to 0 in a run in which a class was never predicted, or never occurs." }
     }
 }
 
-/// A score of every approach and baseline with its interval, one row each; a line marks each baseline.
+/// A score of every approach and baseline with its interval, one row each; a labelled line marks each baseline.
 fn rows_chart(results: &Results, what: &str, score: fn(&Scores) -> &Estimate) -> Markup {
     let approaches = results.approaches.iter().enumerate();
-    let approaches = approaches.map(|(index, record)| (Ink::Series(index), record.approach.as_str(), &record.scores));
+    let approaches = approaches.map(|(index, record)| (Ink::Series(index), spec(record), &record.scores));
     let baselines = results.baselines.iter().enumerate();
     let baselines =
         baselines.map(|(index, record)| (Ink::Reference(index), baseline_name(&record.baseline), &record.scores));
     let rows = approaches.chain(baselines).map(|(ink, name, scores)| (ink, name, score(scores)));
     let rows: Vec<(Ink, &str, &Estimate)> = rows.filter(|(.., estimate)| estimate.mean.is_finite()).collect();
     let (low, high) = extent(rows.iter().flat_map(|(.., estimate)| ends(estimate)));
-    let (x, y) = (Axis::linear(low, high, 5, ""), Axis::bare(0.0, rows.len() as f64));
-    let mut marks = Vec::new();
-    for (ink, _, estimate) in rows.iter().filter(|(ink, ..)| matches!(ink, Ink::Reference(_))) {
-        marks.push(Mark::Line(*ink, vec![(estimate.mean, y.from), (estimate.mean, y.to)]));
-    }
-    for (row, (ink, name, estimate)) in rows.iter().enumerate() {
-        let height = y.to - row as f64 - 0.75;
-        marks.push(Mark::Text((x.from, height + 0.25), format::shortened(name, 48)));
+    let x = Axis::linear(low, high, 5, what);
+    let height = |row: usize| (rows.len() - row) as f64 - 0.5;
+    let names = rows.iter().enumerate().map(|(row, (_, name, _))| (height(row), format::shortened(name, NAME)));
+    let y = Axis { ticks: names.collect(), ..Axis::bare(0.0, rows.len() as f64 + LABELS) };
+    let mut marks = baseline_lines(&rows, &x);
+    for (row, (ink, _, estimate)) in rows.iter().enumerate() {
+        let height = height(row);
         if let Some((low, high)) = estimate.interval {
             marks.push(Mark::Interval(*ink, (low, height), (high, height)));
         }
         marks.push(Mark::Dot(*ink, (estimate.mean, height)));
     }
-    let height = ROW * rows.len() as f64 + 30.0;
-    let title = format!("{what} of each approach and baseline, with its confidence interval");
-    figure(html! { (what) }, chart(&title, HALF, &[Panel { x, y, height, marks }]), None)
+    let height = ROW * (rows.len() as f64 + LABELS) + 46.0;
+    let caption = if what == "accuracy" { "Accuracy" } else { "Loss" };
+    let title = format!("{caption} of each approach and baseline, with its confidence interval");
+    figure(html! { (caption) }, chart(&title, HALF, &[Panel { x, y, height, marks }]), None)
+}
+
+/// The lines of the baselines, each with its name above the rows: on the left of its line, and of the last line on the right if
+/// there is room, otherwise one level higher.
+fn baseline_lines(rows: &[(Ink, &str, &Estimate)], x: &Axis) -> Vec<Mark> {
+    let mut baselines: Vec<_> = rows.iter().filter(|(ink, ..)| matches!(ink, Ink::Reference(_))).collect();
+    baselines.sort_by(|a, b| a.2.mean.total_cmp(&b.2.mean));
+    let (top, last) = (rows.len() as f64, baselines.len().saturating_sub(1));
+    let mut marks = Vec::new();
+    for (place, (ink, name, estimate)) in baselines.into_iter().enumerate() {
+        let room = x.place(estimate.mean) < 0.8;
+        let (level, anchor, gap) = match place == last {
+            true if room => (0.1, Anchor::Start, 0.008),
+            true => (0.5, Anchor::End, -0.008),
+            false => (0.1, Anchor::End, -0.008),
+        };
+        marks.push(Mark::Line(*ink, vec![(estimate.mean, 0.0), (estimate.mean, top + level + 0.25)]));
+        let beside = estimate.mean + gap * (x.to - x.from);
+        marks.push(Mark::Text((beside, top + level), format::shortened(name, NAME), anchor));
+    }
+    marks
 }
 
 /// Returns the values that an axis must hold to show an estimate.
@@ -177,7 +209,7 @@ pub(super) fn comparisons(results: &Results) -> Option<Section> {
                     th scope="col" { "Result" }
                 }
             }
-            tbody { @for record in records { (comparison_row(record)) } }
+            tbody { @for record in records { (comparison_row(results, record)) } }
         }
     };
     let body = html! {
@@ -193,10 +225,10 @@ pub(super) fn comparisons(results: &Results) -> Option<Section> {
     (!records.is_empty()).then_some(Section { id: "differences", title: "Differences", body })
 }
 
-fn comparison_row(record: &ComparisonRecord) -> Markup {
+fn comparison_row(results: &Results, record: &ComparisonRecord) -> Markup {
     html! {
         tr {
-            th scope="row" { (name(baseline_name(&record.a))) span.against { " vs. " } (name(baseline_name(&record.b))) }
+            th scope="row" { (name(label(results, &record.a))) span.against { " vs. " } (name(label(results, &record.b))) }
             td.number data-label="Difference" {
                 span.mean { (format::difference(record.difference)) }
                 " " span.interval { (format::interval(record.interval)) }

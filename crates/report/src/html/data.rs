@@ -1,0 +1,151 @@
+//! The section with the data: files, classes, lengths, duplicates, leaks and splits.
+
+use maud::{Markup, html};
+
+use rekindle_results::{DataProfile, Results};
+
+use super::{Section, count, thousands};
+use crate::format;
+
+/// Maximum number of classes that are shown before the reader expands the others.
+const CLASSES: usize = 30;
+
+/// Files, lengths, duplicates, leaks, splits, and the number of examples per class.
+pub(super) fn section(results: &Results) -> Section {
+    let data = &results.data;
+    let all = all(results);
+    let mut facts: Vec<(&str, Markup)> = vec![
+        ("Files", files(results)),
+        ("Examples", html! { (examples(results)) }),
+        ("Splits", html! { (splits(results)) }),
+        ("Classes", html! { (thousands(data.classes.len())) }),
+    ];
+    if let Some(profile) = &data.profile {
+        facts.extend(lengths(profile, results.arguments.max_length, all));
+        let rest = [
+            ("Empty texts", html! { (share(profile.empty, all)) }),
+            ("Duplicates", html! { (share(profile.duplicates, all)) ": the text occurred before" }),
+            (
+                "Conflicting labels",
+                html! { (share(profile.conflicts, all)) ": the text occurred before with another label" },
+            ),
+            ("Leaks", html! { (leaks(results, profile)) }),
+        ];
+        facts.extend(rest);
+    }
+    let body = html! {
+        dl.wide { @for (name, value) in facts { dt { (name) } dd { (value) } } }
+        @if data.class_counts.len() == data.classes.len() && !data.classes.is_empty() {
+            h3 { "Examples per class" }
+            (counts(results, 0, CLASSES))
+            @if data.classes.len() > CLASSES {
+                details {
+                    summary { (thousands(data.classes.len() - CLASSES)) " more classes" }
+                    (counts(results, CLASSES, data.classes.len()))
+                }
+            }
+        }
+    };
+    Section { id: "data", title: "Data", body }
+}
+
+/// Returns the number of all examples.
+fn all(results: &Results) -> usize {
+    let data = &results.data;
+    match data.class_counts.iter().sum() {
+        0 => data.train + data.test + results.design.validation,
+        all => all,
+    }
+}
+
+/// Returns the numbers of examples, in words.
+pub(super) fn examples(results: &Results) -> String {
+    let (data, validation) = (&results.data, results.design.validation);
+    let held = if validation > 0 { format!(", {} validation", thousands(validation)) } else { String::new() };
+    match results.design.folds {
+        Some(folds) => format!("{} in {folds} folds", count(all(results), "example")),
+        None => format!("{} training{held} and {} test examples", thousands(data.train), thousands(data.test)),
+    }
+}
+
+/// Returns how training and test examples were chosen.
+fn splits(results: &Results) -> String {
+    let (data, design) = (&results.data, &results.design);
+    let validation = match design.validation {
+        0 => String::new(),
+        held => format!(", {} validation", thousands(held)),
+    };
+    let sizes = format!("{} training{validation} and {} test examples", thousands(data.train), thousands(data.test));
+    match design.folds {
+        Some(folds) if design.repeats > 1 => {
+            format!("{folds} stratified folds, drawn {} times; in the first fold {sizes}", design.repeats)
+        }
+        Some(folds) => format!("{folds} stratified folds; in the first fold {sizes}"),
+        None if data.files.len() > 1 => "given files".into(),
+        None => format!("a stratified split, drawn with seed {}", results.seed),
+    }
+}
+
+/// Returns each file with its part.
+fn files(results: &Results) -> Markup {
+    let parts: &[&str] = match results.data.files.len() {
+        2 => &["training", "test"],
+        3 => &["training", "validation", "test"],
+        _ => &[],
+    };
+    html! {
+        @if results.data.files.is_empty() { "the twelve examples of the notebook" }
+        @for (index, file) in results.data.files.iter().enumerate() {
+            span.version { code { (file) } @if let Some(part) = parts.get(index) { " (" (part) ")" } } " "
+        }
+    }
+}
+
+fn lengths(profile: &DataProfile, max_length: usize, all: usize) -> Vec<(&'static str, Markup)> {
+    let [min, median, p90, p95, p99, max] = profile.tokens[..] else { return Vec::new() };
+    vec![
+        (
+            "Tokens per text",
+            html! {
+                (min) " to " (thousands(max)) ", median " (median) "; 90 % have at most " (p90) ", 95 % " (p95) ", 99 % " (p99)
+            },
+        ),
+        ("Truncated", html! { (share(profile.truncated, all)) " at " code { "--max-length " (max_length) } }),
+    ]
+}
+
+fn leaks(results: &Results, profile: &DataProfile) -> Markup {
+    let unit = if results.data.unit.is_empty() { "row" } else { &results.data.unit };
+    html! {
+        (thousands(profile.leaks)) " test examples whose text is also a training example"
+        @if let Some((train, test)) = profile.leak_lines.first() {
+            ", for example " (unit) " " (test) " (training: " (unit) " " (train) ")"
+        }
+    }
+}
+
+/// The numbers of examples of some classes, with bars.
+fn counts(results: &Results, from: usize, to: usize) -> Markup {
+    let data = &results.data;
+    let most = data.class_counts.iter().copied().max().unwrap_or(1).max(1);
+    let all = all(results).max(1);
+    let classes = data.classes.iter().zip(&data.class_counts).take(to).skip(from);
+    html! {
+        ul.counts {
+            @for (name, count) in classes {
+                li style=(format!("--share:{:.3}", *count as f64 / most as f64)) {
+                    span.class { (name) }
+                    span.number { (thousands(*count)) " · " (format!("{:.1} %", *count as f64 / all as f64 * 100.0)) }
+                }
+            }
+        }
+    }
+}
+
+/// Formats a count with its percentage of all examples.
+fn share(part: u64, all: usize) -> String {
+    match part {
+        0 => "none".into(),
+        _ => format!("{} ({})", thousands(part), format::percent(part as usize, all)),
+    }
+}
