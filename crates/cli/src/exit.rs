@@ -234,18 +234,18 @@ impl From<train::ErrorKind> for Kind {
 }
 
 /// Errors of files that are read name the file and have another type. This is standard output.
-impl Classify for io::Error {
-    fn classify(&self) -> Kind {
-        if self.kind() == io::ErrorKind::BrokenPipe { Kind::Closed } else { Kind::Output }
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        let kind = if error.kind() == io::ErrorKind::BrokenPipe { Kind::Closed } else { Kind::Output };
+        Self::new(kind, format!("standard output: {error}"))
     }
 }
 
-impl Classify for serde_json::Error {
-    fn classify(&self) -> Kind {
-        match self.io_error_kind() {
-            Some(io::ErrorKind::BrokenPipe) => Kind::Closed,
-            Some(_) => Kind::Output,
-            None => Kind::Other,
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        match error.is_io() {
+            true => io::Error::from(error).into(),
+            false => Self::other(error),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clap::{ArgAction, CommandFactory, Parser};
 
-use crate::exit::Kind;
+use crate::exit::{Failure, Kind};
 
 mod commands;
 mod exit;
@@ -42,12 +42,30 @@ struct Cli {
 #[must_use]
 pub fn run() -> ExitCode {
     let began = Instant::now();
-    let cli = Cli::parse();
-    let Err(failure) = cli.command.run(began) else { return ExitCode::SUCCESS };
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return help(&error),
+    };
+    match cli.command.run(began).and_then(|()| Ok(terminal::check_output()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+/// Prints what clap answers itself: help, the version, or what is wrong with the command line.
+fn help(answer: &clap::Error) -> ExitCode {
+    match answer.print() {
+        Err(error) if !answer.use_stderr() => report(&error.into()),
+        _ => ExitCode::from(answer.exit_code() as u8),
+    }
+}
+
+/// Prints why the command failed, and returns its exit code.
+fn report(failure: &Failure) -> ExitCode {
     match failure.kind() {
         Kind::Closed => {}
-        Kind::Interrupted => anstream::eprintln!("{failure}"),
-        _ => anstream::eprintln!("\x1b[1;31merror:\x1b[0m {failure}"),
+        Kind::Interrupted => terminal::print_error(&failure.to_string()),
+        _ => terminal::print_error(&format!("\x1b[1;31merror:\x1b[0m {failure}")),
     }
     ExitCode::from(failure.kind() as u8)
 }

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::process::{Command, Output, Stdio};
+
 use common::{Place, text};
 
 /// Runs a command, and returns its exit code and its output.
@@ -70,13 +72,77 @@ fn a_diverged_training_has_its_own_exit_code() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_at_standard_output_is_a_failure_of_the_output() {
+fn a_full_disk_at_standard_output_is_a_failure_of_every_command() {
     let place = Place::new();
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("there on every Linux");
-    let program = place.plain("devices").get_program().to_owned();
-    let mut child = std::process::Command::new(program);
-    let output = child.arg("devices").stdout(full).output().expect("it ran");
-    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    for (command, arguments) in commands(&place) {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("there on every Linux");
+        let output = printing_to(&place, command, &arguments, full);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{command} {arguments:?}: {error}");
+        assert!(error.contains("standard output: No space left"), "{command} {arguments:?}: {error}");
+    }
+    assert!(place.path("out/results.json").exists(), "the results are in files");
+}
+
+#[test]
+fn a_reader_that_closes_standard_output_ends_a_command_without_an_error() {
+    let place = Place::new();
+    for (command, arguments) in commands(&place) {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = printing_to(&place, command, &arguments, writer);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{command} {arguments:?}: {error}");
+        assert!(!error.contains("error"), "{command} {arguments:?}: {error}");
+    }
+    assert!(place.path("out/results.json").exists(), "the experiment goes on");
+}
+
+/// Standard error that cannot be written to ends no command.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_at_standard_error_is_no_panic() {
+    let place = Place::new();
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("there on every Linux");
+    let mut program = std::process::Command::new(place.plain("data").get_program());
+    program.current_dir(place.path("")).args(["data", "nowhere.csv", "--model", "embedded"]).stderr(full());
+    assert_eq!(program.status().expect("it ran").code(), Some(3));
+}
+
+/// Every command that ends by itself, on a command line on which it succeeds. A trained model is made first.
+fn commands(place: &Place) -> Vec<(&'static str, Vec<&'static str>)> {
+    place.write("good.csv", "text,label\na,0\nb,1\nc,0\nd,1\n");
+    place.write("corpus.txt", "so good\nso bad\n".repeat(20));
+    place.results(&["--model", "embedded", "--approaches", "feature-extraction", "--save-models"]);
+    let trained = "out/models/feature_extraction_freeze_all";
+    let base = ["--corpus", "corpus.txt", "--model", "embedded", "--steps", "1", "--output", "base"];
+    assert!(place.command("pretrain").args(base).output().expect("it ran").status.success());
+    let commands = [
+        ("--help", vec![]),
+        ("--version", vec![]),
+        ("data", vec!["--help"]),
+        ("devices", vec![]),
+        ("data", vec!["good.csv", "--model", "embedded"]),
+        ("data", vec!["good.csv", "--model", "embedded", "--json"]),
+        ("compare", vec!["out"]),
+        ("compare", vec!["out", "--json"]),
+        ("predict", vec!["--model", trained, "so good"]),
+        ("predict", vec!["--model", trained, "--input", "corpus.txt"]),
+        ("fill-mask", vec!["--model", "base", "so [MASK]"]),
+        ("vocab", vec!["--corpus", "corpus.txt", "--output", "vocab"]),
+        ("features", vec!["--input", "corpus.txt", "--model", "embedded", "--output", "features", "--resume"]),
+        ("pretrain", vec!["--corpus", "corpus.txt", "--model", "embedded", "--steps", "1", "--output", "again"]),
+        ("experiment", vec!["--model", "embedded", "--approaches", "feature-extraction", "--output", "another"]),
+        ("experiment", vec!["--model", "embedded", "--approaches", "last-1", "--quiet", "--output", "quiet"]),
+    ];
+    commands.into()
+}
+
+/// Runs a command with this standard output.
+fn printing_to(place: &Place, command: &str, arguments: &[&str], to: impl Into<Stdio>) -> Output {
+    let mut program = Command::new(place.plain(command).get_program());
+    program.current_dir(place.path("")).arg(command).args(arguments);
+    program.stdout(to).stderr(Stdio::piped()).output().expect("it ran")
 }
 
 /// An address where nothing listens.

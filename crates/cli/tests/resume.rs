@@ -95,24 +95,71 @@ fn are_signals_ignored() -> bool {
 #[test]
 fn under_nohup_the_end_of_the_terminal_is_ignored() {
     let place = Place::new();
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(place.plain("experiment").get_program());
-    command.current_dir(place.path("")).args(["experiment", "--output", "out"]).args(OPTIONS);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut child = begin_ignoring(&place, "HUP");
     wait_for(&place, 1, &mut child);
-    let status = std::process::Command::new("kill").args(["-HUP", &child.id().to_string()]).status();
-    assert!(status.expect("kill").success());
+    send("HUP", &child);
     let output = child.wait_with_output().expect("ended");
     assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+/// As `nohup` ignores SIGHUP, and a shell ignores SIGINT for a program in the background.
+#[cfg(unix)]
+#[test]
+fn a_signal_that_is_ignored_leaves_the_others_as_they_are() {
+    if are_signals_ignored() {
+        return;
+    }
+    let place = Place::new();
+    for (ignored, sent) in [("HUP", "TERM"), ("HUP", "INT"), ("INT", "TERM"), ("INT", "HUP"), ("TERM", "INT")] {
+        let mut child = begin_ignoring(&place, ignored);
+        wait_for(&place, 1, &mut child);
+        send(ignored, &child);
+        send(sent, &child);
+        let output = child.wait_with_output().expect("ended");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{sent} with {ignored} ignored: {said}");
+        assert!(said.contains("stopping after this step") && said.contains("--resume"), "{said}");
+        fs::remove_dir_all(place.path("out.checkpoint")).expect("the state to resume from");
+    }
+}
+
+/// `timeout` sends its signal twice: once to the program, and once to the process group.
+#[cfg(unix)]
+#[test]
+fn only_a_second_ctrl_c_stops_immediately() {
+    if are_signals_ignored() {
+        return;
+    }
+    let place = Place::new();
+    let mut child = begin(&place, &[]);
+    wait_for(&place, 1, &mut child);
+    ["TERM", "HUP", "TERM"].into_iter().for_each(|signal| send(signal, &child));
+    let output = child.wait_with_output().expect("ended");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("--resume"), "it ended by itself: {said}");
+}
+
+/// Starts an experiment in a shell that ignores a signal.
+#[cfg(unix)]
+fn begin_ignoring(place: &Place, signal: &str) -> Child {
+    let mut command = std::process::Command::new("sh");
+    let script = format!("trap '' {signal}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script]).arg(place.plain("experiment").get_program());
+    command.current_dir(place.path("")).args(["experiment", "--output", "out"]).args(OPTIONS);
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it runs")
+}
+
+#[cfg(unix)]
+fn send(signal: &str, child: &Child) {
+    let status = std::process::Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+    assert!(status.expect("kill").success());
 }
 
 #[cfg(unix)]
 #[test]
 fn the_first_ctrl_c_writes_a_checkpoint_and_the_second_stops_immediately() {
-    let interrupt = |child: &Child| {
-        let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-        assert!(status.expect("kill").success());
-    };
+    let interrupt = |child: &Child| send("INT", child);
     if are_signals_ignored() {
         return;
     }

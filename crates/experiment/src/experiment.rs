@@ -147,6 +147,7 @@ impl Experiment {
             store.check_compatible(&self.settings(&context, &sizes, backend, &sha256))?;
         }
         observer(Progress::Loaded { report: &context.report });
+        observer(Progress::Planned { runs: specs.len() });
         if let Some(store) = store.filter(|_| !workers.is_empty()) {
             compute_runs(&context, store, &specs, workers, observer)?;
         }

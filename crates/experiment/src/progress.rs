@@ -16,6 +16,11 @@ pub enum Progress<'a> {
         /// The tensors that did not match.
         report: &'a LoadReport,
     },
+    /// The runs are known.
+    Planned {
+        /// All runs, with the final models.
+        runs: usize,
+    },
     /// An approach starts.
     Approach {
         /// The approach.

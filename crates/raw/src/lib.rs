@@ -11,6 +11,8 @@ pub mod connections;
 mod map;
 #[cfg(feature = "product")]
 pub mod product;
+#[cfg(all(unix, feature = "signals"))]
+pub mod signals;
 #[cfg(feature = "timers")]
 pub mod timers;
 

@@ -123,7 +123,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     files::prepare(&args.output)?;
     let _lock = files::lock(&args.output)?;
     let stop = Stop::default();
-    interrupt::handle(&stop)?;
+    interrupt::handle(&stop, display.notices())?;
     let (mut kept, mut read) = (0, 0);
     let names: Vec<String> = workers.iter().map(|worker| worker.name.clone()).collect();
     let mut observe = |event: ExtractionEvent<'_>| {

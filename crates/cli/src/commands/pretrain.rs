@@ -140,7 +140,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
         display.line("resumed  nothing: no earlier run was broken off here");
     }
     let stop = Stop::default();
-    interrupt::handle(&stop)?;
+    interrupt::handle(&stop, display.notices())?;
     let plan = TuningPlan::full(&config);
     let held_out = Some(corpus.held_out.as_slice()).filter(|sequences| !sequences.is_empty());
     let objective = MaskedLm::new(&config, masking, &corpus.train).evaluated_on(held_out);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::exit::Failure;
 use crate::files;
+use crate::terminal::print;
 
 /// The options of `rekindle vocab`.
 #[derive(Args, Debug)]
@@ -41,7 +42,7 @@ pub fn run(args: &VocabArgs) -> Result<(), Failure> {
     ] {
         files::write(&args.output.join(name), &content)?;
     }
-    anstream::println!("{} entries in {}", thousands(tokenizer.vocab_size()), args.output.display());
+    print(&format!("{} entries in {}", thousands(tokenizer.vocab_size()), args.output.display()));
     Ok(())
 }
 

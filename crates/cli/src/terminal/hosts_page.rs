@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
+use indicatif::{MultiProgress, ProgressBar};
 use rekindle::experiment::{RunStep, StartedRun, WorkerEvent};
 use rekindle::report::thousands;
 use rekindle::results::RunKey;
@@ -36,8 +36,7 @@ struct Line {
 
 impl HostsPage {
     /// A page with all hosts, none of them connected. `done` of `all` runs or texts are finished.
-    pub fn new(target: ProgressDrawTarget, names: &[String], done: usize, all: usize, what: &str) -> Self {
-        let page = MultiProgress::with_draw_target(target);
+    pub fn new(page: MultiProgress, names: &[String], done: usize, all: usize, what: &str) -> Self {
         let template = format!("  {{bar:32}} {{human_pos}}/{{human_len}} {what}  {{wide_msg}}");
         let all = page.add(ProgressBar::new(all as u64).with_style(style(&template)));
         all.set_position(done as u64);
@@ -119,16 +118,12 @@ impl HostsPage {
         self.all.set_message(format!("{left:.0} s left"));
     }
 
-    /// Prints something above the page.
-    pub fn aside(&self, print: impl FnOnce()) {
-        self.page.suspend(print);
-    }
-
     /// Takes the page away.
     pub fn clear(&self) {
-        // Where nothing can be drawn, nothing is there to be taken away.
-        let _ = self.page.clear();
-        self.page.set_draw_target(ProgressDrawTarget::hidden());
+        for bar in self.hosts.iter().map(|host| &host.bar).chain([&self.all]) {
+            bar.finish_and_clear();
+            self.page.remove(bar);
+        }
     }
 }
 
@@ -154,7 +149,7 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex, MutexGuard};
 
-    use indicatif::TermLike;
+    use indicatif::{ProgressDrawTarget, TermLike};
     use rekindle::experiment::DistributedRun;
     use rekindle::results::StepRecord;
 
@@ -262,15 +257,16 @@ mod tests {
         let terminal = Terminal::default();
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255);
         let names = ["ws://a:1".to_owned(), "ws://longer:1".to_owned()];
-        let mut page = HostsPage::new(target, &names, 2, 6, "runs");
+        let all = MultiProgress::with_draw_target(target);
+        let mut page = HostsPage::new(all.clone(), &names, 2, 6, "runs");
         page.name(|name| (name == "ws://a:1").then(|| "flex: CPU".into()));
         let key = RunKey { seed: 42, repeat: 1, fold: 3, size: 9 };
         page.tell("ws://a:1", &Event::Ready);
         page.tell("ws://a:1", &Event::Started(StartedRun { approach: "lora", key }));
         page.tell("ws://a:1", &step(5));
         page.tell("unknown", &Event::Ready);
-        let draw = |page: &HostsPage| page.aside(|| {});
-        draw(&page);
+        let draw = || all.suspend(|| {});
+        draw();
         let shown = terminal.shown();
         assert_eq!(shown.len(), 3, "{shown:#?}");
         assert!(shown[0].contains(" 2/6 runs"), "{shown:#?}");
@@ -280,13 +276,13 @@ mod tests {
 
         page.tell("ws://a:1", &Event::Finished(DistributedRun { approach: "lora", record: None }));
         page.tell("ws://longer:1", &Event::Lost("gone"));
-        draw(&page);
+        draw();
         let shown = terminal.shown();
         assert!(shown[0].contains(" 3/6 runs  0 s left"), "{shown:#?}");
         assert!(shown[1].ends_with("flex: CPU  waits"), "{shown:#?}");
         assert!(shown[2].ends_with("lost, asked again: gone"), "{shown:#?}");
         page.tell("ws://longer:1", &Event::GivenUp("another version"));
-        draw(&page);
+        draw();
         assert!(terminal.shown()[2].ends_with("given up: another version"));
         page.clear();
         assert_eq!(terminal.shown(), Vec::<String>::new());
@@ -296,18 +292,19 @@ mod tests {
     fn every_host_has_a_line_that_says_which_shard_it_reads() {
         let terminal = Terminal::default();
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255);
-        let mut page = HostsPage::new(target, &["ws://a:1".to_owned()], 10_000, 1_000_000, "texts");
+        let all = MultiProgress::with_draw_target(target);
+        let mut page = HostsPage::new(all.clone(), &["ws://a:1".to_owned()], 10_000, 1_000_000, "texts");
         page.tell_shard("ws://a:1", &Event::Ready);
         page.tell_shard("ws://a:1", &Event::Started(7));
         page.tell_shard("ws://a:1", &Event::Progress(1024));
         page.tell_shard("ws://a:1", &Event::Progress(1024));
         page.reach(12_048);
-        page.aside(|| {});
+        all.suspend(|| {});
         let shown = terminal.shown();
         assert!(shown[0].contains(" 12,048/1,000,000 texts  0 s left"), "{shown:#?}");
         assert!(shown[1].ends_with("ws://a:1  shard 7  2,048 texts"), "{shown:#?}");
         page.tell_shard("ws://a:1", &Event::Started(8));
-        page.aside(|| {});
+        all.suspend(|| {});
         assert!(terminal.shown()[1].ends_with("ws://a:1  shard 8"));
     }
 

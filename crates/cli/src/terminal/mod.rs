@@ -1,21 +1,24 @@
 //! Output on the terminal: progress bars on a terminal, plain lines in a pipe.
 
 mod hosts_page;
+mod progress;
 pub mod text;
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anstream::eprintln;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rekindle::experiment::{DistributedRun, Progress, RunStep, StartedRun, WorkerEvent};
 use rekindle::hub::Download;
 use rekindle::report::thousands;
 use rekindle::results::{Results, RunKey, RunRecord};
 use rekindle::train::{EpochRecord, Event, StepRecord};
 use rekindle::workers;
+use terminal_size::{Width, terminal_size_of};
 
 use self::hosts_page::HostsPage;
+use self::progress::{Runs, bar_line, duration};
 use self::text::{report_table, summary_table};
 use crate::remote;
 
@@ -47,13 +50,22 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// Prints results to standard output, and progress bars and warnings to standard error.
 pub struct Display {
     verbosity: Verbosity,
+    /// All that is drawn; hidden unless standard error is a terminal.
+    drawn: MultiProgress,
+    /// The progress of a training, a download or an extraction.
     bar: Option<ProgressBar>,
     /// The hosts, while they compute.
     page: Option<HostsPage>,
     live: bool,
     /// Number of runs of the current approach.
     runs: usize,
+    /// All runs of the experiment.
+    all: Runs,
+    /// When the first run began that was not finished before.
+    all_began: Option<Instant>,
+    /// All steps of the current training, and those that are taken.
     steps: usize,
+    step: usize,
     /// Steps of an interrupted run that was resumed.
     before: Option<usize>,
     began: Instant,
@@ -65,11 +77,18 @@ impl Display {
         let live = std::io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
         Self {
             verbosity,
+            drawn: MultiProgress::with_draw_target(match live {
+                true => ProgressDrawTarget::stderr(),
+                false => ProgressDrawTarget::hidden(),
+            }),
             bar: None,
             page: None,
             live,
             runs: 1,
+            all: Runs::default(),
+            all_began: None,
             steps: 0,
+            step: 0,
             before: None,
             began: Instant::now(),
             last_line: Instant::now(),
@@ -85,16 +104,18 @@ impl Display {
 
     /// Prints a warning, also when quiet.
     pub fn warn(&self, text: &str) {
-        self.aside(|| eprintln!("\x1b[1;33mwarning:\x1b[0m {text}"));
+        self.aside(|| print_error(&format!("\x1b[1;33mwarning:\x1b[0m {text}")));
     }
 
     /// Prints above the progress bars.
     fn aside(&self, print: impl FnOnce()) {
-        match (&self.bar, &self.page) {
-            (Some(bar), _) => bar.suspend(print),
-            (None, Some(page)) => page.aside(print),
-            (None, None) => print(),
-        }
+        self.drawn.suspend(print);
+    }
+
+    /// Returns a way to print to standard error above the progress bars, from any thread.
+    pub fn notices(&self) -> impl Fn(&str) + Send + use<> {
+        let drawn = self.drawn.clone();
+        move |text| drawn.suspend(|| print_error(text))
     }
 
     /// Prints the scores and findings of an experiment, also when quiet.
@@ -115,18 +136,46 @@ impl Display {
             }
             return;
         }
-        let bar =
-            self.bar.get_or_insert_with(|| bar("{msg:24} {bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left"));
-        bar.set_length(download.total_bytes);
-        bar.set_position(download.done_bytes);
-        bar.set_message(download.file.to_string());
-        if download.done_bytes >= download.total_bytes {
+        if self.bar.is_none() {
+            self.began = Instant::now();
+        }
+        let (done, total) = (download.done_bytes, download.total_bytes);
+        let rate = done as f64 / self.began.elapsed().as_secs_f64().max(1e-3);
+        let left = Duration::try_from_secs_f64((total - done.min(total)) as f64 / rate).unwrap_or_default();
+        let megabytes = |bytes: f64| format!("{:.1}", bytes / 1e6);
+        let parts = [
+            (0, format!("{} of {} MB", megabytes(done as f64), megabytes(total as f64))),
+            (2, format!("{} MB/s", megabytes(rate))),
+            (1, format!("{} left", duration(left))),
+        ];
+        self.draw(bar_line(width(), &download.file.to_string(), done as f64 / total.max(1) as f64, &parts));
+        if done >= total {
             self.clear();
+        }
+    }
+
+    /// Draws the bar, one or several lines, below what is printed.
+    fn draw(&mut self, text: String) {
+        if self.live {
+            let bar = || self.drawn.add(ProgressBar::new(0).with_style(style("{msg}")));
+            self.bar.get_or_insert_with(bar).set_message(text);
         }
     }
 
     /// Something happened in the experiment.
     pub fn progress(&mut self, progress: &Progress<'_>) {
+        match progress {
+            Progress::Planned { runs } => self.all = Runs { all: *runs, ..Runs::default() },
+            Progress::RunStarted { .. } | Progress::FinalModel => {
+                self.all.current += 1;
+                self.all_began.get_or_insert_with(Instant::now);
+            }
+            Progress::RunRestored(_) => {
+                self.all.current += 1;
+                self.all.restored += 1;
+            }
+            _ => {}
+        }
         match progress {
             Progress::Loaded { report } => report_table(report).iter().for_each(|line| self.line(line)),
             Progress::Distributed { workers, done, runs } => self.spread(workers, *done, *runs, "runs"),
@@ -165,7 +214,7 @@ impl Display {
     /// Begins to show hosts: `done` of `all` runs or texts are finished.
     pub fn spread(&mut self, hosts: &[String], done: usize, all: usize, what: &str) {
         if self.live {
-            let page = HostsPage::new(ProgressDrawTarget::stderr(), hosts, done, all, what);
+            let page = HostsPage::new(self.drawn.clone(), hosts, done, all, what);
             page.name(remote::kind);
             self.page = Some(page);
         }
@@ -222,12 +271,7 @@ impl Display {
                 self.before = None;
                 self.began = Instant::now();
                 self.last_line = self.began;
-                if self.live {
-                    let style = "  {bar:32} {pos}/{len} steps  {msg}  {eta} left";
-                    let bar = bar(style);
-                    bar.set_length(*steps as u64);
-                    self.bar = Some(bar);
-                }
+                self.at_step(0, &[]);
             }
             Event::Resumed { step } => {
                 self.before = Some(*step);
@@ -235,16 +279,8 @@ impl Display {
             }
             Event::Step(step) if self.before.is_some_and(|before| step.step <= before) => {}
             Event::Step(step) => self.step(step),
-            Event::Extracting { done, total } => {
-                if let Some(bar) = &self.bar {
-                    bar.set_message(format!("features {done}/{total}"));
-                }
-            }
-            Event::Evaluating { done, total } => {
-                if let Some(bar) = &self.bar {
-                    bar.set_message(format!("evaluating {done}/{total}"));
-                }
-            }
+            Event::Extracting { done, total } => self.partly("features", *done, *total),
+            Event::Evaluating { done, total } => self.partly("evaluating", *done, *total),
             // Each of many runs is one line.
             Event::Epoch(_) if self.runs > 1 && self.verbosity < Verbosity::Verbose => {}
             Event::Epoch(epoch) => self.epoch(epoch),
@@ -266,20 +302,50 @@ impl Display {
     }
 
     fn step(&mut self, step: &StepRecord) {
-        let numbers =
-            format!("loss {:.4}  grad norm {:.3}  rate {:.2e}", step.loss, step.grad_norm, step.learning_rate);
-        if let Some(bar) = &self.bar {
-            bar.set_position(step.step as u64);
-            bar.set_message(numbers.clone());
-        }
+        let numbers = [
+            (2, format!("loss {:.4}", step.loss)),
+            (3, format!("grad norm {:.3}", step.grad_norm)),
+            (4, format!("rate {:.2e}", step.learning_rate)),
+        ];
         let before = *self.before.get_or_insert(step.step - 1);
+        let here = (step.step - before).max(1) as f64;
+        self.step = step.step;
+        let left = self.began.elapsed().mul_f64(self.steps.saturating_sub(step.step) as f64 / here);
+        let left = format!("{} left", duration(left));
         let due = !self.live && self.last_line.elapsed() >= LINE_EVERY;
         if self.verbosity == Verbosity::Verbose || due {
-            let left =
-                self.began.elapsed().as_secs_f64() / (step.step - before) as f64 * (self.steps - step.step) as f64;
-            self.line(&format!("  step {}/{}  {numbers}  {left:.0} s left", step.step, self.steps));
+            let numbers = numbers.each_ref().map(|(_, number)| number.as_str()).join("  ");
+            let runs = self.all_runs().map_or(String::new(), |runs| format!("  ({runs})"));
+            self.line(&format!("  step {}/{}  {numbers}  {left}{runs}", step.step, self.steps));
             self.last_line = Instant::now();
         }
+        self.at_step(step.step, &[&numbers[..], &[(1, left)]].concat());
+    }
+
+    /// Draws the bar of a training after some steps.
+    fn at_step(&mut self, step: usize, parts: &[(u8, String)]) {
+        let parts = [&[(0, format!("{step}/{} steps", self.steps))], parts].concat();
+        let line = bar_line(width(), "", step as f64 / self.steps.max(1) as f64, &parts);
+        self.step = step;
+        self.draw_with_runs(line);
+    }
+
+    /// Draws the bar of an evaluation, or of the features of a frozen encoder.
+    fn partly(&mut self, what: &str, done: usize, total: usize) {
+        let line = bar_line(width(), what, done as f64 / total.max(1) as f64, &[(0, format!("{done}/{total}"))]);
+        self.draw_with_runs(line);
+    }
+
+    /// Draws a line, and below it the progress of all runs.
+    fn draw_with_runs(&mut self, line: String) {
+        let runs = self.all_runs().map_or(String::new(), |runs| format!("\n  {runs}"));
+        self.draw(line + &runs);
+    }
+
+    /// Returns the progress of all runs, if there are several.
+    fn all_runs(&self) -> Option<String> {
+        let began = self.all_began.filter(|_| self.all.all > 1)?;
+        Some(self.all.line(began.elapsed(), self.step as f64 / self.steps.max(1) as f64))
     }
 
     /// Shows how many texts are done: `before` by an interrupted run, `read` since.
@@ -288,10 +354,13 @@ impl Display {
         if let Some(page) = &self.page {
             page.reach(done as u64);
         } else if self.live {
-            let bar = self.bar.get_or_insert_with(|| bar("{bar:32} {human_pos}/{human_len} texts  {msg}  {eta} left"));
-            bar.set_length(total as u64);
-            bar.set_position(done as u64);
-            bar.set_message(format!("{pace:.0} a second"));
+            let left = Duration::try_from_secs_f64((total - done.min(total)) as f64 / pace).unwrap_or_default();
+            let parts = [
+                (0, format!("{}/{} texts", thousands(done), thousands(total))),
+                (2, format!("{pace:.0} per second")),
+                (1, format!("{} left", duration(left))),
+            ];
+            self.draw(bar_line(width(), "", done as f64 / total.max(1) as f64, &parts));
         } else if self.last_line.elapsed() >= LINE_EVERY {
             let left = (total - done) as f64 / pace;
             let (done, total) = (thousands(done), thousands(total));
@@ -324,6 +393,7 @@ impl Display {
     pub fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
+            self.drawn.remove(&bar);
         }
         if let Some(page) = self.page.take() {
             page.clear();
@@ -337,13 +407,34 @@ impl Drop for Display {
     }
 }
 
-/// Prints a line. If the reader has closed the output, as `head` does, the run continues.
-fn print(text: &str) {
-    let _ = writeln!(anstream::stdout(), "{text}");
+/// Why standard output could not be written to, the first time.
+static FAILED: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Prints a line to standard output. If that fails, the command continues, because its results may be in files, and
+/// [`check_output`] reports the failure at its end.
+pub fn print(text: &str) {
+    if let Err(error) = writeln!(anstream::stdout(), "{text}") {
+        FAILED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
 }
 
-fn bar(template: &str) -> ProgressBar {
-    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style(template))
+/// Checks that everything that was printed to standard output has been written.
+///
+/// # Errors
+/// Returns the first failure of [`print`].
+pub fn check_output() -> io::Result<()> {
+    FAILED.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+}
+
+/// Prints a line to standard error. If that fails, there is no place to report it.
+pub fn print_error(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Returns the number of columns of the terminal that progress is drawn on.
+fn width() -> usize {
+    const DEFAULT: u16 = 80;
+    terminal_size_of(io::stderr()).map_or(DEFAULT, |(Width(columns), _)| columns).into()
 }
 
 /// The style of a progress bar.

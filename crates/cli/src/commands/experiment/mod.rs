@@ -45,7 +45,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     let stop = Stop::default();
     let store = ExperimentStore::new(output.checkpoint_folder(), args.checkpoint_every, stop.clone());
     begin(&store, args.resume, &display)?;
-    interrupt::handle(&stop)?;
+    interrupt::handle(&stop, display.notices())?;
     let experiment = experiment(args);
     let engine = Engine { backend: args.engine.backend.name(), device: &device, workers };
     let mut history = History::default();
