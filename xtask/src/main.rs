@@ -1,6 +1,7 @@
 //! `cargo xtask`: automation of this workspace, in Rust and without dependencies.
 
 mod api;
+mod chart;
 mod checks;
 mod ci;
 mod measure;
@@ -47,6 +48,7 @@ Measure:
                         memory and time per step [default: 120]; Linux only
 
 Generate:
+  chart                 Draw the chart of the README, docs/scores.svg, from the table of docs/results.md
   embedded              Pretrain the embedded model again, byte for byte; takes a quarter of an hour";
 
 fn main() -> ExitCode {
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Some("bench") => measure::bench(&rest),
         Some("transfer") => measure::transfer(&rest),
         Some("soak") => measure::soak(&rest),
+        Some("chart") => chart::chart(),
         Some("embedded") => embedded(),
         Some("--help" | "-h" | "help") => {
             println!("{HELP}");

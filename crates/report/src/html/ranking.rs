@@ -134,7 +134,8 @@ fn many_classes(index: usize, record: &ApproachRecord, curves: &[Curve<'_>], nam
         sorted.sort_by(|a, b| a.area.total_cmp(&b.area));
         let mean = curves.iter().map(|curve| curve.area).sum::<f64>() / curves.len() as f64;
         let named = [sorted.first(), sorted.last()].into_iter().flatten();
-        let named = named.map(|curve| format!("{} ({})", format::score(curve.area), class(curve)));
+        let short = |curve| format::shortened(&class(curve), 24);
+        let named = named.map(|curve| format!("{} ({})", format::score(curve.area), short(curve)));
         let text =
             format!("mean {} {}; from {}", kind.area, format::score(mean), named.collect::<Vec<_>>().join(" to "));
         let lines = curves.iter().map(|curve| (Ink::Faint(index), *curve)).collect();

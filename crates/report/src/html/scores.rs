@@ -44,7 +44,7 @@ pub(super) fn table(results: &Results) -> Option<Section> {
                         td.number data-label="Trainable" { "–" }
                         (score_cells(results, &record.scores, false))
                         td.number data-label="Time" { (format::duration(record.seconds)) }
-                        td.number data-label="Examples per second" { "–" }
+                        td.number data-label="Examples per s" { "–" }
                     }
                 }
             }
@@ -77,7 +77,7 @@ fn approach_row(results: &Results, index: usize, record: &ApproachRecord) -> Mar
                 span.mean { (format::duration(record.train_seconds + record.eval_seconds)) }
                 " " span.interval { "training " (format::duration(record.train_seconds)) }
             }
-            td.number.time data-label="Examples per second" {
+            td.number.time data-label="Examples per s" {
                 span.mean { (rate(record.train_examples_per_second)) }
                 @if record.eval_examples_per_second.is_some() { " " span.interval { "test " (rate(record.eval_examples_per_second)) } }
             }
