@@ -7,7 +7,8 @@
 //! Two things differ from a textbook encoder, and neither changes a number: sequences are packed, so that nothing is computed
 //! for padding, and the last layer is computed for `[CLS]` only, the one row that the classifier reads.
 //!
-//! To read the model, begin with `model`, in the order of the data; `classifier` and `masked_lm` have the heads. `layout` and
+//! To read the model, begin with `model`, in the order of the data; `classifier`, `masked_lm` and
+//! `sentence` have the heads. `layout` and
 //! `bert` map the names of checkpoints, and `initialize` has the initial values of what these lack. The layers are those of
 //! rekindle-nn, and files are read and written by rekindle-checkpoint.
 //!
@@ -43,6 +44,7 @@ mod lora;
 mod masked_lm;
 mod model;
 mod roles;
+mod sentence;
 
 pub use classifier::DistilBertForSequenceClassification;
 pub use config::{DistilBertConfig, Pooling};
@@ -52,6 +54,7 @@ pub use model::{DistilBertModel, Embeddings, FeedForward, SelfAttention, Transfo
 pub use rekindle_checkpoint::{Checkpoint, CheckpointError, LoadReport, Precision};
 pub use rekindle_nn::{Activation, Mode, NnError, SequenceBatch, TokenSelection};
 pub use roles::{ParamInfo, ParamRole, ParamRoles};
+pub use sentence::{Embedding, SentenceClassifier};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

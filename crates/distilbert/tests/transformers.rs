@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use rekindle_distilbert::{
-    Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
+    Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Embedding, Mode, Pooling, SequenceBatch,
+    TokenSelection,
 };
 use serde::Deserialize;
 
@@ -235,4 +236,42 @@ fn a_head_of_another_size_is_reported_and_initialized() {
     assert_eq!(names, ["classifier.weight", "classifier.bias"]);
     assert_eq!((report.mismatched[0].checkpoint[0], report.mismatched[0].model[0]), (4, 2));
     assert_eq!(model.classifier.bias.val().into_data().try_to_vec::<f32>().unwrap(), [0.0, 0.0]);
+}
+
+#[derive(Deserialize)]
+struct Embedded {
+    ids: Vec<u32>,
+    embeddings: Vec<Expected>,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    pooling: Pooling,
+    layers: usize,
+    normalize: bool,
+    embedding: Vec<f32>,
+}
+
+/// `fixtures/distilbert/make_embeddings.py`.
+#[test]
+fn embeddings_of_every_pooling() {
+    each_case(|name, case| {
+        if !name.starts_with("base ") {
+            return;
+        }
+        let golden: Vec<Embedded> =
+            serde_json::from_slice(&std::fs::read(folder("embeddings_golden.json")).unwrap()).unwrap();
+        let ids: Vec<&[u32]> = golden.iter().map(|row| row.ids.as_slice()).collect();
+        for (index, Expected { pooling, layers, normalize, .. }) in golden[0].embeddings.iter().enumerate() {
+            let embedding = Embedding { pooling: *pooling, layers: *layers, normalize: *normalize };
+            // Alone, packed, where the batch has halves, and padded.
+            let embed = |batch| values(case.model.distilbert.embed(&batch, embedding, Mode::Eval));
+            let alone: Vec<_> = ids.iter().flat_map(|row| embed(case.batch(&[row], None))).collect();
+            for found in [alone, embed(case.batch(&ids, None)), embed(case.batch(&ids, Some(40)))] {
+                for (row, (found, golden)) in found.iter().zip(&golden).enumerate() {
+                    close(&format!("{name}, row {row}, {embedding:?}"), found, &golden.embeddings[index].embedding);
+                }
+            }
+        }
+    });
 }

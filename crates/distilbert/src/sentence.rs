@@ -1,0 +1,121 @@
+//! Sentence embeddings, and a linear head on them: the models of sentence-transformers.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use rekindle_nn::{Linear, Mode, SequenceBatch, TokenSelection, join_halves};
+
+use crate::config::{DistilBertConfig, Pooling};
+use crate::model::DistilBertModel;
+
+/// The smallest norm that an embedding is divided by, as in PyTorch's `normalize`.
+const LEAST_NORM: f32 = 1e-12;
+
+/// How the hidden states of a text become one vector, its embedding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Embedding {
+    /// Which hidden states of a layer are read.
+    pub pooling: Pooling,
+    /// The number of layers that are averaged, from the last one down: at least 1. sentence-transformers'
+    /// `WeightedLayerPooling` with equal weights.
+    pub layers: usize,
+    /// Whether embeddings are scaled to length 1. sentence-transformers' `Normalize`.
+    pub normalize: bool,
+}
+
+impl Embedding {
+    /// Returns the pooled last hidden states, not normalized.
+    pub fn last(pooling: Pooling) -> Self {
+        Self { pooling, layers: 1, normalize: false }
+    }
+
+    /// Scales the rows to length 1, if embeddings are normalized.
+    ///
+    /// # Shapes
+    /// - pooled: `[sequences, dim]`
+    /// - output: `[sequences, dim]`
+    pub fn finish(&self, pooled: Tensor<2>) -> Tensor<2> {
+        if !self.normalize {
+            return pooled;
+        }
+        let norm = pooled.clone().square().sum_dim(1).sqrt().clamp_min(LEAST_NORM);
+        pooled / norm
+    }
+}
+
+impl DistilBertModel {
+    /// The embedding of each sequence.
+    ///
+    /// If no weight is tracked, the two halves of a batch are computed in parallel on the CPU.
+    ///
+    /// # Shapes
+    /// - output: `[sequences, dim]`
+    pub fn embed(&self, batch: &SequenceBatch, embedding: Embedding, mode: Mode) -> Tensor<2> {
+        embedding.finish(match (embedding.layers, embedding.pooling) {
+            (0 | 1, Pooling::Cls) => self.forward(batch, TokenSelection::First, mode),
+            (0 | 1, Pooling::Mean) => batch.mean(self.forward(batch, TokenSelection::All, mode)),
+            (layers, pooling) => match batch.halves().filter(|_| self.is_frozen()) {
+                Some((first, second)) => {
+                    [first, second].into_iter().for_each(|half| half.upload(true, true));
+                    let average = |half, place| self.average(half, pooling, layers, mode.at(place));
+                    let (first, second) = join_halves(batch.device(), || average(first, 0), || average(second, 1));
+                    Tensor::cat(vec![first, second], 0)
+                }
+                None => {
+                    batch.upload(true, true);
+                    self.average(batch, pooling, layers, mode)
+                }
+            },
+        })
+    }
+
+    /// The average of the pooled hidden states of the last `layers` layers.
+    fn average(&self, batch: &SequenceBatch, pooling: Pooling, layers: usize, mode: Mode) -> Tensor<2> {
+        let count = self.transformer.layer.len();
+        let layers = layers.min(count);
+        let mut hidden = self.embeddings.forward(batch, mode.at(count));
+        let mut sum: Option<Tensor<2>> = None;
+        for (index, layer) in self.transformer.layer.iter().enumerate() {
+            hidden = layer.forward(hidden, batch, TokenSelection::All, mode.at(index));
+            if index >= count - layers {
+                let pooled = match pooling {
+                    Pooling::Cls => batch.select(hidden.clone(), TokenSelection::First),
+                    Pooling::Mean => batch.mean(hidden.clone()),
+                };
+                sum = Some(match sum {
+                    Some(sum) => sum + pooled,
+                    None => pooled,
+                });
+            }
+        }
+        // A model has at least one layer; without, the embeddings are what there is.
+        sum.map_or_else(|| batch.mean(hidden), |sum| sum / layers as f32)
+    }
+}
+
+/// An encoder, an embedding and a linear head on it: sentence-transformers' `Transformer`, `Pooling`, `Normalize` and
+/// `Dense` without activation.
+#[derive(Module, Debug)]
+pub struct SentenceClassifier {
+    /// The encoder.
+    pub distilbert: DistilBertModel,
+    /// `[dim, num_labels]`.
+    pub classifier: Linear,
+    /// What the head reads of a sequence.
+    #[module(skip)]
+    pub embedding: Embedding,
+}
+
+impl SentenceClassifier {
+    /// Creates a classifier with a head of zeros.
+    pub fn new(distilbert: DistilBertModel, embedding: Embedding, config: &DistilBertConfig, device: &Device) -> Self {
+        Self { distilbert, classifier: Linear::new(config.dim, config.num_labels(), device), embedding }
+    }
+
+    /// The logits of each sequence.
+    ///
+    /// # Shapes
+    /// - output: `[sequences, num_labels]`
+    pub fn forward(&self, batch: &SequenceBatch, mode: Mode) -> Tensor<2> {
+        self.classifier.forward(self.distilbert.embed(batch, self.embedding, mode))
+    }
+}
