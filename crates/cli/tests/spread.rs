@@ -12,7 +12,7 @@ use rekindle::distilbert::Pooling;
 use rekindle::embedded::EMBEDDED;
 use rekindle::experiment::{
     Approach, Devices, Engine, Experiment, ExperimentError, ExperimentStore, Extraction, ExtractionEvent, Outcome,
-    Progress, Sampling, Worker,
+    Progress, Sampling, TrainedModel, Worker,
 };
 use rekindle::infer::PretrainedModel;
 use rekindle::train::{Stop, TrainingArguments};
@@ -64,7 +64,8 @@ fn comparable(outcome: &Outcome) -> (Value, Vec<Vec<u8>>) {
     let results = timeless(serde_json::to_value(&outcome.results).expect("JSON"));
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("model.safetensors");
-    let bytes = |(_, model): &(_, rekindle::distilbert::DistilBertForSequenceClassification)| {
+    let bytes = |(_, model): &(String, TrainedModel)| {
+        let TrainedModel::SequenceClassifier(_, model) = model else { panic!("another kind of model") };
         model.save_safetensors(&path, rekindle::distilbert::Precision::F32).expect("saved");
         std::fs::read(&path).expect("read")
     };

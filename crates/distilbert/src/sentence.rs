@@ -1,17 +1,22 @@
 //! Sentence embeddings, and a linear head on them: the models of sentence-transformers.
 
+use std::path::Path;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use rekindle_checkpoint::{Checkpoint, CheckpointError, LoadReport, Precision, save};
 use rekindle_nn::{Linear, Mode, SequenceBatch, TokenSelection, join_halves};
+use serde::{Deserialize, Serialize};
 
 use crate::config::{DistilBertConfig, Pooling};
+use crate::layout::LAYOUT;
 use crate::model::DistilBertModel;
 
 /// The smallest norm that an embedding is divided by, as in PyTorch's `normalize`.
 const LEAST_NORM: f32 = 1e-12;
 
 /// How the hidden states of a text become one vector, its embedding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Embedding {
     /// Which hidden states of a layer are read.
     pub pooling: Pooling,
@@ -109,6 +114,28 @@ impl SentenceClassifier {
     /// Creates a classifier with a head of zeros.
     pub fn new(distilbert: DistilBertModel, embedding: Embedding, config: &DistilBertConfig, device: &Device) -> Self {
         Self { distilbert, classifier: Linear::new(config.dim, config.num_labels(), device), embedding }
+    }
+
+    /// Loads the weights that [`save_safetensors`](Self::save_safetensors) wrote. The load report lists what is missing.
+    ///
+    /// # Errors
+    /// When a tensor of the encoder is missing or of another shape, or cannot be read.
+    pub fn from_checkpoint(
+        config: &DistilBertConfig,
+        embedding: Embedding,
+        checkpoint: &Checkpoint,
+        device: &Device,
+    ) -> Result<(Self, LoadReport), CheckpointError> {
+        let model = Self::new(DistilBertModel::new(config, device), embedding, config, device);
+        checkpoint.load(model, &LAYOUT, &|spec| config.initialize(spec, 0), device)
+    }
+
+    /// Writes encoder and head to `path`, without the embedding.
+    ///
+    /// # Errors
+    /// When the file cannot be written; an existing one is then unchanged.
+    pub fn save_safetensors(&self, path: &Path, precision: Precision) -> Result<(), CheckpointError> {
+        save(self, path, precision)
     }
 
     /// The logits of each sequence.

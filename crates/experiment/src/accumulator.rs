@@ -1,6 +1,5 @@
 //! The results of an approach, accumulated run by run.
 
-use rekindle_distilbert::DistilBertForSequenceClassification;
 use rekindle_results::{ApproachRecord, CurvePoint, RunPredictions, RunRecord};
 
 use crate::approach::Approach;
@@ -9,6 +8,7 @@ use crate::diagnostics::diagnostics;
 use crate::error::ExperimentError;
 use crate::experiment::Experiment;
 use crate::sampling::Sampling;
+use crate::trained_model::TrainedModel;
 
 /// The runs of an approach so far.
 pub(crate) struct RunAccumulator {
@@ -21,7 +21,7 @@ pub(crate) struct RunAccumulator {
     /// The predictions of all runs.
     pub(crate) predictions: Vec<RunPredictions>,
     /// The model to keep.
-    pub(crate) model: Option<DistilBertForSequenceClassification>,
+    pub(crate) model: Option<TrainedModel>,
 }
 
 impl RunAccumulator {
@@ -70,14 +70,14 @@ impl RunAccumulator {
         };
         let mut record = ApproachRecord::default();
         (record.approach, record.spec) = (approach.name.clone(), approach.spec.clone());
-        (record.learning_rate, record.weight_decay) = (approach.learning_rate, approach.weight_decay);
+        [record.learning_rate, record.weight_decay] = approach.learner.rates();
         (record.trainable, record.total) = (trainable, total);
         (record.accuracy, record.f1, record.loss) = (scores.accuracy.mean, scores.f1.mean, scores.loss.mean);
         record.f1_undefined = last.runs.iter().any(|run| run.f1_undefined);
         record.scores = scores;
         record.steps = runs.get(*first).map(|run| run.steps.clone()).unwrap_or_default();
         record.epochs = runs.get(*first).map(|run| run.epochs.clone()).unwrap_or_default();
-        record.predictions = predictions(last, sampling, experiment.seeds().len());
+        record.predictions = predictions(last, sampling, experiment.seeds_of(&*approach.learner).len());
         record.curve = curve.clone();
         record.diagnostics = diagnostics(last, sampling)?;
         record.train_seconds = runs.iter().map(|run| run.train_seconds).sum();

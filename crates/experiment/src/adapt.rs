@@ -12,6 +12,7 @@ use crate::run_spec::RunSpec;
 pub(crate) fn adapt(
     context: &RunContext<'_>,
     spec: &RunSpec,
+    epochs: usize,
     observer: &mut Observer<'_>,
 ) -> Result<DistilBertModel, TrainError> {
     let masking = Masking::new(&context.pretrained.tokenizer, Masking::DEFAULT_PROBABILITY)?;
@@ -19,7 +20,7 @@ pub(crate) fn adapt(
     let (model, _) = DistilBertForMaskedLM::from_checkpoint(&context.config, checkpoint, spec.seed, context.device)?;
     let sequences: Vec<Vec<u32>> = spec.rows.train.iter().map(|&row| context.examples.sentence(row).to_vec()).collect();
     let arguments = TrainingArguments {
-        num_train_epochs: spec.approach(context.experiment).pretrain_epochs,
+        num_train_epochs: epochs,
         per_device_train_batch_size: context.experiment.arguments.per_device_train_batch_size,
         seed: spec.seed,
         ..TrainingArguments::default()

@@ -1,71 +1,118 @@
 //! Approaches, and the grammar of the command line for them.
 
+use std::any::Any;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use rekindle_distilbert::{DistilBertConfig, LoraConfig, Pooling};
-use rekindle_train::{TrainingArguments, TuningPlan};
+use burn::module::Module;
+use rekindle_results::RunRecord;
+use rekindle_train::TrainError;
 
+use crate::baselines::{MajorityClass, TfIdf};
 use crate::error::ExperimentError;
+use crate::fine_tuning::FineTuning;
+use crate::progress::Progress;
+use crate::run_context::RunContext;
+use crate::run_spec::RunSpec;
+use crate::trained_model::TrainedModel;
 
-/// Which parameters are trainable.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Method {
-    /// The head, on a frozen encoder.
-    FeatureExtraction,
-    /// The head and the last N transformer layers.
-    LastLayers(usize),
-    /// All parameters.
-    Full,
-    /// All parameters, unfrozen layer by layer from the top (Howard and Ruder, 2018).
-    Gradual {
-        /// Epochs between two layers.
-        every: usize,
-    },
-    /// The head and low-rank adapters in a frozen encoder (Hu et al., 2021).
-    Lora(LoraConfig),
-    /// The head and all biases (Ben Zaken et al., 2022).
-    BitFit,
-}
-
-/// An approach to transfer learning: which parameters are trained, and how.
-#[derive(Clone, Debug, PartialEq)]
+/// An approach: a way to learn to classify from labelled examples.
+///
+/// It is parsed from the grammar of the command line: `NAME[:OPTION=VALUE]…`, for example `full:layer-decay=0.9`.
+#[derive(Clone, Debug)]
 pub struct Approach {
     /// The name in results and reports.
     pub name: String,
     /// The approach in the grammar of the command line, for example `lora:r=16:lr=1e-3`.
     pub spec: String,
-    /// Which parameters are trainable.
-    pub method: Method,
-    /// The highest learning rate.
-    pub learning_rate: f64,
-    /// Decoupled weight decay.
-    pub weight_decay: f64,
-    /// The learning rate of each layer divided by that of the layer above it: discriminative fine-tuning (Howard and Ruder,
-    /// 2018).
-    pub layer_decay: f64,
-    /// The pooling for the head; absent for that of the checkpoint.
-    pub pooling: Option<Pooling>,
-    /// Epochs of masked language modelling on the training texts before fine-tuning: adaptive pretraining (Gururangan et al.,
-    /// 2020).
-    pub pretrain_epochs: usize,
+    pub(crate) learner: Arc<dyn Learner>,
 }
 
+/// The parsers of names, one per kind of approach. Each returns the name in results and the learner with its default options.
+const KINDS: [fn(&str) -> Option<(String, Box<dyn Learner>)>; 3] =
+    [FineTuning::parse_name, MajorityClass::parse_name, TfIdf::parse_name];
+
 /// The names in the grammar, for error messages.
-const NAMES: &str = "feature-extraction, last-layer, last-N, full, gradual, lora and bitfit";
+const NAMES: &str = "feature-extraction, last-layer, last-N, full, gradual, lora, bitfit, majority and tfidf";
+
+/// How an approach learns, with its options.
+pub(crate) trait Learner: Any + fmt::Debug + Send + Sync {
+    /// Sets an option of the grammar.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), String>;
+
+    /// Returns an error if the options contradict each other.
+    fn validate(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Returns the highest learning rate and the weight decay, for the record: 0 without gradient descent.
+    fn rates(&self) -> [f64; 2] {
+        [0.0; 2]
+    }
+
+    /// Returns whether runs differ by seed. Others are run with the first seed only.
+    fn is_seeded(&self) -> bool {
+        true
+    }
+
+    /// Returns whether there is a model to save.
+    fn has_model(&self) -> bool {
+        true
+    }
+
+    /// Returns the numbers of trainable and of all parameters; 0 without a model.
+    fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError>;
+
+    /// Returns the number of parameters of the model to save, whose adapters are merged.
+    fn saved_parameters(&self, context: &RunContext<'_>) -> usize {
+        context.model.num_params()
+    }
+
+    /// Returns an estimate of the cost of a run, in forward and backward passes over examples.
+    fn cost(&self, context: &RunContext<'_>, spec: &RunSpec) -> f64;
+
+    /// Learns from the training examples of a run.
+    fn fit(
+        &self,
+        context: &mut RunContext<'_>,
+        spec: &RunSpec,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Fitted, ExperimentError>;
+}
+
+/// What a learner has learned.
+pub(crate) struct Fitted {
+    pub(crate) predictor: Box<dyn Predictor>,
+    /// Steps, epochs and times; scores are added by the test.
+    pub(crate) record: RunRecord,
+}
+
+/// A classifier of the examples of an experiment.
+pub(crate) trait Predictor {
+    /// Returns the logits of examples, row-major `[examples, classes]`: their softmax is the probability of each class.
+    fn logits(
+        &self,
+        context: &RunContext<'_>,
+        rows: &[usize],
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<f32>, ExperimentError>;
+
+    /// Returns the model to save, if there is one.
+    fn into_model(self: Box<Self>) -> Option<TrainedModel>;
+}
 
 impl Approach {
     /// Returns `feature-extraction`: the encoder frozen, learning rate 2e-3, no weight decay. The notebook's
     /// `feature_extraction_freeze_all`.
     pub fn feature_extraction() -> Self {
-        Self::new("feature-extraction", "feature_extraction_freeze_all", Method::FeatureExtraction, 2e-3, 0.0)
+        Self::fine_tuning_named("feature-extraction")
     }
 
     /// Returns `last-layer`: the last transformer layer and the head trainable, learning rate 2e-5, weight decay 0.01. The
     /// notebook's `fine_tune_last_layer`.
     pub fn last_layer() -> Self {
-        Self::new("last-layer", "fine_tune_last_layer", Method::LastLayers(1), 2e-5, 0.01)
+        Self::fine_tuning_named("last-layer")
     }
 
     /// Returns the two approaches of the notebook, in its order.
@@ -73,26 +120,25 @@ impl Approach {
         vec![Self::feature_extraction(), Self::last_layer()]
     }
 
-    fn new(spec: &str, name: &str, method: Method, learning_rate: f64, weight_decay: f64) -> Self {
-        let (name, spec) = (name.into(), spec.into());
-        let (layer_decay, pooling, pretrain_epochs) = (1.0, None, 0);
-        Self { name, spec, method, learning_rate, weight_decay, layer_decay, pooling, pretrain_epochs }
+    /// Returns the baselines: the majority class, and TF-IDF with logistic regression.
+    pub fn baselines() -> Vec<Self> {
+        let of =
+            |spec: &str, name: &str, learner: Arc<dyn Learner>| Self { name: name.into(), spec: spec.into(), learner };
+        vec![
+            of("majority", MajorityClass::NAME, Arc::new(MajorityClass)),
+            of("tfidf", TfIdf::NAME, Arc::new(TfIdf::default())),
+        ]
     }
 
-    /// Returns an approach by its name, with the usual learning rate and weight decay.
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "feature-extraction" => Self::feature_extraction(),
-            "last-layer" | "last-1" => Self::last_layer(),
-            "full" => Self::new(name, "fine_tune_all", Method::Full, 2e-5, 0.01),
-            "gradual" => Self::new(name, "gradual_unfreezing", Method::Gradual { every: 1 }, 2e-5, 0.01),
-            "lora" => Self::new(name, "lora", Method::Lora(LoraConfig::default()), 1e-3, 0.01),
-            "bitfit" => Self::new(name, "bitfit", Method::BitFit, 1e-3, 0.01),
-            _ => {
-                let count = name.strip_prefix("last-")?.parse().ok().filter(|&count| count > 0)?;
-                Self::new(name, &format!("fine_tune_last_{count}_layers"), Method::LastLayers(count), 2e-5, 0.01)
-            }
-        })
+    fn fine_tuning_named(spec: &str) -> Self {
+        let (name, learner) = FineTuning::named(spec).unwrap_or_else(|| (spec.into(), FineTuning::default()));
+        Self { name, spec: spec.into(), learner: Arc::new(learner) }
+    }
+
+    /// Returns the settings of the fine-tuning, if the approach is one.
+    pub fn fine_tuning(&self) -> Option<&FineTuning> {
+        let learner: &dyn Any = &*self.learner;
+        learner.downcast_ref()
     }
 
     /// Parses a list, for example `feature-extraction,last-2,lora:r=16`.
@@ -111,60 +157,9 @@ impl Approach {
         Ok(approaches)
     }
 
-    /// Sets an option.
-    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
-        match (key, &mut self.method) {
-            ("lr", _) => self.learning_rate = number(value)?,
-            ("wd", _) => self.weight_decay = number(value)?,
-            ("pooling", _) => {
-                self.pooling = Some(match value {
-                    "cls" => Pooling::Cls,
-                    "mean" => Pooling::Mean,
-                    _ => return Err("expected pooling=cls or pooling=mean".into()),
-                });
-            }
-            ("pretrain", _) => self.pretrain_epochs = count(value)?,
-            ("layer-decay", Method::LastLayers(_) | Method::Full | Method::Gradual { .. }) => {
-                self.layer_decay = number(value)?;
-            }
-            ("every", Method::Gradual { every }) => *every = count(value)?,
-            ("r", Method::Lora(lora)) => lora.r = count(value)?,
-            ("alpha", Method::Lora(lora)) => lora.lora_alpha = number(value)?,
-            ("targets", Method::Lora(lora)) => lora.target_modules = value.split('+').map(String::from).collect(),
-            _ => return Err(format!("unknown option `{key}`; expected {}", self.options())),
-        }
-        Ok(())
-    }
-
-    fn options(&self) -> &'static str {
-        match self.method {
-            Method::FeatureExtraction | Method::BitFit => "lr, wd, pooling and pretrain",
-            Method::LastLayers(_) | Method::Full => "layer-decay, lr, wd, pooling and pretrain",
-            Method::Gradual { .. } => "every, layer-decay, lr, wd, pooling and pretrain",
-            Method::Lora(_) => "r, alpha, targets, lr, wd, pooling and pretrain",
-        }
-    }
-
-    /// Returns the tuning plan for a model.
-    ///
-    /// # Errors
-    /// Returns an error if the model has fewer layers than the approach trains.
-    pub fn plan(&self, config: &DistilBertConfig) -> Result<TuningPlan, rekindle_train::TrainError> {
-        let plan = match &self.method {
-            Method::FeatureExtraction => TuningPlan::head(),
-            Method::LastLayers(count) => TuningPlan::last_layers(*count, config)?,
-            Method::Full => TuningPlan::full(config),
-            Method::Gradual { every } => TuningPlan::full(config).gradually(*every),
-            Method::Lora(lora) => TuningPlan::lora(lora.clone()),
-            Method::BitFit => TuningPlan::bias_only(),
-        };
-        Ok(if self.layer_decay == 1.0 { plan } else { plan.with_layer_decay(self.layer_decay) })
-    }
-
-    /// Returns training arguments with the learning rate and weight decay of this approach.
-    pub(crate) fn arguments(&self, shared: &TrainingArguments, seed: u64) -> TrainingArguments {
-        let (learning_rate, weight_decay) = (self.learning_rate, self.weight_decay);
-        TrainingArguments { learning_rate, weight_decay, seed, ..shared.clone() }
+    /// Adds the approach to the error of a training.
+    pub(crate) fn failed(&self, source: TrainError) -> ExperimentError {
+        ExperimentError::Train { approach: self.name.clone(), source }
     }
 }
 
@@ -176,7 +171,8 @@ impl FromStr for Approach {
         let refuse = |reason: String| ExperimentError::Approach { spec: spec.into(), reason };
         let mut parts = spec.split(':');
         let name = parts.next().unwrap_or_default();
-        let mut approach = Self::named(name).ok_or_else(|| refuse(format!("unknown approach; expected {NAMES}")))?;
+        let known = KINDS.iter().find_map(|parse| parse(name));
+        let (mut name, mut learner) = known.ok_or_else(|| refuse(format!("unknown approach; expected {NAMES}")))?;
         let mut seen = Vec::new();
         for part in parts {
             let (key, value) =
@@ -185,17 +181,14 @@ impl FromStr for Approach {
                 return Err(refuse(format!("`{key}` is given twice")));
             }
             seen.push(key);
-            approach.set(key, value).map_err(|reason| refuse(format!("`{part}`: {reason}")))?;
+            learner.set(key, value).map_err(|reason| refuse(format!("`{part}`: {reason}")))?;
             // The name is also the name of a folder.
             let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "_");
             let joint = if value.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "_" };
-            approach.name.push_str(&format!("_{}{joint}{}", plain(key), plain(value)));
+            name.push_str(&format!("_{}{joint}{}", plain(key), plain(value)));
         }
-        if let Method::Lora(lora) = &approach.method {
-            lora.validate().map_err(|error| refuse(error.to_string()))?;
-        }
-        approach.spec = spec.into();
-        Ok(approach)
+        learner.validate().map_err(refuse)?;
+        Ok(Self { name, spec: spec.into(), learner: Arc::from(learner) })
     }
 }
 
@@ -205,20 +198,34 @@ impl fmt::Display for Approach {
     }
 }
 
+/// Returns the error for an option that a learner does not have.
+pub(crate) fn unknown_option(key: &str, expected: &str) -> String {
+    format!("unknown option `{key}`; expected {expected}")
+}
+
 /// Parses a finite number of at least 0.
-fn number(value: &str) -> Result<f64, String> {
+pub(crate) fn number(value: &str) -> Result<f64, String> {
     let number = value.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
     number.ok_or_else(|| "expected a number of at least 0".into())
 }
 
+/// Parses a finite number above 0.
+pub(crate) fn positive(value: &str) -> Result<f64, String> {
+    let number = value.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| "expected a number above 0".into())
+}
+
 /// Parses a whole number of at least 1.
-fn count(value: &str) -> Result<usize, String> {
+pub(crate) fn count(value: &str) -> Result<usize, String> {
     value.parse().ok().filter(|&count| count > 0).ok_or_else(|| "expected a whole number of at least 1".into())
 }
 
 #[cfg(test)]
 mod tests {
+    use rekindle_distilbert::LoraConfig;
+
     use super::*;
+    use crate::fine_tuning::Method;
 
     #[test]
     fn names_and_options_are_parsed() {
@@ -234,9 +241,10 @@ mod tests {
             "fine_tune_all_pooling_mean_lr1e_3",
         ];
         assert_eq!(names, expected);
-        assert_eq!((approaches[2].layer_decay, approaches[4].learning_rate), (0.9, 1e-3));
+        let settings: Vec<&FineTuning> = approaches.iter().filter_map(Approach::fine_tuning).collect();
+        assert_eq!((settings[2].layer_decay, settings[4].learning_rate), (0.9, 1e-3));
         let lora = LoraConfig { r: 16, lora_alpha: 8.0, target_modules: vec!["q_lin".into(), "lin1".into()] };
-        assert_eq!(approaches[3].method, Method::Lora(lora));
+        assert_eq!(settings[3].method, Method::Lora(lora));
     }
 
     #[test]
@@ -253,6 +261,9 @@ mod tests {
             ("full:lr=1:lr=2", "twice"),
             ("full:lr=nan", "at least 0"),
             ("last-layer,last-1", "twice"),
+            ("majority:C=1", "no options"),
+            ("tfidf:C=0", "above 0"),
+            ("tfidf:lr=1", "expected C"),
         ] {
             let error = Approach::parse_list(list).expect_err(list).to_string();
             assert!(error.contains(part), "`{part}` in {error}");

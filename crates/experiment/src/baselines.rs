@@ -1,73 +1,151 @@
-//! The baselines of an experiment.
+//! Baselines as approaches: the majority class, and TF-IDF with logistic regression.
 
 use std::time::Instant;
 
-use rekindle_baseline::{Baseline, BaselineError, LogisticOptions, Majority, TfidfLogisticRegression};
-use rekindle_metrics::{ConfusionMatrix, log_loss};
-use rekindle_results::{BaselineRecord, CurvePoint};
+use rekindle_baseline::{BaselineError, LogisticOptions, Majority, TfidfLogisticRegression};
+use rekindle_results::RunRecord;
+use rekindle_train::TrainError;
 
-use crate::approach_results::{ApproachResults, RunResult, f1};
+use crate::approach::{Fitted, Learner, Predictor, positive, unknown_option};
 use crate::error::ExperimentError;
-use crate::experiment::Experiment;
-use crate::sampling::Sampling;
+use crate::progress::Progress;
+use crate::run_context::RunContext;
+use crate::run_spec::RunSpec;
+use crate::trained_model::TrainedModel;
 
-/// Their names in the results.
-const NAMES: [&str; 2] = ["majority", "tfidf_logistic_regression"];
+/// The frequencies of the classes, whatever the text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MajorityClass;
 
-/// Fits and tests each baseline on the samples of the approaches.
-pub(crate) fn baselines(
-    experiment: &Experiment,
-    sampling: &Sampling,
-    sizes: &[usize],
-) -> Result<Vec<(BaselineRecord, ApproachResults)>, ExperimentError> {
-    NAMES.iter().map(|name| baseline(name, experiment, sampling, sizes)).collect()
+impl MajorityClass {
+    /// The name in results.
+    pub(crate) const NAME: &'static str = "majority";
+
+    pub(crate) fn parse_name(name: &str) -> Option<(String, Box<dyn Learner>)> {
+        (name == "majority").then(|| (Self::NAME.into(), Box::new(Self) as Box<dyn Learner>))
+    }
 }
 
-fn baseline(
-    name: &str,
-    experiment: &Experiment,
-    sampling: &Sampling,
-    sizes: &[usize],
-) -> Result<(BaselineRecord, ApproachResults), ExperimentError> {
-    let began = Instant::now();
-    let (mut curve, mut last) = (Vec::new(), ApproachResults { name: name.into(), runs: Vec::new() });
-    for &size in sizes {
-        let mut runs = Vec::new();
-        for (index, sample) in sampling.samples.iter().enumerate() {
-            let train = sampling.draw(sample, size, experiment.seed() as u32)?;
-            let fitted = fit(name, sampling, &train)?;
-            runs.push(test(fitted.as_ref(), sampling, index)?);
+/// Logistic regression on words weighted by TF-IDF.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TfIdf {
+    options: LogisticOptions,
+}
+
+impl TfIdf {
+    /// The name in results.
+    pub(crate) const NAME: &'static str = "tfidf_logistic_regression";
+
+    pub(crate) fn parse_name(name: &str) -> Option<(String, Box<dyn Learner>)> {
+        (name == "tfidf").then(|| (Self::NAME.into(), Box::new(Self::default()) as Box<dyn Learner>))
+    }
+}
+
+impl Learner for MajorityClass {
+    fn set(&mut self, _: &str, _: &str) -> Result<(), String> {
+        Err("the majority class has no options".into())
+    }
+
+    fn is_seeded(&self) -> bool {
+        false
+    }
+
+    fn has_model(&self) -> bool {
+        false
+    }
+
+    fn parameters(&self, _: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
+        Ok([0, 0])
+    }
+
+    fn cost(&self, _: &RunContext<'_>, _: &RunSpec) -> f64 {
+        0.0
+    }
+
+    fn fit(
+        &self,
+        context: &mut RunContext<'_>,
+        spec: &RunSpec,
+        _: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Fitted, ExperimentError> {
+        fitted(context, spec, |_, labels, classes| Ok(Box::new(Majority::fit(labels, classes)?)))
+    }
+}
+
+impl Learner for TfIdf {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        match key {
+            "C" => self.options.c = positive(value)?,
+            _ => return Err(unknown_option(key, "C")),
         }
-        last = ApproachResults { name: name.into(), runs };
-        curve.push(CurvePoint::new(size, last.scores(sampling, size, experiment.seed())?));
+        Ok(())
     }
-    let scores = match curve.last() {
-        Some(point) => point.scores.clone(),
-        None => last.scores(sampling, sampling.largest(), experiment.seed())?,
-    };
-    Ok((BaselineRecord::new(name, scores, curve, began.elapsed().as_secs_f64()), last))
+
+    fn is_seeded(&self) -> bool {
+        false
+    }
+
+    fn has_model(&self) -> bool {
+        false
+    }
+
+    fn parameters(&self, _: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
+        Ok([0, 0])
+    }
+
+    fn cost(&self, _: &RunContext<'_>, _: &RunSpec) -> f64 {
+        0.0
+    }
+
+    /// Without words or with one class, the majority class is predicted.
+    fn fit(
+        &self,
+        context: &mut RunContext<'_>,
+        spec: &RunSpec,
+        _: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Fitted, ExperimentError> {
+        fitted(context, spec, |texts, labels, classes| {
+            match TfidfLogisticRegression::fit(texts, labels, classes, &self.options) {
+                Ok(fitted) => Ok(Box::new(fitted)),
+                Err(BaselineError::NoWords | BaselineError::OneClass { .. }) => {
+                    Ok(Box::new(Majority::fit(labels, classes)?))
+                }
+                Err(error) => Err(error),
+            }
+        })
+    }
 }
 
-/// Without words or with one class, TF-IDF falls back to the majority class.
-fn fit(name: &str, sampling: &Sampling, train: &[usize]) -> Result<Box<dyn Baseline>, ExperimentError> {
-    let (labels, classes) = (sampling.labels(train), sampling.all.classes.len());
-    if name == NAMES[0] {
-        return Ok(Box::new(Majority::fit(&labels, classes)?));
-    }
-    match TfidfLogisticRegression::fit(&sampling.texts(train), &labels, classes, &LogisticOptions::default()) {
-        Ok(fitted) => Ok(Box::new(fitted)),
-        Err(BaselineError::NoWords | BaselineError::OneClass { .. }) => Ok(Box::new(Majority::fit(&labels, classes)?)),
-        Err(error) => Err(error.into()),
-    }
+type Classifier = Box<dyn rekindle_baseline::Baseline>;
+
+/// Fits a baseline to the training texts of a run.
+fn fitted(
+    context: &RunContext<'_>,
+    spec: &RunSpec,
+    fit: impl Fn(&[&str], &[usize], usize) -> Result<Classifier, BaselineError>,
+) -> Result<Fitted, ExperimentError> {
+    let (began, sampling, train) = (Instant::now(), context.sampling, &spec.rows.train);
+    let classifier = fit(&sampling.texts(train), &sampling.labels(train), sampling.all.classes.len())?;
+    let mut record = RunRecord::default();
+    record.train_seconds = began.elapsed().as_secs_f64();
+    Ok(Fitted { predictor: Box::new(FittedBaseline(classifier)), record })
 }
 
-fn test(fitted: &dyn Baseline, sampling: &Sampling, sample: usize) -> Result<RunResult, ExperimentError> {
-    let rows = &sampling.samples[sample].test;
-    let (texts, labels, classes) = (sampling.texts(rows), sampling.labels(rows), sampling.all.classes.len());
-    let probabilities = fitted.probabilities(&texts);
-    let predictions = fitted.predictions(&texts);
-    let confusion = ConfusionMatrix::new(&labels, &predictions, classes)?;
-    let (f1, loss) = (f1(&confusion), log_loss(&labels, &probabilities, classes)?);
-    let (accuracy, f1_undefined) = (confusion.accuracy(), f1.zero_division);
-    Ok(RunResult { sample, probabilities, predictions, accuracy, f1: f1.value, f1_undefined, loss })
+struct FittedBaseline(Classifier);
+
+impl Predictor for FittedBaseline {
+    /// The logarithms of the probabilities. A probability of 0 counts as the smallest that scikit-learn's `log_loss` knows.
+    fn logits(
+        &self,
+        context: &RunContext<'_>,
+        rows: &[usize],
+        _: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<f32>, ExperimentError> {
+        let probabilities = self.0.probabilities(&context.sampling.texts(rows));
+        Ok(probabilities.into_iter().map(|probability| probability.max(f64::EPSILON).ln() as f32).collect())
+    }
+
+    fn into_model(self: Box<Self>) -> Option<TrainedModel> {
+        None
+    }
 }

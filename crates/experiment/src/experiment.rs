@@ -2,15 +2,12 @@
 
 use std::time::Instant;
 
-use burn::module::Module;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
 use rekindle_infer::{InferError, PretrainedModel};
 use rekindle_results::{ApproachRecord, Results};
-use rekindle_train::{TrainingArguments, TuningPlan};
+use rekindle_train::TrainingArguments;
 
 use crate::accumulator::RunAccumulator;
-use crate::approach::Approach;
-use crate::baselines::baselines;
+use crate::approach::{Approach, Learner};
 use crate::error::ExperimentError;
 use crate::experiment_store::ExperimentStore;
 use crate::findings::findings;
@@ -23,6 +20,7 @@ use crate::remote_runs::{Engine, compute_runs};
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
+use crate::trained_model::TrainedModel;
 
 /// Maximum number of classes: the confusion matrix of each run has a cell for every pair of classes.
 const MOST_CLASSES: usize = 1000;
@@ -32,6 +30,8 @@ const MOST_CLASSES: usize = 1000;
 pub struct Experiment {
     /// The approaches, in the order of the results.
     pub approaches: Vec<Approach>,
+    /// The baselines that every approach is compared with. One that is among the approaches need not be repeated.
+    pub baselines: Vec<Approach>,
     /// Maximum number of tokens per text, including `[CLS]` and `[SEP]`.
     pub max_length: usize,
     /// The settings that all approaches share. Learning rates are those of each [`Approach`], and seeds are `seeds`.
@@ -65,8 +65,8 @@ pub enum ClassWeights {
 pub struct Outcome {
     /// The results.
     pub results: Results,
-    /// The trained models that are kept, in the order of the approaches. They share frozen weights.
-    pub models: Vec<(DistilBertConfig, DistilBertForSequenceClassification)>,
+    /// The trained models that are kept, each with the name of its approach. They share frozen weights.
+    pub models: Vec<(String, TrainedModel)>,
 }
 
 impl Experiment {
@@ -74,6 +74,7 @@ impl Experiment {
     pub fn notebook() -> Self {
         Self {
             approaches: Approach::notebook(),
+            baselines: Approach::baselines(),
             max_length: 64,
             arguments: TrainingArguments::default(),
             seeds: Vec::new(),
@@ -90,6 +91,11 @@ impl Experiment {
 
     pub(crate) fn seeds(&self) -> Vec<u64> {
         if self.seeds.is_empty() { vec![self.arguments.seed] } else { self.seeds.clone() }
+    }
+
+    /// The seeds that a learner is run with.
+    pub(crate) fn seeds_of(&self, learner: &dyn Learner) -> Vec<u64> {
+        if learner.is_seeded() { self.seeds() } else { vec![self.seed()] }
     }
 
     /// Returns the training sizes, ascending and each once.
@@ -111,8 +117,7 @@ impl Experiment {
         sampling.samples.len() * self.seeds().len() * sizes.len()
     }
 
-    /// Runs every approach from the same weights on every sample, at every size, with every seed; then fits and tests the
-    /// baselines.
+    /// Runs every approach from the same weights on every sample, at every size, with every seed; then the baselines.
     ///
     /// `began` is the start of the reported time. Runs that are in the `store` are restored from it; distributing runs over
     /// workers needs one.
@@ -153,18 +158,24 @@ impl Experiment {
         }
         let (mut records, mut models, mut approaches) = (Vec::new(), Vec::new(), Vec::new());
         let mut runs_predictions = Vec::new();
+        let (mut baseline_records, mut baselines) = (Vec::new(), Vec::new());
         for specs in specs.chunk_by(|one, next| one.approach == next.approach) {
             let approach = specs[0].approach(self);
-            let (record, accumulator) = self.approach(&mut context, approach, specs, observer)?;
-            let RunAccumulator { last: results, model, predictions: of_runs, .. } = accumulator;
-            observer(Progress::ApproachFinished(&record));
-            records.push(record);
-            approaches.push(results);
-            runs_predictions.extend(of_runs);
-            models.extend(model.map(|model| (context.config(approach), model.merged())));
+            if specs[0].is_baseline(self) {
+                let (record, accumulator) = self.approach(&mut context, approach, specs, &mut |_| ())?;
+                observer(Progress::Baseline(&record));
+                baseline_records.push(record);
+                baselines.push(accumulator.last);
+            } else {
+                let (record, accumulator) = self.approach(&mut context, approach, specs, observer)?;
+                let RunAccumulator { last: results, model, predictions: of_runs, .. } = accumulator;
+                observer(Progress::ApproachFinished(&record));
+                records.push(record);
+                approaches.push(results);
+                runs_predictions.extend(of_runs);
+                models.extend(model.map(|model| (approach.name.clone(), model)));
+            }
         }
-        let (baseline_records, baselines): (Vec<_>, Vec<_>) = baselines(self, sampling, &sizes)?.into_iter().unzip();
-        baseline_records.iter().for_each(|record| observer(Progress::Baseline(record)));
         let largest = sizes.last().copied().unwrap_or(0);
         let comparisons = comparisons(&approaches, &baselines, sampling, largest)?;
         let model = model_record(pretrained, sha256);
@@ -199,21 +210,24 @@ impl Experiment {
         specs: &[RunSpec],
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(ApproachRecord, RunAccumulator), ExperimentError> {
-        let (plan, trainable, total) = context.plan(approach)?;
-        observer(Progress::Approach { approach, trainable, total, runs: context.runs });
+        let parameters = approach.learner.parameters(context).map_err(|source| approach.failed(source))?;
+        let [trainable, total] = parameters;
+        let runs = specs.iter().filter(|spec| spec.sample.is_some()).count();
+        observer(Progress::Approach { approach, trainable, total, runs });
         let mut accumulator = RunAccumulator::new(&approach.name);
         for specs in specs.chunk_by(|one, next| (one.size, one.sample.is_some()) == (next.size, next.sample.is_some()))
         {
             match specs {
                 [spec] if spec.sample.is_none() => {
                     observer(Progress::FinalModel);
-                    accumulator.model = Some(context.final_model(&plan, spec, observer)?);
+                    accumulator.model = context.final_model(spec, observer)?;
                 }
-                _ => self.at_size(context, &plan, specs, &mut accumulator, observer)?,
+                _ => self.at_size(context, specs, &mut accumulator, observer)?,
             }
         }
-        let mut record = accumulator.record(self, approach, [trainable, total], context.sampling)?;
-        record.saved_bytes = Some((size_of::<f32>() * context.model.num_params()) as u64);
+        let mut record = accumulator.record(self, approach, parameters, context.sampling)?;
+        let saved = approach.learner.saved_parameters(context);
+        record.saved_bytes = Some((size_of::<f32>() * saved) as u64).filter(|_| approach.learner.has_model());
         Ok((record, accumulator))
     }
 
@@ -221,14 +235,13 @@ impl Experiment {
     fn at_size(
         &self,
         context: &mut RunContext<'_>,
-        plan: &TuningPlan,
         specs: &[RunSpec],
         accumulator: &mut RunAccumulator,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), ExperimentError> {
         accumulator.start_size();
         for spec in specs {
-            let (record, result, model) = context.run(plan, spec, observer)?;
+            let (record, result, model) = context.run(spec, observer)?;
             accumulator.push(record, result, context.sampling);
             accumulator.model = accumulator.model.take().or(model);
         }

@@ -1,12 +1,9 @@
 //! The finished work of an experiment, on disk, so that an interruption loses none of it.
 
 use std::fmt::Display;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use rekindle_checkpoint::Checkpoint;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Precision};
 use rekindle_files::RunStore;
 use rekindle_results::RunRecord;
 use rekindle_train::{Checkpoints, SaveStrategy, Stop};
@@ -14,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::ExperimentError;
+use crate::trained_model::TrainedModel;
 
 /// The finished runs of an experiment, the checkpoints of the one in progress, and the models to keep.
 ///
@@ -32,8 +30,6 @@ pub(crate) struct FinishedRun {
     /// The logits of the test examples.
     pub(crate) logits: Vec<f32>,
 }
-
-const WEIGHTS: &str = "model.safetensors";
 
 impl ExperimentStore {
     /// Returns the store in a folder. Runs write training checkpoints as `save_strategy` says, and end when `stop` is
@@ -102,33 +98,12 @@ impl ExperimentStore {
     }
 
     /// Stores a trained model.
-    pub(crate) fn save_model(
-        &self,
-        name: &str,
-        model: &DistilBertForSequenceClassification,
-    ) -> Result<(), ExperimentError> {
-        let folder = self.runs.path("models").join(name);
-        let refuse = |reason: String| ExperimentError::Output { path: folder.clone(), reason };
-        fs::create_dir_all(&folder).map_err(|error| refuse(error.to_string()))?;
-        model.save_safetensors(&folder.join(WEIGHTS), Precision::F32).map_err(|error| refuse(error.to_string()))
+    pub(crate) fn save_model(&self, name: &str, model: &TrainedModel) -> Result<(), ExperimentError> {
+        model.store(&self.runs.path("models").join(name))
     }
 
     /// A stored model, if there is one of this name.
-    pub(crate) fn model(
-        &self,
-        name: &str,
-        config: &DistilBertConfig,
-        device: &Device,
-    ) -> Result<Option<DistilBertForSequenceClassification>, ExperimentError> {
-        let path = self.runs.path("models").join(name).join(WEIGHTS);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let (model, report) =
-            DistilBertForSequenceClassification::from_checkpoint(config, &Checkpoint::from_file(&path)?, 0, device)?;
-        match report.missing.is_empty() && report.mismatched.is_empty() {
-            true => Ok(Some(model)),
-            false => Err(ExperimentError::StoredModel { path }),
-        }
+    pub(crate) fn model(&self, name: &str, device: &Device) -> Result<Option<TrainedModel>, ExperimentError> {
+        TrainedModel::restore(&self.runs.path("models").join(name), device)
     }
 }

@@ -22,6 +22,7 @@ mod experiment;
 mod experiment_store;
 mod extraction;
 mod findings;
+mod fine_tuning;
 mod fingerprint;
 mod misclassified;
 mod pairwise;
@@ -33,17 +34,20 @@ mod run_context;
 mod run_spec;
 mod sampling;
 mod saved_models;
+mod trained_model;
 
-pub use approach::{Approach, Method};
+pub use approach::Approach;
 pub use devices::{Devices, Worker};
 pub use error::ExperimentError;
 pub use experiment::{ClassWeights, Experiment, Outcome};
 pub use experiment_store::ExperimentStore;
 pub use extraction::{Extraction, ExtractionEvent};
+pub use fine_tuning::{FineTuning, Method};
 pub use progress::Progress;
 pub use rekindle_train::ErrorKind;
 pub use remote_runs::{DistributedRun, Engine, RunStep, StartedRun, WorkerEvent};
 pub use sampling::{Sample, Sampling};
+pub use trained_model::TrainedModel;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -1,7 +1,7 @@
 //! The events of an experiment.
 
 use rekindle_checkpoint::LoadReport;
-use rekindle_results::{ApproachRecord, BaselineRecord, RunKey, RunRecord};
+use rekindle_results::{ApproachRecord, RunKey, RunRecord};
 use rekindle_train::Event;
 
 use crate::approach::Approach;
@@ -66,5 +66,5 @@ pub enum Progress<'a> {
     /// An approach is finished.
     ApproachFinished(&'a ApproachRecord),
     /// A baseline is finished.
-    Baseline(&'a BaselineRecord),
+    Baseline(&'a ApproachRecord),
 }

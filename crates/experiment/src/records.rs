@@ -23,8 +23,8 @@ impl Experiment {
         sha256: &str,
     ) -> Map<String, Value> {
         let approach = |approach: &Approach| {
-            let Approach { spec, learning_rate, weight_decay, .. } = approach;
-            json!([spec, learning_rate, weight_decay])
+            let [learning_rate, weight_decay] = approach.learner.rates();
+            json!([approach.spec, learning_rate, weight_decay])
         };
         let settings = json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -35,6 +35,7 @@ impl Experiment {
             "tokens": tokens_sha256(&context.examples),
             "samples": samples_sha256(context.sampling),
             "approaches": self.approaches.iter().map(approach).collect::<Vec<_>>(),
+            "baselines": self.baselines.iter().map(approach).collect::<Vec<_>>(),
             "max_length": self.max_length,
             "arguments": self.arguments,
             "class_weights": context.class_weights(&context.sampling.samples[0].train),

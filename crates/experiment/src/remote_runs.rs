@@ -16,8 +16,9 @@ use crate::devices::{Devices, Worker};
 use crate::error::ExperimentError;
 use crate::experiment::Experiment;
 use crate::experiment_store::{ExperimentStore, FinishedRun};
+use crate::fine_tuning::step_record;
 use crate::progress::Progress;
-use crate::run_context::{RunContext, step_record};
+use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
 
@@ -82,7 +83,8 @@ pub(crate) fn compute_runs(
         None => Ok(context.stored_model(spec.approach(context.experiment))?.is_some()),
     };
     let recorded = specs.iter().map(is_recorded).collect::<Result<Vec<bool>, ExperimentError>>()?;
-    let costs = specs.iter().map(|spec| cost(context, spec)).collect::<Result<Vec<f64>, ExperimentError>>()?;
+    let cost = |spec: &RunSpec| spec.approach(context.experiment).learner.cost(context, spec);
+    let costs = specs.iter().map(cost).collect();
     let names: Vec<String> = workers.iter().map(|worker| worker.name.clone()).collect();
     let done = recorded.iter().filter(|&&recorded| recorded).count();
     observer(Progress::Distributed { workers: &names, done, runs: specs.len() });
@@ -104,14 +106,6 @@ pub(crate) fn compute_runs(
         WorkError::Queue(error) => error,
         WorkError::NoWorkers { worker, reason } => ExperimentError::NoWorkers { worker, reason },
     })
-}
-
-/// Returns an estimate in forward and backward passes over examples: a frozen encoder is only computed forward.
-fn cost(context: &RunContext<'_>, spec: &RunSpec) -> Result<f64, ExperimentError> {
-    let (approach, arguments) = (spec.approach(context.experiment), &context.experiment.arguments);
-    let (plan, ..) = context.plan(approach)?;
-    let passes = if plan.freezes_encoder() { 1 } else { 3 };
-    Ok((spec.size * (passes * arguments.num_train_epochs + 3 * approach.pretrain_epochs)) as f64)
 }
 
 /// Thrown through a run that another worker has finished.
@@ -177,7 +171,6 @@ impl WorkQueue for RunQueue {
         progress: &mut dyn FnMut(Option<Self::Progress>) -> ControlFlow<()>,
     ) -> Result<Option<FinishedRun>, Failure<ExperimentError>> {
         let spec = &self.specs[item];
-        let (plan, ..) = context.plan(spec.approach(&self.experiment)).map_err(failure)?;
         let mut steps = 0;
         let mut observe = |event: Progress<'_>| {
             if let Progress::Training(Event::Begin { steps: all, .. }) = event {
@@ -193,8 +186,8 @@ impl WorkQueue for RunQueue {
             }
         };
         let compute = AssertUnwindSafe(|| match spec.sample {
-            Some(_) => context.compute(&plan, spec, &mut observe).map(|(run, _)| Some(run)),
-            None => context.final_model(&plan, spec, &mut observe).map(|_| None),
+            Some(_) => context.compute(spec, &mut observe).map(|(run, _)| Some(run)),
+            None => context.final_model(spec, &mut observe).map(|_| None),
         });
         match catch_unwind(compute) {
             Err(panic) if panic.is::<Cancelled>() => Err(Failure::Cancelled),

@@ -1,4 +1,4 @@
-//! One run: a training and its test.
+//! One run: an approach learns, and is tested.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -8,14 +8,10 @@ use burn::tensor::Device;
 use rekindle_checkpoint::LoadReport;
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Pooling};
 use rekindle_infer::PretrainedModel;
-use rekindle_results::{EpochRecord, RunKey, RunRecord, StepRecord};
-use rekindle_train::{
-    Checkpoints, Classification, EncodedDataset, Evaluation, Event, PooledFeatures, Stop, TrainError, Trained, Trainer,
-    TrainingArguments, TuningPlan, evaluate,
-};
+use rekindle_results::{RunKey, RunRecord};
+use rekindle_train::{Checkpoints, EncodedDataset, Evaluation, Event, PooledFeatures, Stop, TrainError};
 
-use crate::adapt::adapt;
-use crate::approach::Approach;
+use crate::approach::{Approach, Fitted};
 use crate::approach_results::RunResult;
 use crate::error::ExperimentError;
 use crate::experiment::{ClassWeights, Experiment};
@@ -23,6 +19,7 @@ use crate::experiment_store::{ExperimentStore, FinishedRun};
 use crate::progress::Progress;
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
+use crate::trained_model::TrainedModel;
 
 /// What all runs share on a device.
 pub(crate) struct RunContext<'a> {
@@ -47,7 +44,7 @@ pub(crate) struct RunContext<'a> {
 }
 
 /// A run that was computed or restored: its record, its result, and the model if it is kept.
-type Run = (RunRecord, RunResult, Option<DistilBertForSequenceClassification>);
+type Run = (RunRecord, RunResult, Option<TrainedModel>);
 
 impl<'a> RunContext<'a> {
     /// Loads the weights and tokenizes all examples.
@@ -104,13 +101,8 @@ impl<'a> RunContext<'a> {
         self.store.map(ExperimentStore::stop).unwrap_or_default()
     }
 
-    /// Returns a trained model without adapters, and stores it for the case of an interruption.
-    pub(crate) fn keep_model(
-        &self,
-        approach: &Approach,
-        model: DistilBertForSequenceClassification,
-    ) -> Result<DistilBertForSequenceClassification, ExperimentError> {
-        let model = model.merged();
+    /// Stores a trained model for the case of an interruption.
+    fn keep_model(&self, approach: &Approach, model: TrainedModel) -> Result<TrainedModel, ExperimentError> {
         if let Some(store) = self.store {
             store.save_model(&approach.name, &model)?;
         }
@@ -118,26 +110,8 @@ impl<'a> RunContext<'a> {
     }
 
     /// Returns the trained model that was stored before an interruption.
-    pub(crate) fn stored_model(
-        &self,
-        approach: &Approach,
-    ) -> Result<Option<DistilBertForSequenceClassification>, ExperimentError> {
-        let load = |store: &ExperimentStore| store.model(&approach.name, &self.config(approach), self.device);
-        self.store.map(load).transpose().map(Option::flatten)
-    }
-
-    /// Returns the configuration of an approach's model.
-    pub(crate) fn config(&self, approach: &Approach) -> DistilBertConfig {
-        let classifier_pooling = approach.pooling.unwrap_or(self.config.classifier_pooling);
-        DistilBertConfig { classifier_pooling, ..self.config.clone() }
-    }
-
-    /// Returns the plan of an approach, and the numbers of trainable and of all parameters.
-    pub(crate) fn plan(&self, approach: &Approach) -> Result<(TuningPlan, usize, usize), ExperimentError> {
-        let failed = |source| failed(approach, source);
-        let plan = approach.plan(&self.config).map_err(failed)?;
-        let (trainable, total) = plan.count(&plan.prepare(&self.model, 0).map_err(failed)?);
-        Ok((plan, trainable, total))
+    pub(crate) fn stored_model(&self, approach: &Approach) -> Result<Option<TrainedModel>, ExperimentError> {
+        self.store.map(|store| store.model(&approach.name, self.device)).transpose().map(Option::flatten)
     }
 
     /// Returns the weight of each class in the training loss.
@@ -158,7 +132,6 @@ impl<'a> RunContext<'a> {
     /// Restores a run from the store, or computes and records it.
     pub(crate) fn run(
         &mut self,
-        plan: &TuningPlan,
         spec: &RunSpec,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Run, ExperimentError> {
@@ -166,14 +139,14 @@ impl<'a> RunContext<'a> {
             return Ok(run);
         }
         observer(Progress::RunStarted { key: spec.key() });
-        let (mut finished, model) = self.compute(plan, spec, observer)?;
+        let (mut finished, model) = self.compute(spec, observer)?;
         if let Some(store) = self.store {
             store.finish(spec.number, &finished)?;
         }
         let logits = std::mem::take(&mut finished.logits);
         let result = self
             .result(spec, &finished.record, logits)
-            .map_err(|source| failed(spec.approach(self.experiment), source))?;
+            .map_err(|source| spec.approach(self.experiment).failed(source))?;
         observer(Progress::RunFinished(&finished.record));
         Ok((finished.record, result, model))
     }
@@ -203,140 +176,61 @@ impl<'a> RunContext<'a> {
         })
     }
 
-    /// Trains on the training examples of a run and tests on its test examples.
+    /// Learns from the training examples of a run and tests on its test examples.
     pub(crate) fn compute(
         &mut self,
-        plan: &TuningPlan,
         spec: &RunSpec,
         observer: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<(FinishedRun, Option<DistilBertForSequenceClassification>), ExperimentError> {
+    ) -> Result<(FinishedRun, Option<TrainedModel>), ExperimentError> {
         let approach = spec.approach(self.experiment);
-        let test = self.examples.select(&spec.rows.test);
-        let trained = self.train(plan, spec, observer)?;
-        let began = Instant::now();
-        let evaluation = match trained.evaluation.filter(|_| spec.rows.validation.is_empty()) {
-            Some(evaluation) => evaluation,
-            None => {
-                let (config, features) = (self.config(approach), self.features(approach, plan));
-                let size = self.experiment.arguments.per_device_eval_batch_size;
-                let mut observe = |event: &Event| {
-                    observer(Progress::Training(event));
-                    ControlFlow::Continue(())
-                };
-                evaluate(&trained.model, &config, &test, features, size, self.device, &mut observe)
-                    .map_err(|source| failed(approach, source))?
-            }
-        };
-        let mut record = RunRecord::default();
+        let Fitted { predictor, mut record } = self.fit(spec, observer)?;
+        let (began, test) = (Instant::now(), self.examples.select(&spec.rows.test));
+        let logits = predictor.logits(self, &spec.rows.test, observer)?;
+        let evaluation = Evaluation::new(logits, test.labels(), self.config.num_labels())
+            .map_err(|source| approach.failed(source))?;
         let RunKey { seed, repeat, fold, size } = spec.key();
         (record.seed, record.repeat, record.fold, record.size) = (seed, repeat, fold, size);
         record.test = test.len();
         (record.accuracy, record.f1, record.loss) = (evaluation.accuracy(), evaluation.f1().value, evaluation.loss);
-        record.best_epoch = trained.best_epoch;
-        record.steps = trained.steps.iter().map(step_record).collect();
-        record.epochs = trained.epochs.iter().map(epoch_record).collect();
-        record.train_seconds = trained.train_time.as_secs_f64();
-        record.eval_seconds = (trained.eval_time + began.elapsed()).as_secs_f64();
-        let model = if spec.keeps_model { Some(self.keep_model(approach, trained.model)?) } else { None };
+        record.eval_seconds += began.elapsed().as_secs_f64();
+        let model = if spec.keeps_model { predictor.into_model() } else { None };
+        let model = model.map(|model| self.keep_model(approach, model)).transpose()?;
         Ok((FinishedRun { record, logits: evaluation.logits }, model))
     }
 
     /// Restores or trains the final model of an approach.
     pub(crate) fn final_model(
         &mut self,
-        plan: &TuningPlan,
         spec: &RunSpec,
         observer: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<DistilBertForSequenceClassification, ExperimentError> {
+    ) -> Result<Option<TrainedModel>, ExperimentError> {
         let approach = spec.approach(self.experiment);
-        match self.stored_model(approach)? {
-            Some(model) => Ok(model),
-            None => {
-                let trained = self.train(plan, spec, observer)?;
-                self.keep_model(approach, trained.model)
-            }
+        if let Some(model) = self.stored_model(approach)? {
+            return Ok(Some(model));
         }
+        let fitted = self.fit(spec, observer)?;
+        fitted.predictor.into_model().map(|model| self.keep_model(approach, model)).transpose()
     }
 
-    /// Trains on the training examples of a run. Epochs are evaluated on the validation examples if there are any, otherwise
-    /// on the test examples.
-    fn train(
-        &mut self,
-        plan: &TuningPlan,
-        spec: &RunSpec,
-        observer: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Trained<DistilBertForSequenceClassification, Evaluation>, ExperimentError> {
+    fn fit(&mut self, spec: &RunSpec, observer: &mut dyn FnMut(Progress<'_>)) -> Result<Fitted, ExperimentError> {
         if let Some(store) = self.store {
             store.check_stop()?;
         }
-        let approach = spec.approach(self.experiment);
-        let failed = |source| failed(approach, source);
-        let config = self.config(approach);
-        let model = plan.prepare(&self.start(&config, spec, observer)?, spec.seed).map_err(failed)?;
-        self.remember_features(approach, plan, &model, observer).map_err(failed)?;
-        let rows = &*spec.rows;
-        let has_validation = !rows.validation.is_empty();
-        let evaluated = if has_validation { &rows.validation } else { &rows.test };
-        let [train, evaluation] = [&rows.train, evaluated].map(|rows| self.examples.select(rows));
-        let arguments = TrainingArguments {
-            class_weights: self.class_weights(&rows.train),
-            load_best_model_at_end: has_validation,
-            ..approach.arguments(&self.experiment.arguments, spec.seed)
-        };
-        let objective = Classification::new(&config, &train)
-            .evaluated_on(Some(&evaluation).filter(|data| !data.is_empty()))
-            .with_features(self.features(approach, plan));
-        let trainer = Trainer::new(objective, plan, &arguments, self.device)
-            .with_checkpoints(self.checkpoints(spec))
-            .with_stop(self.stop())
-            .split_over(self.further);
-        let mut observe = |event: &Event| {
-            observer(Progress::Training(event));
-            ControlFlow::Continue(())
-        };
-        trainer.run(model, &mut observe).map_err(failed)
+        spec.approach(self.experiment).learner.fit(self, spec, observer)
     }
 
-    /// Returns the features of all examples by the frozen encoder of an approach, if they are computed.
-    fn features(&self, approach: &Approach, plan: &TuningPlan) -> Option<&PooledFeatures> {
-        let known = plan.freezes_encoder() && approach.pretrain_epochs == 0;
-        self.features.get(&self.config(approach).classifier_pooling)?.as_ref().filter(|_| known)
+    /// Returns the pooled features of all examples by the frozen encoder, if they are computed.
+    pub(crate) fn features(&self, pooling: Pooling) -> Option<&PooledFeatures> {
+        self.features.get(&pooling)?.as_ref()
     }
 
-    /// Returns the model that a run starts from: the loaded encoder, or one adapted to the training texts, and a head that is
-    /// initialised by the seed.
-    fn start(
-        &self,
-        config: &DistilBertConfig,
-        spec: &RunSpec,
-        observer: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<DistilBertForSequenceClassification, ExperimentError> {
-        let approach = spec.approach(self.experiment);
-        let mut model = match spec.seed == self.experiment.seed() {
-            true => self.model.clone(),
-            false => self.model.reinitialize(config, &self.report, spec.seed),
-        };
-        model.pooling = config.classifier_pooling;
-        if approach.pretrain_epochs > 0 {
-            model.distilbert = adapt(self, spec, &mut |event| {
-                observer(Progress::Pretraining(event));
-                ControlFlow::Continue(())
-            })
-            .map_err(|source| failed(approach, source))?;
-        }
-        Ok(model)
-    }
-
-    /// Computes the features of all examples once for all runs, if the encoder is frozen and more than one run needs them.
-    fn remember_features(
+    /// Computes the features of all examples by a frozen model once for all runs, if there are several.
+    pub(crate) fn remember_features(
         &mut self,
-        approach: &Approach,
-        plan: &TuningPlan,
-        model: &DistilBertForSequenceClassification,
+        frozen: &DistilBertForSequenceClassification,
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), TrainError> {
-        let needed = self.runs > 1 && plan.freezes_encoder() && approach.pretrain_epochs == 0;
-        if !needed || self.features.contains_key(&model.pooling) {
+        if self.runs <= 1 || self.features.contains_key(&frozen.pooling) {
             return Ok(());
         }
         let total = self.examples.len();
@@ -345,28 +239,8 @@ impl<'a> RunContext<'a> {
             ControlFlow::Continue(())
         };
         let size = self.experiment.arguments.per_device_eval_batch_size;
-        let frozen = plan.apply(model, 0);
-        let features = PooledFeatures::of(&frozen, &self.config, &self.examples, size, self.device, &mut progress)?;
-        self.features.insert(model.pooling, features);
+        let features = PooledFeatures::of(frozen, &self.config, &self.examples, size, self.device, &mut progress)?;
+        self.features.insert(frozen.pooling, features);
         Ok(())
     }
-}
-
-/// Returns the record of a training step.
-pub(crate) fn step_record(step: &rekindle_train::StepRecord) -> StepRecord {
-    StepRecord::new(step.step, step.epoch, step.loss, step.grad_norm, step.learning_rate)
-}
-
-fn epoch_record(epoch: &rekindle_train::EpochRecord) -> EpochRecord {
-    EpochRecord::new(
-        epoch.epoch,
-        epoch.train_loss,
-        epoch.eval_loss,
-        epoch.accuracy.unwrap_or(f64::NAN),
-        epoch.f1.unwrap_or(f64::NAN),
-    )
-}
-
-fn failed(approach: &Approach, source: TrainError) -> ExperimentError {
-    ExperimentError::Train { approach: approach.name.clone(), source }
 }

@@ -14,7 +14,7 @@ use crate::sampling::{Sample, Sampling};
 pub(crate) struct RunSpec {
     /// The position of the run in the experiment, from 0. Its record on disk has this number.
     pub(crate) number: usize,
-    /// The index of the approach.
+    /// The index of the approach, or, behind the approaches, of the baseline.
     pub(crate) approach: usize,
     /// The training size, as the experiment names it: a fold may have one example more.
     pub(crate) size: usize,
@@ -29,7 +29,13 @@ pub(crate) struct RunSpec {
 
 impl RunSpec {
     pub(crate) fn approach<'a>(&self, experiment: &'a Experiment) -> &'a Approach {
-        &experiment.approaches[self.approach]
+        let Experiment { approaches, baselines, .. } = experiment;
+        approaches.get(self.approach).unwrap_or_else(|| &baselines[self.approach - approaches.len()])
+    }
+
+    /// Returns whether this is a run of a baseline.
+    pub(crate) fn is_baseline(&self, experiment: &Experiment) -> bool {
+        self.approach >= experiment.approaches.len()
     }
 
     pub(crate) fn key(&self) -> RunKey {
@@ -45,18 +51,20 @@ impl Experiment {
         let final_rows = Arc::new(final_rows(sampling));
         let has_folds = sampling.folds.is_some();
         let mut specs = Vec::new();
-        for approach in 0..self.approaches.len() {
+        for (approach, Approach { learner, .. }) in self.approaches.iter().chain(&self.baselines).enumerate() {
+            let keep_models = self.keep_models && learner.has_model();
+            let seeds = self.seeds_of(&**learner);
             for (&size, samples) in sizes.iter().zip(&rows) {
-                let keeps_model = self.keep_models && !has_folds && Some(&size) == sizes.last();
+                let keeps_model = keep_models && !has_folds && Some(&size) == sizes.last();
                 for (sample, rows) in samples.iter().enumerate() {
-                    for seed in self.seeds() {
+                    for &seed in &seeds {
                         let (number, rows) = (specs.len(), Arc::clone(rows));
                         let keeps_model = keeps_model && seed == self.seed();
                         specs.push(RunSpec { number, approach, size, sample: Some(sample), rows, seed, keeps_model });
                     }
                 }
             }
-            if self.keep_models && has_folds {
+            if keep_models && has_folds {
                 let (number, size, rows) = (specs.len(), sampling.all.len(), Arc::clone(&final_rows));
                 let (sample, seed) = (None, self.seed());
                 specs.push(RunSpec { number, approach, size, sample, rows, seed, keeps_model: true });

@@ -9,6 +9,7 @@ use rekindle_tokenizer::Tokenizer;
 
 use crate::error::ExperimentError;
 use crate::experiment::Outcome;
+use crate::trained_model::TrainedModel;
 
 impl Outcome {
     /// Saves each model that is kept to a folder in `folder`, named as its approach, as a checkpoint that transformers
@@ -18,8 +19,9 @@ impl Outcome {
     /// Returns an error if a file cannot be written.
     pub fn save_models(&self, folder: &Path, tokenizer: &Tokenizer) -> Result<Vec<String>, ExperimentError> {
         let mut names = Vec::new();
-        for ((config, model), record) in self.models.iter().zip(&self.results.approaches) {
-            let to = folder.join(&record.approach);
+        for (approach, model) in &self.models {
+            let to = folder.join(approach);
+            let TrainedModel::SequenceClassifier(config, model) = model else { continue };
             fs::create_dir_all(&to).map_err(|source| FileError::write(&to, source))?;
             for (name, content) in [
                 ("config.json", config.to_json()),
@@ -28,10 +30,10 @@ impl Outcome {
             ] {
                 let path = to.join(name);
                 fs::write(&path, content).map_err(|source| FileError::write(&path, source))?;
-                names.push(format!("{}/{name}", record.approach));
+                names.push(format!("{approach}/{name}"));
             }
             model.save_safetensors(&to.join("model.safetensors"), Precision::F32)?;
-            names.push(format!("{}/model.safetensors", record.approach));
+            names.push(format!("{approach}/model.safetensors"));
         }
         Ok(names)
     }

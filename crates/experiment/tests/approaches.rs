@@ -76,6 +76,7 @@ const ON_DEVICES: [&str; 5] = ["bitfit", "lora-all", "full-mean", "accumulation-
 /// The checkpoint that all cases start from, without dropout, as an approach has it; and its plan.
 fn start(case: &Case, device: &Device) -> (DistilBertConfig, TuningPlan, DistilBertForSequenceClassification) {
     let approach: Approach = case.spec.parse().expect("an approach");
+    let approach = approach.fine_tuning().expect("a fine-tuning");
     let folder = Path::new("../../fixtures/distilbert/base");
     let mut config = DistilBertConfig::from_folder(folder).expect("config");
     (config.dropout, config.attention_dropout, config.seq_classif_dropout) = (0.0, 0.0, 0.0);
@@ -210,7 +211,8 @@ fn counts_at_full_size() {
         DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 0, &Device::flex())
             .expect("a model");
     for Count { spec, trainable, total } in fixture::<Vec<Count>>("approaches/counts.json") {
-        let plan = spec.parse::<Approach>().expect("an approach").plan(&config).expect("a plan");
+        let approach: Approach = spec.parse().expect("an approach");
+        let plan = approach.fine_tuning().expect("a fine-tuning").plan(&config).expect("a plan");
         assert_eq!(plan.count(&plan.prepare(&model, 0).expect("prepared")), (trainable, total), "{spec}");
     }
 }

@@ -54,7 +54,7 @@ pub fn history_csv(steps: impl Iterator<Item = StepRow>) -> Vec<u8> {
 /// Returns `scores.csv`: one row per score of every approach and baseline at every training size, with its confidence interval.
 pub fn scores_csv(results: &Results) -> Vec<u8> {
     let approaches = results.approaches.iter().map(|record| ("approach", &record.approach, &record.curve));
-    let baselines = results.baselines.iter().map(|record| ("baseline", &record.baseline, &record.curve));
+    let baselines = results.baselines.iter().map(|record| ("baseline", &record.approach, &record.curve));
     let rows = approaches.chain(baselines).flat_map(|(kind, name, curve)| {
         curve.iter().flat_map(move |point| {
             let Scores { accuracy, f1, loss, .. } = &point.scores;

@@ -1,4 +1,4 @@
-//! The records of approaches, of baselines and of their comparisons.
+//! The records of approaches, baselines among them, and of their comparisons.
 
 use serde::{Deserialize, Serialize};
 
@@ -61,32 +61,12 @@ pub struct ApproachRecord {
     pub saved_bytes: Option<u64>,
 }
 
-/// The results of a baseline.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct BaselineRecord {
-    /// `majority` or `tfidf_logistic_regression`.
-    pub baseline: String,
-    /// As in [`ApproachRecord`].
-    pub accuracy: f64,
-    /// As in [`ApproachRecord`].
-    pub f1: f64,
-    /// As in [`ApproachRecord`].
-    pub loss: f64,
-    /// The same three with confidence intervals.
-    pub scores: Scores,
-    /// The learning curve, by ascending size.
-    pub curve: Vec<CurvePoint>,
-    /// Time to fit and to predict over all runs, in seconds.
-    pub seconds: f64,
-}
-
-impl BaselineRecord {
-    /// Returns the record of a baseline with these scores at the largest size.
-    pub fn new(baseline: impl Into<String>, scores: Scores, curve: Vec<CurvePoint>, seconds: f64) -> Self {
+impl ApproachRecord {
+    /// Returns the record of an approach with these scores at the largest size, and no runs.
+    pub fn new(approach: impl Into<String>, scores: Scores, curve: Vec<CurvePoint>) -> Self {
         let Scores { accuracy, f1, loss } = &scores;
         let (accuracy, f1, loss) = (accuracy.mean, f1.mean, loss.mean);
-        Self { baseline: baseline.into(), accuracy, f1, loss, scores, curve, seconds }
+        Self { approach: approach.into(), accuracy, f1, loss, scores, curve, ..Self::default() }
     }
 }
 

@@ -77,12 +77,12 @@ fn names<'a>(all: impl Iterator<Item = &'a str>) -> Vec<String> {
 
 fn scores(runs: &[(String, Results)]) -> Vec<ScoresRow> {
     let approaches = names(runs.iter().flat_map(|(_, r)| &r.approaches).map(|record| record.approach.as_str()));
-    let baselines = names(runs.iter().flat_map(|(_, r)| &r.baselines).map(|record| record.baseline.as_str()));
+    let baselines = names(runs.iter().flat_map(|(_, r)| &r.baselines).map(|record| record.approach.as_str()));
     let of_approach = |name: &str, results: &Results| {
         results.approaches.iter().find(|record| record.approach == name).map(|record| record.scores.clone())
     };
     let of_baseline = |name: &str, results: &Results| {
-        results.baselines.iter().find(|record| record.baseline == name).map(|record| record.scores.clone())
+        results.baselines.iter().find(|record| record.approach == name).map(|record| record.scores.clone())
     };
     let approaches = approaches.into_iter().map(|name| {
         let scores = runs.iter().map(|(_, results)| of_approach(&name, results)).collect();

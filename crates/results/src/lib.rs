@@ -9,6 +9,7 @@
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod approach;
+mod baselines;
 mod comparison;
 mod diagnostics;
 mod error;
@@ -20,7 +21,7 @@ mod schema;
 mod scores;
 mod settings;
 
-pub use approach::{ApproachRecord, BaselineRecord, ComparisonRecord};
+pub use approach::{ApproachRecord, ComparisonRecord};
 pub use comparison::{Comparison, ScoresRow, Setting};
 pub use diagnostics::{CalibrationBin, ClassRecord, ConfusedPair, Diagnostics, PrecisionRecallRecord, RocRecord};
 pub use error::ResultsError;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::approach::{ApproachRecord, BaselineRecord, ComparisonRecord};
+use crate::approach::{ApproachRecord, ComparisonRecord};
 use crate::misclassified::Misclassified;
 use crate::predictions::Predictions;
 use crate::schema;
@@ -33,8 +33,9 @@ pub struct Results {
     pub findings: Vec<String>,
     /// One record per approach, in the order given.
     pub approaches: Vec<ApproachRecord>,
-    /// One record per baseline.
-    pub baselines: Vec<BaselineRecord>,
+    /// One record per baseline: `majority` and `tfidf_logistic_regression`. In the file, the name has the key `baseline`.
+    #[serde(with = "crate::baselines")]
+    pub baselines: Vec<ApproachRecord>,
     /// Every approach against every other and against every baseline.
     pub comparisons: Vec<ComparisonRecord>,
     /// Misclassified test examples.

@@ -181,14 +181,9 @@ impl Display {
             Progress::Distributed { workers, done, runs } => self.spread(workers, *done, *runs, "runs"),
             Progress::Approach { approach, trainable, total, runs } => {
                 self.clear();
-                let share = 100.0 * *trainable as f64 / *total as f64;
-                let (trainable, total) = (thousands(*trainable), thousands(*total));
                 self.runs = *runs;
                 let runs = if *runs > 1 { format!(", {runs} runs") } else { String::new() };
-                self.line(&format!(
-                    "\n{}\n  trainable parameters {trainable} of {total} ({share:.2} %){runs}",
-                    approach.name
-                ));
+                self.line(&format!("\n{}\n  {}{runs}", approach.name, trained_of(*trainable, *total)));
             }
             Progress::Pretraining(event) | Progress::Training(event) => self.training(event),
             Progress::RunFinished(run) | Progress::RunRestored(run) if self.runs > 1 => self.tested(run),
@@ -405,6 +400,15 @@ impl Drop for Display {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// Returns how many parameters are trained; 0 of 0 without a model.
+fn trained_of(trainable: usize, total: usize) -> String {
+    if total == 0 {
+        return "no pretrained model".into();
+    }
+    let share = 100.0 * trainable as f64 / total as f64;
+    format!("trainable parameters {} of {} ({share:.2} %)", thousands(trainable), thousands(total))
 }
 
 /// Why standard output could not be written to, the first time.

@@ -29,7 +29,7 @@ pub fn report_table(report: &LoadReport) -> Vec<String> {
 /// The comparison: a line per approach and baseline, then the findings.
 pub fn summary_table(results: &Results) -> String {
     let approaches = results.approaches.iter().map(|record| (&record.approach, &record.scores));
-    let baselines = results.baselines.iter().map(|record| (&record.baseline, &record.scores));
+    let baselines = results.baselines.iter().map(|record| (&record.approach, &record.scores));
     let width = approaches.clone().chain(baselines.clone()).map(|(name, _)| name.len()).max().unwrap_or(0);
     let row = |(name, scores): (&String, &Scores)| {
         let Scores { accuracy, f1, loss, .. } = scores;

@@ -26,7 +26,7 @@ pub(super) fn sizes(results: &Results) -> Option<Section> {
     let approaches = approaches.map(|(index, record)| (Ink::Series(index), spec(record), &record.curve));
     let baselines = results.baselines.iter().enumerate();
     let baselines =
-        baselines.map(|(index, record)| (Ink::Reference(index), baseline_name(&record.baseline), &record.curve));
+        baselines.map(|(index, record)| (Ink::Reference(index), baseline_name(&record.approach), &record.curve));
     let curves: Vec<Curve<'_>> = approaches.chain(baselines).filter(|(.., curve)| !curve.is_empty()).collect();
     if curves.is_empty() {
         return None;

@@ -40,10 +40,10 @@ pub(super) fn table(results: &Results) -> Option<Section> {
                 @for (index, record) in results.approaches.iter().enumerate() { (approach_row(results, index, record)) }
                 @for (index, record) in results.baselines.iter().enumerate() {
                     tr.baseline {
-                        th.named scope="row" { (swatch(Ink::Reference(index))) (name(baseline_name(&record.baseline))) }
+                        th.named scope="row" { (swatch(Ink::Reference(index))) (name(baseline_name(&record.approach))) }
                         td.number data-label="Trainable" { "–" }
                         (score_cells(results, &record.scores, false))
-                        td.number data-label="Time" { (format::duration(record.seconds)) }
+                        td.number data-label="Time" { (format::duration(record.train_seconds + record.eval_seconds)) }
                         td.number data-label="Examples per s" { "–" }
                     }
                 }
@@ -133,7 +133,7 @@ fn rows_chart(results: &Results, what: &str, score: fn(&Scores) -> &Estimate) ->
     let approaches = approaches.map(|(index, record)| (Ink::Series(index), spec(record), &record.scores));
     let baselines = results.baselines.iter().enumerate();
     let baselines =
-        baselines.map(|(index, record)| (Ink::Reference(index), baseline_name(&record.baseline), &record.scores));
+        baselines.map(|(index, record)| (Ink::Reference(index), baseline_name(&record.approach), &record.scores));
     let rows = approaches.chain(baselines).map(|(ink, name, scores)| (ink, name, score(scores)));
     let rows: Vec<(Ink, &str, &Estimate)> = rows.filter(|(.., estimate)| estimate.mean.is_finite()).collect();
     let (low, high) = extent(rows.iter().flat_map(|(.., estimate)| ends(estimate)));

@@ -131,7 +131,7 @@ impl Sample {
         let mut comparisons = Vec::new();
         for (index, a) in approaches.iter().enumerate() {
             let others = approaches[index + 1..].iter().map(|b| (b.approach.as_str(), b.accuracy));
-            for (b, accuracy) in others.chain(baselines.iter().map(|b| (b.baseline.as_str(), b.accuracy))) {
+            for (b, accuracy) in others.chain(baselines.iter().map(|b| (b.approach.as_str(), b.accuracy))) {
                 comparisons.push(self.comparison(&a.approach, b, a.accuracy - accuracy));
             }
         }
@@ -313,14 +313,16 @@ impl Sample {
         diagnostics
     }
 
-    fn baseline(&self, name: &str, accuracy: f64, loss: f64) -> BaselineRecord {
+    fn baseline(&self, name: &str, accuracy: f64, loss: f64) -> ApproachRecord {
         let scores = self.scores(accuracy, loss);
         let at = |size: &usize| {
             let learned = if accuracy > 0.6 { 0.04 * (1000.0 / *size as f64).ln() } else { 0.0 };
             CurvePoint::new(*size, self.scores(accuracy - learned, loss))
         };
         let curve = self.sizes.iter().map(at).collect();
-        BaselineRecord::new(name, scores, curve, 0.21)
+        let mut record = ApproachRecord::new(name, scores, curve);
+        record.train_seconds = 0.21;
+        record
     }
 
     fn comparison(&self, a: &str, b: &str, difference: f64) -> ComparisonRecord {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use rekindle::data::{Dataset, twelve_sentences};
-use rekindle::experiment::{Engine, Experiment, ExperimentError, ExperimentStore, Progress, Sampling};
+use rekindle::experiment::{Approach, Engine, Experiment, ExperimentError, ExperimentStore, Progress, Sampling};
 use rekindle::infer::PretrainedModel;
 use rekindle::report::{Output, StepRow};
 use rekindle::results::{Provenance, Results, RunKey, StepRecord};
@@ -122,6 +122,7 @@ fn interrupted(
 fn experiment(args: &ExperimentArgs) -> Experiment {
     Experiment {
         approaches: args.approaches.0.clone(),
+        baselines: Approach::baselines(),
         max_length: args.max_length,
         arguments: TrainingArguments {
             num_train_epochs: args.epochs,

@@ -1,0 +1,332 @@
+//! Fine-tuning: approaches that train parameters of the model by gradient descent.
+
+use std::ops::ControlFlow;
+
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoraConfig, Pooling};
+use rekindle_results::{EpochRecord, RunRecord, StepRecord};
+use rekindle_train::{
+    Classification, Evaluation, Event, PooledFeatures, TrainError, Trained, Trainer, TrainingArguments, TuningPlan,
+    evaluate,
+};
+
+use crate::adapt::adapt;
+use crate::approach::{Fitted, Learner, Predictor, count, number, unknown_option};
+use crate::error::ExperimentError;
+use crate::progress::Progress;
+use crate::run_context::RunContext;
+use crate::run_spec::RunSpec;
+use crate::trained_model::TrainedModel;
+
+/// Which parameters are trainable.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Method {
+    /// The head, on a frozen encoder.
+    FeatureExtraction,
+    /// The head and the last N transformer layers.
+    LastLayers(usize),
+    /// All parameters.
+    Full,
+    /// All parameters, unfrozen layer by layer from the top (Howard and Ruder, 2018).
+    Gradual {
+        /// Epochs between two layers.
+        every: usize,
+    },
+    /// The head and low-rank adapters in a frozen encoder (Hu et al., 2021).
+    Lora(LoraConfig),
+    /// The head and all biases (Ben Zaken et al., 2022).
+    BitFit,
+}
+
+/// Which parameters are trained, and how.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct FineTuning {
+    /// Which parameters are trainable.
+    pub method: Method,
+    /// The highest learning rate.
+    pub learning_rate: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// The learning rate of each layer divided by that of the layer above it: discriminative fine-tuning (Howard and Ruder,
+    /// 2018).
+    pub layer_decay: f64,
+    /// The pooling for the head; absent for that of the checkpoint.
+    pub pooling: Option<Pooling>,
+    /// Epochs of masked language modelling on the training texts before fine-tuning: adaptive pretraining (Gururangan et al.,
+    /// 2020).
+    pub pretrain_epochs: usize,
+}
+
+/// Feature extraction: the head on a frozen encoder, learning rate 2e-3, no weight decay.
+impl Default for FineTuning {
+    fn default() -> Self {
+        Self::new(Method::FeatureExtraction, 2e-3, 0.0)
+    }
+}
+
+impl FineTuning {
+    fn new(method: Method, learning_rate: f64, weight_decay: f64) -> Self {
+        let (layer_decay, pooling, pretrain_epochs) = (1.0, None, 0);
+        Self { method, learning_rate, weight_decay, layer_decay, pooling, pretrain_epochs }
+    }
+
+    /// Returns the name in results, and the usual settings, by the name in the grammar.
+    pub(crate) fn named(name: &str) -> Option<(String, Self)> {
+        let (result, method, learning_rate, weight_decay) = match name {
+            "feature-extraction" => ("feature_extraction_freeze_all".into(), Method::FeatureExtraction, 2e-3, 0.0),
+            "last-layer" | "last-1" => ("fine_tune_last_layer".into(), Method::LastLayers(1), 2e-5, 0.01),
+            "full" => ("fine_tune_all".into(), Method::Full, 2e-5, 0.01),
+            "gradual" => ("gradual_unfreezing".into(), Method::Gradual { every: 1 }, 2e-5, 0.01),
+            "lora" => ("lora".into(), Method::Lora(LoraConfig::default()), 1e-3, 0.01),
+            "bitfit" => ("bitfit".into(), Method::BitFit, 1e-3, 0.01),
+            _ => {
+                let count = name.strip_prefix("last-")?.parse().ok().filter(|&count| count > 0)?;
+                (format!("fine_tune_last_{count}_layers"), Method::LastLayers(count), 2e-5, 0.01)
+            }
+        };
+        Some((result, Self::new(method, learning_rate, weight_decay)))
+    }
+
+    pub(crate) fn parse_name(name: &str) -> Option<(String, Box<dyn Learner>)> {
+        let (name, learner) = Self::named(name)?;
+        Some((name, Box::new(learner)))
+    }
+
+    fn options(&self) -> &'static str {
+        match self.method {
+            Method::FeatureExtraction | Method::BitFit => "lr, wd, pooling and pretrain",
+            Method::LastLayers(_) | Method::Full => "layer-decay, lr, wd, pooling and pretrain",
+            Method::Gradual { .. } => "every, layer-decay, lr, wd, pooling and pretrain",
+            Method::Lora(_) => "r, alpha, targets, lr, wd, pooling and pretrain",
+        }
+    }
+
+    /// Returns the tuning plan for a model.
+    ///
+    /// # Errors
+    /// Returns an error if the model has fewer layers than the approach trains.
+    pub fn plan(&self, config: &DistilBertConfig) -> Result<TuningPlan, TrainError> {
+        let plan = match &self.method {
+            Method::FeatureExtraction => TuningPlan::head(),
+            Method::LastLayers(count) => TuningPlan::last_layers(*count, config)?,
+            Method::Full => TuningPlan::full(config),
+            Method::Gradual { every } => TuningPlan::full(config).gradually(*every),
+            Method::Lora(lora) => TuningPlan::lora(lora.clone()),
+            Method::BitFit => TuningPlan::bias_only(),
+        };
+        Ok(if self.layer_decay == 1.0 { plan } else { plan.with_layer_decay(self.layer_decay) })
+    }
+
+    /// Returns training arguments with the learning rate and weight decay of this approach.
+    fn arguments(&self, shared: &TrainingArguments, seed: u64) -> TrainingArguments {
+        let (learning_rate, weight_decay) = (self.learning_rate, self.weight_decay);
+        TrainingArguments { learning_rate, weight_decay, seed, ..shared.clone() }
+    }
+
+    /// Returns the configuration of the model.
+    fn config(&self, context: &RunContext<'_>) -> DistilBertConfig {
+        let classifier_pooling = self.pooling.unwrap_or(context.config.classifier_pooling);
+        DistilBertConfig { classifier_pooling, ..context.config.clone() }
+    }
+
+    /// Trains on the training examples of a run. Epochs are evaluated on the validation examples if there are any, otherwise
+    /// on the test examples.
+    fn train(
+        &self,
+        plan: &TuningPlan,
+        context: &mut RunContext<'_>,
+        spec: &RunSpec,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Trained<DistilBertForSequenceClassification, Evaluation>, TrainError> {
+        let config = self.config(context);
+        let model = plan.prepare(&self.start(&config, context, spec, observer)?, spec.seed)?;
+        if plan.freezes_encoder() && self.pretrain_epochs == 0 {
+            context.remember_features(&plan.apply(&model, 0), observer)?;
+        }
+        let context = &*context;
+        let rows = &*spec.rows;
+        let has_validation = !rows.validation.is_empty();
+        let evaluated = if has_validation { &rows.validation } else { &rows.test };
+        let [train, evaluation] = [&rows.train, evaluated].map(|rows| context.examples.select(rows));
+        let arguments = TrainingArguments {
+            class_weights: context.class_weights(&rows.train),
+            load_best_model_at_end: has_validation,
+            ..self.arguments(&context.experiment.arguments, spec.seed)
+        };
+        let objective = Classification::new(&config, &train)
+            .evaluated_on(Some(&evaluation).filter(|data| !data.is_empty()))
+            .with_features(self.features(plan, context));
+        let trainer = Trainer::new(objective, plan, &arguments, context.device)
+            .with_checkpoints(context.checkpoints(spec))
+            .with_stop(context.stop())
+            .split_over(context.further);
+        let mut observe = |event: &Event| {
+            observer(Progress::Training(event));
+            ControlFlow::Continue(())
+        };
+        trainer.run(model, &mut observe)
+    }
+
+    /// Returns the features of all examples by the frozen encoder, if they are computed.
+    fn features<'a>(&self, plan: &TuningPlan, context: &'a RunContext<'_>) -> Option<&'a PooledFeatures> {
+        let known = plan.freezes_encoder() && self.pretrain_epochs == 0;
+        context.features(self.config(context).classifier_pooling).filter(|_| known)
+    }
+
+    /// Returns the model that a run starts from: the loaded encoder, or one adapted to the training texts, and a head that is
+    /// initialised by the seed.
+    fn start(
+        &self,
+        config: &DistilBertConfig,
+        context: &RunContext<'_>,
+        spec: &RunSpec,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<DistilBertForSequenceClassification, TrainError> {
+        let mut model = match spec.seed == context.experiment.seed() {
+            true => context.model.clone(),
+            false => context.model.reinitialize(config, &context.report, spec.seed),
+        };
+        model.pooling = config.classifier_pooling;
+        if self.pretrain_epochs > 0 {
+            model.distilbert = adapt(context, spec, self.pretrain_epochs, &mut |event| {
+                observer(Progress::Pretraining(event));
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(model)
+    }
+}
+
+impl Learner for FineTuning {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        match (key, &mut self.method) {
+            ("lr", _) => self.learning_rate = number(value)?,
+            ("wd", _) => self.weight_decay = number(value)?,
+            ("pooling", _) => {
+                self.pooling = Some(match value {
+                    "cls" => Pooling::Cls,
+                    "mean" => Pooling::Mean,
+                    _ => return Err("expected pooling=cls or pooling=mean".into()),
+                });
+            }
+            ("pretrain", _) => self.pretrain_epochs = count(value)?,
+            ("layer-decay", Method::LastLayers(_) | Method::Full | Method::Gradual { .. }) => {
+                self.layer_decay = number(value)?;
+            }
+            ("every", Method::Gradual { every }) => *every = count(value)?,
+            ("r", Method::Lora(lora)) => lora.r = count(value)?,
+            ("alpha", Method::Lora(lora)) => lora.lora_alpha = number(value)?,
+            ("targets", Method::Lora(lora)) => lora.target_modules = value.split('+').map(String::from).collect(),
+            _ => return Err(unknown_option(key, self.options())),
+        }
+        Ok(())
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        match &self.method {
+            Method::Lora(lora) => lora.validate().map_err(|error| error.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    fn rates(&self) -> [f64; 2] {
+        [self.learning_rate, self.weight_decay]
+    }
+
+    fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
+        let plan = self.plan(&context.config)?;
+        let (trainable, total) = plan.count(&plan.prepare(&context.model, 0)?);
+        Ok([trainable, total])
+    }
+
+    /// A frozen encoder is only computed forward.
+    fn cost(&self, context: &RunContext<'_>, spec: &RunSpec) -> f64 {
+        let frozen = self.plan(&context.config).is_ok_and(|plan| plan.freezes_encoder());
+        let passes = if frozen { 1 } else { 3 };
+        let epochs = context.experiment.arguments.num_train_epochs;
+        (spec.size * (passes * epochs + 3 * self.pretrain_epochs)) as f64
+    }
+
+    fn fit(
+        &self,
+        context: &mut RunContext<'_>,
+        spec: &RunSpec,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Fitted, ExperimentError> {
+        let approach = spec.approach(context.experiment);
+        let plan = self.plan(&context.config).map_err(|source| approach.failed(source))?;
+        let trained = self.train(&plan, context, spec, observer).map_err(|source| approach.failed(source))?;
+        let mut record = RunRecord::default();
+        record.best_epoch = trained.best_epoch;
+        record.steps = trained.steps.iter().map(step_record).collect();
+        record.epochs = trained.epochs.iter().map(epoch_record).collect();
+        record.train_seconds = trained.train_time.as_secs_f64();
+        record.eval_seconds = trained.eval_time.as_secs_f64();
+        // Without validation examples, the last epoch was evaluated on the test examples.
+        let tested = trained.evaluation.filter(|_| spec.rows.validation.is_empty());
+        let predictor = FineTuned {
+            settings: self.clone(),
+            approach: approach.name.clone(),
+            config: self.config(context),
+            model: trained.model,
+            plan,
+            tested: tested.map(|evaluation| (spec.rows.test.clone(), evaluation.logits)),
+        };
+        Ok(Fitted { predictor: Box::new(predictor), record })
+    }
+}
+
+/// A fine-tuned model.
+struct FineTuned {
+    settings: FineTuning,
+    approach: String,
+    config: DistilBertConfig,
+    model: DistilBertForSequenceClassification,
+    plan: TuningPlan,
+    /// Examples whose logits are known, and these logits.
+    tested: Option<(Vec<usize>, Vec<f32>)>,
+}
+
+impl Predictor for FineTuned {
+    fn logits(
+        &self,
+        context: &RunContext<'_>,
+        rows: &[usize],
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<f32>, ExperimentError> {
+        if let Some((_, logits)) = self.tested.as_ref().filter(|(tested, _)| tested == rows) {
+            return Ok(logits.clone());
+        }
+        let data = context.examples.select(rows);
+        let features = self.settings.features(&self.plan, context);
+        let size = context.experiment.arguments.per_device_eval_batch_size;
+        let mut observe = |event: &Event| {
+            observer(Progress::Training(event));
+            ControlFlow::Continue(())
+        };
+        let evaluation = evaluate(&self.model, &self.config, &data, features, size, context.device, &mut observe);
+        let failed = |source| ExperimentError::Train { approach: self.approach.clone(), source };
+        Ok(evaluation.map_err(failed)?.logits)
+    }
+
+    /// The model without adapters.
+    fn into_model(self: Box<Self>) -> Option<TrainedModel> {
+        Some(TrainedModel::SequenceClassifier(self.config, self.model.merged()))
+    }
+}
+
+/// Returns the record of a training step.
+pub(crate) fn step_record(step: &rekindle_train::StepRecord) -> StepRecord {
+    StepRecord::new(step.step, step.epoch, step.loss, step.grad_norm, step.learning_rate)
+}
+
+fn epoch_record(epoch: &rekindle_train::EpochRecord) -> EpochRecord {
+    EpochRecord::new(
+        epoch.epoch,
+        epoch.train_loss,
+        epoch.eval_loss,
+        epoch.accuracy.unwrap_or(f64::NAN),
+        epoch.f1.unwrap_or(f64::NAN),
+    )
+}
