@@ -2,7 +2,7 @@
 
 use crate::Baseline;
 use crate::error::BaselineError;
-use crate::logistic::{LogisticOptions, Weights};
+use crate::logistic::{LogisticOptions, Problem, TOLERANCE, Weights};
 use crate::majority::count;
 use crate::tfidf::Tfidf;
 
@@ -44,9 +44,11 @@ impl TfidfLogisticRegression {
             return Err(BaselineError::OneClass { class });
         }
         let tfidf = Tfidf::fit(texts)?;
-        let place: Vec<usize> = (0..classes).map(|class| occurring.partition_point(|&other| other < class)).collect();
-        let targets: Vec<usize> = labels.iter().map(|&label| place[label]).collect();
-        let weights = Weights::fit(&tfidf.transform(texts), tfidf.len(), &targets, occurring.len(), options)?;
+        let targets: Vec<usize> = labels.iter().map(|label| occurring.partition_point(|class| class < label)).collect();
+        let rows = tfidf.transform(texts);
+        let (columns, classes_seen) = (tfidf.len(), occurring.len());
+        let problem = Problem { rows: &rows, columns, labels: &targets, classes: classes_seen, class_weights: None };
+        let weights = Weights::fit(&problem, options, TOLERANCE, None)?;
         Ok(Self { classes, occurring, tfidf, weights })
     }
 }

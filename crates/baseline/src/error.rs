@@ -9,13 +9,21 @@ pub enum BaselineError {
     /// There are no labels.
     #[error("there are no labels to fit")]
     Empty,
-    /// The numbers of texts and labels differ.
-    #[error("{texts} texts but {labels} labels")]
+    /// The numbers of texts or rows and of labels differ.
+    #[error("{texts} rows but {labels} labels")]
     Length {
-        /// The number of texts.
+        /// The number of texts or rows.
         texts: usize,
         /// The number of labels.
         labels: usize,
+    },
+    /// The number of class weights is not that of the classes.
+    #[error("{weights} class weights for {classes} classes")]
+    ClassWeights {
+        /// The number of weights.
+        weights: usize,
+        /// The number of classes.
+        classes: usize,
     },
     /// A label is not below the number of classes.
     #[error("row {row}: class {label} is not below the number of classes, {classes}")]

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::{Baseline, LogisticOptions, Majority, TfidfLogisticRegression};
+use crate::{Baseline, DenseRows, LogisticOptions, LogisticRegression, Majority, TfidfLogisticRegression};
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
@@ -56,5 +56,23 @@ fn words_weights_and_probabilities_match_scikit_learn() {
         close(&format!("{name}, probabilities"), &fitted.probabilities(&unseen), &case["probabilities"], 1e-5);
         let predictions: Vec<f64> = fitted.predictions(&unseen).into_iter().map(|class| class as f64).collect();
         close(&format!("{name}, predictions"), &predictions, &case["predictions"], 0.0);
+    }
+}
+
+/// `fixtures/baseline/make_logistic.py`.
+#[test]
+fn probabilities_on_dense_features_match_scikit_learn() {
+    let golden: Value = serde_json::from_slice(&fs::read("../../fixtures/baseline/logistic.json").unwrap()).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let number = |key: &str| case[key].as_u64().unwrap() as usize;
+        let rows = |key: &str| DenseRows::new(numbers(&case[key]), number("columns"));
+        let labels: Vec<usize> = numbers(&case["labels"]).into_iter().map(|label| label as usize).collect();
+        let class_weights = case["class_weights"].as_array().map(|_| numbers(&case["class_weights"]));
+        let options = LogisticOptions { c: case["c"].as_f64().unwrap(), ..Default::default() };
+        let classes = number("classes");
+        let fitted =
+            LogisticRegression::fit(&rows("rows"), &labels, classes, class_weights.as_deref(), &options).unwrap();
+        close(name, &fitted.probabilities(&rows("unseen")), &case["probabilities"], 1e-6);
     }
 }

@@ -2,6 +2,8 @@
 //! ([`TfidfLogisticRegression`]). They reproduce scikit-learn's `DummyClassifier`, `TfidfVectorizer` and
 //! `LogisticRegression`. The crate has no tensors and reads no files.
 //!
+//! [`LogisticRegression`] is the same regression on features that are given: those of an encoder, for a linear probe.
+//!
 //! A pretrained model that is not better than both baselines is not worth its cost.
 //!
 //! ```
@@ -19,18 +21,22 @@
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod classifier;
+mod dense;
 mod error;
 #[cfg(test)]
 mod golden;
 mod logistic;
 mod majority;
+mod rows;
 mod sparse;
 mod tfidf;
 
 pub use classifier::TfidfLogisticRegression;
+pub use dense::{LogisticRegression, Validation, cross_validate};
 pub use error::BaselineError;
 pub use logistic::LogisticOptions;
 pub use majority::Majority;
+pub use rows::DenseRows;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

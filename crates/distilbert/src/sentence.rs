@@ -12,9 +12,6 @@ use crate::config::{DistilBertConfig, Pooling};
 use crate::layout::LAYOUT;
 use crate::model::DistilBertModel;
 
-/// The smallest norm that an embedding is divided by, as in PyTorch's `normalize`.
-const LEAST_NORM: f32 = 1e-12;
-
 /// How the hidden states of a text become one vector, its embedding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Embedding {
@@ -28,6 +25,9 @@ pub struct Embedding {
 }
 
 impl Embedding {
+    /// The smallest norm that an embedding is divided by, as in PyTorch's `normalize`.
+    pub const LEAST_NORM: f64 = 1e-12;
+
     /// Returns the pooled last hidden states, not normalized.
     pub fn last(pooling: Pooling) -> Self {
         Self { pooling, layers: 1, normalize: false }
@@ -42,7 +42,7 @@ impl Embedding {
         if !self.normalize {
             return pooled;
         }
-        let norm = pooled.clone().square().sum_dim(1).sqrt().clamp_min(LEAST_NORM);
+        let norm = pooled.clone().square().sum_dim(1).sqrt().clamp_min(Self::LEAST_NORM);
         pooled / norm
     }
 }
@@ -50,50 +50,73 @@ impl Embedding {
 impl DistilBertModel {
     /// The embedding of each sequence.
     ///
-    /// If no weight is tracked, the two halves of a batch are computed in parallel on the CPU.
-    ///
     /// # Shapes
     /// - output: `[sequences, dim]`
     pub fn embed(&self, batch: &SequenceBatch, embedding: Embedding, mode: Mode) -> Tensor<2> {
-        embedding.finish(match (embedding.layers, embedding.pooling) {
-            (0 | 1, Pooling::Cls) => self.forward(batch, TokenSelection::First, mode),
-            (0 | 1, Pooling::Mean) => batch.mean(self.forward(batch, TokenSelection::All, mode)),
-            (layers, pooling) => match batch.halves().filter(|_| self.is_frozen()) {
-                Some((first, second)) => {
-                    [first, second].into_iter().for_each(|half| half.upload(true, true));
-                    let average = |half, place| self.average(half, pooling, layers, mode.at(place));
-                    let (first, second) = join_halves(batch.device(), || average(first, 0), || average(second, 1));
-                    Tensor::cat(vec![first, second], 0)
-                }
-                None => {
-                    batch.upload(true, true);
-                    self.average(batch, pooling, layers, mode)
-                }
-            },
-        })
+        let Embedding { pooling, layers, .. } = embedding;
+        embedding.finish(Tensor::cat(self.pool_layers(batch, &[pooling], layers, mode), 1))
     }
 
-    /// The average of the pooled hidden states of the last `layers` layers.
-    fn average(&self, batch: &SequenceBatch, pooling: Pooling, layers: usize, mode: Mode) -> Tensor<2> {
-        let count = self.transformer.layer.len();
-        let layers = layers.min(count);
-        let mut hidden = self.embeddings.forward(batch, mode.at(count));
-        let mut sum: Option<Tensor<2>> = None;
-        for (index, layer) in self.transformer.layer.iter().enumerate() {
-            hidden = layer.forward(hidden, batch, TokenSelection::All, mode.at(index));
-            if index >= count - layers {
-                let pooled = match pooling {
-                    Pooling::Cls => batch.select(hidden.clone(), TokenSelection::First),
-                    Pooling::Mean => batch.mean(hidden.clone()),
-                };
-                sum = Some(match sum {
-                    Some(sum) => sum + pooled,
-                    None => pooled,
-                });
+    /// The pooled hidden states of each sequence, averaged over the last layers, for each pooling in turn.
+    ///
+    /// If no weight is tracked, the two halves of a batch are computed in parallel on the CPU.
+    ///
+    /// # Shapes
+    /// - output: `[sequences, dim]` each
+    pub fn pool_layers(
+        &self,
+        batch: &SequenceBatch,
+        poolings: &[Pooling],
+        layers: usize,
+        mode: Mode,
+    ) -> Vec<Tensor<2>> {
+        if layers <= 1 {
+            let selection = match poolings.contains(&Pooling::Mean) {
+                true => TokenSelection::All,
+                false => TokenSelection::First,
+            };
+            let hidden = self.forward(batch, selection, mode);
+            return poolings.iter().map(|&pooling| pool(batch, &hidden, pooling, selection)).collect();
+        }
+        match batch.halves().filter(|_| self.is_frozen()) {
+            Some((first, second)) => {
+                [first, second].into_iter().for_each(|half| half.upload(true, true));
+                let average = |half, place| self.average(half, poolings, layers, mode.at(place));
+                let (first, second) = join_halves(batch.device(), || average(first, 0), || average(second, 1));
+                first.into_iter().zip(second).map(|(first, second)| Tensor::cat(vec![first, second], 0)).collect()
+            }
+            None => {
+                batch.upload(true, true);
+                self.average(batch, poolings, layers, mode)
             }
         }
-        // A model has at least one layer; without, the embeddings are what there is.
-        sum.map_or_else(|| batch.mean(hidden), |sum| sum / layers as f32)
+    }
+
+    /// The average of the pooled hidden states of the last `layers` layers, for each pooling.
+    fn average(&self, batch: &SequenceBatch, poolings: &[Pooling], layers: usize, mode: Mode) -> Vec<Tensor<2>> {
+        let (count, all) = (self.transformer.layer.len(), TokenSelection::All);
+        let layers = layers.min(count);
+        let mut hidden = self.embeddings.forward(batch, mode.at(count));
+        let mut sums: Vec<Tensor<2>> = Vec::new();
+        for (index, layer) in self.transformer.layer.iter().enumerate() {
+            hidden = layer.forward(hidden, batch, all, mode.at(index));
+            let pooled = poolings.iter().map(|&pooling| pool(batch, &hidden, pooling, all));
+            if index == count - layers {
+                sums = pooled.collect();
+            } else if index > count - layers {
+                sums = sums.into_iter().zip(pooled).map(|(sum, pooled)| sum + pooled).collect();
+            }
+        }
+        sums.into_iter().map(|sum| sum / layers as f32).collect()
+    }
+}
+
+/// Pools hidden states, which are those of `selection`.
+fn pool(batch: &SequenceBatch, hidden: &Tensor<2>, pooling: Pooling, selection: TokenSelection) -> Tensor<2> {
+    match (pooling, selection) {
+        (Pooling::Mean, _) => batch.mean(hidden.clone()),
+        (Pooling::Cls, TokenSelection::All) => batch.select(hidden.clone(), TokenSelection::First),
+        (Pooling::Cls, _) => hidden.clone(),
     }
 }
 

@@ -12,6 +12,7 @@ use rekindle_train::TrainError;
 use crate::baselines::{MajorityClass, TfIdf};
 use crate::error::ExperimentError;
 use crate::fine_tuning::FineTuning;
+use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
@@ -30,11 +31,11 @@ pub struct Approach {
 }
 
 /// The parsers of names, one per kind of approach. Each returns the name in results and the learner with its default options.
-const KINDS: [fn(&str) -> Option<(String, Box<dyn Learner>)>; 3] =
-    [FineTuning::parse_name, MajorityClass::parse_name, TfIdf::parse_name];
+const KINDS: [fn(&str) -> Option<(String, Box<dyn Learner>)>; 4] =
+    [FineTuning::parse_name, Probe::parse_name, MajorityClass::parse_name, TfIdf::parse_name];
 
 /// The names in the grammar, for error messages.
-const NAMES: &str = "feature-extraction, last-layer, last-N, full, gradual, lora, bitfit, majority and tfidf";
+const NAMES: &str = "feature-extraction, last-layer, last-N, full, gradual, lora, bitfit, probe, majority and tfidf";
 
 /// How an approach learns, with its options.
 pub(crate) trait Learner: Any + fmt::Debug + Send + Sync {

@@ -13,6 +13,7 @@ use rekindle_train::{Checkpoints, EncodedDataset, Evaluation, Event, PooledFeatu
 
 use crate::approach::{Approach, Fitted};
 use crate::approach_results::RunResult;
+use crate::embeddings::{Embeddings, Request};
 use crate::error::ExperimentError;
 use crate::experiment::{ClassWeights, Experiment};
 use crate::experiment_store::{ExperimentStore, FinishedRun};
@@ -41,6 +42,8 @@ pub(crate) struct RunContext<'a> {
     store: Option<&'a ExperimentStore>,
     /// The features of all examples by the frozen encoder, if several runs need them.
     features: HashMap<Pooling, Option<PooledFeatures>>,
+    /// The embeddings of examples by the frozen encoder, for approaches that do not train it.
+    pub(crate) embeddings: Embeddings,
 }
 
 /// A run that was computed or restored: its record, its result, and the model if it is kept.
@@ -88,6 +91,7 @@ impl<'a> RunContext<'a> {
             further,
             store,
             features,
+            embeddings: Embeddings::default(),
         })
     }
 
@@ -217,6 +221,22 @@ impl<'a> RunContext<'a> {
             store.check_stop()?;
         }
         spec.approach(self.experiment).learner.fit(self, spec, observer)
+    }
+
+    /// Computes the embeddings of a request that are not known yet.
+    pub(crate) fn embed(
+        &mut self,
+        request: &Request<'_>,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(), TrainError> {
+        let stop = self.stop();
+        let mut progress = |done, total| {
+            observer(Progress::Training(&Event::Extracting { done, total }));
+            if stop.is_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let size = self.experiment.arguments.per_device_eval_batch_size;
+        let (encoder, on) = (&self.model.distilbert, (size, self.device));
+        self.embeddings.compute(encoder, &self.config, &self.examples, request, on, &mut progress)
     }
 
     /// Returns the pooled features of all examples by the frozen encoder, if they are computed.

@@ -1,5 +1,7 @@
 //! The record of a run, with its steps and epochs.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A run: one training and its test.
@@ -24,6 +26,9 @@ pub struct RunRecord {
     pub loss: f64,
     /// The epoch whose model was tested, from 1.
     pub best_epoch: usize,
+    /// What the approach chose by itself from the training examples, for example `C` of a probe.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hyperparameters: BTreeMap<String, String>,
     /// Every step.
     pub steps: Vec<StepRecord>,
     /// Every epoch, evaluated on the validation examples if there are any, otherwise on the test examples.

@@ -1,0 +1,76 @@
+//! The embeddings of examples by the frozen encoder, computed once for all runs.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use burn::tensor::{Device, Tensor};
+use rekindle_baseline::DenseRows;
+use rekindle_distilbert::{DistilBertConfig, DistilBertModel, Embedding, Mode, Pooling, SequenceBatch};
+use rekindle_infer::{by_length, read};
+use rekindle_train::{EncodedDataset, TrainError};
+
+/// Which examples are embedded, and how: what one pass of the encoder computes.
+#[derive(Clone, Debug)]
+pub(crate) struct Request<'a> {
+    /// The poolings; all are computed from the same hidden states.
+    pub(crate) poolings: &'a [Pooling],
+    /// The number of layers that are averaged.
+    pub(crate) layers: usize,
+    /// The examples.
+    pub(crate) rows: &'a [usize],
+}
+
+/// Embeddings by pooling and number of layers, then by example: not normalized.
+#[derive(Debug, Default)]
+pub(crate) struct Embeddings {
+    known: HashMap<(Pooling, usize), HashMap<usize, Box<[f32]>>>,
+}
+
+impl Embeddings {
+    /// Computes the embeddings of a request that are not known yet.
+    pub(crate) fn compute(
+        &mut self,
+        encoder: &DistilBertModel,
+        config: &DistilBertConfig,
+        examples: &EncodedDataset,
+        Request { poolings, layers, rows }: &Request<'_>,
+        (batch_size, device): (usize, &Device),
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<(), TrainError> {
+        let is_known = |row: &usize| {
+            let known = |pooling| self.known.get(&(pooling, *layers)).is_some_and(|rows| rows.contains_key(row));
+            poolings.iter().all(|&pooling| known(pooling))
+        };
+        let missing: Vec<usize> = rows.iter().copied().filter(|row| !is_known(row)).collect();
+        let texts: Vec<&[u32]> = missing.iter().map(|&row| examples.sentence(row)).collect();
+        let forward = |batch: &SequenceBatch| Tensor::cat(encoder.pool_layers(batch, poolings, *layers, Mode::Eval), 1);
+        let mut progress = |done| progress(done, texts.len());
+        let Some(values) = by_length(&texts, config, batch_size, device, &mut progress, forward)? else {
+            return Ok(());
+        };
+        let values = read(values)?;
+        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
+            return Err(TrainError::Logits { sentence: missing[place / (poolings.len() * config.dim)] });
+        }
+        for (row, values) in missing.iter().zip(values.chunks(poolings.len() * config.dim)) {
+            for (&pooling, values) in poolings.iter().zip(values.chunks(config.dim)) {
+                self.known.entry((pooling, *layers)).or_default().insert(*row, values.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the embeddings of examples that are known; others are left out.
+    pub(crate) fn rows(&self, embedding: Embedding, rows: &[usize], dim: usize) -> DenseRows {
+        let Some(known) = self.known.get(&(embedding.pooling, embedding.layers)) else {
+            return DenseRows::new(Vec::new(), dim);
+        };
+        let mut values = Vec::with_capacity(rows.len() * dim);
+        for row in rows.iter().filter_map(|row| known.get(row)) {
+            let norm = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+            let scale = if embedding.normalize { 1.0 / norm.max(Embedding::LEAST_NORM) } else { 1.0 };
+            values.extend(row.iter().map(|value| f64::from(*value) * scale));
+        }
+        DenseRows::new(values, dim)
+    }
+}
