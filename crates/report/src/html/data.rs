@@ -23,11 +23,11 @@ pub(super) fn section(results: &Results) -> Section {
     if let Some(profile) = &data.profile {
         facts.extend(lengths(profile, results.arguments.max_length, all));
         let rest = [
-            ("Empty texts", html! { (share(profile.empty, all)) }),
-            ("Duplicates", html! { (share(profile.duplicates, all)) ": the text occurred before" }),
+            ("Empty texts", html! { (share(profile.empty, all, "")) }),
+            ("Duplicates", html! { (share(profile.duplicates, all, ", whose text occurred before")) }),
             (
                 "Conflicting labels",
-                html! { (share(profile.conflicts, all)) ": the text occurred before with another label" },
+                html! { (share(profile.conflicts, all, ", whose text occurred before with another label")) },
             ),
             ("Leaks", html! { (leaks(results, profile)) }),
         ];
@@ -110,14 +110,16 @@ fn lengths(profile: &DataProfile, max_length: usize, all: usize) -> Vec<(&'stati
                 (min) " to " (thousands(max)) ", median " (median) "; 90 % have at most " (p90) ", 95 % " (p95) ", 99 % " (p99)
             },
         ),
-        ("Truncated", html! { (share(profile.truncated, all)) " at " code { "--max-length " (max_length) } }),
+        ("Truncated", html! { (share(profile.truncated, all, "")) " at " code { "--max-length " (max_length) } }),
     ]
 }
 
 fn leaks(results: &Results, profile: &DataProfile) -> Markup {
     let unit = if results.data.unit.is_empty() { "row" } else { &results.data.unit };
     html! {
-        (thousands(profile.leaks)) " test examples whose text is also a training example"
+        @if profile.leaks == 0 { "none" }
+        @else if profile.leaks == 1 { "1 test example whose text is also a training example" }
+        @else { (thousands(profile.leaks)) " test examples whose text is also a training example" }
         @if let Some((train, test)) = profile.leak_lines.first() {
             ", for example " (unit) " " (test) " (training: " (unit) " " (train) ")"
         }
@@ -142,10 +144,10 @@ fn counts(results: &Results, from: usize, to: usize) -> Markup {
     }
 }
 
-/// Formats a count with its percentage of all examples.
-fn share(part: u64, all: usize) -> String {
+/// Formats a count with its percentage of all examples, followed by `what`.
+fn share(part: u64, all: usize, what: &str) -> String {
     match part {
         0 => "none".into(),
-        _ => format!("{} ({})", thousands(part), format::percent(part as usize, all)),
+        _ => format!("{} ({}){what}", thousands(part), format::percent(part as usize, all)),
     }
 }

@@ -13,6 +13,9 @@ use crate::format;
 /// Maximum number of classes with a colour each.
 const COLOURED: usize = 6;
 
+/// The points of a line.
+type Line = Vec<(f64, f64)>;
+
 /// A kind of curve: of class 1 for two classes, of each class against all others for more.
 struct Kind {
     id: &'static str,
@@ -25,7 +28,7 @@ struct Kind {
     /// The curves of an approach.
     of: fn(&ApproachRecord) -> Vec<Curve<'_>>,
     /// The line of chance for curves of one class.
-    chance: fn(&[Curve<'_>]) -> Option<Vec<(f64, f64)>>,
+    chance: fn(&[Curve<'_>]) -> Option<Line>,
 }
 
 /// The curve of a class.
