@@ -31,7 +31,7 @@ fn the_twelve_sentences_leave_every_artifact() {
     assert_eq!(summary.lines().count(), 3);
     let history = fs::read_to_string(place.path("out/history.csv")).expect("history");
     assert_eq!(history.lines().count(), 5, "a header and two steps for each of two approaches");
-    assert_eq!(predicted(&place, &results), 6, "three test sentences for each of two approaches");
+    assert_eq!(predicted(&place, &results), 12, "three test sentences for each of two approaches and two baselines");
     let zip = fs::read(place.path("out.zip")).expect("zip");
     for name in ["results.json", "tl_results.csv", "scores.csv", "history.csv", "predictions.csv", "report.html"] {
         let name = format!("out/{name}");
@@ -55,11 +55,14 @@ fn predicted(place: &Place, results: &Value) -> usize {
         let probability =
             |name: &&str| row[column(&format!("probability_{name}"))].parse::<f64>().expect("a probability");
         assert!((classes.iter().map(probability).sum::<f64>() - 1.0).abs() < 1e-6, "{row:?}");
-        let likeliest = classes.iter().max_by(|a, b| probability(a).total_cmp(&probability(b))).expect("a class");
-        assert_eq!(&row[column("prediction")], *likeliest, "{row:?}");
+        let predicted = probability(&&row[column("prediction")]);
+        assert!(classes.iter().all(|class| probability(class) <= predicted), "{row:?}");
     }
-    for approach in results["approaches"].as_array().expect("approaches") {
-        let of_approach = || rows.iter().filter(|row| Some(&row[0]) == approach["approach"].as_str());
+    let names = [("approaches", "approach"), ("baselines", "baseline")];
+    let records =
+        names.iter().flat_map(|(key, name)| results[key].as_array().expect(key).iter().map(move |r| (r, *name)));
+    for (approach, name) in records {
+        let of_approach = || rows.iter().filter(|row| Some(&row[0]) == approach[name].as_str());
         let right = of_approach().filter(|row| row[column("label")] == row[column("prediction")]).count();
         let accuracy = right as f64 / of_approach().count() as f64;
         assert!((approach["accuracy"].as_f64().expect("accuracy") - accuracy).abs() < 1e-12, "{approach}");
@@ -78,7 +81,7 @@ fn rows_are_named_by_their_lines_in_the_file() {
     place.write("data.csv", format!("text,label\n{}", (0..12).map(row).collect::<String>()));
     let options = ["--model", "embedded", "--data", "data.csv", "--folds", "2", "--approaches", "last-layer"];
     let (results, _) = place.results(&options);
-    assert_eq!(predicted(&place, &results), 12, "every example is tested on once");
+    assert_eq!(predicted(&place, &results), 36, "an approach and two baselines are tested on every example once");
     let (table, page) =
         (fs::read_to_string(place.path("out/predictions.csv")), fs::read_to_string(place.path("out/report.html")));
     let (table, page) = (table.expect("predictions"), page.expect("a report"));

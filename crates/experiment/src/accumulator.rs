@@ -82,7 +82,8 @@ impl RunAccumulator {
         record.diagnostics = diagnostics(last, sampling)?;
         record.train_seconds = runs.iter().map(|run| run.train_seconds).sum();
         record.eval_seconds = runs.iter().map(|run| run.eval_seconds).sum();
-        let trained = runs.iter().map(|run| run.size * run.epochs.len()).sum();
+        // A learner without epochs reads its examples once.
+        let trained = runs.iter().map(|run| run.size * run.epochs.len().max(1)).sum();
         record.train_examples_per_second = per_second(trained, record.train_seconds);
         record.eval_examples_per_second = per_second(evaluated(runs, sampling), record.eval_seconds);
         record.runs = runs.clone();
@@ -95,7 +96,7 @@ impl RunAccumulator {
 fn evaluated(runs: &[RunRecord], sampling: &Sampling) -> usize {
     let validation = sampling.samples[0].validation.len();
     let of = |run: &RunRecord| match validation {
-        0 => run.epochs.len() * run.test,
+        0 => run.epochs.len().max(1) * run.test,
         _ => run.epochs.len() * validation + run.test,
     };
     runs.iter().map(of).sum()

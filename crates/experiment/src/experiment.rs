@@ -166,6 +166,7 @@ impl Experiment {
                 observer(Progress::Baseline(&record));
                 baseline_records.push(record);
                 baselines.push(accumulator.last);
+                runs_predictions.extend(accumulator.predictions);
             } else {
                 let (record, accumulator) = self.approach(&mut context, approach, specs, observer)?;
                 let RunAccumulator { last: results, model, predictions: of_runs, .. } = accumulator;

@@ -7,7 +7,7 @@ use crate::run::RunKey;
 pub struct Predictions {
     /// The examples that runs were tested on.
     pub examples: Vec<TestExample>,
-    /// The runs of all approaches, in the order of the results.
+    /// The runs of all approaches and baselines, in the order of the results.
     pub runs: Vec<RunPredictions>,
 }
 
@@ -25,7 +25,7 @@ pub struct TestExample {
 /// The predictions of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunPredictions {
-    /// The name of the approach.
+    /// The name of the approach or baseline.
     pub approach: String,
     /// The run of the approach.
     pub run: RunKey,
