@@ -56,6 +56,7 @@ fn what_differs_is_told_and_what_does_not_once() {
     assert!(lines(different, "model").is_empty() && lines(different, "rekindle version").is_empty(), "{different}");
     assert_eq!(lines(same, "model"), [["model", "distilbert-base-uncased (hub)"]]);
     assert_eq!(lines(same, "data"), [["data", "reviews.csv"]]);
+    assert_eq!(lines(same, "examples"), [["examples", "1180 in 5 folds"]]);
     assert!(lines(same, "seed").is_empty());
 
     let rows = lines(&said, "feature_extraction_freeze_all");

@@ -110,7 +110,7 @@ fn settings(results: &Results) -> Vec<(String, String)> {
         ("backend", results.backend.clone()),
         ("data", files(results)),
         ("data sha256", data.sha256.clone()),
-        ("examples", format!("{} training, {} test", data.train, data.test)),
+        ("examples", examples(results)),
         ("classes", data.classes.join(", ")),
         ("examples per class", listed(&data.class_counts)),
         ("approaches", specs.join(", ")),
@@ -138,6 +138,14 @@ fn settings(results: &Results) -> Vec<(String, String)> {
     let versions =
         results.provenance.versions.iter().map(|(name, version)| (format!("{name} version"), version.clone()));
     fixed.chain(versions).collect()
+}
+
+fn examples(results: &Results) -> String {
+    let data = &results.data;
+    match results.design.folds {
+        Some(folds) => format!("{} in {folds} folds", data.class_counts.iter().sum::<usize>()),
+        None => format!("{} training, {} test", data.train, data.test),
+    }
 }
 
 fn files(results: &Results) -> String {

@@ -176,16 +176,20 @@ fn approach(results: &Results, record: &ApproachRecord) -> Markup {
     }
 }
 
-/// Formats a learning rate as options are written: `2e-5`.
+/// Formats a learning rate as options are written, `2e-5`; an approach without gradient descent has none.
 fn rate(rate: f64) -> String {
-    if rate > 0.0 && rate < 0.01 { format!("{rate:e}") } else { rate.to_string() }
+    match rate {
+        0.0 => "–".into(),
+        _ if rate < 0.01 => format!("{rate:e}"),
+        _ => rate.to_string(),
+    }
 }
 
 /// Formats the smallest and the largest of several numbers, or the one that all are equal to.
 fn range(numbers: impl Iterator<Item = usize> + Clone) -> String {
     match (numbers.clone().min(), numbers.max()) {
         (Some(low), Some(high)) if low < high => format!("{} to {}", thousands(low), thousands(high)),
-        (Some(low), _) => thousands(low),
+        (Some(low), _) if low > 0 => thousands(low),
         _ => "–".into(),
     }
 }
