@@ -22,6 +22,12 @@ pub enum TokenizerError {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// A file was not downloaded: it is a pointer of Git LFS.
+    #[error("{path}: a pointer of Git LFS, not the file itself; run `git lfs pull` in its repository")]
+    LfsPointer {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file is invalid.
     #[error("{path}: {reason}")]
     Invalid {

@@ -22,8 +22,11 @@
 
 mod batch;
 mod catch_panic;
+mod config;
 mod error;
 mod learn;
+
+mod settings;
 mod tokenizer;
 mod vocabulary;
 

@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokenizers::{Encoding, PostProcessor, Tokenizer as Inner};
+use tokenizers::{Encoding, PostProcessor, Tokenizer as Inner, TruncationDirection};
 
 use crate::catch_panic::catch_panic;
 use crate::error::TokenizerError;
+use crate::settings::Settings;
 use crate::vocabulary;
 
 /// The number of bytes of a longer text that are tokenized first; more are tokenized only if these do not fill the
@@ -25,26 +26,32 @@ const DAMAGED: &str = "the tokenizer is damaged: its parts are inconsistent";
 /// A Hugging Face tokenizer without truncation and padding of its own. Cloning is cheap.
 #[derive(Clone)]
 pub struct Tokenizer {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     pad_id: u32,
     ids: usize,
+    pub(crate) truncates_left: bool,
+    model_max_length: Option<usize>,
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json` in `folder` or, if it does not exist, `vocab.txt` with the settings of
-    /// `tokenizer_config.json`, if there is one.
+    /// Reads `tokenizer.json` in `folder` or, if it does not exist, `vocab.txt`.
+    ///
+    /// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` change it as in transformers: where
+    /// `do_lower_case`, `strip_accents` or `tokenize_chinese_chars` differ from `tokenizer.json`, the fields count.
     ///
     /// # Errors
-    /// Returns an error if both are missing, a file cannot be read or parsed, or its parts are inconsistent: the
-    /// vocabulary has no `[PAD]`, ids are far above the number of entries, or a part fails on simple texts.
+    /// Returns an error if both are missing, a file cannot be read or parsed, a field has a value that is not supported, or
+    /// the parts are inconsistent: the vocabulary has no `[PAD]`, ids are far above the number of entries, or a part fails on
+    /// simple texts.
     pub fn from_folder(folder: &Path) -> Result<Self, TokenizerError> {
         let (json, vocab) = (folder.join("tokenizer.json"), folder.join("vocab.txt"));
-        if json.is_file() {
-            Self::parse(&read(&json)?, &json)
-        } else if vocab.is_file() {
-            Self::new(vocabulary::from_files(&vocab, &folder.join("tokenizer_config.json"))?)
-        } else {
-            Err(TokenizerError::Missing { folder: folder.into() })
+        if !json.is_file() && !vocab.is_file() {
+            return Err(TokenizerError::Missing { folder: folder.into() });
+        }
+        let settings = Settings::from_folder(folder)?;
+        match json.is_file() {
+            true => Self::from_json(&read(&json)?, &json, &settings),
+            false => Self::new(vocabulary::from_file(&vocab, &settings)?, &settings),
         }
     }
 
@@ -53,7 +60,7 @@ impl Tokenizer {
     /// # Errors
     /// See [`from_folder`](Self::from_folder).
     pub fn from_json_bytes(json: &[u8]) -> Result<Self, TokenizerError> {
-        Self::parse(json, Path::new("tokenizer.json"))
+        Self::from_json(json, Path::new("tokenizer.json"), &Settings::default())
     }
 
     /// Creates BERT's WordPiece tokenizer for `vocabulary`, in the order of ids.
@@ -61,21 +68,28 @@ impl Tokenizer {
     /// # Errors
     /// Returns an error if `[PAD]`, `[UNK]`, `[CLS]` or `[SEP]` is missing.
     pub fn wordpiece(vocabulary: Vec<String>, lowercase: bool) -> Result<Self, TokenizerError> {
-        let settings = vocabulary::Settings { do_lower_case: lowercase, ..vocabulary::Settings::default() };
-        Self::new(vocabulary::wordpiece(vocabulary, &settings)?)
+        let settings = Settings::lowercased(lowercase);
+        Self::new(vocabulary::wordpiece(vocabulary, &settings)?, &settings)
     }
 
-    fn parse(json: &[u8], path: &Path) -> Result<Self, TokenizerError> {
+    fn from_json(json: &[u8], path: &Path, settings: &Settings) -> Result<Self, TokenizerError> {
         let invalid = |reason: String| TokenizerError::Invalid { path: path.into(), reason };
         // The library panics on some input that is not JSON, so parse it first.
-        serde_json::from_slice::<serde::de::IgnoredAny>(json).map_err(|error| invalid(error.to_string()))?;
+        parse::<serde::de::IgnoredAny>(json, path)?;
+        let changed = settings.with_normalizer(json)?;
+        let json = changed.as_deref().unwrap_or(json);
         let inner = catch_panic(|| Inner::from_bytes(json)).ok_or_else(|| invalid(DAMAGED.into()))?;
         let inner = inner.map_err(|error| invalid(error.to_string()))?;
-        Self::new(inner).map_err(|error| invalid(error.to_string()))
+        Self::new(inner, settings).map_err(|error| match error {
+            TokenizerError::Invalid { .. } => error,
+            error => invalid(error.to_string()),
+        })
     }
 
-    fn new(mut inner: Inner) -> Result<Self, TokenizerError> {
-        // Files contain truncation and padding of their own, often to 128 tokens.
+    fn new(mut inner: Inner, settings: &Settings) -> Result<Self, TokenizerError> {
+        settings.apply(&mut inner)?;
+        let left = inner.get_truncation().is_some_and(|file| file.direction == TruncationDirection::Left);
+        // Files contain truncation and padding of their own, often to 128 tokens. Only the side counts.
         inner.with_truncation(None).map_err(|error| TokenizerError::Encode(error.to_string()))?;
         inner.with_padding(None);
         let pad_id = inner.token_to_id("[PAD]").ok_or(TokenizerError::SpecialToken { token: "[PAD]" })?;
@@ -86,7 +100,8 @@ impl Tokenizer {
         if let Some((token, id)) = greatest.filter(|_| ids > 2 * entries.len() + 1024) {
             return Err(TokenizerError::Id { token: token.clone(), id: *id, entries: entries.len() });
         }
-        let tokenizer = Self { inner: Arc::new(inner), pad_id, ids };
+        let (truncates_left, model_max_length) = (settings.truncates_left.unwrap_or(left), settings.model_max_length);
+        let tokenizer = Self { inner: Arc::new(inner), pad_id, ids, truncates_left, model_max_length };
         for text in TRIALS {
             if let Some(id) = tokenizer.encode(text, usize::MAX)?.into_iter().find(|id| *id as usize >= ids) {
                 return Err(TokenizerError::Encode(format!(
@@ -112,7 +127,14 @@ impl Tokenizer {
         self.pad_id
     }
 
-    /// Returns the ids of one text: `[CLS]`, at most `max_length - 2` word pieces from its start, `[SEP]`.
+    /// Returns the maximum number of tokens per text that the files give (`model_max_length`). It says what a model was
+    /// trained with or has positions for; the caller decides how long texts may be.
+    pub fn model_max_length(&self) -> Option<usize> {
+        self.model_max_length
+    }
+
+    /// Returns the ids of one text: `[CLS]`, at most `max_length - 2` word pieces from its start, `[SEP]`. With the setting
+    /// `truncation_side: left`, the word pieces are those at its end.
     ///
     /// # Errors
     /// Returns an error if `max_length` leaves no room for a word, or the tokenizer fails on the text.
@@ -120,7 +142,7 @@ impl Tokenizer {
         let room = self.room(max_length)?;
         let mut length = LONG_TEXT;
         loop {
-            let head = head(text, length);
+            let head = self.head(text, length);
             if head.len() == text.len() {
                 return self.finish(caught(|| self.inner.encode_fast(text, false))?, room);
             }
@@ -138,7 +160,7 @@ impl Tokenizer {
     /// See [`encode`](Self::encode).
     pub fn encode_all<T: AsRef<str>>(&self, texts: &[T], max_length: usize) -> Result<Vec<Vec<u32>>, TokenizerError> {
         let room = self.room(max_length)?;
-        let heads: Vec<&str> = texts.iter().map(|text| head(text.as_ref(), LONG_TEXT)).collect();
+        let heads: Vec<&str> = texts.iter().map(|text| self.head(text.as_ref(), LONG_TEXT)).collect();
         let whole = |head: &str, text: &T| head.len() == text.as_ref().len();
         let encodings = match heads.iter().zip(texts).all(|(head, text)| whole(head, text)) {
             true => caught(|| self.inner.encode_batch_fast(heads.clone(), false))?,
@@ -210,12 +232,6 @@ impl Tokenizer {
         caught(|| self.inner.decode(ids, skip_special))
     }
 
-    /// Returns the content of a `tokenizer_config.json`, which `AutoTokenizer` needs next to `tokenizer.json`, for a
-    /// model with `positions` positions.
-    pub fn config_json(positions: usize) -> String {
-        format!("{{\n  \"model_max_length\": {positions},\n  \"tokenizer_class\": \"DistilBertTokenizer\"\n}}\n")
-    }
-
     /// Returns the content of a `tokenizer.json` for this tokenizer.
     ///
     /// # Errors
@@ -238,8 +254,14 @@ impl Tokenizer {
         self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false))
     }
 
+    /// Returns the first `length` bytes of a text, or all of it if its end is needed.
+    fn head<'a>(&self, text: &'a str, length: usize) -> &'a str {
+        if self.truncates_left { text } else { &text[..text.floor_char_boundary(length)] }
+    }
+
     fn finish(&self, mut encoding: Encoding, room: usize) -> Result<Vec<u32>, TokenizerError> {
-        encoding.truncate(room, 0, tokenizers::TruncationDirection::Right);
+        let side = if self.truncates_left { TruncationDirection::Left } else { TruncationDirection::Right };
+        encoding.truncate(room, 0, side);
         Ok(caught(|| self.inner.post_process(encoding, None, true))?.get_ids().to_vec())
     }
 }
@@ -250,11 +272,6 @@ impl fmt::Debug for Tokenizer {
         let mut shown = f.debug_struct("Tokenizer");
         shown.field("vocab_size", &self.vocab_size()).field("pad_id", &self.pad_id).finish_non_exhaustive()
     }
-}
-
-/// Returns the first `length` bytes of a text, or all of it.
-fn head(text: &str, length: usize) -> &str {
-    &text[..text.floor_char_boundary(length)]
 }
 
 /// Returns how many tokens of a text's head are also those of the whole text: those of words that end well before the
@@ -275,6 +292,19 @@ fn refused(error: tokenizers::Error) -> TokenizerError {
     TokenizerError::Encode(error.to_string())
 }
 
+/// The first line of a Git LFS pointer, which lies in place of a file that was not downloaded.
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TokenizerError> {
-    std::fs::read(path).map_err(|source| TokenizerError::Io { path: path.into(), source })
+    let bytes = std::fs::read(path).map_err(|source| TokenizerError::Io { path: path.into(), source })?;
+    match bytes.starts_with(LFS_POINTER) {
+        true => Err(TokenizerError::LfsPointer { path: path.into() }),
+        false => Ok(bytes),
+    }
+}
+
+/// Parses the content of a JSON file.
+pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(json: &'a [u8], path: &Path) -> Result<T, TokenizerError> {
+    serde_json::from_slice(json)
+        .map_err(|error| TokenizerError::Invalid { path: path.into(), reason: error.to_string() })
 }

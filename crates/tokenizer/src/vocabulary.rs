@@ -1,9 +1,8 @@
-//! Reads the vocabulary and settings of older checkpoints, which have no `tokenizer.json`.
+//! Reads the vocabulary of older checkpoints, which have no `tokenizer.json`.
 
 use std::path::Path;
 
 use ahash::AHashMap;
-use serde::Deserialize;
 use tokenizers::decoders::wordpiece::WordPiece as Decoder;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
@@ -12,38 +11,22 @@ use tokenizers::processors::bert::BertProcessing;
 use tokenizers::{AddedToken, Tokenizer as Inner};
 
 use crate::error::TokenizerError;
+use crate::settings::{SPECIAL, Settings};
 use crate::tokenizer::read;
 
-/// The fields of `tokenizer_config.json` that change ids, with the defaults of transformers' `BertTokenizer`.
-#[derive(Debug, Deserialize)]
-#[serde(default)]
-pub(crate) struct Settings {
-    pub(crate) do_lower_case: bool,
-    pub(crate) strip_accents: Option<bool>,
-    pub(crate) tokenize_chinese_chars: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { do_lower_case: true, strip_accents: None, tokenize_chinese_chars: true }
-    }
-}
-
-/// Reads `vocab.txt` and, if it exists, `tokenizer_config.json`.
-pub(crate) fn from_files(vocab: &Path, config: &Path) -> Result<Inner, TokenizerError> {
-    let settings = match config.is_file() {
-        true => serde_json::from_slice(&read(config)?)
-            .map_err(|error| TokenizerError::Invalid { path: config.into(), reason: error.to_string() })?,
-        false => Settings::default(),
-    };
+/// Reads `vocab.txt`.
+pub(crate) fn from_file(vocab: &Path, settings: &Settings) -> Result<Inner, TokenizerError> {
+    settings.check_class()?;
     let text = String::from_utf8(read(vocab)?)
         .map_err(|error| TokenizerError::Invalid { path: vocab.into(), reason: error.to_string() })?;
     let tokens = text.lines().map(|line| line.trim_end().to_string()).collect();
-    wordpiece(tokens, &settings)
+    wordpiece(tokens, settings)
         .map_err(|error| TokenizerError::Invalid { path: vocab.into(), reason: error.to_string() })
 }
 
 /// Creates BERT's pipeline for a vocabulary.
+///
+/// Settings that are absent have the defaults of transformers' `BertTokenizer`.
 pub(crate) fn wordpiece(vocabulary: Vec<String>, settings: &Settings) -> Result<Inner, TokenizerError> {
     // As in transformers, the last of several equal entries counts. The ids of the others stay reserved.
     let mut entries = AHashMap::with_capacity(vocabulary.len());
@@ -55,7 +38,7 @@ pub(crate) fn wordpiece(vocabulary: Vec<String>, settings: &Settings) -> Result<
     let (cls, sep) = (id("[CLS]")?, id("[SEP]")?);
     id("[UNK]")?;
     id("[PAD]")?;
-    let special = ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"].into_iter().filter(|token| id(token).is_ok());
+    let special = SPECIAL.into_iter().map(|(_, token)| token).filter(|token| id(token).is_ok());
     let special: Vec<AddedToken> = special.map(|token| AddedToken::from(token, true)).collect();
 
     let model = WordPiece::builder()
@@ -64,8 +47,8 @@ pub(crate) fn wordpiece(vocabulary: Vec<String>, settings: &Settings) -> Result<
         .build()
         .map_err(|error| TokenizerError::Encode(error.to_string()))?;
     let mut inner = Inner::new(model);
-    let lower = settings.do_lower_case;
-    let normalizer = BertNormalizer::new(true, settings.tokenize_chinese_chars, settings.strip_accents, lower);
+    let (lower, chinese) = (settings.lowercase.unwrap_or(true), settings.chinese_chars.unwrap_or(true));
+    let normalizer = BertNormalizer::new(true, chinese, settings.strip_accents.flatten(), lower);
     inner.with_normalizer(Some(normalizer));
     inner.with_pre_tokenizer(Some(BertPreTokenizer));
     inner.with_post_processor(Some(BertProcessing::new(("[SEP]".into(), sep), ("[CLS]".into(), cls))));

@@ -37,7 +37,7 @@ pub fn run(args: &VocabArgs) -> Result<(), Failure> {
     let vocabulary: String = tokenizer.vocabulary().iter().map(|entry| format!("{entry}\n")).collect();
     for (name, content) in [
         ("vocab.txt", vocabulary),
-        ("tokenizer_config.json", Tokenizer::config_json(POSITIONS)),
+        ("tokenizer_config.json", tokenizer.config_json(POSITIONS)),
         ("tokenizer.json", tokenizer.to_json()?),
     ] {
         files::write(&args.output.join(name), &content)?;
