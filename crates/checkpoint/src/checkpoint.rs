@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Bytes;
-use rekindle_files::FileError;
+use rekindle_files::{FileError, check_lfs_pointer};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde::Deserialize;
 
@@ -67,6 +67,7 @@ impl Checkpoint {
             return Err(CheckpointError::MissingFile { folder: folder.into(), expected });
         }
         let bytes = std::fs::read(&index).map_err(|source| FileError::read(&index, source))?;
+        check_lfs_pointer(&index, &bytes)?;
         let parsed: ShardIndex = serde_json::from_slice(&bytes)
             .map_err(|error| CheckpointError::Json { path: index.clone(), reason: error.to_string() })?;
         let refuse = |reason| CheckpointError::Index { path: index.clone(), reason };
@@ -121,6 +122,7 @@ impl Checkpoint {
 
     fn add(&mut self, path: PathBuf, bytes: FileBytes) -> Result<(), CheckpointError> {
         let refuse = |reason: String| CheckpointError::Safetensors { path: path.clone(), reason };
+        check_lfs_pointer(&path, &bytes)?;
         let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| match error {
             SafeTensorError::MetadataIncompleteBuffer => {
                 refuse(format!("its header describes other bytes than the {} there are; is it cut off?", bytes.len()))

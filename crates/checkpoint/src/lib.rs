@@ -22,7 +22,7 @@ mod save;
 pub use checkpoint::Checkpoint;
 pub use error::CheckpointError;
 pub use layout::{Layout, NameMap};
-pub use load::{LoadReport, Mismatch, ParamSpec, reinitialize};
+pub use load::{ClassMatch, LoadReport, Mismatch, ParamSpec, reinitialize};
 pub use params::{Parameter, parameters, trainable, values, with_values};
 pub use save::{Precision, save, save_rows, save_values, save_with};
 

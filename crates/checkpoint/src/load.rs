@@ -22,9 +22,42 @@ pub struct LoadReport {
     pub missing: Vec<String>,
     /// In both with different shapes, in the head: initialized from the seed.
     pub mismatched: Vec<Mismatch>,
+    /// How the rows of a trained head were matched with the classes; `None` if they are the same, or there is no such head.
+    pub classes: Option<ClassMatch>,
+}
+
+/// How the rows of a trained head, one per class, were matched with the classes of a data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClassMatch {
+    /// Each class has the row of its name, the case aside.
+    ByName {
+        /// Classes of the head that the data set does not have.
+        unused: Vec<String>,
+    },
+    /// No name is the same: the rows keep their order.
+    ByPosition {
+        /// The classes of the head.
+        head: Vec<String>,
+    },
+    /// Some names are the same and some are not: the output layer is initialized from the seed.
+    Different {
+        /// Classes of the data set that the head does not have.
+        unknown: Vec<String>,
+        /// The classes of the head.
+        head: Vec<String>,
+    },
 }
 
 impl LoadReport {
+    /// Counts the parameters of a layer as missing, so that [`reinitialize`] initializes them.
+    pub fn mark_missing(&mut self, layer: &str) {
+        for parameter in ["weight", "bias"].map(|name| format!("{layer}.{name}")) {
+            if !self.is_initialized(&parameter) {
+                self.missing.push(parameter);
+            }
+        }
+    }
+
     /// Whether a parameter was initialized from the seed.
     fn is_initialized(&self, name: &str) -> bool {
         self.missing.iter().any(|missing| missing == name)

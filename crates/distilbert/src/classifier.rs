@@ -62,6 +62,13 @@ impl DistilBertForSequenceClassification {
         reinitialize(self, report, |spec| config.initialize(spec, seed))
     }
 
+    /// The same model for other classes, whose rows of the output layer are the given ones of this model, in their order.
+    pub fn with_classes(&self, rows: &[usize]) -> Self {
+        let mut model = self.clone();
+        model.classifier = self.classifier.select_outputs(rows);
+        model
+    }
+
     /// Writes all tensors to `path` under transformers' names.
     ///
     /// # Errors

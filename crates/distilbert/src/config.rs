@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use rekindle_checkpoint::CheckpointError;
-use rekindle_files::FileError;
+use rekindle_files::{FileError, check_lfs_pointer};
 use rekindle_nn::{Activation, InputLimits};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::bert;
@@ -19,6 +20,9 @@ const MOST_LAYERS: u64 = 1024;
 const MOST: u64 = u32::MAX as u64;
 /// The most parameters of a model, about sixty times BERT's: 32 GiB in f32.
 const MOST_PARAMETERS: u128 = 1 << 33;
+
+/// The fields that may be `null`, which stands for their default.
+const NULLABLE: [&str; 5] = ["pad_token_id", "id2label", "num_labels", "problem_type", "classifier_pooling"];
 
 /// What the classifier reads of a sequence, with the names of ModernBERT's `classifier_pooling`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -75,7 +79,9 @@ pub struct DistilBertConfig {
     /// What the classifier reads. transformers' DistilBERT supports only the default and ignores the field. Default cls.
     #[serde(skip_serializing_if = "Pooling::is_cls")]
     pub classifier_pooling: Pooling,
-    /// Class names by their index, as strings of numbers. Default `LABEL_0`, `LABEL_1`.
+    /// Class names by their index, as strings of numbers. Default `LABEL_0`, `LABEL_1`. Names that are numbers in the file are
+    /// read as text.
+    #[serde(deserialize_with = "names")]
     pub id2label: BTreeMap<String, String>,
 }
 
@@ -106,6 +112,17 @@ fn label_names<S: Into<String>>(labels: impl IntoIterator<Item = S>) -> BTreeMap
     labels.into_iter().enumerate().map(|(index, label)| (index.to_string(), label.into())).collect()
 }
 
+/// Reads names, of which those that are numbers are written out, as Python does.
+fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let name = |(index, name): (String, Value)| match name {
+        Value::String(name) => Ok((index, name)),
+        Value::Number(number) => Ok((index, number.to_string())),
+        Value::Bool(value) => Ok((index, if value { "True" } else { "False" }.into())),
+        other => Err(D::Error::custom(format!("`{index}` is {other}, not a name"))),
+    };
+    BTreeMap::<String, Value>::deserialize(deserializer)?.into_iter().map(name).collect()
+}
+
 impl DistilBertConfig {
     /// Reads `config.json` in `folder`, of a DistilBERT, or of a BERT whose options DistilBERT supports.
     ///
@@ -118,6 +135,7 @@ impl DistilBertConfig {
             return Err(CheckpointError::MissingFile { folder: folder.into(), expected: "config.json" });
         }
         let bytes = std::fs::read(&path).map_err(|source| FileError::read(&path, source))?;
+        check_lfs_pointer(&path, &bytes)?;
         Self::from_json(&bytes, &path)
     }
 
@@ -130,6 +148,8 @@ impl DistilBertConfig {
             |field: &str, reason: String| CheckpointError::Config { path: path.into(), field: field.into(), reason };
         let mut fields: Map<String, Value> = serde_json::from_slice(json)
             .map_err(|error| CheckpointError::Json { path: path.into(), reason: error.to_string() })?;
+        // transformers writes `null` for what is not set.
+        fields.retain(|field, value| !(value.is_null() && NULLABLE.contains(&field.as_str())));
         match fields.get("model_type").and_then(Value::as_str) {
             Some("distilbert") => {}
             Some("bert") => {

@@ -1,11 +1,10 @@
 //! Saving the trained models of an experiment.
 
-use std::fs;
 use std::path::Path;
 
-use rekindle_distilbert::Precision;
-use rekindle_files::FileError;
-use rekindle_tokenizer::Tokenizer;
+use rekindle_distilbert::{DistilBertConfig, Pooling};
+use rekindle_infer::{BaseModel, ModelCard, PretrainedModel, SAVED_FILES, SavedModel};
+use rekindle_results::{ApproachRecord, Estimate, Results};
 
 use crate::error::ExperimentError;
 use crate::experiment::Outcome;
@@ -13,28 +12,104 @@ use crate::trained_model::TrainedModel;
 
 impl Outcome {
     /// Saves each model that is kept to a folder in `folder`, named as its approach, as a checkpoint that transformers
-    /// opens. Returns the names of the files, relative to `folder`.
+    /// opens, with a model card. Returns the names of the files, relative to `folder`.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written.
-    pub fn save_models(&self, folder: &Path, tokenizer: &Tokenizer) -> Result<Vec<String>, ExperimentError> {
+    pub fn save_models(&self, folder: &Path, pretrained: &PretrainedModel) -> Result<Vec<String>, ExperimentError> {
         let mut names = Vec::new();
         for (approach, model) in &self.models {
-            let to = folder.join(approach);
             let TrainedModel::SequenceClassifier(config, model) = model else { continue };
-            fs::create_dir_all(&to).map_err(|source| FileError::write(&to, source))?;
-            for (name, content) in [
-                ("config.json", config.to_json()),
-                ("tokenizer.json", tokenizer.to_json()?),
-                ("tokenizer_config.json", Tokenizer::config_json(config.max_position_embeddings)),
-            ] {
-                let path = to.join(name);
-                fs::write(&path, content).map_err(|source| FileError::write(&path, source))?;
-                names.push(format!("{approach}/{name}"));
-            }
-            model.save_safetensors(&to.join("model.safetensors"), Precision::F32)?;
-            names.push(format!("{approach}/model.safetensors"));
+            let Some(record) = self.results.approaches.iter().find(|record| record.approach == *approach) else {
+                continue;
+            };
+            let card = card(&self.results, record, config, pretrained);
+            let max_length = self.results.arguments.max_length;
+            let saved = SavedModel { tokenizer: &pretrained.tokenizer, max_length, card: &card };
+            saved.save_classifier(&folder.join(approach), config, model)?;
+            names.extend(SAVED_FILES.map(|name| format!("{approach}/{name}")));
         }
         Ok(names)
     }
 }
+
+/// The model card of an approach.
+fn card(
+    results: &Results,
+    record: &ApproachRecord,
+    config: &DistilBertConfig,
+    pretrained: &PretrainedModel,
+) -> ModelCard {
+    ModelCard {
+        title: record.approach.clone(),
+        pipeline_tag: "text-classification",
+        base: Some(BaseModel::from(pretrained)),
+        sections: vec![
+            ("Results", scores(results, record)),
+            ("Training", training(results, record)),
+            ("Usage", usage(results, config)),
+        ],
+    }
+}
+
+fn scores(results: &Results, record: &ApproachRecord) -> String {
+    let f1 = if results.data.classes.len() == 2 {
+        format!("F1 of `{}`", results.data.classes[1])
+    } else {
+        "macro F1".into()
+    };
+    let mut text = match results.design.folds {
+        Some(folds) => format!(
+            "Means over {folds} folds and {} repeats. This model was trained on all examples afterwards.\n\n",
+            results.design.repeats
+        ),
+        None => format!("On {} test examples, after training on {}.\n\n", results.data.test, results.data.train),
+    };
+    text.push_str("| metric | value | 95 % confidence interval |\n|---|---|---|\n");
+    for (name, Estimate { mean, interval, .. }) in
+        [("accuracy", &record.scores.accuracy), (f1.as_str(), &record.scores.f1), ("loss", &record.scores.loss)]
+    {
+        let interval = interval.map_or("unknown".into(), |(low, high)| format!("{low:.4} to {high:.4}"));
+        text.push_str(&format!("| {name} | {mean:.4} | {interval} |\n"));
+    }
+    text
+}
+
+fn training(results: &Results, record: &ApproachRecord) -> String {
+    let (data, arguments) = (&results.data, &results.arguments);
+    let files = if data.files.is_empty() { "twelve example sentences".into() } else { data.files.join(", ") };
+    let rows = [
+        ("approach", format!("`{}`", record.spec)),
+        ("data", files),
+        ("classes", data.classes.join(", ")),
+        ("maximum length", format!("{} tokens", arguments.max_length)),
+        ("epochs, batch size", format!("{}, {}", arguments.epochs, arguments.batch_size)),
+        ("learning rate, weight decay", format!("{}, {}", record.learning_rate, record.weight_decay)),
+        ("trainable parameters", format!("{} of {}", record.trainable, record.total)),
+        ("seed", results.seed.to_string()),
+    ];
+    let cell = |text: &str| text.replace('|', "\\|").replace(['\n', '\r'], " ");
+    let rows: String = rows.iter().map(|(name, value)| format!("| {name} | {} |\n", cell(value))).collect();
+    format!("|  |  |\n|---|---|\n{rows}")
+}
+
+fn usage(results: &Results, config: &DistilBertConfig) -> String {
+    let mut text = "```sh\nrekindle predict --model FOLDER 'a text'\n```\n\n".to_string();
+    text.push_str(match config.classifier_pooling {
+        Pooling::Cls => PYTHON,
+        _ => "transformers opens the folder, but its DistilBERT reads `[CLS]` instead of the mean over all tokens, which this\n\
+              model was trained with (`classifier_pooling`): its predictions differ.\n\n",
+    });
+    let length = results.arguments.max_length;
+    text.push_str(&format!("Texts are truncated to {length} tokens, as in training (`model_max_length`)."));
+    text
+}
+
+const PYTHON: &str = r#"```python
+from transformers import pipeline
+
+classifier = pipeline("text-classification", model="FOLDER")
+classifier("a text", truncation=True)
+```
+
+"#;

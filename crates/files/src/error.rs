@@ -26,12 +26,21 @@ pub enum FileError {
         source: io::Error,
     },
     /// A symbolic link leads out of its folder.
-    #[error("{path}: is a link to {target}, outside of its folder; copy the file there instead")]
+    #[error(
+        "{path}: is a link to {target}, outside of its folder, and such links are not followed, because the file could be any of \
+         this machine; to use it, copy the folder with `cp -rL`, which copies the files instead of the links"
+    )]
     Symlink {
         /// The link.
         path: PathBuf,
         /// Where it leads.
         target: PathBuf,
+    },
+    /// A file was not downloaded: it is a pointer of Git LFS.
+    #[error("{path}: a pointer of Git LFS, not the file itself; run `git lfs pull` in its repository")]
+    LfsPointer {
+        /// The file.
+        path: PathBuf,
     },
     /// A record of a run store does not parse or contradicts the rest.
     #[error("{path}: is damaged ({reason}); remove the file to repeat the run that it records")]

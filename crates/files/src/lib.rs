@@ -8,12 +8,14 @@
 
 mod atomic;
 mod error;
+mod lfs;
 mod lock;
 mod run_store;
 mod symlinks;
 
 pub use atomic::write_atomic;
 pub use error::{ErrorKind, FileError};
+pub use lfs::check_lfs_pointer;
 pub use lock::Lock;
 pub use run_store::{RunStore, check_compatible};
 pub use symlinks::check_symlinks;

@@ -27,7 +27,7 @@ pub fn check_symlinks(folder: &Path, extensions: &[&str]) -> Result<(), FileErro
         // A dangling link is a missing file, which its reader reports.
         if let Ok(target) = path.canonicalize()
             && !target.starts_with(&home)
-            && !is_in_hub_cache(&target)
+            && !is_in_store(&target)
         {
             return Err(FileError::Symlink { path, target });
         }
@@ -35,9 +35,43 @@ pub fn check_symlinks(folder: &Path, extensions: &[&str]) -> Result<(), FileErro
     Ok(())
 }
 
-/// Whether a path is `…/models--NAME/blobs/HASH`.
-fn is_in_hub_cache(path: &Path) -> bool {
-    let above = |path: &Path| Some((path.parent()?.to_path_buf(), path.parent()?.file_name()?.to_str()?.to_owned()));
-    let Some((blobs, name)) = above(path) else { return false };
-    name == "blobs" && above(&blobs).is_some_and(|(_, name)| name.starts_with("models--"))
+/// Whether a path leads into a store that names files by their content.
+fn is_in_store(path: &Path) -> bool {
+    let names: Vec<&str> = path.iter().filter_map(|name| name.to_str()).collect();
+    let is_hash = |name: &str, digits: usize| name.len() == digits && name.bytes().all(|c| c.is_ascii_hexdigit());
+    match names[..] {
+        [.., repository, "blobs", _] if repository.starts_with("models--") => true,
+        [.., "files", "md5", first, rest] => is_hash(first, 2) && is_hash(rest, 30),
+        // DVC before version 3.
+        [.., "cache", first, rest] => is_hash(first, 2) && is_hash(rest, 30),
+        _ => names.windows(3).any(|names| names == [".git", "annex", "objects"]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stores_are_known_by_their_layout() {
+        let hash = "0123456789abcdef0123456789abcd";
+        for path in [
+            "/home/me/.cache/huggingface/hub/models--org--name/blobs/4d7a".to_string(),
+            format!("/data/.dvc/cache/files/md5/ab/{hash}"),
+            format!("/mnt/dvc-store/files/md5/AB/{hash}"),
+            format!("/data/.dvc/cache/ab/{hash}"),
+            "/data/.git/annex/objects/8Z/qk/SHA256E-s9--4d.safetensors/SHA256E-s9--4d.safetensors".into(),
+        ] {
+            assert!(is_in_store(Path::new(&path)), "{path}");
+        }
+        for path in [
+            "/etc/passwd",
+            "/data/model.safetensors",
+            "/data/files/md5/ab/secret",
+            "/a/blobs/4d",
+            "/data/cache/ab/notes",
+        ] {
+            assert!(!is_in_store(Path::new(path)), "{path}");
+        }
+    }
 }

@@ -32,6 +32,7 @@ pub struct Classifier {
     model: DistilBertForSequenceClassification,
     tokenizer: Tokenizer,
     device: Device,
+    max_length: usize,
 }
 
 /// Shows the classes, and not the weights.
@@ -51,18 +52,19 @@ impl Classifier {
         // The seed has no effect, because every tensor must be in the checkpoint.
         let (model, report) =
             DistilBertForSequenceClassification::from_checkpoint(&config, &pretrained.checkpoint, 0, device)?;
-        let absent = report.missing.first().or(report.mismatched.first().map(|tensor| &tensor.name));
-        if let Some(tensor) = absent {
-            return Err(InferError::NoHead { model: pretrained.id.clone(), tensor: tensor.clone() });
+        if let Some((tensor, other)) = InferError::missing_head(&report) {
+            return Err(InferError::NoHead { model: pretrained.id.clone(), tensor, other });
         }
         let (labels, tokenizer) = (config.labels(), pretrained.tokenizer.clone());
         let model = model.trainable(|_| false);
-        Ok(Self { config, labels, model, tokenizer, device: device.clone() })
+        let max_length = pretrained.trained_max_length().unwrap_or(config.max_position_embeddings);
+        Ok(Self { config, labels, model, tokenizer, device: device.clone(), max_length })
     }
 
-    /// Returns the maximum number of tokens per text.
+    /// Returns the maximum number of tokens per text that the model was trained with; its number of positions, if the files
+    /// do not say.
     pub fn max_length(&self) -> usize {
-        self.config.max_position_embeddings
+        self.max_length
     }
 
     /// Classifies texts, each truncated to `max_length` tokens, in batches of similar length. Returns the predictions in the
@@ -77,7 +79,7 @@ impl Classifier {
         max_length: usize,
         batch_size: usize,
     ) -> Result<Vec<Prediction>, InferError> {
-        let positions = self.max_length();
+        let positions = self.config.max_position_embeddings;
         if max_length > positions {
             return Err(InferError::MaxLength { max_length, positions });
         }

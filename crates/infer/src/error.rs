@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rekindle_checkpoint::CheckpointError;
+use rekindle_checkpoint::{CheckpointError, LoadReport};
 use rekindle_files::FileError;
 use rekindle_nn::NnError;
 use rekindle_tokenizer::TokenizerError;
@@ -22,6 +22,14 @@ pub enum InferError {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// The folder is something else than a model.
+    #[error("{folder}: {reason}")]
+    NotAModel {
+        /// The folder.
+        folder: PathBuf,
+        /// What it is, and where the models are.
+        reason: String,
+    },
     /// The tokenizer has more entries than the model's embedding table.
     #[error("the tokenizer has {tokenizer} entries, the model's word table {model}: they do not belong together")]
     Vocabulary {
@@ -32,23 +40,29 @@ pub enum InferError {
     },
     /// The checkpoint has no classification head.
     #[error(
-        "{model}: no classification head (`{tensor}` is missing or of another shape); train one with `rekindle experiment --save-models`"
+        "{model}: no classification head of DistilBERT ({}); train one with `rekindle experiment --save-models`",
+        without(.tensor, .other)
     )]
     NoHead {
         /// The model.
         model: String,
         /// The first tensor that does not match.
         tensor: String,
+        /// A tensor of another architecture's head, if the checkpoint has one.
+        other: Option<String>,
     },
     /// The checkpoint has no head for masked language modelling.
     #[error(
-        "{model}: no masked-language head (`{tensor}` is missing or of another shape); train one with `rekindle pretrain`"
+        "{model}: no masked-language head of DistilBERT ({}); train one with `rekindle pretrain`",
+        without(.tensor, .other)
     )]
     NoMaskedLm {
         /// The model.
         model: String,
         /// The first tensor that does not match.
         tensor: String,
+        /// A tensor of another architecture's head, if the checkpoint has one.
+        other: Option<String>,
     },
     /// Texts may be longer than the model's position table.
     #[error("max length {max_length} is more than the {positions} positions of the model")]
@@ -81,6 +95,27 @@ pub enum InferError {
     /// A batch that does not fit the model.
     #[error(transparent)]
     Model(#[from] NnError),
+}
+
+impl InferError {
+    /// Returns the first tensor of a head that a load report misses, and a tensor of another architecture's head.
+    pub(crate) fn missing_head(report: &LoadReport) -> Option<(String, Option<String>)> {
+        let missing = report.missing.first().or(report.mismatched.first().map(|tensor| &tensor.name))?;
+        let is_head = |name: &&String| {
+            ["classifier.", "cls.", "lm_head.", "score."]
+                .iter()
+                .any(|head| name.trim_start_matches("bert.").starts_with(head))
+        };
+        Some((missing.clone(), report.unexpected.iter().find(is_head).cloned()))
+    }
+}
+
+/// Why there is no head.
+fn without(tensor: &str, other: &Option<String>) -> String {
+    match other {
+        Some(other) => format!("`{other}` belongs to the head of another architecture, which cannot be used"),
+        None => format!("`{tensor}` is missing or of another shape"),
+    }
 }
 
 /// What kind of failure an error is.

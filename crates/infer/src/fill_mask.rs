@@ -51,9 +51,8 @@ impl FillMask {
         let (config, tokenizer) = (pretrained.config.clone(), pretrained.tokenizer.clone());
         // The seed has no effect, because every tensor must be in the checkpoint.
         let (model, report) = DistilBertForMaskedLM::from_checkpoint(&config, &pretrained.checkpoint, 0, device)?;
-        let absent = report.missing.first().or(report.mismatched.first().map(|tensor| &tensor.name));
-        if let Some(tensor) = absent {
-            return Err(InferError::NoMaskedLm { model: pretrained.id.clone(), tensor: tensor.clone() });
+        if let Some((tensor, other)) = InferError::missing_head(&report) {
+            return Err(InferError::NoMaskedLm { model: pretrained.id.clone(), tensor, other });
         }
         let mask = tokenizer.id("[MASK]").ok_or(TokenizerError::SpecialToken { token: "[MASK]" })?;
         Ok(Self { config, model, tokenizer, mask, device: device.clone() })

@@ -1,25 +1,32 @@
 //! Running a saved model.
 //!
 //! A [`PretrainedModel`] is opened from a folder, or from bytes that are compiled into a program. A [`Classifier`] predicts the
-//! classes of texts, and [`FillMask`] the words behind `[MASK]`.
+//! classes of texts, and [`FillMask`] the words behind `[MASK]`. [`SavedModel`] writes a folder that this crate and transformers
+//! open, with a [`ModelCard`].
 //!
 //! Below them are [`logits`] and [`features`]: a model applied to tokenized texts, in batches of similar length. Training
 //! evaluates with the same functions and depends on this crate; this crate does not train.
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod batched;
+mod card;
+mod classes;
 mod classify;
 mod error;
 mod fill_mask;
+mod folder;
 mod forward_error;
 mod model;
+mod save;
 
 pub use batched::{by_length, features, logits, pack, read};
+pub use card::{BaseModel, ModelCard};
 pub use classify::{Classifier, Prediction};
 pub use error::{ErrorKind, InferError};
 pub use fill_mask::{FillMask, Guess};
 pub use forward_error::ForwardError;
 pub use model::{EmbeddedModel, MODEL_FILES, ModelSource, PretrainedModel};
+pub use save::{SAVED_FILES, SavedModel};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

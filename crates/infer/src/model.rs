@@ -11,7 +11,10 @@ use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::card;
+use crate::classes::{Rows, rows};
 use crate::error::InferError;
+use crate::folder::not_a_model;
 
 /// The extensions of the files that are read in a model folder.
 pub const MODEL_FILES: [&str; 3] = ["json", "safetensors", "txt"];
@@ -54,6 +57,8 @@ pub struct PretrainedModel {
     pub tokenizer: Tokenizer,
     /// Its tensors.
     pub checkpoint: Arc<Checkpoint>,
+    /// Its licence, as the metadata of its `README.md` name it.
+    pub licence: Option<String>,
 }
 
 impl PretrainedModel {
@@ -68,9 +73,13 @@ impl PretrainedModel {
             return Err(InferError::Folder { path: folder.into(), source: kind.into() });
         }
         check_symlinks(folder, &MODEL_FILES)?;
+        if let Some(reason) = not_a_model(folder) {
+            return Err(InferError::NotAModel { folder: folder.into(), reason });
+        }
         let config = DistilBertConfig::from_folder(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
-        Self::new(id, source, config, Tokenizer::from_folder(folder)?, checkpoint)
+        let model = Self::new(id, source, config, Tokenizer::from_folder(folder)?, checkpoint)?;
+        Ok(Self { licence: card::licence(folder), ..model })
     }
 
     /// Opens the checkpoint that is compiled into the program.
@@ -94,10 +103,28 @@ impl PretrainedModel {
         if entries > words {
             return Err(InferError::Vocabulary { tokenizer: entries, model: words });
         }
-        Ok(Self { id: id.into(), source, config, tokenizer, checkpoint: Arc::new(checkpoint) })
+        Ok(Self { id: id.into(), source, config, tokenizer, checkpoint: Arc::new(checkpoint), licence: None })
+    }
+
+    /// Returns the maximum number of tokens per text that training fixed: the `model_max_length` of a model with a trained
+    /// head, or of any model if it is less than the positions. `None` if the files say nothing of the kind.
+    pub fn trained_max_length(&self) -> Option<usize> {
+        let positions = self.config.max_position_embeddings;
+        let length = self.tokenizer.model_max_length()?.min(positions);
+        (length < positions || self.has_head()).then_some(length)
+    }
+
+    /// Returns whether the checkpoint has a DistilBERT's classification head for its classes.
+    fn has_head(&self) -> bool {
+        let shape = [self.config.num_labels(), self.config.dim];
+        self.checkpoint.shape("classifier.weight") == Some(&shape[..])
+            && self.checkpoint.shape("pre_classifier.weight").is_some()
     }
 
     /// Loads the weights, with a head for `classes`. Tensors that the checkpoint lacks are initialised by the seed.
+    ///
+    /// The rows of a trained head are matched with the classes by their names, as the report says: if all classes have a row,
+    /// the rows are selected; if none has one, they keep their order; otherwise the output layer is initialised.
     ///
     /// # Errors
     /// As [`DistilBertForSequenceClassification::from_checkpoint`].
@@ -108,8 +135,29 @@ impl PretrainedModel {
         device: &Device,
     ) -> Result<(DistilBertConfig, DistilBertForSequenceClassification, LoadReport), InferError> {
         let config = self.config.clone().with_labels(classes);
-        let (model, report) =
-            DistilBertForSequenceClassification::from_checkpoint(&config, &self.checkpoint, seed, device)?;
+        let from = |config: &DistilBertConfig| {
+            DistilBertForSequenceClassification::from_checkpoint(config, &self.checkpoint, seed, device)
+        };
+        let rows = if self.has_head() { rows(&self.config.labels(), classes) } else { Rows::AsTheyAre(None) };
+        let (model, mut report) = match &rows {
+            Rows::Selected(..) => from(&self.config)?,
+            _ => from(&config)?,
+        };
+        let model = match rows {
+            Rows::AsTheyAre(matched) => {
+                report.classes = matched;
+                model
+            }
+            Rows::Selected(rows, matched) => {
+                report.classes = Some(matched);
+                model.with_classes(&rows)
+            }
+            Rows::Fresh(matched) => {
+                report.classes = Some(matched);
+                report.mark_missing("classifier");
+                model.reinitialize(&config, &report, seed)
+            }
+        };
         Ok((config, model, report))
     }
 

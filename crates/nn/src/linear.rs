@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 
+use crate::indices::ints;
 use crate::kernels;
 use crate::lora::Lora;
 
@@ -36,6 +37,17 @@ impl Linear {
     pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
         let adapter = self.lora.as_ref().map(Lora::parts);
         kernels::linear(input, self.weight.val(), self.bias.val(), adapter)
+    }
+
+    /// Returns a layer with the given outputs of this one, in their order, and without an adapter.
+    pub fn select_outputs(&self, outputs: &[usize]) -> Self {
+        let (weight, bias) = (self.weight.val().without_autodiff(), self.bias.val().without_autodiff());
+        let indices = ints(outputs.iter().map(|&output| output as i32), &weight.device());
+        Self {
+            weight: Param::initialized(self.weight.id, weight.select(1, indices.clone())),
+            bias: Param::initialized(self.bias.id, bias.select(0, indices)),
+            lora: None,
+        }
     }
 
     /// Adds a new adapter, which has no effect before it is trained. `name` and the seed determine its values.

@@ -68,7 +68,7 @@ impl Tokenizer {
         let added = self.inner.get_added_vocabulary().get_vocab();
         let special = self.special_ids();
         let unreachable = |entry: &String| {
-            entry.chars().any(|c| c.is_uppercase())
+            entry.to_lowercase() != **entry
                 && !added.contains_key(entry)
                 && self.id(entry).is_some_and(|id| special.binary_search(&id).is_err())
         };

@@ -37,9 +37,10 @@ pub struct DataArgs {
     /// Use cached files only; do not access the network.
     #[arg(long, help_heading = "Tokens")]
     pub offline: bool,
-    /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`, to count the texts that would be truncated.
-    #[arg(long, default_value_t = 64, value_name = "TOKENS", help_heading = "Tokens")]
-    pub max_length: usize,
+    /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`, to count the texts that would be truncated [default: as the
+    /// model was trained; 64 if its files do not say].
+    #[arg(long, value_name = "TOKENS", help_heading = "Tokens")]
+    pub max_length: Option<usize>,
 
     /// Print one JSON object, with shares between 0 and 1.
     #[arg(long, help_heading = "Output")]
@@ -69,8 +70,10 @@ const SMALL: f64 = 0.5;
 /// output.
 pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let mut display = Display::new(if args.json { Verbosity::Quiet } else { Verbosity::Normal });
-    let Found { model, substituted } =
-        model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
+    let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
+    found.warnings().iter().for_each(|warning| display.warn(warning));
+    let max_length = model::max_length(args.max_length, &found.model);
+    let Found { model, substituted } = found;
     if let Some(reason) = &substituted {
         display.warn(&format!(
             "{reason}\n         The tokenizer of the small embedded model `{}` stands in for that of\n         \
@@ -88,13 +91,12 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let test = test.transpose()?;
     if args.json {
         let test_json = test.as_ref().map(|test| {
-            let mut json = test.json(args.max_length);
+            let mut json = test.json(max_length);
             json["unknown_labels"] = json!(test.unknown(&data));
             json["leaks"] = leaks_json(&leaks);
             json
         });
         let tokenizer = json!({ "model": model.id, "source": model.source });
-        let max_length = args.max_length;
         display.result(
             &json!({ "tokenizer": tokenizer, "max_length": max_length, "data": data.json(max_length), "test": test_json })
                 .to_string(),
@@ -102,9 +104,9 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
         return Ok(());
     }
     display.line(&format!("tokenizer       {}", model::describe(&model)));
-    data.print(&display, args.max_length);
+    data.print(&display, max_length);
     if let Some(test) = &test {
-        test.print(&display, args.max_length);
+        test.print(&display, max_length);
         print_against(&display, test, &data, &leaks);
     }
     Ok(())

@@ -44,9 +44,10 @@ pub struct FeaturesArgs {
     /// Features of a text: the hidden state of [CLS], or the mean over all tokens [default: as the checkpoint says].
     #[arg(long, value_name = "KIND", help_heading = "Model")]
     pub pooling: Option<PoolingChoice>,
-    /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`; longer texts are truncated.
-    #[arg(long, default_value_t = 64, value_name = "TOKENS", help_heading = "Model")]
-    pub max_length: usize,
+    /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`; longer texts are truncated [default: as the model was
+    /// trained; 64 if its files do not say].
+    #[arg(long, value_name = "TOKENS", help_heading = "Model")]
+    pub max_length: Option<usize>,
     /// Number of texts per batch, for the longest texts; shorter ones share larger batches.
     #[arg(long, default_value = "32", value_name = "TEXTS", help_heading = "Model")]
     pub batch_size: NonZero<usize>,
@@ -105,9 +106,10 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
         return Err(Failure::output(refusal));
     }
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
-    if let Some(reason) = found.substituted {
+    if let Some(reason) = &found.substituted {
         return Err(Failure::hub(reason));
     }
+    found.warnings().iter().for_each(|warning| display.warn(warning));
     let texts = texts(args, &display)?;
     if texts.is_empty() {
         return Err(Failure::input("there is no text to read"));
@@ -115,7 +117,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     let total = texts.len();
     let extraction = Extraction {
         pooling: args.pooling.map_or(found.model.config.classifier_pooling, Into::into),
-        max_length: args.max_length,
+        max_length: model::max_length(args.max_length, &found.model),
         batch_size: args.batch_size.get(),
         shard_size: args.shard_size.get(),
         folder: args.output.clone(),

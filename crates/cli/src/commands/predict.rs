@@ -34,7 +34,8 @@ pub struct PredictArgs {
     /// File with one text per line; `-` is standard input.
     #[arg(long, value_name = "FILE", help_heading = "Texts")]
     pub input: Option<PathBuf>,
-    /// Maximum number of tokens per text; longer texts are truncated [default: the number of positions of the model].
+    /// Maximum number of tokens per text; longer texts are truncated [default: as the model was
+    /// trained; its number of positions if its files do not say].
     #[arg(long, value_name = "TOKENS", help_heading = "Texts")]
     pub max_length: Option<usize>,
     /// Number of texts per batch.
@@ -63,7 +64,9 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     let device = args.engine.device()?;
     let path = args.input.as_deref().filter(|path| *path != Path::new("-"));
     let input = path.map(open_text).transpose()?;
-    let pretrained = model::find(&args.model, args.offline, &mut |download| display.download(&download))?.model;
+    let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
+    found.warnings().iter().for_each(|warning| display.warn(warning));
+    let pretrained = found.model;
     let classifier = Classifier::new(&pretrained, &device)?;
     let mut answer = Answer { classifier, args, out: BufWriter::new(io::stdout().lock()) };
     if !args.text.is_empty() {

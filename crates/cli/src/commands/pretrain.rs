@@ -2,17 +2,17 @@
 
 use crate::options::model::ModelChoice;
 use crate::options::{EngineArgs, at_least};
-use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{ArgGroup, Args};
 use rekindle::checkpoint::parameters;
-use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, Precision};
+use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM};
 use rekindle::files::check_symlinks;
-use rekindle::infer::MODEL_FILES;
+use rekindle::infer::{BaseModel, MODEL_FILES, ModelCard, PretrainedModel, SavedModel};
 use rekindle::report::thousands;
 use rekindle::tokenizer::Tokenizer;
 use rekindle::train::{
@@ -117,17 +117,18 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     let save_strategy = args.save_every.map(SaveStrategy::Steps);
     let checkpoints = Checkpoints { folder: folder.clone(), save_strategy, save_final: false };
     check_checkpoint(&checkpoints, args.resume)?;
-    let (config, tokenizer, checkpoint) = start(args, &mut display)?;
+    let start = start(args, &mut display)?;
+    let Start { config, tokenizer, checkpoint, .. } = &start;
     if args.max_length > config.max_position_embeddings {
         let positions = config.max_position_embeddings;
         let length = args.max_length;
         let reason = format!("--max-length {length} is more than the {positions} positions of the model");
         return Err(Failure::usage(reason));
     }
-    let masking = Masking::new(&tokenizer, args.mlm_probability)?;
-    let corpus = Corpus::read(&args.corpus, &tokenizer, args.max_length, args.validation_split_percentage.into())?;
-    let (model, report) = DistilBertForMaskedLM::from_checkpoint(&config, &checkpoint, args.seed.into(), &device)?;
-    describe(&display, args, &config, &corpus, &model);
+    let masking = Masking::new(tokenizer, args.mlm_probability)?;
+    let corpus = Corpus::read(&args.corpus, tokenizer, args.max_length, args.validation_split_percentage.into())?;
+    let (model, report) = DistilBertForMaskedLM::from_checkpoint(config, checkpoint, args.seed.into(), &device)?;
+    describe(&display, args, config, &corpus, &model);
     if args.model.is_some() {
         report_table(&report).iter().for_each(|line| display.line(line));
     }
@@ -141,9 +142,9 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     }
     let stop = Stop::default();
     interrupt::handle(&stop, display.notices())?;
-    let plan = TuningPlan::full(&config);
+    let plan = TuningPlan::full(config);
     let held_out = Some(corpus.held_out.as_slice()).filter(|sequences| !sequences.is_empty());
-    let objective = MaskedLm::new(&config, masking, &corpus.train).evaluated_on(held_out);
+    let objective = MaskedLm::new(config, masking, &corpus.train).evaluated_on(held_out);
     let trainer = Trainer::new(objective, &plan, &arguments, &device).with_checkpoints(checkpoints).with_stop(stop);
     let steps = trainer.steps();
     let trained = trainer.run(model, &mut |event| {
@@ -151,12 +152,14 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
         ControlFlow::Continue(())
     });
     let trained = trained.map_err(|error| stopped(error, steps))?;
-    write(&args.output, &trained.model, &config, &tokenizer)?;
-    lock.remove_all();
-    display.clear();
     let held_out = trained.evaluation.map_or(String::new(), |evaluation| {
         format!(", held-out loss {:.4}, perplexity {:.2}", evaluation.loss, evaluation.perplexity())
     });
+    let card = card(args, &start, steps, &held_out);
+    let saved = SavedModel { tokenizer, max_length: start.max_length, card: &card };
+    saved.save_masked_lm(&args.output, config, &trained.model).map_err(Failure::output)?;
+    lock.remove_all();
+    display.clear();
     let (seconds, output) = (began.elapsed().as_secs_f64(), args.output.display());
     display.result(&format!("{steps} steps{held_out}, {seconds:.2} s\nmodel in {output}"));
     Ok(())
@@ -181,17 +184,29 @@ fn check_checkpoint(checkpoints: &Checkpoints, resume: bool) -> Result<(), Failu
     }
 }
 
+/// The model to train.
+struct Start {
+    config: DistilBertConfig,
+    tokenizer: Tokenizer,
+    checkpoint: Arc<Checkpoint>,
+    /// The maximum length that is saved: what the checkpoint had, because training on shorter texts takes no positions away.
+    max_length: usize,
+    base: Option<BaseModel>,
+}
+
 /// The model to train: a checkpoint, or a new one for a tokenizer.
-fn start(
-    args: &PretrainArgs,
-    display: &mut Display,
-) -> Result<(DistilBertConfig, Tokenizer, std::sync::Arc<Checkpoint>), Failure> {
+fn start(args: &PretrainArgs, display: &mut Display) -> Result<Start, Failure> {
     if let Some(choice) = &args.model {
         let found = model::find(choice, args.offline, &mut |download| display.download(&download))?;
-        if let Some(reason) = found.substituted {
+        if let Some(reason) = &found.substituted {
             return Err(Failure::hub(reason));
         }
-        return Ok((found.model.config, found.model.tokenizer, found.model.checkpoint));
+        found.warnings().iter().for_each(|warning| display.warn(warning));
+        let base = Some(BaseModel::from(&found.model));
+        let model = &found.model;
+        let max_length = model.trained_max_length().unwrap_or(model.config.max_position_embeddings);
+        let PretrainedModel { config, tokenizer, checkpoint, .. } = found.model;
+        return Ok(Start { config, tokenizer, checkpoint, max_length, base });
     }
     let vocab = args.vocab.as_deref().unwrap_or(Path::new("."));
     if vocab.is_dir() {
@@ -210,7 +225,8 @@ fn start(
     };
     let config = DistilBertConfig::from_json(config.to_masked_lm_json().as_bytes(), Path::new("new model"))
         .map_err(Failure::usage)?;
-    Ok((config, tokenizer, Checkpoint::empty().into()))
+    let (checkpoint, max_length) = (Checkpoint::empty().into(), args.max_length);
+    Ok(Start { config, tokenizer, checkpoint, max_length, base: None })
 }
 
 fn arguments(args: &PretrainArgs) -> TrainingArguments {
@@ -251,29 +267,22 @@ fn describe(
     display.line(&format!("backend  {}, seed {}", args.engine.backend, args.seed));
 }
 
-/// Writes the model; the weights come last.
-fn write(
-    folder: &Path,
-    model: &DistilBertForMaskedLM,
-    config: &DistilBertConfig,
-    tokenizer: &Tokenizer,
-) -> Result<(), Failure> {
-    write_settings(folder, config, tokenizer)?;
-    model.save_safetensors(&folder.join("model.safetensors"), Precision::F32).map_err(Failure::output)?;
-    Ok(())
-}
-
-/// Writes the configuration and the tokenizer.
-fn write_settings(folder: &Path, config: &DistilBertConfig, tokenizer: &Tokenizer) -> Result<(), Failure> {
-    fs::create_dir_all(folder).map_err(|error| Failure::output(format!("{}: {error}", folder.display())))?;
-    for (name, content) in [
-        ("config.json", config.to_masked_lm_json()),
-        ("tokenizer.json", tokenizer.to_json()?),
-        ("tokenizer_config.json", Tokenizer::config_json(config.max_position_embeddings)),
-    ] {
-        files::write(&folder.join(name), &content)?;
-    }
-    Ok(())
+/// The model card of a pretrained model.
+fn card(args: &PretrainArgs, start: &Start, steps: usize, evaluation: &str) -> ModelCard {
+    let corpus: Vec<String> = args.corpus.iter().map(|path| path.display().to_string()).collect();
+    let training = format!(
+        "Masked language modelling, {steps} steps of {} sequences of at most {} tokens, peak learning rate {}, seed {}.\n\n\
+         Text: {}{evaluation}.",
+        args.batch_size,
+        args.max_length,
+        args.learning_rate,
+        args.seed,
+        corpus.join(", ")
+    );
+    let usage = "```sh\nrekindle fill-mask --model FOLDER 'a [MASK] to use'\nrekindle experiment --model FOLDER --data reviews.csv\n```";
+    let name = args.output.file_name().map_or("model".into(), |name| name.to_string_lossy().into_owned());
+    let sections = vec![("Training", training), ("Usage", usage.into())];
+    ModelCard { title: name, pipeline_tag: "fill-mask", base: start.base.clone(), sections }
 }
 
 const EXAMPLES: &str = "\

@@ -55,6 +55,32 @@ pub struct Found {
     pub substituted: Option<String>,
 }
 
+impl Found {
+    /// What is likely to be a mistake in the files of the model.
+    pub fn warnings(&self) -> Vec<String> {
+        let entries = self.model.tokenizer.unreachable_entries();
+        let warning = |example: &String| {
+            format!(
+                "{}: {} entries of the vocabulary, for example `{example}`, have upper-case letters, and the tokenizer \
+                 lower-cases all texts;\n         it never uses them. If the model is a cased one, tokenizer_config.json must say \
+                 `\"do_lower_case\": false`",
+                self.model.id,
+                entries.len()
+            )
+        };
+        entries.first().map(warning).into_iter().collect()
+    }
+}
+
+/// The maximum length of texts where the options and the files of a model do not say, the notebook's.
+const MAX_LENGTH: usize = 64;
+
+/// The maximum number of tokens per text: as given, as the model was trained, or the default.
+pub fn max_length(given: Option<usize>, model: &PretrainedModel) -> usize {
+    let fallback = || MAX_LENGTH.min(model.config.max_position_embeddings);
+    given.or_else(|| model.trained_max_length()).unwrap_or_else(fallback)
+}
+
 /// The name and the source of a model.
 pub fn describe(model: &PretrainedModel) -> String {
     let source = match model.source {

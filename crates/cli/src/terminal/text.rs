@@ -1,6 +1,6 @@
 //! Numbers and tables as text.
 
-use rekindle::distilbert::LoadReport;
+use rekindle::checkpoint::{ClassMatch, LoadReport};
 use rekindle::results::{Results, Scores};
 
 /// The load report: a line per tensor that did not match.
@@ -17,13 +17,38 @@ pub fn report_table(report: &LoadReport) -> Vec<String> {
             format!("shape {:?} in the checkpoint, {:?} here; freshly initialised", tensor.checkpoint, tensor.model);
         rows.push((tensor.name.clone(), "mismatched", meaning));
     }
+    let classes = report.classes.as_ref().map(classes);
     if rows.is_empty() {
-        return vec!["load report: every tensor matched".into()];
+        let matched = "load report: every tensor matched".to_string();
+        return std::iter::once(matched).chain(classes).collect();
     }
     let width = rows.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
     let mut lines = vec!["load report".to_string()];
     lines.extend(rows.iter().map(|(name, status, meaning)| format!("  {name:width$}  {status:10}  {meaning}")));
+    lines.extend(classes);
     lines
+}
+
+/// How the rows of a trained head were matched with the classes.
+fn classes(matched: &ClassMatch) -> String {
+    match matched {
+        ClassMatch::ByName { unused } if unused.is_empty() => {
+            "  classes: the rows of the trained head are matched by their names".into()
+        }
+        ClassMatch::ByName { unused } => format!(
+            "  classes: the rows of the trained head are matched by their names; not used: {}",
+            unused.join(", ")
+        ),
+        ClassMatch::ByPosition { head } => format!(
+            "  classes: none of the names of the trained head ({}) is a class here; its rows are used in their order",
+            head.join(", ")
+        ),
+        ClassMatch::Different { unknown, head } => format!(
+            "  classes: the trained head ({}) does not have {}; its output layer is freshly initialised",
+            head.join(", "),
+            unknown.join(", ")
+        ),
+    }
 }
 
 /// The comparison: a line per approach and baseline, then the findings.

@@ -68,9 +68,10 @@ pub struct ExperimentArgs {
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = size, help_heading = "Comparison")]
     pub sizes: Vec<Size>,
 
-    /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`; longer texts are truncated.
-    #[arg(long, default_value_t = 64, value_name = "TOKENS", help_heading = "Training")]
-    pub max_length: usize,
+    /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`; longer texts are truncated [default: as the model was
+    /// trained; 64 if its files do not say].
+    #[arg(long, value_name = "TOKENS", help_heading = "Training")]
+    pub max_length: Option<usize>,
     /// Number of examples per batch.
     #[arg(long, default_value_t = 8, value_name = "SENTENCES", value_parser = at_least(1), help_heading = "Training")]
     pub batch_size: usize,

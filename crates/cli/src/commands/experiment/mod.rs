@@ -31,8 +31,9 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     let (device, workers) = args.engine.workers(args.devices_per_run, |text| display.warn(text))?;
     let output = Output::prepare(&args.output).map_err(Failure::output)?;
     let sampling = sampling(args)?;
-    let Found { model, substituted } =
-        model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
+    let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
+    found.warnings().iter().for_each(|warning| display.warn(warning));
+    let Found { model, substituted } = found;
     if let Some(reason) = &substituted {
         display.warn(&format!(
             "{reason}\n         The small embedded model `{}` stands in for distilbert-base-uncased. It knows generated\n         \
@@ -46,7 +47,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     let store = ExperimentStore::new(output.checkpoint_folder(), args.checkpoint_every, stop.clone());
     begin(&store, args.resume, &display)?;
     interrupt::handle(&stop, display.notices())?;
-    let experiment = experiment(args);
+    let experiment = experiment(args, &model);
     let engine = Engine { backend: args.engine.backend.name(), device: &device, workers };
     let mut history = History::default();
     let mut observe = |progress: Progress<'_>| {
@@ -63,7 +64,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     outcome.results.provenance = provenance();
     outcome.results.peak_memory = rekindle::allocator::peak_memory();
     let save_models = |folder: &Path| match args.save_models {
-        true => outcome.save_models(folder, &model.tokenizer),
+        true => outcome.save_models(folder, &model),
         false => Ok(Vec::new()),
     };
     let (folder, zip) = output.write(&outcome.results, save_models).map_err(Failure::output)?;
@@ -119,11 +120,11 @@ fn interrupted(
 }
 
 /// The experiment that the options describe.
-fn experiment(args: &ExperimentArgs) -> Experiment {
+fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Experiment {
     Experiment {
         approaches: args.approaches.0.clone(),
         baselines: Approach::baselines(),
-        max_length: args.max_length,
+        max_length: model::max_length(args.max_length, model),
         arguments: TrainingArguments {
             num_train_epochs: args.epochs,
             per_device_train_batch_size: args.batch_size,
@@ -237,6 +238,9 @@ fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, arg
     display.line(&format!("model    {}", model::describe(model)));
     display.line(&format!("data     {data}"));
     display.line(&format!("classes  {}", sampling.all.classes));
+    if let Some(length) = model.trained_max_length().filter(|_| args.max_length.is_none()) {
+        display.line(&format!("length   at most {length} tokens per text, as the model was trained"));
+    }
     let seeds: Vec<String> = args.seeds.iter().map(u32::to_string).collect();
     let seeds = if seeds.is_empty() { String::new() } else { format!(", training seeds {}", seeds.join(", ")) };
     display.line(&format!("backend  {}, seed {}{seeds}", args.engine.backend, args.seed));

@@ -1,0 +1,77 @@
+//! Saving a model folder.
+
+use std::fs;
+use std::path::Path;
+
+use rekindle_checkpoint::{CheckpointError, Precision};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification};
+use rekindle_files::{FileError, write_atomic};
+use rekindle_tokenizer::Tokenizer;
+
+use crate::card::ModelCard;
+use crate::error::InferError;
+
+/// The files of a saved model, the weights last.
+pub const SAVED_FILES: [&str; 5] =
+    ["config.json", "tokenizer.json", "tokenizer_config.json", "README.md", "model.safetensors"];
+
+/// What is saved beside the weights of a model.
+#[derive(Clone, Copy, Debug)]
+pub struct SavedModel<'a> {
+    /// Its tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// The maximum number of tokens per text that it was trained with, saved as `model_max_length`: the default when the model
+    /// is used again, here and in transformers.
+    pub max_length: usize,
+    /// Its model card, saved as `README.md`.
+    pub card: &'a ModelCard,
+}
+
+impl SavedModel<'_> {
+    /// Writes the [`SAVED_FILES`] of a classifier to a folder, which is created. Transformers and
+    /// [`PretrainedModel::from_folder`](crate::PretrainedModel::from_folder) open it.
+    ///
+    /// # Errors
+    /// Returns an error if a file cannot be written.
+    pub fn save_classifier(
+        &self,
+        folder: &Path,
+        config: &DistilBertConfig,
+        model: &DistilBertForSequenceClassification,
+    ) -> Result<(), InferError> {
+        self.save(folder, &config.to_json(), |path| model.save_safetensors(path, Precision::F32))
+    }
+
+    /// Writes the [`SAVED_FILES`] of a masked language model, as [`save_classifier`](Self::save_classifier).
+    ///
+    /// # Errors
+    /// Returns an error if a file cannot be written.
+    pub fn save_masked_lm(
+        &self,
+        folder: &Path,
+        config: &DistilBertConfig,
+        model: &DistilBertForMaskedLM,
+    ) -> Result<(), InferError> {
+        self.save(folder, &config.to_masked_lm_json(), |path| model.save_safetensors(path, Precision::F32))
+    }
+
+    fn save(
+        &self,
+        folder: &Path,
+        config: &str,
+        weights: impl Fn(&Path) -> Result<(), CheckpointError>,
+    ) -> Result<(), InferError> {
+        fs::create_dir_all(folder).map_err(|source| FileError::write(folder, source))?;
+        let [config_name, tokenizer, tokenizer_config, card, weights_name] = SAVED_FILES;
+        for (name, content) in [
+            (config_name, config),
+            (tokenizer, &self.tokenizer.to_json()?),
+            (tokenizer_config, &self.tokenizer.config_json(self.max_length)),
+            (card, &self.card.to_string()),
+        ] {
+            let write = |new: &Path| fs::write(new, content).map_err(|source| FileError::write(new, source));
+            write_atomic(&folder.join(name), write)?;
+        }
+        Ok(weights(&folder.join(weights_name))?)
+    }
+}
