@@ -19,9 +19,10 @@ pub(super) const TOKENIZERS: [&str; 2] = ["tokenizer.json", "vocab.txt"];
 /// Weights in a format that can hold a program, which is never read.
 #[cfg(feature = "download")]
 pub(super) const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
-/// Settings of the tokenizer, which not every repository has.
+/// Settings and further tokens of the tokenizer, and the model card with the licence. Not every repository has them.
 #[cfg(feature = "download")]
-pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+pub(super) const OPTIONAL: [&str; 4] =
+    ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "README.md"];
 
 /// The folder of the model `id`, which must be a valid name.
 pub(super) fn repo_folder(cache: &Path, id: &str) -> PathBuf {

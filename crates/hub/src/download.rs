@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::cache::{self, CONFIG, INDEX, PICKLES, TOKENIZER_CONFIG, TOKENIZERS, WEIGHTS};
+use super::cache::{self, CONFIG, INDEX, OPTIONAL, PICKLES, TOKENIZERS, WEIGHTS};
 use super::client::{Client, Fault, Listing};
 use super::failure::Failure;
 use super::transfer::{RemoteFile, defect};
@@ -66,7 +66,7 @@ impl<'a> Session<'a> {
         if !TOKENIZERS.iter().any(|file| self.listing.has(file)) {
             return Err(self.failure.not_found(&TOKENIZERS.join(" or ")));
         }
-        for file in TOKENIZERS.into_iter().chain([TOKENIZER_CONFIG]) {
+        for file in TOKENIZERS.into_iter().chain(OPTIONAL) {
             if self.listing.has(file) {
                 self.fetch_file(file, progress)?;
             }
