@@ -86,7 +86,13 @@ fn backends(out: &Path) -> Result<(), u8> {
         return run(golden(&["ndarray".into()]));
     }
     let results = out.join("wgpu");
-    run(experiment(&["--backend".into(), "wgpu".into(), "--output".into(), results.clone().into()]))?;
+    run(experiment(&[
+        "--backend".into(),
+        "wgpu".into(),
+        "--output".into(),
+        results.clone().into(),
+        "--overwrite".into(),
+    ]))?;
     exist(&results, &["results.json"])?;
     run(golden(&["ndarray".into(), "wgpu".into()]))
 }

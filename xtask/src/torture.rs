@@ -104,7 +104,7 @@ impl Place {
         let mut command = Command::new(binary("rekindle"));
         command.current_dir(&self.folder).args(["experiment", "--model", "embedded", "--data", "sentences.tsv"]);
         command.args(["--no-header", "--approaches", APPROACHES, "--epochs", "3", "--validation-size", "0.2"]);
-        command.args(["--verbose", "--save-models", "--output", "output", "--backend", &self.backend]);
+        command.args(["--verbose", "--save-models", "--output", "output", "--overwrite", "--backend", &self.backend]);
         command.args(["--checkpoint-every", &EVERY.to_string()]).args(more);
         let mut child = told(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn())?;
         let (began, steps) = (Instant::now(), AtomicUsize::new(0));

@@ -21,7 +21,7 @@ fn backends() -> Vec<&'static str> {
 fn run(place: &Place, backend: &str, threads: &str, dropout: &str) -> (Value, BTreeMap<PathBuf, Vec<u8>>) {
     let mut command = place.command("experiment");
     command.env("RAYON_NUM_THREADS", threads).args(["--model", "embedded", "--data", "sentences.tsv", "--no-header"]);
-    command.args(["--approaches", APPROACHES, "--epochs", "2", "--save-models", "--output", "out"]);
+    command.args(["--approaches", APPROACHES, "--epochs", "2", "--save-models", "--output", "out", "--overwrite"]);
     let output = command.args(["--frozen-dropout", dropout, "--backend", backend]).output().expect("it ran");
     assert!(output.status.success(), "{}", text(&output.stderr));
     let results = fs::read(place.path("out/results.json")).expect("results");

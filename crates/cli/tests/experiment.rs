@@ -357,3 +357,48 @@ fn folds_lead_to_a_model_of_all_sentences() {
     assert_eq!(results["approaches"][0]["runs"].as_array().map(Vec::len), Some(3));
     assert!(place.path("out/models/fine_tune_last_layer/model.safetensors").is_file());
 }
+
+#[test]
+fn results_are_replaced_only_with_overwrite_and_those_of_the_demonstration_by_itself() {
+    let place = Place::new();
+    place.write("data.csv", "text,label\nso good,0\nvery good,0\nso bad,1\nvery bad,1\n");
+    let run = |options: &[&str]| {
+        let mut command = place.command("experiment");
+        let base = ["--model", "embedded", "--approaches", "feature-extraction"];
+        let output = command.args(base).args(options).output().expect("it ran");
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let data = ["--data", "data.csv", "--test-size", "2"];
+    let named = [&data[..], &["--output", "out", "--save-models"]].concat();
+    assert_eq!(run(&named).0, Some(0));
+    place.write("out/notes.txt", "mine");
+    let before = place.files();
+    let (code, said) = run(&named);
+    assert!(code == Some(4) && said.contains("out: has the results") && said.contains("--overwrite"), "{said}");
+    assert!(place.files() == before);
+    let (code, said) = run(&[&data[..], &["--output", "out", "--overwrite"]].concat());
+    assert!(code == Some(0) && said.contains("replaces the earlier results in out"), "{said}");
+    assert!(!place.path("out/models").exists() && place.path("out/notes.txt").exists());
+
+    assert_eq!(run(&[]).0, Some(0));
+    let (code, said) = run(&[]);
+    assert!(code == Some(0) && said.contains("replaces the earlier results"), "{said}");
+    let (code, said) = run(&data);
+    assert!(code == Some(4) && said.contains("--overwrite"), "{said}");
+    assert_eq!(run(&[&data[..], &["--overwrite"]].concat()).0, Some(0));
+    let (code, said) = run(&[]);
+    assert!(code == Some(4) && said.contains("--overwrite"), "results from a file are kept: {said}");
+}
+
+/// The models are most of an output, and are there already.
+#[test]
+fn the_zip_has_the_models_only_on_request() {
+    let place = Place::new();
+    let options = ["--model", "embedded", "--approaches", "feature-extraction", "--save-models"];
+    for (more, packed) in [(&[][..], false), (&["--zip-models"], true)] {
+        place.results(&[&options[..], more].concat());
+        let zip = fs::read(place.path("out.zip")).expect("a zip");
+        let name = b"out/models/feature_extraction_freeze_all/model.safetensors";
+        assert_eq!(zip.windows(name.len()).any(|window| window == name), packed);
+    }
+}

@@ -39,7 +39,7 @@ fn a_full_disk_is_an_error_that_leaves_earlier_results_unchanged() {
     for kilobytes in [160, 1000, 3000, 6000, 12000, 16000, 24000, 32000, 64000] {
         let script = format!(
             "mkdir -p disk && mount -t tmpfs -o size={kilobytes}k tmpfs disk && cp -r out out.zip disk/ && \
-             \"$REKINDLE\" experiment --output disk/out {} --save-models --epochs 2 --checkpoint-every 1 >said 2>&1; \
+             \"$REKINDLE\" experiment --output disk/out --overwrite {} --save-models --epochs 2 --checkpoint-every 1 >said 2>&1; \
              echo code $?; diff -r out disk/out >/dev/null && cmp out.zip disk/out.zip && echo same; \
              ls -A disk disk/out; cat said",
             OPTIONS.join(" ")
@@ -156,7 +156,7 @@ fn jumps_of_the_clock_change_no_number() {
         [("@2020-01-01 00:00:00 x10000", 1_577_000_000..1_600_000_000), ("@1969-07-20 20:17:00", 0..1)]
     {
         let mut command = place.command("experiment");
-        command.env("LD_PRELOAD", library).env("FAKETIME", time).args(["--output", "out"]).args(OPTIONS);
+        command.env("LD_PRELOAD", library).env("FAKETIME", time).args(["--output", "out", "--overwrite"]).args(OPTIONS);
         let output = command.output().expect("it ran");
         assert!(output.status.success(), "{time}: {}", text(&output.stderr));
         let results = fs::read(place.path("out/results.json")).expect("results");

@@ -110,6 +110,7 @@ const WITHOUT_EFFECT: &[(&str, &[&str], [&str; 2])] = &[
     ("experiment", &["--data", "good.csv", "--folds", "2", "--test-size", "1"], ["--folds", "--test-size"]),
     ("experiment", &["--data", "good.csv", "--test", "more.csv", "--test-size", "1"], ["--test", "--test-size"]),
     ("experiment", &["--data", "good.csv", "--repeats", "3"], ["--repeats", "--folds"]),
+    ("experiment", &["--zip-models"], ["--zip-models", "--save-models"]),
     ("experiment", &["--train", "good.csv", "--test", "more.csv", "--repeats", "3"], ["--repeats", "--folds"]),
     (
         "experiment",

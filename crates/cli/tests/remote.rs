@@ -138,7 +138,7 @@ fn a_resumed_client_repeats_no_run() {
     let host = Host::local(&place, "host", "flex");
     let (whole, _) = place.results(&remote(&[&host.url]));
     let mut command = command(&place, None);
-    command.args(["experiment", "--offline", "--output", "out"]).args(remote(&[&host.url]));
+    command.args(["experiment", "--offline", "--output", "out", "--overwrite"]).args(remote(&[&host.url]));
     let mut child = command.stdout(Stdio::null()).spawn().expect("it runs");
     let finished = || {
         let trials = fs::read_dir(place.path("out.checkpoint/run/trials")).into_iter().flatten();

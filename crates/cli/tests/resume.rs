@@ -28,7 +28,7 @@ const OPTIONS: [&str; 12] = [
 
 fn begin(place: &Place, more: &[&str]) -> Child {
     let mut command = std::process::Command::new(place.plain("experiment").get_program());
-    command.current_dir(place.path("")).args(["experiment", "--output", "out"]).args(OPTIONS).args(more);
+    command.current_dir(place.path("")).args(["experiment", "--output", "out", "--overwrite"]).args(OPTIONS).args(more);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
 }
 
@@ -146,7 +146,7 @@ fn begin_ignoring(place: &Place, signal: &str) -> Child {
     let mut command = std::process::Command::new("sh");
     let script = format!("trap '' {signal}; exec \"$0\" \"$@\"");
     command.args(["-c", &script]).arg(place.plain("experiment").get_program());
-    command.current_dir(place.path("")).args(["experiment", "--output", "out"]).args(OPTIONS);
+    command.current_dir(place.path("")).args(["experiment", "--output", "out", "--overwrite"]).args(OPTIONS);
     command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it runs")
 }
 

@@ -159,7 +159,7 @@ fn run(place: &Place, line: &str) -> Option<String> {
     let named = words.contains(&"distilbert-base-uncased");
     let split = words.iter().position(|word| *word == "--").unwrap_or(words.len());
     let behind = words.get(split + 1..).unwrap_or_default();
-    let (program, arguments): (String, Vec<&str>) = match words {
+    let (program, mut arguments): (String, Vec<&str>) = match words {
         ["rekindle", arguments @ ..] => ("rekindle".into(), arguments.to_vec()),
         ["cargo", "xtask", "experiment", arguments @ ..] => ("rekindle".into(), [&["experiment"], arguments].concat()),
         ["cargo", "run", "-p", "rekindle-corpus", "--", ..] => ("corpus".into(), behind.to_vec()),
@@ -168,6 +168,10 @@ fn run(place: &Place, line: &str) -> Option<String> {
         }
         _ => panic!("`{line}` can neither be run by this test nor is it in NOT_RUN"),
     };
+    // A reader runs one of the experiments of a page, or names a folder for each.
+    if arguments.first() == Some(&"experiment") && !arguments.contains(&"--overwrite") {
+        arguments.push("--overwrite");
+    }
     let mut command = place.program(&program).or_else(|| {
         println!("skipped: {program} is not built; `cargo test --workspace` builds it");
         None

@@ -9,6 +9,7 @@ mod csv;
 mod error;
 mod format;
 mod html;
+mod manifest;
 mod output;
 mod staging;
 

@@ -11,17 +11,23 @@ use rekindle_results::Results;
 use crate::csv::{StepRow, history, history_csv, predictions_csv, scores_csv, summary_csv};
 use crate::error::ReportError;
 use crate::html::report_html;
-use crate::staging::Staging;
+use crate::manifest::Manifest;
+use crate::staging::{self, Staging};
 
 /// An output folder that is known to be writable before any work is done, and that no other process writes to.
 ///
 /// All files are written to a hidden folder within it. When they are complete and synced, they are moved into place,
 /// `results.json` last, followed by the zip: a failure leaves an earlier output unchanged. The state of an unfinished experiment
 /// is beside it, in the folder with `.checkpoint` appended to its name.
+///
+/// The hidden file `.rekindle` lists what was written. Only these files are ever replaced or removed.
 #[derive(Debug)]
 pub struct Output {
     folder: PathBuf,
     lock: Lock,
+    /// What earlier experiments wrote to the folder.
+    earlier: Manifest,
+    is_replacing: bool,
 }
 
 /// What is appended to the name of the folder for its zip, for the steps of a failed run, and for unfinished work.
@@ -30,14 +36,22 @@ const FAILED: &str = ".failed.csv";
 const CHECKPOINT: &str = ".checkpoint";
 /// The hidden folder for files that are not complete.
 const STAGING: &str = ".staging";
+/// The files that every experiment writes, without its models.
+const FILES: [&str; 6] =
+    ["tl_results.csv", "scores.csv", "history.csv", "predictions.csv", "report.html", "results.json"];
+/// The folder of the models.
+const MODELS: &str = "models";
+/// What the folder for unfinished work may contain.
+const STATE: [&str; 3] = ["lock", "run", "before"];
 
 impl Output {
-    /// Prepares to write to `folder`, and to `folder` with `.zip` appended.
+    /// Prepares to write to `folder`, and to `folder` with `.zip` appended. `models` are the names of the models that will be
+    /// saved. With `overwrite`, results of an earlier experiment are replaced, with its models.
     ///
     /// # Errors
-    /// Returns an error if the folder is a file, if it or the folder around it is not writable, or if another process writes to
-    /// it.
-    pub fn prepare(folder: &Path) -> Result<Self, ReportError> {
+    /// Returns an error if the folder is a file, if it or the folder around it is not writable, if another process writes to
+    /// it, if it has results and `overwrite` is false, or if a file would be replaced that is not an experiment's.
+    pub fn prepare(folder: &Path, models: &[String], overwrite: bool) -> Result<Self, ReportError> {
         let refuse = |reason: String| ReportError::Output { path: folder.into(), reason };
         if folder.file_name().is_none() {
             return Err(refuse("not the name of a folder".into()));
@@ -52,14 +66,40 @@ impl Output {
         if zip.is_dir() {
             return Err(refuse(format!("{} is a folder, but the zip will be written there", zip.display())));
         }
+        let earlier = Manifest::read(folder)?;
+        let own_zip = zip.exists() && staging::is_own(&zip);
+        let is_replacing = earlier.is_present(folder) || own_zip;
+        if is_replacing && !overwrite {
+            return Err(refuse(
+                "has the results of an earlier experiment; to replace them, add --overwrite, or name another folder"
+                    .into(),
+            ));
+        }
+        let models = models.iter().map(|name| format!("{MODELS}/{name}"));
+        check_foreign(folder, &earlier, FILES.map(str::to_owned).into_iter().chain(models))?;
+        let state = beside(folder, CHECKPOINT);
+        let failed = beside(folder, FAILED);
+        let foreign = [
+            (zip.exists() && !own_zip, &zip),
+            (failed.exists() && !is_history(&failed), &failed),
+            (state.is_dir() && !has_only(&state, &STATE), &state),
+        ];
+        if let Some((_, path)) = foreign.into_iter().find(|(is_foreign, _)| *is_foreign) {
+            return Err(foreign_error(folder, path));
+        }
         if folder.is_dir() {
             tempfile::tempfile_in(folder).map_err(|error| refuse(format!("not writable: {error}")))?;
         }
-        let lock = Lock::take(&beside(folder, CHECKPOINT)).map_err(|error| match error.kind() {
+        let lock = Lock::take(&state).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => refuse("another run is writing to it; give another folder, or wait".into()),
             _ => refuse(format!("cannot write beside it: {error}")),
         })?;
-        Ok(Self { folder: folder.into(), lock })
+        Ok(Self { folder: folder.into(), lock, earlier, is_replacing })
+    }
+
+    /// Returns whether there are earlier results, which will be replaced.
+    pub fn is_replacing(&self) -> bool {
+        self.is_replacing
     }
 
     /// Returns the folder for the state of the unfinished experiment.
@@ -71,23 +111,30 @@ impl Output {
     /// and the zip.
     ///
     /// `models` receives an empty folder `models`, writes to it, and returns the names of its files, relative to the folder.
+    /// They are in the zip only with `zip_models`. Files of earlier experiments that this one does not replace are removed.
     /// Returns the output folder and the zip.
     ///
     /// # Errors
-    /// Returns an error if writing fails; the output folder is then unchanged.
+    /// Returns an error if writing fails, or if a file would be replaced that is not an experiment's; the output folder is then
+    /// unchanged.
     pub fn write<E: Into<Box<dyn Error + Send + Sync>>>(
-        self,
+        mut self,
         results: &Results,
+        zip_models: bool,
         models: impl FnOnce(&Path) -> Result<Vec<String>, E>,
     ) -> Result<(PathBuf, PathBuf), ReportError> {
         let is_new = !self.folder.exists();
         let staging = self.folder.join(STAGING);
         let zip = beside(&self.folder, ZIP);
         let done = stage(&staging, results, models).and_then(|files| {
+            check_foreign(&self.folder, &self.earlier, files.names().iter().cloned())?;
             // The zip is complete before any file of an earlier output is replaced, and moved after them.
             write_atomic(&zip, |new| {
-                files.pack(new, &self.folder).map_err(|source| FileError::write(&zip, source))?;
-                files.move_to(&self.folder)
+                let packed = |name: &str| zip_models || !name.starts_with(MODELS);
+                files.pack(new, &self.folder, packed).map_err(|source| FileError::write(&zip, source))?;
+                self.earlier.extend(&self.folder, files.names())?;
+                files.move_to(&self.folder)?;
+                self.earlier.retain(&self.folder, files.names())
             })?;
             Ok(())
         });
@@ -126,11 +173,44 @@ fn stage<E: Into<Box<dyn Error + Send + Sync>>>(
     files.write("scores.csv", &scores_csv(results))?;
     files.write("history.csv", &history_csv(history(results)))?;
     files.write("predictions.csv", &predictions_csv(results))?;
-    let written = models(&staging.join("models")).map_err(|error| ReportError::Models(error.into()))?;
-    files.add(written.iter().map(|name| format!("models/{name}")))?;
+    let written = models(&staging.join(MODELS)).map_err(|error| ReportError::Models(error.into()))?;
+    files.add(written.iter().map(|name| format!("{MODELS}/{name}")))?;
     files.write("report.html", report_html(results).as_bytes())?;
     files.write("results.json", &results.to_json())?;
     Ok(files)
+}
+
+/// Checks that the files and folders of these names are not in the folder, or are an experiment's.
+fn check_foreign(folder: &Path, earlier: &Manifest, names: impl Iterator<Item = String>) -> Result<(), ReportError> {
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    for name in names {
+        if is_there(&folder.join(&name)) && !earlier.owns(&name) {
+            return Err(foreign_error(folder, &folder.join(name)));
+        }
+    }
+    let models = folder.join(MODELS);
+    if is_there(&models) && !models.is_dir() { Err(foreign_error(folder, &models)) } else { Ok(()) }
+}
+
+fn foreign_error(folder: &Path, path: &Path) -> ReportError {
+    let reason = format!(
+        "{} is not from an earlier experiment, and is not replaced; move it, or name another folder",
+        path.display()
+    );
+    ReportError::Output { path: folder.into(), reason }
+}
+
+/// Whether a file is a table of steps.
+fn is_history(path: &Path) -> bool {
+    let header = history_csv(std::iter::empty());
+    fs::read(path).is_ok_and(|table| table.starts_with(&header))
+}
+
+/// Whether a folder has no other entries.
+fn has_only(folder: &Path, names: &[&str]) -> bool {
+    let is_known =
+        |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| names.iter().any(|name| entry.file_name() == *name));
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(is_known))
 }
 
 /// Returns the path beside a folder whose name is the folder's with `suffix` appended.

@@ -6,7 +6,16 @@ use std::path::{Path, PathBuf};
 
 use rekindle_files::FileError;
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+/// The comment of every zip, by which it is recognised.
+const COMMENT: &str = "Written by Rekindle";
+
+/// Whether a file is a zip that an experiment wrote.
+pub(crate) fn is_own(path: &Path) -> bool {
+    let zip = File::open(path).ok().and_then(|file| ZipArchive::new(file).ok());
+    zip.is_some_and(|zip| zip.comment() == COMMENT.as_bytes())
+}
 
 /// Files below a folder, each synced before the next is written.
 pub(crate) struct Staging {
@@ -47,11 +56,17 @@ impl Staging {
         Ok(())
     }
 
-    /// Writes all files to a zip, below the name of `folder`.
-    pub(crate) fn pack(&self, path: &Path, folder: &Path) -> io::Result<()> {
+    /// The names of all files.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Writes the files with these names to a zip, below the name of `folder`.
+    pub(crate) fn pack(&self, path: &Path, folder: &Path, packed: impl Fn(&str) -> bool) -> io::Result<()> {
         let folder = folder.file_name().unwrap_or_default().to_string_lossy();
         let mut zip = ZipWriter::new(File::create(path)?);
-        for name in &self.names {
+        zip.set_comment(COMMENT).map_err(io::Error::other)?;
+        for name in self.names.iter().filter(|name| packed(name)) {
             // Weights do not compress.
             let method = match name.ends_with(".safetensors") {
                 true => CompressionMethod::Stored,

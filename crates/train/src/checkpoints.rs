@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rekindle_checkpoint::{Checkpoint, save_values};
 use rekindle_files::FileError;
@@ -18,6 +19,9 @@ pub enum SaveStrategy {
     Steps(NonZero<usize>),
     /// After every epoch and its evaluation.
     Epoch,
+    /// After an epoch and its evaluation, if the training began, or the last of these checkpoints was written, at least so
+    /// long ago.
+    LongEpochs(Duration),
 }
 
 /// The checkpoints of one training: files in a folder of its own, of which the newest is kept.
@@ -54,9 +58,13 @@ impl Checkpoints {
         matches!(self.save_strategy, Some(SaveStrategy::Steps(every)) if step.is_multiple_of(every.get()))
     }
 
-    /// Returns whether one is due after an epoch.
-    pub(crate) fn due_after_epoch(&self) -> bool {
-        self.save_strategy == Some(SaveStrategy::Epoch)
+    /// Returns whether one is due after an epoch; `age` is the time since the begin or the last of them.
+    pub(crate) fn due_after_epoch(&self, age: Duration) -> bool {
+        match self.save_strategy {
+            Some(SaveStrategy::Epoch) => true,
+            Some(SaveStrategy::LongEpochs(least)) => age >= least,
+            _ => false,
+        }
     }
 
     /// Writes a checkpoint after so many steps, and then removes the earlier ones.
@@ -103,4 +111,21 @@ impl Checkpoints {
 /// Returns the number of steps in the name of a checkpoint.
 fn step_of(path: &Path) -> Option<usize> {
     path.file_name()?.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_epochs_have_a_checkpoint_and_short_ones_share_one() {
+        let due = |save_strategy, seconds| {
+            let checkpoints = Checkpoints { folder: PathBuf::new(), save_strategy, save_final: false };
+            checkpoints.due_after_epoch(Duration::from_secs(seconds))
+        };
+        let long = Some(SaveStrategy::LongEpochs(Duration::from_secs(300)));
+        assert_eq!([299, 300, 3000].map(|age| due(long, age)), [false, true, true]);
+        assert!(due(Some(SaveStrategy::Epoch), 0) && !due(None, 3000));
+        assert!(!due(NonZero::new(2).map(SaveStrategy::Steps), 3000));
+    }
 }

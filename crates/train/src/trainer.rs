@@ -184,6 +184,8 @@ pub(crate) struct Run<'a, O: Objective> {
     pub(crate) train_time: Duration,
     pub(crate) eval_time: Duration,
     pub(crate) clock: Clock,
+    /// When the training began, or the last checkpoint after an epoch was written.
+    saved: Instant,
 }
 
 /// Measures consecutive times.
@@ -209,6 +211,7 @@ impl<'a, O: Objective> Run<'a, O> {
             train_time: Duration::ZERO,
             eval_time: Duration::ZERO,
             clock: Clock(Instant::now()),
+            saved: Instant::now(),
             trainer,
         }
     }
@@ -285,8 +288,13 @@ impl<'a, O: Objective> Run<'a, O> {
     /// Writes a checkpoint after an epoch and its evaluation, if one is due. After the last epoch,
     /// [`finish`](Self::finish) decides.
     fn after_epoch(&mut self, model: &O::Model, epoch: usize, observer: &mut Observer<'_>) -> Result<(), TrainError> {
-        let due = self.trainer.checkpoints.as_ref().is_some_and(Checkpoints::due_after_epoch);
-        if due && epoch + 1 < self.trainer.epochs() { self.save(model, observer) } else { Ok(()) }
+        let age = self.saved.elapsed();
+        let due = self.trainer.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.due_after_epoch(age));
+        if due && epoch + 1 < self.trainer.epochs() {
+            self.save(model, observer)?;
+            self.saved = Instant::now();
+        }
+        Ok(())
     }
 
     /// Returns the result, after a final checkpoint if there should be one.

@@ -1,7 +1,7 @@
 //! `rekindle pretrain`.
 
 use crate::options::model::ModelChoice;
-use crate::options::{EngineArgs, at_least};
+use crate::options::{EngineArgs, LONG_EPOCHS, at_least};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::path::PathBuf;
@@ -92,7 +92,8 @@ pub struct PretrainArgs {
     /// Folder for the model; during training, its subfolder `checkpoint` has the state for --resume.
     #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
     pub output: PathBuf,
-    /// Write a training checkpoint and evaluate after every so many steps [default: only at the end].
+    /// Write a training checkpoint and evaluate after every so many steps [default: a checkpoint after an epoch, if the last
+    /// one is five minutes old].
     #[arg(long, value_name = "STEPS", help_heading = "Output")]
     pub save_every: Option<std::num::NonZero<usize>>,
     /// Resume from the training checkpoint in the output folder, if there is one. All other options must be unchanged.
@@ -114,7 +115,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let device = args.engine.device()?;
     let folder = args.output.join("checkpoint");
-    let save_strategy = args.save_every.map(SaveStrategy::Steps);
+    let save_strategy = Some(args.save_every.map_or(LONG_EPOCHS, SaveStrategy::Steps));
     let checkpoints = Checkpoints { folder: folder.clone(), save_strategy, save_final: false };
     check_checkpoint(&checkpoints, args.resume)?;
     let start = start(args, &mut display)?;

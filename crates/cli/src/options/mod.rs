@@ -1,6 +1,9 @@
 //! Options that several commands share, and what they stand for.
 
 use std::num::ParseIntError;
+use std::time::Duration;
+
+use rekindle::train::SaveStrategy;
 
 pub mod backend;
 pub mod data_file;
@@ -11,6 +14,9 @@ pub mod token;
 
 pub use data_file::DataFileArgs;
 pub use engine::{EngineArgs, HostsArgs};
+
+/// When training checkpoints are written by default: after epochs that are long.
+pub const LONG_EPOCHS: SaveStrategy = SaveStrategy::LongEpochs(Duration::from_secs(5 * 60));
 
 /// Returns a parser of numbers that are at least `least`.
 pub fn at_least(least: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {

@@ -71,11 +71,11 @@ impl Place {
         command
     }
 
-    /// Runs `rekindle experiment`.
+    /// Runs `rekindle experiment`; without another `--output`, to the folder `out`, where it replaces earlier results.
     pub fn run(&self, options: &[&str]) -> Output {
         let mut command = self.command("experiment");
         if !options.contains(&"--output") {
-            command.args(["--output", "out"]);
+            command.args(["--output", "out", "--overwrite"]);
         }
         command.args(options).output().expect("it ran")
     }

@@ -125,6 +125,9 @@ pub fn interrupted(place: &Place, sound: &Host, urls: &[&str], struck: &str, hap
 pub fn writing(place: &Place, token: Option<&str>, arguments: &[&str]) -> Command {
     let mut command = command(place, token);
     command.args(arguments).args(["--offline", "--output", "out", "--verbose"]);
+    if arguments.first() == Some(&"experiment") {
+        command.arg("--overwrite");
+    }
     command
 }
 

@@ -34,7 +34,7 @@ fn saying(text: String) -> String {
 /// Returns a command of an experiment with one run.
 fn experiment(place: &Place, url: &str) -> (Option<i32>, String) {
     let mut command = command(place, None);
-    command.args(["experiment", "--offline", "--output", "out", "--model", "embedded", "--epochs", "1"]);
+    command.args(["experiment", "--offline", "--output", "out", "--overwrite", "--model", "embedded", "--epochs", "1"]);
     let output = command.args(["--approaches", "last-layer", "--backend", "remote", "--host", url]).output();
     let output = output.expect("it ran");
     (output.status.code(), text(&output.stderr))

@@ -84,7 +84,17 @@ fn a_host_with_another_protocol_is_an_error_before_any_work() {
         for more in [vec![], vec!["--host", &hosts[1].url]] {
             let mut command = command(&place, None);
             command
-                .args(["experiment", "--offline", "--output", "out", "--backend", "remote", "--host", &url])
+                .args([
+                    "experiment",
+                    "--offline",
+                    "--output",
+                    "out",
+                    "--overwrite",
+                    "--backend",
+                    "remote",
+                    "--host",
+                    &url,
+                ])
                 .args(more);
             let output = command.output().expect("it ran");
             let said = text(&output.stderr);

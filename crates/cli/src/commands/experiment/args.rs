@@ -114,13 +114,20 @@ pub struct ExperimentArgs {
     pub devices_per_run: NonZero<usize>,
 
     /// Folder for the results; a zip of the same name is written next to it.
-    #[arg(long, short, default_value = "artifacts_transfer_learning", value_name = "FOLDER", help_heading = "Output")]
+    #[arg(long, short, default_value = DEFAULT_OUTPUT, value_name = "FOLDER", help_heading = "Output")]
     pub output: PathBuf,
+    /// Replace the results of an earlier experiment in the folder, with its models. Other files are never replaced. The
+    /// twelve sentences replace their own results in the default folder without this option.
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
     /// Save the trained models as checkpoints that transformers opens; with folds, trained on all examples.
     #[arg(long, help_heading = "Output")]
     pub save_models: bool,
-    /// Write a training checkpoint after every so many steps, or after every epoch. Ctrl-C writes one, too. Finished
-    /// runs are always kept.
+    /// Pack the saved models into the zip, too.
+    #[arg(long, help_heading = "Output")]
+    pub zip_models: bool,
+    /// Write a training checkpoint after every so many steps, or after every epoch [default: after an epoch, if the last
+    /// one is five minutes old]. Ctrl-C writes one, too. Finished runs are always kept.
     #[arg(long, value_name = "STEPS|epoch", value_parser = save_strategy, help_heading = "Output")]
     pub checkpoint_every: Option<SaveStrategy>,
     /// Resume an interrupted experiment, if there is one. All other options must be unchanged.
@@ -140,6 +147,9 @@ impl ExperimentArgs {
         self.file.as_ref().or(self.data.as_ref())
     }
 }
+
+/// The default of `--output`.
+pub const DEFAULT_OUTPUT: &str = "artifacts_transfer_learning";
 
 /// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

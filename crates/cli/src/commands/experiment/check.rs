@@ -20,6 +20,7 @@ pub fn check(args: &ExperimentArgs) -> Result<(), Failure> {
         (args.train.is_some() && args.test.is_none(), "--train: needs --test; to split one file, use --data"),
         (args.test.is_some() && !has_file, "--test: needs a file to train on; add --data or --train"),
         (args.validation.is_some() && !has_file, "--validation: needs a file to train on; add --data or --train"),
+        (args.zip_models && !args.save_models, "--zip-models: needs --save-models"),
         (args.repeats > 1 && args.folds.is_none(), "--repeats: needs --folds, the number of folds per repeat"),
         (
             args.metric_for_best_model.is_some() && !is_split,

@@ -15,11 +15,12 @@ use rekindle::train::{Event, Metric, Stop, TrainingArguments};
 
 use crate::exit::{Failure, Kind};
 use crate::interrupt;
+use crate::options;
 use crate::options::model::{self, Found};
 use crate::terminal::{Display, Verbosity};
 
 pub use args::ExperimentArgs;
-use args::Switch;
+use args::{DEFAULT_OUTPUT, Switch};
 
 /// Runs the command.
 ///
@@ -29,7 +30,10 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     check::check(args)?;
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let (device, workers) = args.engine.workers(args.devices_per_run, |text| display.warn(text))?;
-    let output = Output::prepare(&args.output).map_err(Failure::output)?;
+    let output = output(args)?;
+    if output.is_replacing() {
+        display.line(&format!("replaces the earlier results in {}", args.output.display()));
+    }
     let sampling = sampling(args)?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
@@ -44,7 +48,8 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     describe(&display, &model, &sampling, args);
 
     let stop = Stop::default();
-    let store = ExperimentStore::new(output.checkpoint_folder(), args.checkpoint_every, stop.clone());
+    let save_strategy = args.checkpoint_every.unwrap_or(options::LONG_EPOCHS);
+    let store = ExperimentStore::new(output.checkpoint_folder(), Some(save_strategy), stop.clone());
     begin(&store, args.resume, &display)?;
     interrupt::handle(&stop, display.notices())?;
     let experiment = experiment(args, &model);
@@ -67,7 +72,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
         true => outcome.save_models(folder, &model),
         false => Ok(Vec::new()),
     };
-    let (folder, zip) = output.write(&outcome.results, save_models).map_err(Failure::output)?;
+    let (folder, zip) = output.write(&outcome.results, args.zip_models, save_models).map_err(Failure::output)?;
 
     display.line("");
     display.summary(&outcome.results);
@@ -80,6 +85,20 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
         zip.display()
     ));
     Ok(())
+}
+
+/// The output folder. The demonstration replaces its own results in the default folder: it is the first command of every
+/// newcomer, and its results are known. Results from data files are replaced only with `--overwrite`.
+fn output(args: &ExperimentArgs) -> Result<Output, Failure> {
+    let is_demonstration = || {
+        let earlier = Results::read(&args.output).map(|results| results.data.files);
+        args.output == Path::new(DEFAULT_OUTPUT)
+            && files(args).is_empty()
+            && earlier.is_ok_and(|files| files.is_empty())
+    };
+    let names = args.approaches.0.iter().map(|approach| approach.name.clone()).filter(|_| args.save_models);
+    let overwrite = args.overwrite || is_demonstration();
+    Output::prepare(&args.output, &names.collect::<Vec<_>>(), overwrite).map_err(Failure::output)
 }
 
 /// Resumes an interrupted experiment, or begins a new one.
