@@ -52,6 +52,12 @@ impl LogisticRegression {
         Ok(data.regression(&weights, classes, rows.columns()))
     }
 
+    /// Returns a regression that always predicts one class, the only one that occurs.
+    pub fn constant(class: usize, classes: usize, columns: usize) -> Self {
+        let intercepts = (0..classes).map(|other| if other == class { 0.0 } else { ABSENT }).collect();
+        Self { classes, columns, coefficients: vec![0.0; classes * columns], intercepts }
+    }
+
     /// Returns the coefficients, row-major `[classes, columns]`.
     pub fn coefficients(&self) -> &[f64] {
         &self.coefficients

@@ -54,10 +54,10 @@ impl DistilBertModel {
     /// - output: `[sequences, dim]`
     pub fn embed(&self, batch: &SequenceBatch, embedding: Embedding, mode: Mode) -> Tensor<2> {
         let Embedding { pooling, layers, .. } = embedding;
-        embedding.finish(Tensor::cat(self.pool_layers(batch, &[pooling], layers, mode), 1))
+        embedding.finish(Tensor::cat(self.pool_layers(batch, &[pooling], &[layers], mode), 1))
     }
 
-    /// The pooled hidden states of each sequence, averaged over the last layers, for each pooling in turn.
+    /// The pooled hidden states of each sequence, averaged over the last layers: for each pooling, for each number of layers.
     ///
     /// If no weight is tracked, the two halves of a batch are computed in parallel on the CPU.
     ///
@@ -67,10 +67,10 @@ impl DistilBertModel {
         &self,
         batch: &SequenceBatch,
         poolings: &[Pooling],
-        layers: usize,
+        layers: &[usize],
         mode: Mode,
     ) -> Vec<Tensor<2>> {
-        if layers <= 1 {
+        if let [0 | 1] = layers {
             let selection = match poolings.contains(&Pooling::Mean) {
                 true => TokenSelection::All,
                 false => TokenSelection::First,
@@ -81,33 +81,37 @@ impl DistilBertModel {
         match batch.halves().filter(|_| self.is_frozen()) {
             Some((first, second)) => {
                 [first, second].into_iter().for_each(|half| half.upload(true, true));
-                let average = |half, place| self.average(half, poolings, layers, mode.at(place));
+                let average = |half, place| self.averages(half, poolings, layers, mode.at(place));
                 let (first, second) = join_halves(batch.device(), || average(first, 0), || average(second, 1));
                 first.into_iter().zip(second).map(|(first, second)| Tensor::cat(vec![first, second], 0)).collect()
             }
             None => {
                 batch.upload(true, true);
-                self.average(batch, poolings, layers, mode)
+                self.averages(batch, poolings, layers, mode)
             }
         }
     }
 
-    /// The average of the pooled hidden states of the last `layers` layers, for each pooling.
-    fn average(&self, batch: &SequenceBatch, poolings: &[Pooling], layers: usize, mode: Mode) -> Vec<Tensor<2>> {
+    /// The averages of [`pool_layers`](Self::pool_layers).
+    fn averages(&self, batch: &SequenceBatch, poolings: &[Pooling], layers: &[usize], mode: Mode) -> Vec<Tensor<2>> {
         let (count, all) = (self.transformer.layer.len(), TokenSelection::All);
-        let layers = layers.min(count);
+        let most = layers.iter().copied().max().unwrap_or(1).clamp(1, count);
         let mut hidden = self.embeddings.forward(batch, mode.at(count));
-        let mut sums: Vec<Tensor<2>> = Vec::new();
+        // By layer, from the first that is averaged, then by pooling.
+        let mut pooled: Vec<Vec<Tensor<2>>> = Vec::with_capacity(most);
         for (index, layer) in self.transformer.layer.iter().enumerate() {
             hidden = layer.forward(hidden, batch, all, mode.at(index));
-            let pooled = poolings.iter().map(|&pooling| pool(batch, &hidden, pooling, all));
-            if index == count - layers {
-                sums = pooled.collect();
-            } else if index > count - layers {
-                sums = sums.into_iter().zip(pooled).map(|(sum, pooled)| sum + pooled).collect();
+            if index >= count - most {
+                pooled.push(poolings.iter().map(|&pooling| pool(batch, &hidden, pooling, all)).collect());
             }
         }
-        sums.into_iter().map(|sum| sum / layers as f32).collect()
+        let average = |(pooling, layers): (usize, usize)| {
+            let layers = layers.clamp(1, most);
+            let parts = pooled[most - layers..].iter().map(|layer| layer[pooling].clone());
+            parts.reduce(|sum, part| sum + part).map(|sum| sum / layers as f32)
+        };
+        let pairs = (0..poolings.len()).flat_map(|pooling| layers.iter().map(move |&layers| (pooling, layers)));
+        pairs.filter_map(average).collect()
     }
 }
 

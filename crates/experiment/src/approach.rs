@@ -121,6 +121,13 @@ impl Approach {
         vec![Self::feature_extraction(), Self::last_layer()]
     }
 
+    /// Returns the approaches that are compared on a user's data by default: those of the notebook, and the linear probe, which
+    /// costs seconds and is better than both with few examples.
+    pub fn usual() -> Vec<Self> {
+        let probe = Self { name: "probe".into(), spec: "probe".into(), learner: Arc::new(Probe::default()) };
+        Self::notebook().into_iter().chain([probe]).collect()
+    }
+
     /// Returns the baselines: the majority class, and TF-IDF with logistic regression.
     pub fn baselines() -> Vec<Self> {
         let of =
@@ -262,6 +269,10 @@ mod tests {
             ("full:lr=1:lr=2", "twice"),
             ("full:lr=nan", "at least 0"),
             ("last-layer,last-1", "twice"),
+            ("probe:C=0", "above 0"),
+            ("probe:layers=first", "layers=lastN"),
+            ("probe:layers=last0", "at least 1"),
+            ("probe:lr=1", "expected C, layers and pooling"),
             ("majority:C=1", "no options"),
             ("tfidf:C=0", "above 0"),
             ("tfidf:lr=1", "expected C"),

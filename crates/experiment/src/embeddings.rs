@@ -14,8 +14,8 @@ use rekindle_train::{EncodedDataset, TrainError};
 pub(crate) struct Request<'a> {
     /// The poolings; all are computed from the same hidden states.
     pub(crate) poolings: &'a [Pooling],
-    /// The number of layers that are averaged.
-    pub(crate) layers: usize,
+    /// The numbers of layers that are averaged.
+    pub(crate) layers: &'a [usize],
     /// The examples.
     pub(crate) rows: &'a [usize],
 }
@@ -37,24 +37,24 @@ impl Embeddings {
         (batch_size, device): (usize, &Device),
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<(), TrainError> {
-        let is_known = |row: &usize| {
-            let known = |pooling| self.known.get(&(pooling, *layers)).is_some_and(|rows| rows.contains_key(row));
-            poolings.iter().all(|&pooling| known(pooling))
-        };
+        let kinds: Vec<(Pooling, usize)> =
+            poolings.iter().flat_map(|&pooling| layers.iter().map(move |&layers| (pooling, layers))).collect();
+        let is_known =
+            |row: &usize| kinds.iter().all(|kind| self.known.get(kind).is_some_and(|rows| rows.contains_key(row)));
         let missing: Vec<usize> = rows.iter().copied().filter(|row| !is_known(row)).collect();
         let texts: Vec<&[u32]> = missing.iter().map(|&row| examples.sentence(row)).collect();
-        let forward = |batch: &SequenceBatch| Tensor::cat(encoder.pool_layers(batch, poolings, *layers, Mode::Eval), 1);
+        let forward = |batch: &SequenceBatch| Tensor::cat(encoder.pool_layers(batch, poolings, layers, Mode::Eval), 1);
         let mut progress = |done| progress(done, texts.len());
         let Some(values) = by_length(&texts, config, batch_size, device, &mut progress, forward)? else {
             return Ok(());
         };
         let values = read(values)?;
         if let Some(place) = values.iter().position(|value| !value.is_finite()) {
-            return Err(TrainError::Logits { sentence: missing[place / (poolings.len() * config.dim)] });
+            return Err(TrainError::Logits { sentence: missing[place / (kinds.len() * config.dim)] });
         }
-        for (row, values) in missing.iter().zip(values.chunks(poolings.len() * config.dim)) {
-            for (&pooling, values) in poolings.iter().zip(values.chunks(config.dim)) {
-                self.known.entry((pooling, *layers)).or_default().insert(*row, values.into());
+        for (row, values) in missing.iter().zip(values.chunks(kinds.len() * config.dim)) {
+            for (&kind, values) in kinds.iter().zip(values.chunks(config.dim)) {
+                self.known.entry(kind).or_default().insert(*row, values.into());
             }
         }
         Ok(())

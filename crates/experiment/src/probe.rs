@@ -22,23 +22,25 @@ use crate::trained_model::TrainedModel;
 const VALUES_OF_C: [f64; 9] = [0.1, 0.316_227_766, 1.0, 3.162_277_66, 10.0, 31.622_776_6, 100.0, 316.227_766, 1000.0];
 /// The value without a choice: if a class has a single example, nothing can be held out.
 const USUAL_C: f64 = 10.0;
+/// The layers whose average is compared with the last layer alone.
+const AVERAGED: usize = 4;
 /// Inner folds; fewer if a class has fewer examples.
 const FOLDS: usize = 5;
 
 /// Options of the probe.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Probe {
     /// The pooling; absent for that of the checkpoint, or the better one of both by inner folds.
     pooling: Option<Pooling>,
-    /// The number of layers that are averaged.
-    layers: Layers,
+    /// The number of layers that are averaged; absent for the better one of the last layer and the last four by inner folds.
+    layers: Option<Layers>,
     /// The inverse strength of regularization; absent for the best one by inner folds.
     c: Option<f64>,
 }
 
-/// The last layers of an encoder.
+/// The last layers of an encoder, whose hidden states are averaged.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Layers {
+pub(crate) enum Layers {
     Last(usize),
     All,
 }
@@ -49,24 +51,58 @@ impl Default for Layers {
     }
 }
 
+impl Layers {
+    /// Parses `last`, `lastN` or `all`.
+    pub(crate) fn parse(value: &str) -> Result<Self, String> {
+        match value.strip_prefix("last") {
+            Some("") => Ok(Self::Last(1)),
+            Some(number) => Ok(Self::Last(count(number)?)),
+            None if value == "all" => Ok(Self::All),
+            None => Err("expected layers=last, layers=lastN or layers=all".into()),
+        }
+    }
+
+    /// Returns how many layers of a model that is.
+    pub(crate) fn count(self, config: &DistilBertConfig) -> usize {
+        match self {
+            Self::Last(count) => count,
+            Self::All => config.n_layers,
+        }
+    }
+
+    /// Returns an error if a model has fewer layers.
+    pub(crate) fn check(self, config: &DistilBertConfig) -> Result<(), TrainError> {
+        let layers = self.count(config);
+        if layers > config.n_layers {
+            let reason = format!("{layers} layers are to be averaged, but the model has {}", config.n_layers);
+            return Err(TrainError::Argument { argument: "layers", reason });
+        }
+        Ok(())
+    }
+}
+
 impl Probe {
     pub(crate) fn parse_name(name: &str) -> Option<(String, Box<dyn Learner>)> {
         (name == "probe").then(|| ("probe".into(), Box::new(Self::default()) as Box<dyn Learner>))
     }
 
-    fn layers(&self, config: &DistilBertConfig) -> usize {
+    /// Returns the numbers of layers that are compared.
+    fn layers(&self, config: &DistilBertConfig) -> Vec<usize> {
         match self.layers {
-            Layers::Last(count) => count,
-            Layers::All => config.n_layers,
+            Some(layers) => vec![layers.count(config)],
+            None if config.n_layers == 1 => vec![1],
+            None => vec![1, AVERAGED.min(config.n_layers)],
         }
     }
 
-    /// Returns the poolings that are compared.
+    /// Returns the poolings that are compared. The first is used unless the other is clearly better.
     fn poolings(&self) -> Vec<Pooling> {
         self.pooling.map_or_else(|| vec![Pooling::Mean, Pooling::Cls], |pooling| vec![pooling])
     }
 
-    /// Returns the best pooling and C by inner folds of the training examples.
+    /// Returns the best candidate and C by inner folds of the training examples: those of the highest accuracy, and of the
+    /// smallest loss among equals. Another pooling must be better by more than the standard error of the accuracy, because the
+    /// mean is better for most encoders, and few examples cannot tell.
     fn choose(
         &self,
         candidates: &[(Embedding, DenseRows)],
@@ -77,13 +113,21 @@ impl Probe {
     ) -> Result<(usize, f64), BaselineError> {
         let grid = self.c.map_or_else(|| VALUES_OF_C.to_vec(), |c| vec![c]);
         let folds = inner_folds(labels, classes, seed);
-        if folds.is_empty() || candidates.len() * grid.len() == 1 {
+        let has_classes = labels.windows(2).any(|pair| pair[0] != pair[1]);
+        if folds.is_empty() || !has_classes || candidates.len() * grid.len() == 1 {
             return Ok((0, self.c.unwrap_or(USUAL_C)));
         }
         let mut best: Option<(usize, Validation)> = None;
-        for (place, (_, rows)) in candidates.iter().enumerate() {
+        for (place, (embedding, rows)) in candidates.iter().enumerate() {
             for found in cross_validate(rows, labels, classes, class_weights, &folds, &grid)? {
-                if best.as_ref().is_none_or(|(_, best)| found.log_loss < best.log_loss) {
+                let is_better = best.as_ref().is_none_or(|(other, best)| {
+                    if candidates[*other].0.pooling != embedding.pooling {
+                        let error = (best.accuracy * (1.0 - best.accuracy) / labels.len() as f64).sqrt();
+                        return found.accuracy > best.accuracy + error;
+                    }
+                    (found.accuracy, -found.log_loss) > (best.accuracy, -best.log_loss)
+                });
+                if is_better {
                     best = Some((place, found));
                 }
             }
@@ -112,14 +156,7 @@ impl Learner for Probe {
                     _ => return Err("expected pooling=cls or pooling=mean".into()),
                 });
             }
-            "layers" => {
-                self.layers = match value.strip_prefix("last") {
-                    Some("") => Layers::Last(1),
-                    Some(number) => Layers::Last(count(number)?),
-                    None if value == "all" => Layers::All,
-                    None => return Err("expected layers=last, layers=lastN or layers=all".into()),
-                };
-            }
+            "layers" => self.layers = Some(Layers::parse(value)?),
             _ => return Err(unknown_option(key, "C, layers and pooling")),
         }
         Ok(())
@@ -133,11 +170,7 @@ impl Learner for Probe {
     /// The coefficients and intercepts of the head are trained.
     fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
         let config = &context.config;
-        let layers = self.layers(config);
-        if layers > config.n_layers {
-            let reason = format!("{layers} layers are to be averaged, but the model has {}", config.n_layers);
-            return Err(TrainError::Argument { argument: "layers", reason });
-        }
+        self.layers.map_or(Ok(()), |layers| layers.check(config))?;
         Ok([config.num_labels() * (config.dim + 1), self.saved_parameters(context)])
     }
 
@@ -161,27 +194,31 @@ impl Learner for Probe {
         let (poolings, layers) = (self.poolings(), self.layers(&context.config));
         // With the test examples, which the same pass computes in full batches.
         let rows: Vec<usize> = spec.rows.train.iter().chain(&spec.rows.test).copied().collect();
-        let request = Request { poolings: &poolings, layers, rows: &rows };
+        let request = Request { poolings: &poolings, layers: &layers, rows: &rows };
         context.embed(&request, observer).map_err(|source| approach.failed(source))?;
 
         let (train, dim) = (&spec.rows.train, context.config.dim);
-        let candidate = |&pooling: &Pooling| {
-            let embedding = Embedding { pooling, layers, normalize: true };
-            (embedding, context.embeddings.rows(embedding, train, dim))
-        };
-        let candidates: Vec<(Embedding, DenseRows)> = poolings.iter().map(candidate).collect();
+        let of = |pooling| layers.iter().map(move |&layers| Embedding { pooling, layers, normalize: true });
+        let embeddings = poolings.iter().flat_map(|&pooling| of(pooling));
+        let candidates: Vec<(Embedding, DenseRows)> =
+            embeddings.map(|embedding| (embedding, context.embeddings.rows(embedding, train, dim))).collect();
         let (labels, classes) = (context.sampling.labels(train), context.config.num_labels());
         let weights = context.class_weights(train);
         let (place, c) = self.choose(&candidates, &labels, classes, weights.as_deref(), spec.seed)?;
         let (embedding, rows) = &candidates[place];
         let options = LogisticOptions { c, ..LogisticOptions::default() };
-        let regression = LogisticRegression::fit(rows, &labels, classes, weights.as_deref(), &options)?;
+        let regression = match LogisticRegression::fit(rows, &labels, classes, weights.as_deref(), &options) {
+            Err(BaselineError::OneClass { class }) => LogisticRegression::constant(class, classes, dim),
+            regression => regression?,
+        };
 
         let mut record = RunRecord::default();
         record.train_seconds = began.elapsed().as_secs_f64();
         let pooling = if embedding.pooling == Pooling::Cls { "cls" } else { "mean" };
-        record.hyperparameters =
-            [("C", format!("{c}")), ("pooling", pooling.into())].map(|(name, value)| (name.to_string(), value)).into();
+        let layers = embedding.layers.to_string();
+        record.hyperparameters = [("C", c.to_string()), ("layers", layers), ("pooling", pooling.into())]
+            .map(|(name, value)| (name.to_string(), value))
+            .into();
         let predictor = Probed {
             config: context.config.clone(),
             encoder: context.model.distilbert.clone(),
@@ -214,17 +251,76 @@ impl Predictor for Probed {
     }
 
     fn into_model(self: Box<Self>) -> Option<TrainedModel> {
-        let Self { config, encoder, device, embedding, regression, .. } = *self;
-        let mut model = SentenceClassifier::new(encoder, embedding, &config, &device);
-        let (dim, classes) = (config.dim, config.num_labels());
-        let coefficients = regression.coefficients();
-        let weight: Vec<f32> = (0..dim)
-            .flat_map(|column| (0..classes).map(move |class| coefficients[class * dim + column] as f32))
-            .collect();
-        let bias: Vec<f32> = regression.intercepts().iter().map(|&intercept| intercept as f32).collect();
-        let head = &mut model.classifier;
-        head.weight = Param::from_tensor(Tensor::from_data(TensorData::new(weight, [dim, classes]), &device));
-        head.bias = Param::from_tensor(Tensor::from_data(TensorData::new(bias, [classes]), &device));
+        let Self { config, encoder, device, embedding, regression } = *self;
+        let model = with_head(encoder, embedding, &regression, &config, &device);
         Some(TrainedModel::SentenceClassifier(config, model))
+    }
+}
+
+/// Returns an encoder with the coefficients of a regression on its embeddings as the head.
+pub(crate) fn with_head(
+    encoder: DistilBertModel,
+    embedding: Embedding,
+    regression: &LogisticRegression,
+    config: &DistilBertConfig,
+    device: &Device,
+) -> SentenceClassifier {
+    let mut model = SentenceClassifier::new(encoder, embedding, config, device);
+    let (dim, classes) = (config.dim, config.num_labels());
+    let coefficients = regression.coefficients();
+    let weight: Vec<f32> =
+        (0..dim).flat_map(|column| (0..classes).map(move |class| coefficients[class * dim + column] as f32)).collect();
+    let bias: Vec<f32> = regression.intercepts().iter().map(|&intercept| intercept as f32).collect();
+    let head = &mut model.classifier;
+    head.weight = Param::from_tensor(Tensor::from_data(TensorData::new(weight, [dim, classes]), device));
+    head.bias = Param::from_tensor(Tensor::from_data(TensorData::new(bias, [classes]), device));
+    model
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of length 1 around two directions, or without any structure.
+    fn rows(labels: &[usize], noise: f64) -> DenseRows {
+        let row = |(place, label): (usize, &usize)| {
+            let angle = *label as f64 * 1.2 + noise * ((place * 7919 % 101) as f64 / 101.0 - 0.5);
+            [angle.cos(), angle.sin()]
+        };
+        DenseRows::new(labels.iter().enumerate().flat_map(row).collect(), 2)
+    }
+
+    fn embedding(pooling: Pooling, layers: usize) -> Embedding {
+        Embedding { pooling, layers, normalize: true }
+    }
+
+    #[test]
+    fn another_pooling_must_be_clearly_better() {
+        let labels: Vec<usize> = (0..20).map(|row| row % 2).collect();
+        let choose = |noises: [f64; 2], poolings: [Pooling; 2]| {
+            let candidates: Vec<(Embedding, DenseRows)> = noises
+                .iter()
+                .zip(poolings)
+                .map(|(noise, pooling)| (embedding(pooling, 1), rows(&labels, *noise)))
+                .collect();
+            Probe::default().choose(&candidates, &labels, 2, None, 42).expect("chosen").0
+        };
+        let (mean, cls) = (Pooling::Mean, Pooling::Cls);
+        assert_eq!(choose([9.0, 0.1], [mean, cls]), 1, "noise against two clear classes");
+        assert_eq!(choose([0.1, 0.2], [mean, cls]), 0, "both are right");
+        // Of one pooling, the smaller loss decides.
+        assert_eq!(choose([1.0, 0.1], [mean, mean]), 1);
+    }
+
+    #[test]
+    fn without_rows_to_hold_out_the_usual_value_is_taken() {
+        let labels = [0, 1, 1];
+        let candidates = [(embedding(Pooling::Mean, 1), rows(&labels, 0.1))];
+        let probe = Probe::default();
+        assert_eq!(probe.choose(&candidates, &labels, 2, None, 42).expect("chosen"), (0, USUAL_C));
+        let fixed = Probe { c: Some(3.0), ..probe };
+        assert_eq!(fixed.choose(&candidates, &labels, 2, None, 42).expect("chosen"), (0, 3.0));
+        let same = [1, 1, 1];
+        assert_eq!(probe.choose(&candidates, &same, 2, None, 42).expect("chosen"), (0, USUAL_C));
     }
 }

@@ -52,9 +52,10 @@ pub struct ExperimentArgs {
     #[command(flatten)]
     pub data_file: DataFileArgs,
 
-    /// Approaches to compare: NAME[:OPTION=VALUE]..., separated by commas; --help lists them.
-    #[arg(long, default_value = "feature-extraction,last-layer", value_name = "LIST", value_parser = Approaches::parse, help_heading = "Comparison", long_help = APPROACHES)]
-    pub approaches: Approaches,
+    /// Approaches to compare: NAME[:OPTION=VALUE]..., separated by commas; --help lists them [default:
+    /// feature-extraction,last-layer, and probe on your own data].
+    #[arg(long, value_name = "LIST", value_parser = Approaches::parse, help_heading = "Comparison", long_help = APPROACHES)]
+    pub approaches: Option<Approaches>,
     /// Number of stratified folds: each is the test set of a training on the others.
     #[arg(long, value_name = "FOLDS", value_parser = at_least(2), conflicts_with_all = ["train", "test", "validation", "test_size"], help_heading = "Comparison")]
     pub folds: Option<usize>,
@@ -226,6 +227,9 @@ fn class_weights(text: &str) -> Result<Weights, String> {
 const APPROACHES: &str = "\
 Approaches to compare: NAME[:OPTION=VALUE]..., separated by commas.
 
+The default is feature-extraction,last-layer, and on your own data also
+probe.
+
 Trainable parameters, with the default learning rate:
 
   feature-extraction  the head, on a frozen encoder (2e-3)
@@ -238,7 +242,23 @@ Trainable parameters, with the default learning rate:
                       when saved (1e-3)
   bitfit              the head and all biases (1e-3)
 
-Options:
+Without gradient descent:
+
+  probe               logistic regression on the embeddings of
+                      the frozen encoder; seconds on a CPU
+  majority, tfidf     the baselines, which are always run too
+
+Options of probe:
+
+  C=VALUE             inverse strength of regularization [chosen
+                      by inner folds]
+  layers=lastN|all    layers whose hidden states are averaged
+                      [last or last4, by inner folds]
+  pooling=cls|mean    [that of a sentence-transformers folder;
+                      otherwise mean, unless inner folds find
+                      cls clearly better]
+
+Options of the others:
 
   lr=RATE             peak learning rate
   wd=DECAY            weight decay [0.01; feature-extraction: 0]

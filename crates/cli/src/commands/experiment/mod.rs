@@ -96,7 +96,7 @@ fn output(args: &ExperimentArgs) -> Result<Output, Failure> {
             && files(args).is_empty()
             && earlier.is_ok_and(|files| files.is_empty())
     };
-    let names = args.approaches.0.iter().map(|approach| approach.name.clone()).filter(|_| args.save_models);
+    let names = approaches(args).into_iter().map(|approach| approach.name).filter(|_| args.save_models);
     let overwrite = args.overwrite || is_demonstration();
     Output::prepare(&args.output, &names.collect::<Vec<_>>(), overwrite).map_err(Failure::output)
 }
@@ -138,10 +138,19 @@ fn interrupted(
     Ok(if notes.is_empty() { failure } else { failure.with_note(notes.join("; ")) })
 }
 
+/// The approaches of the options; by default those of the notebook, and on the user's data also the probe.
+fn approaches(args: &ExperimentArgs) -> Vec<Approach> {
+    match &args.approaches {
+        Some(approaches) => approaches.0.clone(),
+        None if files(args).is_empty() => Approach::notebook(),
+        None => Approach::usual(),
+    }
+}
+
 /// The experiment that the options describe.
 fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Experiment {
     Experiment {
-        approaches: args.approaches.0.clone(),
+        approaches: approaches(args),
         baselines: Approach::baselines(),
         max_length: model::max_length(args.max_length, model),
         arguments: TrainingArguments {
