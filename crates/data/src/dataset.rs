@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::classes::Classes;
+use crate::equal_texts::text_groups;
 use crate::error::DataError;
-use crate::folds::repeated_stratified_k_fold;
+use crate::group_folds::stratified_group_k_fold;
+use crate::group_split::group_train_test_split;
 use crate::read::{ReadOptions, Row, Rows};
-use crate::split::{Split, TestSize, train_test_split};
+use crate::split::{Split, TestSize};
 
 /// A text and its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,34 +107,41 @@ impl Dataset {
         Self { examples, classes: self.classes.clone(), unit: self.unit }
     }
 
-    /// Splits the examples into a training and a test set, as [`train_test_split`].
+    /// Returns the group of each example: equal texts have the same number, as in [`text_groups`].
+    pub fn text_groups(&self) -> Vec<usize> {
+        text_groups(self.examples.iter().map(|example| example.text.as_str()))
+    }
+
+    /// Splits the examples into a training and a test set, as [`group_train_test_split`]: equal texts stay on one side.
     ///
     /// # Errors
-    /// The errors of [`train_test_split`], with class names.
+    /// The errors of [`group_train_test_split`], with class names.
     pub fn train_test_split(
         &self,
         test_size: TestSize,
         random_state: u32,
         stratify: bool,
     ) -> Result<(Self, Self), DataError> {
-        let split = train_test_split(&self.labels(), test_size, random_state, stratify);
+        let split = group_train_test_split(&self.labels(), &self.text_groups(), test_size, random_state, stratify);
         let split = split.map_err(|error| self.name_class(error))?;
         Ok((self.select(&split.train), self.select(&split.test)))
     }
 
-    /// Returns the rows of repeated folds, as [`repeated_stratified_k_fold`]. [`select`](Self::select) returns their
-    /// examples.
+    /// Returns the rows of repeated folds, as [`stratified_group_k_fold`]: equal texts stay in one fold.
+    /// [`select`](Self::select) returns their examples.
     ///
     /// # Errors
-    /// The errors of [`repeated_stratified_k_fold`], with class names.
+    /// The errors of [`stratified_group_k_fold`], with class names.
     pub fn folds(&self, folds: usize, repeats: usize, random_state: u32) -> Result<Vec<Split>, DataError> {
-        let splits = repeated_stratified_k_fold(&self.labels(), folds, repeats, random_state);
+        let splits = stratified_group_k_fold(&self.labels(), &self.text_groups(), folds, repeats, random_state);
         splits.map_err(|error| self.name_class(error))
     }
 
-    /// Replaces the class index in an error, such as those of [`train_test_split`], by the class name.
+    /// Replaces the class index in an error, such as those of [`group_train_test_split`], by the class name.
     pub fn name_class(&self, mut error: DataError) -> DataError {
-        if let DataError::SmallClass { class, .. } | DataError::FoldClass { class, .. } = &mut error
+        if let DataError::SmallClass { class, .. }
+        | DataError::FoldClass { class, .. }
+        | DataError::FoldGroups { class, .. } = &mut error
             && let Some(name) = class.parse().ok().and_then(|index: usize| self.classes.names().get(index))
         {
             class.clone_from(name);

@@ -226,6 +226,28 @@ pub enum DataError {
         /// The given value.
         folds: usize,
     },
+    /// A class with fewer different texts than there are folds.
+    #[error(
+        "class {class} has {groups} different text{}, fewer than the {folds} folds, and equal texts stay in one fold; {}",
+        if *groups == 1 { "" } else { "s" },
+        if *groups < 2 { "add rows of this class, or remove it".into() } else { format!("use at most {groups} folds") }
+    )]
+    FoldGroups {
+        /// The class: its name if it is known, otherwise its index.
+        class: String,
+        /// The number of its groups.
+        groups: usize,
+        /// The given value.
+        folds: usize,
+    },
+    /// Equal texts stay on one side, and each of them is too frequent for the test set.
+    #[error("test size {test_size} of {rows} rows is less than the number of equal texts, which stay on one side")]
+    LargeGroups {
+        /// The given value.
+        test_size: String,
+        /// The number of rows to split.
+        rows: usize,
+    },
     /// A set of a stratified split is smaller than the number of classes.
     #[error("the {side} set would have {rows} rows, fewer than the {classes} classes")]
     SideTooSmall {
@@ -253,9 +275,11 @@ impl DataError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::TestSize { .. } | Self::Folds { .. } | Self::NotAFormat { .. } | Self::UnknownEncoding { .. } => {
-                ErrorKind::Argument
-            }
+            Self::TestSize { .. }
+            | Self::LargeGroups { .. }
+            | Self::Folds { .. }
+            | Self::NotAFormat { .. }
+            | Self::UnknownEncoding { .. } => ErrorKind::Argument,
             _ => ErrorKind::Input,
         }
     }

@@ -3,7 +3,8 @@
 //! [`Rows`] reads CSV, TSV, JSON and Parquet row by row. [`Dataset::read`] converts rows to [`Example`]s, whose labels
 //! are indices into sorted [`Classes`]. A [`Profile`] summarises a file of any size before training.
 //! [`train_test_split`] and [`repeated_stratified_k_fold`] select the rows that scikit-learn selects for the same
-//! `random_state`; [`Dataset::train_test_split`] returns the examples themselves, [`Dataset::folds`] their rows.
+//! `random_state`, [`group_train_test_split`] and [`stratified_group_k_fold`] without separating equal texts;
+//! [`Dataset::train_test_split`] returns the examples themselves, [`Dataset::folds`] their rows.
 //!
 //! ```
 //! use rekindle_data::{TestSize, twelve_sentences};
@@ -18,8 +19,11 @@
 
 mod classes;
 mod dataset;
+mod equal_texts;
 mod error;
 mod folds;
+mod group_folds;
+mod group_split;
 mod label;
 mod lengths;
 mod mt19937;
@@ -30,8 +34,11 @@ mod toy;
 
 pub use classes::Classes;
 pub use dataset::{Dataset, Example};
+pub use equal_texts::text_groups;
 pub use error::{DataError, ErrorKind};
 pub use folds::repeated_stratified_k_fold;
+pub use group_folds::stratified_group_k_fold;
+pub use group_split::group_train_test_split;
 pub use label::canonical_label;
 pub use lengths::Lengths;
 pub use mt19937::Mt19937;

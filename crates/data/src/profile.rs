@@ -7,6 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use twox_hash::XxHash64;
 
 use crate::classes::Classes;
+use crate::equal_texts::normalise;
 use crate::lengths::Lengths;
 use crate::read::Row;
 
@@ -15,8 +16,7 @@ const EXAMPLES: usize = 5;
 
 /// Statistics of a file that is too large for memory: classes, empty and duplicate texts, conflicting labels, lengths.
 ///
-/// Two texts are equal if they are equal after normalisation: leading and trailing white space is removed, white space
-/// within is collapsed to single spaces, and letters are lower-cased. For each distinct text, the profile keeps a
+/// Two texts are equal as in [`text_groups`](crate::text_groups): after normalisation of Unicode, case and white space. For each distinct text, the profile keeps a
 /// 64-bit hash (XXH64 without a key), its first line and its class: 20 to 40 bytes per text, independent of its length,
 /// and half as much again while the table grows. The probability that any two of n distinct texts have the same hash is
 /// about n² / 2⁶⁵: 1 in 37 million for a million texts, 1 in 3,700 for a hundred million. An attacker can construct
@@ -181,17 +181,6 @@ impl Leaks {
     }
 }
 
-/// Writes the normalised text: lower-case words separated by single spaces.
-fn normalise(text: &str, normal: &mut String) {
-    normal.clear();
-    for word in text.split_whitespace() {
-        if !normal.is_empty() {
-            normal.push(' ');
-        }
-        normal.extend(word.chars().flat_map(char::to_lowercase));
-    }
-}
-
 fn hash(normal: &str) -> u64 {
     XxHash64::oneshot(0, normal.as_bytes())
 }
@@ -214,18 +203,7 @@ impl Hasher for Identity {
 
 #[cfg(test)]
 mod tests {
-    use super::{hash, normalise};
-
-    #[test]
-    fn texts_are_normalised_as_documented() {
-        let mut normal = String::from("left over");
-        for (text, expected) in
-            [(" A\u{a0}\tb \r\n C ", "a b c"), ("\u{3000}\n", ""), ("ÄÖ ΣΑΣ ẞ", "äö σασ ß"), ("a b", "a b")]
-        {
-            normalise(text, &mut normal);
-            assert_eq!(normal, expected, "{text:?}");
-        }
-    }
+    use super::hash;
 
     #[test]
     fn the_hash_is_xxh64() {

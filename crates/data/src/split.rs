@@ -106,9 +106,7 @@ fn stratified(labels: &[usize], test_rows: usize, generator: &mut Mt19937) -> Re
         }
     }
     let counts: Vec<usize> = members.values().map(Vec::len).collect();
-    let train_counts = allot(&counts, train_rows, generator);
-    let left: Vec<usize> = counts.iter().zip(&train_counts).map(|(count, train)| count - train).collect();
-    let test_counts = allot(&left, test_rows, generator);
+    let (train_counts, test_counts) = both_sides(&counts, test_rows, generator);
 
     let (mut train, mut test) = (Vec::with_capacity(train_rows), Vec::with_capacity(test_rows));
     for (rows, (&for_train, &for_test)) in members.values().zip(train_counts.iter().zip(&test_counts)) {
@@ -119,6 +117,23 @@ fn stratified(labels: &[usize], test_rows: usize, generator: &mut Mt19937) -> Re
     generator.shuffle(&mut train);
     generator.shuffle(&mut test);
     Ok(Split { train, test })
+}
+
+/// Returns the number of rows of each class in the training and in the test set.
+fn both_sides(counts: &[usize], test_rows: usize, generator: &mut Mt19937) -> (Vec<usize>, Vec<usize>) {
+    let train = allot(counts, counts.iter().sum::<usize>() - test_rows, generator);
+    let left: Vec<usize> = counts.iter().zip(&train).map(|(count, train)| count - train).collect();
+    let test = allot(&left, test_rows, generator);
+    (train, test)
+}
+
+/// Returns the number of test rows of each class of a stratified split.
+pub(crate) fn quotas(labels: &[usize], test_rows: usize, generator: &mut Mt19937) -> BTreeMap<usize, usize> {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    labels.iter().for_each(|label| *counts.entry(*label).or_default() += 1);
+    let rows: Vec<usize> = counts.values().copied().collect();
+    let (_, test) = both_sides(&rows, test_rows, generator);
+    counts.into_keys().zip(test).collect()
 }
 
 /// Distributes `draws` over classes in proportion to their rows (scikit-learn's `_approximate_mode`): the remainder

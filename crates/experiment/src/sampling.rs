@@ -1,6 +1,6 @@
 //! Samples: which examples a run trains on, validates on and tests on.
 
-use rekindle_data::{Dataset, TestSize, train_test_split};
+use rekindle_data::{Dataset, TestSize, group_train_test_split, text_groups, train_test_split};
 
 use crate::error::ExperimentError;
 
@@ -45,8 +45,8 @@ impl Sampling {
         Self { samples: vec![Sample { repeat: 1, fold: 1, train, validation, test }], all, folds: None }
     }
 
-    /// Returns one sample per fold, with the folds of scikit-learn's `RepeatedStratifiedKFold`: every example is tested on once
-    /// per repeat.
+    /// Returns one sample per fold: every example is tested on once per repeat. The folds are those of scikit-learn's
+    /// `RepeatedStratifiedKFold`, or of `StratifiedGroupKFold` if texts repeat.
     ///
     /// # Errors
     /// As [`Dataset::folds`].
@@ -62,13 +62,15 @@ impl Sampling {
         Ok(Self { samples: splits.into_iter().enumerate().map(sample).collect(), all, folds: Some((folds, repeats)) })
     }
 
-    /// Moves a stratified part of the training examples of every sample to its validation examples.
+    /// Moves a stratified part of the training examples of every sample to its validation examples. Equal texts stay
+    /// together.
     ///
     /// # Errors
-    /// As [`train_test_split`].
+    /// As [`group_train_test_split`].
     pub fn hold_out(mut self, size: TestSize, seed: u32) -> Result<Self, ExperimentError> {
         for sample in &mut self.samples {
-            let (train, validation) = split(&self.all, &sample.train, size, seed)?;
+            let groups = text_groups(self.texts(&sample.train));
+            let (train, validation) = split(&self.all, &sample.train, Some(&groups), size, seed)?;
             (sample.train, sample.validation) = (train, validation);
         }
         Ok(self)
@@ -86,7 +88,8 @@ impl Sampling {
     pub(crate) fn draw(&self, sample: &Sample, size: usize, seed: u32) -> Result<Vec<usize>, ExperimentError> {
         match sample.train.len() {
             all if size >= all || size == self.largest() => Ok(sample.train.clone()),
-            all => Ok(split(&self.all, &sample.train, TestSize::Count(all - size), seed)?.0),
+            // The examples that are left out are not used, so equal texts need not stay together.
+            all => Ok(split(&self.all, &sample.train, None, TestSize::Count(all - size), seed)?.0),
         }
     }
 
@@ -101,15 +104,20 @@ impl Sampling {
     }
 }
 
-/// Splits rows into two stratified parts.
+/// Splits rows into two stratified parts, which keep the groups of rows together if there are any.
 fn split(
     all: &Dataset,
     rows: &[usize],
+    groups: Option<&[usize]>,
     test: TestSize,
     seed: u32,
 ) -> Result<(Vec<usize>, Vec<usize>), ExperimentError> {
     let labels: Vec<usize> = rows.iter().map(|&row| all.examples[row].label).collect();
-    let parts = train_test_split(&labels, test, seed, true).map_err(|error| all.name_class(error))?;
+    let parts = match groups {
+        Some(groups) => group_train_test_split(&labels, groups, test, seed, true),
+        None => train_test_split(&labels, test, seed, true),
+    };
+    let parts = parts.map_err(|error| all.name_class(error))?;
     let of = |part: Vec<usize>| part.into_iter().map(|index| rows[index]).collect();
     Ok((of(parts.train), of(parts.test)))
 }
