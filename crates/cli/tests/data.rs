@@ -33,7 +33,10 @@ fn the_profile_is_printed() {
         (&data["text_column"], &data["label_column"], &data["rows"]),
         (&json!("text"), &json!("label"), &json!(5))
     );
-    let classes = json!([{"name": "neg", "rows": 2, "share": 0.4}, {"name": "pos", "rows": 3, "share": 0.6}]);
+    let classes = json!([
+        {"name": "neg", "rows": 2, "share": 0.4, "example": {"line": 3, "text": "bad"}},
+        {"name": "pos", "rows": 3, "share": 0.6, "example": {"line": 2, "text": "Good film"}},
+    ]);
     assert_eq!((&data["classes"], &data["largest_to_smallest"]), (&classes, &json!(1.5)));
     // Each of these words is one token of the embedded tokenizer; [CLS] and [SEP] are counted.
     let tokens = &data["tokens"];
@@ -52,7 +55,7 @@ fn the_profile_is_printed() {
     for part in [
         "train.csv (CSV)",
         "id, text (text), label (label)",
-        "neg: 2 (40.00 %)",
+        "neg: 2 (40.00 %)  line 3: bad",
         "pos: 3 (60.00 %)",
         "`pos` has 1.5 times the rows of `neg`; even enough",
         "2 to 7, median 4",
@@ -113,17 +116,14 @@ fn the_default_tokenizer_is_that_of_the_experiment_and_a_fallback_is_a_warning()
 #[test]
 fn unreadable_files_are_errors_and_nothing_is_printed() {
     let place = Place::new();
-    place.write("bad.csv", "text,label\na,0\nb,\n");
     place.write("empty.csv", "text,label\n");
     place.write("a.csv.gz", "text,label\na,0\n");
     place.write("good.csv", "text,label\na,0\nb,1\n");
     place.write("a.parquet", "PAR1");
-    let cases: [(&[&str], &str); 7] = [
-        (&["bad.csv"], "bad.csv, line 3: the label is empty"),
+    let cases: [(&[&str], &str); 5] = [
         (&["empty.csv"], "empty.csv: no examples"),
         (&["a.csv.gz"], "a.csv.gz: invalid gzip data"),
         (&["none.csv"], "none.csv"),
-        (&["good.csv", "--test", "bad.csv"], "bad.csv, line 3"),
         (&["good.csv", "--label-column", "stars"], "no label column `stars`; the columns are text, label"),
         (&["a.parquet"], "a.parquet"),
     ];
@@ -133,4 +133,32 @@ fn unreadable_files_are_errors_and_nothing_is_printed() {
         assert!(output.status.code() == Some(3) && error.contains(expected), "{options:?}: {error}");
         assert!(output.stdout.is_empty());
     }
+}
+
+#[test]
+fn all_rows_that_cannot_be_used_are_listed() {
+    let place = Place::new();
+    place.write("bad.csv", "text;label\na;0\nb;\nc;1\nd\n\"e;1\n");
+    place.write("good.csv", "text,label\na,0\nb,1\n");
+    let failed = |options: &[&str]| {
+        let output = place.command("data").args(["--model", "embedded"]).args(options).output().expect("it ran");
+        assert_eq!(output.status.code(), Some(3));
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let (said, error) = failed(&["bad.csv"]);
+    for part in [
+        "CSV, separated by `;`",
+        "rows            2",
+        "unusable        3",
+        "line 3: the label is empty",
+        "line 5: found 1",
+    ] {
+        assert!(said.contains(part), "`{part}` in {said}");
+    }
+    assert!(error.contains("bad.csv, line 3: the label is empty; and 2 more rows cannot be used"), "{error}");
+    let (said, _) = failed(&["--data", "good.csv", "--test", "bad.csv", "--json"]);
+    let test = &serde_json::from_str::<Value>(&said).expect("one JSON object")["test"];
+    assert_eq!((&test["defective"], &test["separator"], &test["rows"]), (&json!(3), &json!(";"), &json!(2)));
+    assert_eq!(test["defects"][0], json!({"line": 3, "reason": "the label is empty"}));
+    assert!(test["defects"][2]["reason"].as_str().is_some_and(|reason| reason.starts_with("a quotation mark opens")));
 }

@@ -195,3 +195,27 @@ fn data_with_a_test_file_is_trained_on_completely() {
     let (files, numbers, _) = counts(&["--data", "good.csv", "--test-size", "2", "--validation", "more.csv"]);
     assert_eq!((files.len(), numbers), (2, [2, 2, 4]));
 }
+
+#[test]
+fn texts_of_training_examples_in_other_files_are_counted() {
+    let place = place();
+    place.write("test.csv", "text,label\nSO  good,0\nnot seen,1\nvery\u{a0}bad,1\n");
+    let options = ["--model", "embedded", "good.csv", "--test", "test.csv", "--validation", "more.csv"];
+    let (results, said) = place.results(&[&options[..], &["--approaches", "feature-extraction"]].concat());
+    assert!(said.contains("2 test examples have the texts of training examples"), "{said}");
+    assert!(said.contains("4 validation examples have the texts"), "{said}");
+    let profile = &results["data"]["profile"];
+    assert_eq!((&profile["leaks"], &profile["validation_leaks"]), (&2.into(), &4.into()));
+}
+
+#[test]
+fn equal_texts_are_in_one_fold() {
+    let place = Place::new();
+    let rows: String =
+        (0..12).map(|row| format!("text {},{}\nTEXT  {},{}\n", row, row % 2, row, row / 2 % 2)).collect();
+    place.write("twice.csv", format!("text,label\n{rows}"));
+    let options = ["--model", "embedded", "twice.csv", "--folds", "3", "--approaches", "feature-extraction"];
+    let (results, said) = place.results(&options);
+    assert!(said.contains("24 sentences in 3 folds; 12 repeat the text of another and stay with it"), "{said}");
+    assert_eq!(results["data"]["profile"]["leaks"], 0);
+}

@@ -42,7 +42,7 @@ pub use group_split::group_train_test_split;
 pub use label::canonical_label;
 pub use lengths::Lengths;
 pub use mt19937::Mt19937;
-pub use profile::{Conflict, Leaks, Profile};
+pub use profile::{Conflict, Leaks, Profile, Sample};
 pub use read::{Columns, Encoding, Format, ReadOptions, Row, Rows, looks_like_table, open_text, text_lines};
 pub use split::{Split, TestSize, train_test_split};
 pub use toy::twelve_sentences;

@@ -13,6 +13,8 @@ use crate::read::Row;
 
 /// The number of places that are kept as examples of each kind.
 const EXAMPLES: usize = 5;
+/// The number of characters that are kept of a text.
+const SAMPLE: usize = 200;
 
 /// Statistics of a file that is too large for memory: classes, empty and duplicate texts, conflicting labels, lengths.
 ///
@@ -25,6 +27,7 @@ const EXAMPLES: usize = 5;
 pub struct Profile {
     classes: HashMap<String, (u32, u64)>,
     names: Vec<String>,
+    samples: Vec<Option<Sample>>,
     rows: u64,
     empty: u64,
     duplicates: u64,
@@ -40,6 +43,15 @@ pub struct Profile {
 struct First {
     line: u32,
     class: u32,
+}
+
+/// A text of a class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// The line of the text, as [`Row::line`].
+    pub line: u64,
+    /// The text, at most its first 200 characters.
+    pub text: String,
 }
 
 /// A text with two different labels.
@@ -65,6 +77,8 @@ impl Profile {
             self.empty += 1;
             return;
         }
+        let sample = || Sample { line: row.line, text: row.text.chars().take(SAMPLE).collect() };
+        self.samples[class as usize].get_or_insert_with(sample);
         match self.texts.entry(hash(&self.normal)) {
             Entry::Vacant(entry) => {
                 entry.insert(First { line: u32::try_from(row.line).unwrap_or(u32::MAX), class });
@@ -92,6 +106,7 @@ impl Profile {
         }
         let class = self.names.len() as u32;
         self.names.push(label.into());
+        self.samples.push(None);
         self.classes.insert(label.into(), (class, 1));
         class
     }
@@ -117,6 +132,11 @@ impl Profile {
     pub fn classes(&self) -> Vec<(String, u64)> {
         let classes = Classes::from_labels(self.names.iter().map(String::as_str));
         classes.names().iter().map(|name| (name.clone(), self.classes.get(name).map_or(0, |(_, rows)| *rows))).collect()
+    }
+
+    /// Returns the first text of a class that is not empty.
+    pub fn sample(&self, class: &str) -> Option<&Sample> {
+        self.classes.get(class).and_then(|(class, _)| self.samples[*class as usize].as_ref())
     }
 
     /// Returns the number of rows whose text is empty or only white space. They do not count as duplicates.

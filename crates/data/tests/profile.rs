@@ -1,6 +1,6 @@
 //! Statistics of a profile.
 
-use rekindle_data::{Conflict, Leaks, Profile, Row};
+use rekindle_data::{Conflict, Leaks, Profile, Row, Sample};
 
 fn row(line: u64, text: &str, label: &str) -> Row {
     Row { text: text.into(), label: label.into(), line }
@@ -19,6 +19,11 @@ fn classes_are_sorted_and_counted() {
     let classes = profile(&[("a", "10"), ("b", "9"), ("c", "10")]).classes();
     assert_eq!(classes, [("9".to_string(), 1), ("10".to_string(), 2)]);
     assert_eq!(profile(&[]).classes(), []);
+    let long = "ä".repeat(300);
+    let profile = profile(&[(" ", "x"), (&long, "y"), ("first", "x"), ("second", "x")]);
+    assert_eq!(profile.sample("x"), Some(&Sample { line: 3, text: "first".into() }));
+    assert_eq!(profile.sample("y").map(|sample| sample.text.chars().count()), Some(200));
+    assert_eq!(profile.sample("z"), None);
 }
 
 #[test]

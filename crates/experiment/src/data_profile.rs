@@ -29,11 +29,13 @@ pub(crate) fn data_profile(
         (profile.empty(), profile.duplicates(), profile.contradictions());
     record.tokens = [lengths.min()].into_iter().chain(percentiles).chain([lengths.max()]).flatten().collect();
     record.truncated = lengths.longer_than(max_length);
-    let mut leaks = Leaks::default();
+    let (mut leaks, mut validation_leaks) = (Leaks::default(), Leaks::default());
     for sample in sampling.samples.iter().filter(|sample| sample.repeat == 1) {
         let train = self::profile(sampling, &sample.train);
         sample.test.iter().for_each(|&index| leaks.add(&train, &row(sampling, index)));
+        sample.validation.iter().for_each(|&index| validation_leaks.add(&train, &row(sampling, index)));
     }
+    record.validation_leaks = validation_leaks.rows();
     (record.leaks, record.leak_lines) = (leaks.rows(), leaks.examples().to_vec());
     Ok(record)
 }

@@ -69,7 +69,8 @@ impl Sampling {
     /// As [`group_train_test_split`].
     pub fn hold_out(mut self, size: TestSize, seed: u32) -> Result<Self, ExperimentError> {
         for sample in &mut self.samples {
-            let groups = text_groups(self.texts(&sample.train));
+            let texts = sample.train.iter().map(|&row| self.all.examples[row].text.as_str());
+            let groups = text_groups(texts);
             let (train, validation) = split(&self.all, &sample.train, Some(&groups), size, seed)?;
             (sample.train, sample.validation) = (train, validation);
         }

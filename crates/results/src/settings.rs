@@ -59,7 +59,7 @@ pub struct DataRecord {
 
 /// Lengths, duplicates and leaks of the examples, training and test together.
 ///
-/// Two texts are equal if they are equal after white space and case are normalised, as in `rekindle data`.
+/// Two texts are equal if they are equal after Unicode, case and white space are normalised, as in `rekindle data`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DataProfile {
@@ -71,6 +71,9 @@ pub struct DataProfile {
     pub conflicts: u64,
     /// Test examples whose text is also a training example; with folds, of the first repeat.
     pub leaks: u64,
+    /// Validation examples whose text is also a training example.
+    #[serde(default)]
+    pub validation_leaks: u64,
     /// The same, with the lines of a training and of a test example; at most a few.
     pub leak_lines: Vec<(u64, u64)>,
     /// Tokens of a text, with special tokens and without truncation: minimum, median, 90th, 95th and 99th percentile, maximum.

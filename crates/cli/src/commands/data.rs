@@ -60,14 +60,19 @@ const CHUNK: usize = 4096;
 const CHUNK_BYTES: usize = 1 << 20;
 /// Maximum number of classes that are printed.
 const NAMED: usize = 20;
+/// Maximum number of rows that cannot be used that are listed, and that are printed.
+const LISTED: usize = 10_000;
+const PRINTED: usize = 100;
+/// Maximum number of characters of an example.
+const EXAMPLE: usize = 60;
 /// A class is called small if it has less than this part of an even share.
 const SMALL: f64 = 0.5;
 
 /// Runs the command.
 ///
 /// # Errors
-/// Returns an error if a file or the tokenizer cannot be read, or a row is damaged. Then nothing is printed to standard
-/// output.
+/// Returns an error if a file or the tokenizer cannot be read; then nothing is printed to standard output. Rows that
+/// cannot be used are printed with the profile of the others, and are an error, too.
 pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let mut display = Display::new(if args.json { Verbosity::Quiet } else { Verbosity::Normal });
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
@@ -101,23 +106,43 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
             &json!({ "tokenizer": tokenizer, "max_length": max_length, "data": data.json(max_length), "test": test_json })
                 .to_string(),
         );
-        return Ok(());
+    } else {
+        display.line(&format!("tokenizer       {}", model::describe(&model)));
+        data.print(&display, max_length);
+        if let Some(test) = &test {
+            test.print(&display, max_length);
+            print_against(&display, test, &data, &leaks);
+        }
     }
-    display.line(&format!("tokenizer       {}", model::describe(&model)));
-    data.print(&display, max_length);
-    if let Some(test) = &test {
-        test.print(&display, max_length);
-        print_against(&display, test, &data, &leaks);
-    }
-    Ok(())
+    data.check()?;
+    test.map_or(Ok(()), |test| test.check())
 }
 
 /// A file and its profile.
 struct Part {
     path: PathBuf,
     format: Format,
+    separator: Option<char>,
     columns: Columns,
     profile: Profile,
+    defects: Defects,
+}
+
+/// The rows that cannot be used.
+#[derive(Default)]
+struct Defects {
+    count: u64,
+    /// The first of them: the line and the reason.
+    listed: Vec<(u64, String)>,
+}
+
+impl Defects {
+    fn add(&mut self, line: u64, reason: String) {
+        self.count += 1;
+        if self.listed.len() < LISTED {
+            self.listed.push((line, reason));
+        }
+    }
 }
 
 impl Part {
@@ -131,8 +156,15 @@ impl Part {
         let mut rows = Rows::open(path, options)?;
         let mut profile = Profile::default();
         let mut chunk = Chunk::default();
+        let mut defects = Defects::default();
         for row in &mut rows {
-            let row = row?;
+            let row = match row {
+                Err(DataError::Row { line, reason, .. }) => {
+                    defects.add(line, reason);
+                    continue;
+                }
+                row => row?,
+            };
             profile.add(&row);
             observe(&row);
             if chunk.push(row.text) {
@@ -140,10 +172,22 @@ impl Part {
             }
         }
         chunk.count(tokenizer, &mut profile)?;
-        if profile.rows() == 0 {
+        if profile.rows() == 0 && defects.count == 0 {
             return Err(DataError::Empty { path: path.into() }.into());
         }
-        Ok(Self { path: path.into(), format: rows.format(), columns: rows.columns().clone(), profile })
+        let (format, separator) = (rows.format(), rows.separator());
+        Ok(Self { path: path.into(), format, separator, columns: rows.columns().clone(), profile, defects })
+    }
+
+    /// Returns an error if a row cannot be used.
+    fn check(&self) -> Result<(), Failure> {
+        let Some((line, reason)) = self.defects.listed.first() else { return Ok(()) };
+        let more = match self.defects.count - 1 {
+            0 => String::new(),
+            1 => "; and 1 more row cannot be used".into(),
+            more => format!("; and {} more rows cannot be used", thousands(more)),
+        };
+        Err(Failure::input(format!("{}, {} {line}: {reason}{more}", self.path.display(), self.format.unit())))
     }
 
     /// Labels that do not occur in the training file.
@@ -156,8 +200,11 @@ impl Part {
     fn json(&self, max_length: usize) -> Value {
         let (profile, lengths) = (&self.profile, self.profile.lengths());
         let classes = profile.classes();
-        let class =
-            |(name, rows): &(String, u64)| json!({ "name": name, "rows": rows, "share": share(*rows, profile.rows()) });
+        let class = |(name, rows): &(String, u64)| {
+            let example = profile.sample(name).map(|sample| json!({ "line": sample.line, "text": sample.text }));
+            json!({ "name": name, "rows": rows, "share": share(*rows, profile.rows()), "example": example })
+        };
+        let defect = |(line, reason): &(u64, String)| json!({ "line": line, "reason": reason });
         let conflict = |conflict: &rekindle::data::Conflict| {
             json!({
                 "first_line": conflict.first_line,
@@ -170,7 +217,8 @@ impl Part {
         let column = |index: usize| self.columns.names.get(index);
         json!({
             "file": self.path.display().to_string(),
-            "format": self.format.to_string().to_lowercase(),
+            "format": self.format.name(),
+            "separator": self.separator,
             "columns": self.columns.names,
             "text_column": column(self.columns.text),
             "label_column": column(self.columns.label),
@@ -191,18 +239,28 @@ impl Part {
             "duplicates": profile.duplicates(),
             "contradictions": profile.contradictions(),
             "conflicts": profile.conflicts().iter().map(conflict).collect::<Vec<_>>(),
+            "defective": self.defects.count,
+            "defects": self.defects.listed.iter().map(defect).collect::<Vec<_>>(),
         })
     }
 
     fn print(&self, display: &Display, max_length: usize) {
         let (profile, lengths, rows) = (&self.profile, self.profile.lengths(), self.profile.rows());
-        display.line(&format!("\nfile            {} ({})", self.path.display(), self.format));
+        let separator = match self.separator {
+            Some('\t') if self.format == Format::Csv => ", separated by tabs".into(),
+            Some(separator) if !matches!(separator, ',' | '\t') => format!(", separated by `{separator}`"),
+            _ => String::new(),
+        };
+        display.line(&format!("\nfile            {} ({}{separator})", self.path.display(), self.format));
         display.line(&format!("columns         {}", describe(&self.columns)));
         display.line(&format!("rows            {}", thousands(rows)));
         let classes = profile.classes();
         for (index, (name, count)) in classes.iter().take(NAMED).enumerate() {
             let head = if index == 0 { "classes" } else { "" };
-            display.line(&format!("{head:15} {name}: {}", of(*count, rows)));
+            let example = profile.sample(name).map_or(String::new(), |sample| {
+                format!("  {} {}: {}", self.format.unit(), sample.line, shortened(&sample.text))
+            });
+            display.line(&format!("{head:15} {name}: {}{example}", of(*count, rows)));
         }
         if classes.len() > NAMED {
             display.line(&format!("                and {} more", thousands(classes.len() - NAMED)));
@@ -224,7 +282,7 @@ impl Part {
         ));
         display.line(&format!("empty           {}", of(profile.empty(), rows)));
         display.line(&format!(
-            "repeated        {}: the same text before, but for white space and case",
+            "repeated        {}: the same text before, but for Unicode normalisation, case and white space",
             of(profile.duplicates(), rows)
         ));
         display.line(&format!(
@@ -237,6 +295,15 @@ impl Part {
                 "                {unit} {} has `{}`, {unit} {} has `{}`",
                 conflict.first_line, conflict.first_label, conflict.line, conflict.label
             ));
+        }
+        if self.defects.count > 0 {
+            display.line(&format!("unusable        {}, not counted above", thousands(self.defects.count)));
+        }
+        for (line, reason) in self.defects.listed.iter().take(PRINTED) {
+            display.line(&format!("                {unit} {line}: {reason}"));
+        }
+        if self.defects.count > PRINTED as u64 {
+            display.line(&format!("                and {} more", thousands(self.defects.count - PRINTED as u64)));
         }
     }
 }
@@ -333,13 +400,22 @@ fn ratio(classes: &[(String, u64)]) -> Option<f64> {
     Some(counts().max()? as f64 / counts().min()? as f64)
 }
 
+/// The beginning of a text, on one line.
+fn shortened(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(EXAMPLE) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words,
+    }
+}
+
 /// `12 (3.45 %)`.
 fn of(count: u64, rows: u64) -> String {
     format!("{} ({:.2} %)", thousands(count), 100.0 * share(count, rows))
 }
 
 fn share(count: u64, rows: u64) -> f64 {
-    count as f64 / rows as f64
+    if rows == 0 { 0.0 } else { count as f64 / rows as f64 }
 }
 
 const EXAMPLES: &str = "\

@@ -1,6 +1,7 @@
 //! Numbers and tables as text.
 
 use rekindle::checkpoint::{ClassMatch, LoadReport};
+use rekindle::report::thousands;
 use rekindle::results::{Results, Scores};
 
 /// The load report: a line per tensor that did not match.
@@ -72,5 +73,19 @@ pub fn summary_table(results: &Results) -> String {
     }
     lines.push(String::new());
     lines.extend(results.findings.iter().cloned());
+    lines.extend(leaks(results));
     lines.join("\n")
+}
+
+/// Texts of training examples among the examples that measure or select.
+fn leaks(results: &Results) -> Vec<String> {
+    let Some(profile) = &results.data.profile else { return Vec::new() };
+    let line = |leaks: u64, part: &str, consequence: &str| {
+        let (noun, text) = if leaks == 1 { ("example has", "text") } else { ("examples have", "texts") };
+        (leaks > 0)
+            .then(|| format!("{} {part} {noun} the {text} of training examples; {consequence}.", thousands(leaks)))
+    };
+    let test = line(profile.leaks, "test", "all scores are too high");
+    let validation = line(profile.validation_leaks, "validation", "they cannot tell the best epoch");
+    test.into_iter().chain(validation).collect()
 }

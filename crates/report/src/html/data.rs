@@ -123,6 +123,9 @@ fn leaks(results: &Results, profile: &DataProfile) -> Markup {
         @if let Some((train, test)) = profile.leak_lines.first() {
             ", for example " (unit) " " (test) " (training: " (unit) " " (train) ")"
         }
+        @if profile.validation_leaks > 0 {
+            "; " (thousands(profile.validation_leaks)) " validation examples whose text is also a training example"
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 use rekindle::data::{Dataset, twelve_sentences};
 use rekindle::experiment::{Approach, Engine, Experiment, ExperimentError, ExperimentStore, Progress, Sampling};
 use rekindle::infer::PretrainedModel;
-use rekindle::report::{Output, StepRow};
+use rekindle::report::{Output, StepRow, thousands};
 use rekindle::results::{Provenance, Results, RunKey, StepRecord};
 use rekindle::train::{Event, Metric, Stop, TrainingArguments};
 
@@ -262,6 +262,11 @@ fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, arg
     };
     if !first.validation.is_empty() {
         data.push_str(&format!(", {} to choose the best epoch by", first.validation.len()));
+    }
+    let groups = sampling.all.text_groups();
+    let repeated = groups.len() - groups.iter().max().map_or(0, |last| last + 1);
+    if repeated > 0 && args.test.is_none() {
+        data.push_str(&format!("; {} repeat the text of another and stay with it", thousands(repeated)));
     }
     display.line(&format!("model    {}", model::describe(model)));
     display.line(&format!("data     {data}"));
