@@ -1,6 +1,6 @@
 //! The names of DistilBERT's tensors in files.
 
-use rekindle_checkpoint::{Layout, NameMap};
+use rekindle_checkpoint::{Checkpoint, Layout, NameMap};
 
 use crate::bert;
 
@@ -25,6 +25,16 @@ pub(crate) const LAYOUT: Layout = Layout {
 
 /// The files of the masked-language model. They may contain the projector's weight, which is the word table.
 pub(crate) const MASKED_LM_LAYOUT: Layout = Layout { tied: &[("vocab_projector.weight", WORD_EMBEDDINGS)], ..LAYOUT };
+
+/// The tensors behind an encoder begin with one of these: those of a classifier, of a masked-language model and of question
+/// answering.
+const HEADS: [&str; 5] = ["pre_classifier.", "classifier.", "vocab_", "cls.", "qa_outputs."];
+
+/// Returns whether a checkpoint has an encoder and no head of any kind, as sentence-transformers saves the encoder of an
+/// embedding model.
+pub fn is_bare_encoder(checkpoint: &Checkpoint) -> bool {
+    !checkpoint.is_empty() && !checkpoint.names().any(|name| HEADS.iter().any(|head| name.starts_with(head)))
+}
 
 #[cfg(test)]
 mod tests {

@@ -48,6 +48,7 @@ mod sentence;
 
 pub use classifier::DistilBertForSequenceClassification;
 pub use config::{DistilBertConfig, Pooling};
+pub use layout::is_bare_encoder;
 pub use lora::LoraConfig;
 pub use masked_lm::{DistilBertForMaskedLM, VocabProjector};
 pub use model::{DistilBertModel, Embeddings, FeedForward, SelfAttention, Transformer, TransformerBlock};

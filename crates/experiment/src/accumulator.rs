@@ -25,8 +25,8 @@ pub(crate) struct RunAccumulator {
 }
 
 impl RunAccumulator {
-    pub(crate) fn new(name: &str) -> Self {
-        let last = ApproachResults { name: name.into(), runs: Vec::new() };
+    pub(crate) fn new(approach: &Approach) -> Self {
+        let last = ApproachResults { name: approach.name.clone(), label: approach.label(), runs: Vec::new() };
         Self { runs: Vec::new(), curve: Vec::new(), last, first: 0, predictions: Vec::new(), model: None }
     }
 
@@ -71,6 +71,8 @@ impl RunAccumulator {
         let mut record = ApproachRecord::default();
         (record.approach, record.spec) = (approach.name.clone(), approach.spec.clone());
         [record.learning_rate, record.weight_decay] = approach.learner.rates();
+        record.head_learning_rate = approach.fine_tuning().and_then(|settings| settings.head_learning_rate);
+        record.undertrained = last.undertrained();
         (record.trainable, record.total) = (trainable, total);
         (record.accuracy, record.f1, record.loss) = (scores.accuracy.mean, scores.f1.mean, scores.loss.mean);
         record.f1_undefined = last.runs.iter().any(|run| run.f1_undefined);

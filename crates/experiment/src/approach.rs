@@ -10,6 +10,7 @@ use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
 
 use crate::baselines::{MajorityClass, TfIdf};
+use crate::defaults::Defaults;
 use crate::error::ExperimentError;
 use crate::fine_tuning::FineTuning;
 use crate::probe::Probe;
@@ -39,6 +40,11 @@ const NAMES: &str = "feature-extraction, last-layer, last-N, full, gradual, lora
 
 /// How an approach learns, with its options.
 pub(crate) trait Learner: Any + fmt::Debug + Send + Sync {
+    /// Sets what the options of the grammar do not name: the values of `defaults`, or one learning rate for all parameters.
+    fn use_defaults(&mut self, defaults: Defaults, learning_rate: Option<f64>) {
+        let _ = (defaults, learning_rate);
+    }
+
     /// Sets an option of the grammar.
     fn set(&mut self, key: &str, value: &str) -> Result<(), String>;
 
@@ -104,13 +110,13 @@ pub(crate) trait Predictor {
 }
 
 impl Approach {
-    /// Returns `feature-extraction`: the encoder frozen, learning rate 2e-3, no weight decay. The notebook's
+    /// Returns `feature-extraction` with the settings of the notebook: the encoder frozen, learning rate 2e-3, no weight decay. The notebook's
     /// `feature_extraction_freeze_all`.
     pub fn feature_extraction() -> Self {
         Self::fine_tuning_named("feature-extraction")
     }
 
-    /// Returns `last-layer`: the last transformer layer and the head trainable, learning rate 2e-5, weight decay 0.01. The
+    /// Returns `last-layer` with the settings of the notebook: the last transformer layer and the head trainable, learning rate 2e-5, weight decay 0.01. The
     /// notebook's `fine_tune_last_layer`.
     pub fn last_layer() -> Self {
         Self::fine_tuning_named("last-layer")
@@ -149,7 +155,8 @@ impl Approach {
         learner.downcast_ref()
     }
 
-    /// Parses a list, for example `feature-extraction,last-2,lora:r=16`.
+    /// Parses a list, for example `feature-extraction,last-2,lora:r=16`, with the values of the notebook where it names none;
+    /// [`with_defaults`](Self::with_defaults) has those for other data.
     ///
     /// # Errors
     /// Returns an error if the list is empty, or if an approach is unknown or given twice.
@@ -165,6 +172,24 @@ impl Approach {
         Ok(approaches)
     }
 
+    /// Returns the approach with the values of `defaults`, or with one learning rate for all parameters, where its spec names
+    /// none.
+    ///
+    /// # Errors
+    /// Returns an error if the spec is not valid.
+    pub fn with_defaults(&self, defaults: Defaults, learning_rate: Option<f64>) -> Result<Self, ExperimentError> {
+        Self::parse(&self.spec, defaults, learning_rate)
+    }
+
+    /// Returns the name in sentences.
+    pub(crate) fn label(&self) -> String {
+        match self.spec.as_str() {
+            "majority" => "majority".into(),
+            "tfidf" => "TF-IDF".into(),
+            spec => format!("`{spec}`"),
+        }
+    }
+
     /// Adds the approach to the error of a training.
     pub(crate) fn failed(&self, source: TrainError) -> ExperimentError {
         ExperimentError::Train { approach: self.name.clone(), source }
@@ -174,13 +199,21 @@ impl Approach {
 impl FromStr for Approach {
     type Err = ExperimentError;
 
-    /// Parses `NAME[:OPTION=VALUE]…`, for example `full:layer-decay=0.9` or `lora:r=16:targets=q_lin+v_lin:lr=1e-3`.
+    /// Parses `NAME[:OPTION=VALUE]…`, for example `full:layer-decay=0.9` or `lora:r=16:targets=q_lin+v_lin:lr=1e-3`, with
+    /// [`Defaults::Notebook`].
     fn from_str(spec: &str) -> Result<Self, ExperimentError> {
+        Self::parse(spec, Defaults::Notebook, None)
+    }
+}
+
+impl Approach {
+    fn parse(spec: &str, defaults: Defaults, learning_rate: Option<f64>) -> Result<Self, ExperimentError> {
         let refuse = |reason: String| ExperimentError::Approach { spec: spec.into(), reason };
         let mut parts = spec.split(':');
         let name = parts.next().unwrap_or_default();
         let known = KINDS.iter().find_map(|parse| parse(name));
         let (mut name, mut learner) = known.ok_or_else(|| refuse(format!("unknown approach; expected {NAMES}")))?;
+        learner.use_defaults(defaults, learning_rate);
         let mut seen = Vec::new();
         for part in parts {
             let (key, value) =
@@ -230,7 +263,7 @@ pub(crate) fn count(value: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
-    use rekindle_distilbert::LoraConfig;
+    use rekindle_distilbert::{DistilBertConfig, LoraConfig};
 
     use super::*;
     use crate::fine_tuning::Method;
@@ -256,6 +289,32 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_that_the_user_names_replaces_the_default_of_all_parameters() {
+        let parsed = |spec: &str, defaults, rate| {
+            let approach = spec.parse::<Approach>().expect(spec).with_defaults(defaults, rate).expect(spec);
+            approach.fine_tuning().expect("a fine-tuning").clone()
+        };
+        let rates = |spec: &str, rate| {
+            let settings = parsed(spec, Defaults::OwnData, rate);
+            (settings.learning_rate, settings.head_learning_rate)
+        };
+        let defaults = Defaults::OwnData.rates(&Method::LastLayers(2));
+        assert_eq!(rates("last-2", None), (defaults.learning_rate, defaults.head_learning_rate));
+        assert_eq!(rates("last-2:lr=5e-4", None), (5e-4, None));
+        assert_eq!(rates("last-2:head-lr=1e-2:lr=5e-4", None), (5e-4, Some(1e-2)));
+        assert_eq!(rates("last-2", Some(1e-4)), (1e-4, None));
+        assert_eq!(rates("last-2:lr=5e-4", Some(1e-4)), (5e-4, None));
+        assert_eq!(rates("last-2:head-lr=1e-2", Some(1e-4)), (1e-4, Some(1e-2)));
+        for (spec, expected) in ["feature-extraction", "last-layer"].into_iter().zip(Approach::notebook()) {
+            assert_eq!(Some(&parsed(spec, Defaults::Notebook, None)), expected.fine_tuning());
+        }
+        assert_eq!(parsed("last-layer", Defaults::Notebook, None).learning_rate, 2e-5);
+        let plan = parsed("last-2:lr=1e-4:head-lr=1e-3", Defaults::OwnData, None).plan(&DistilBertConfig::default());
+        let rates: Vec<f64> = plan.expect("a plan").groups.iter().map(|group| group.rate).collect();
+        assert_eq!(rates, [1.0, 0.1, 0.1]);
+    }
+
+    #[test]
     fn errors_name_the_wrong_part() {
         for (list, part) in [
             ("last-layr", "last-layer"),
@@ -268,6 +327,8 @@ mod tests {
             ("full:lr", "OPTION=VALUE"),
             ("full:lr=1:lr=2", "twice"),
             ("full:lr=nan", "at least 0"),
+            ("full:head-lr=0", "above 0"),
+            ("feature-extraction:head-lr=1e-3", "unknown option `head-lr`"),
             ("last-layer,last-1", "twice"),
             ("probe:C=0", "above 0"),
             ("probe:layers=first", "layers=lastN"),

@@ -25,11 +25,16 @@ pub(crate) struct RunResult {
     pub(crate) f1: f64,
     pub(crate) f1_undefined: bool,
     pub(crate) loss: f64,
+    /// Whether it has learned nothing.
+    pub(crate) undertrained: bool,
 }
 
 /// All runs of an approach or a baseline at one training size.
 pub(crate) struct ApproachResults {
+    /// The name in results.
     pub(crate) name: String,
+    /// The name in sentences.
+    pub(crate) label: String,
     pub(crate) runs: Vec<RunResult>,
 }
 
@@ -50,6 +55,11 @@ pub(crate) fn best(approaches: &[ApproachResults]) -> Option<&ApproachResults> {
 }
 
 impl ApproachResults {
+    /// Returns the number of runs that have learned nothing.
+    pub(crate) fn undertrained(&self) -> usize {
+        self.runs.iter().filter(|run| run.undertrained).count()
+    }
+
     /// Returns the mean of a score over all runs.
     pub(crate) fn mean(&self, score: impl Fn(&RunResult) -> f64) -> f64 {
         mean(self.runs.iter().map(score))

@@ -2,12 +2,14 @@
 
 use std::time::Instant;
 
+use rekindle_distilbert::Pooling;
 use rekindle_infer::{InferError, PretrainedModel};
 use rekindle_results::{ApproachRecord, Results};
 use rekindle_train::TrainingArguments;
 
 use crate::accumulator::RunAccumulator;
 use crate::approach::{Approach, Learner};
+use crate::approach_results::ApproachResults;
 use crate::error::ExperimentError;
 use crate::experiment_store::ExperimentStore;
 use crate::findings::findings;
@@ -34,6 +36,11 @@ pub struct Experiment {
     pub baselines: Vec<Approach>,
     /// Maximum number of tokens per text, including `[CLS]` and `[SEP]`.
     pub max_length: usize,
+    /// Fewest steps of a run: with few examples, a run has more than `num_train_epochs` epochs, but at most 20. 0 for exactly
+    /// `num_train_epochs`.
+    pub min_steps: usize,
+    /// What the head reads, in approaches that do not say so; absent for what the configuration of the model says.
+    pub pooling: Option<Pooling>,
     /// The settings that all approaches share. Learning rates are those of each [`Approach`], and seeds are `seeds`.
     pub arguments: TrainingArguments,
     /// Seeds of head, shuffling and dropout: every approach is run with each on every sample. Empty for the seed of the
@@ -76,6 +83,8 @@ impl Experiment {
             approaches: Approach::notebook(),
             baselines: Approach::baselines(),
             max_length: 64,
+            min_steps: 0,
+            pooling: None,
             arguments: TrainingArguments::default(),
             seeds: Vec::new(),
             sizes: Vec::new(),
@@ -178,7 +187,8 @@ impl Experiment {
             }
         }
         let largest = sizes.last().copied().unwrap_or(0);
-        let comparisons = comparisons(&approaches, &baselines, sampling, largest)?;
+        let trained: Vec<&ApproachResults> = approaches.iter().filter(|results| results.undertrained() == 0).collect();
+        let comparisons = comparisons(&trained, &baselines, sampling, largest)?;
         let model = model_record(pretrained, sha256);
         let (arguments, design) = (self.arguments_record(&context), self.design_record(sampling, &sizes));
         let mut results = Results::new(model, data_record(&context)?, arguments, design);
@@ -215,7 +225,7 @@ impl Experiment {
         let [trainable, total] = parameters;
         let runs = specs.iter().filter(|spec| spec.sample.is_some()).count();
         observer(Progress::Approach { approach, trainable, total, runs });
-        let mut accumulator = RunAccumulator::new(&approach.name);
+        let mut accumulator = RunAccumulator::new(approach);
         for specs in specs.chunk_by(|one, next| (one.size, one.sample.is_some()) == (next.size, next.sample.is_some()))
         {
             match specs {
@@ -227,6 +237,10 @@ impl Experiment {
             }
         }
         let mut record = accumulator.record(self, approach, parameters, context.sampling)?;
+        record.pooling = approach.fine_tuning().map(|settings| match settings.config(context).classifier_pooling {
+            Pooling::Mean => "mean".into(),
+            _ => "cls".into(),
+        });
         let saved = approach.learner.saved_parameters(context);
         record.saved_bytes = Some((size_of::<f32>() * saved) as u64).filter(|_| approach.learner.has_model());
         Ok((record, accumulator))

@@ -7,88 +7,105 @@ use crate::approach_results::ApproachResults;
 use crate::pairwise::ALPHA;
 use crate::sampling::Sampling;
 
-/// Returns the best approach and the approaches that it is significantly better than, the other significant differences, and
-/// how the approaches compare with each baseline; or that there are too few test examples.
+/// Returns which approaches are undertrained; the best of the others and the approaches that it is significantly better than;
+/// the other significant differences, also to each baseline; all differences that are not significant, in one sentence; or
+/// that there are too few test examples.
 pub(crate) fn findings(
     comparisons: &[ComparisonRecord],
     approaches: &[ApproachResults],
     baselines: &[ApproachResults],
     sampling: &Sampling,
 ) -> Vec<String> {
+    let mut findings: Vec<String> = approaches.iter().filter_map(undertrained).collect();
     let examples = sampling.samples[0].test.len();
     if sampling.folds.is_none() && smallest_p(examples) >= ALPHA {
-        return vec![format!(
+        findings.push(format!(
             "{examples} test {} too few for a significant difference: even if one approach classified all of them correctly \
              and another none, p would be {:.2}.",
             if examples == 1 { "example is" } else { "examples are" },
             smallest_p(examples)
-        )];
+        ));
+        return findings;
     }
-    let accuracy = |results: &&ApproachResults| results.mean(|run| run.accuracy);
-    let Some(best) = approaches.iter().rev().max_by(|a, b| accuracy(a).total_cmp(&accuracy(b))) else {
-        return Vec::new();
+    let trained: Vec<&ApproachResults> = approaches.iter().filter(|results| results.undertrained() == 0).collect();
+    let accuracy = |results: &&&ApproachResults| results.mean(|run| run.accuracy);
+    let Some(best) = trained.iter().rev().max_by(|a, b| accuracy(a).total_cmp(&accuracy(b))) else {
+        return findings;
     };
-    let sides: Vec<Side> = comparisons.iter().map(Side::of).collect();
-    let is = |all: &[ApproachResults], name: &str| all.iter().any(|results| results.name == name);
-    let among = |side: &&Side| is(approaches, side.higher) && is(approaches, side.lower);
-    let of_best = |side: &&Side| side.higher == best.name || side.lower == best.name;
+    let label = |name: &str| {
+        let results = approaches.iter().chain(baselines).find(|results| results.name == name);
+        results.map_or(name.into(), |results| results.label.clone())
+    };
+    let sides: Vec<Side> = comparisons.iter().map(|record| Side::of(record, label)).collect();
+    let is_baseline = |name: &str| baselines.iter().any(|results| results.name == name);
+    let among = |side: &&Side| !is_baseline(side.higher) && !is_baseline(side.lower);
+    let significant = || sides.iter().filter(|side| side.record.significant);
 
-    let mut findings = Vec::new();
-    if approaches.len() > 1 {
-        let (significant, others): (Vec<_>, Vec<_>) =
-            sides.iter().filter(among).filter(of_best).partition(|side| side.record.significant);
-        let mut words = format!("`{}` has the highest accuracy, {:.4}.", best.name, accuracy(&best));
-        if !significant.is_empty() {
-            words +=
-                &format!(" It is significantly better than {}.", list(significant.iter().map(|side| side.lower())));
-        }
-        if !others.is_empty() {
-            let others = list(others.iter().map(|side| side.other(&best.name)));
-            words += &format!(" The difference is not significant to {others}.");
+    if trained.len() > 1 {
+        let mut words = format!("{} has the highest accuracy, {:.4}.", best.label, accuracy(&best));
+        let worse: Vec<String> =
+            significant().filter(among).filter(|side| side.higher == best.name).map(Side::lower).collect();
+        if !worse.is_empty() {
+            words += &format!(" It is significantly better than {}.", worse.join(", "));
         }
         findings.push(words);
-        let others = sides.iter().filter(among).filter(|side| !of_best(side) && side.record.significant);
-        findings.extend(others.map(|side| format!("`{}` is significantly better than {}.", side.higher, side.lower())));
+        let others = significant().filter(among).filter(|side| side.higher != best.name);
+        findings
+            .extend(others.map(|side| format!("{} is significantly better than {}.", side.labels[0], side.lower())));
     }
-    findings.extend(baselines.iter().map(|baseline| against(&baseline.name, &sides)));
+    for baseline in baselines {
+        findings.extend(against(baseline, significant()));
+    }
+    let others: Vec<String> = sides.iter().filter(|side| !side.record.significant).map(Side::both).collect();
+    if !others.is_empty() {
+        findings.push(format!("Not significant: {}.", others.join(", ")));
+    }
+    let tests = comparisons.iter().filter(|record| record.p_adjusted.is_some()).count();
+    if tests > 1 {
+        findings.push(format!("Every p is adjusted for {tests} comparisons (Holm's method)."));
+    }
     findings
 }
 
-/// Returns how the approaches compare with a baseline.
-fn against(baseline: &str, sides: &[Side]) -> String {
-    let names = |higher: bool, significant: bool| {
-        let of = |side: &&Side| match (significant, higher) {
-            (false, _) => !side.record.significant && (side.lower == baseline || side.higher == baseline),
-            (true, true) => side.record.significant && side.lower == baseline,
-            (true, false) => side.record.significant && side.higher == baseline,
-        };
-        let other = |side: &Side| format!("`{}`", if side.lower == baseline { side.higher } else { side.lower });
-        list(sides.iter().filter(of).map(other))
+/// Returns that an approach has undertrained runs, if it has.
+fn undertrained(results: &ApproachResults) -> Option<String> {
+    let runs = match (results.undertrained(), results.runs.len()) {
+        (0, _) => return None,
+        (1, 1) => "its loss is".into(),
+        (count, all) => format!("in {count} of {all} runs, its loss is"),
     };
-    let parts = [
-        ("Significantly better than", names(true, true)),
-        ("Significantly worse than", names(false, true)),
-        ("Not significantly different from", names(false, false)),
-    ];
-    let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
-    parts.map(|(how, names)| format!("{how} `{baseline}`: {names}.")).collect::<Vec<_>>().join(" ")
+    Some(format!(
+        "{} is undertrained and not compared: {runs} no better than that of the majority class. More epochs or another learning \
+         rate may help.",
+        results.label
+    ))
 }
 
-fn list(items: impl Iterator<Item = String>) -> String {
-    items.collect::<Vec<_>>().join(", ")
+/// Returns which approaches are significantly better or worse than a baseline, if any is.
+fn against<'a>(baseline: &ApproachResults, significant: impl Iterator<Item = &'a Side<'a>> + Clone) -> Option<String> {
+    let list = |labels: Vec<&str>| labels.join(", ");
+    let better = significant.clone().filter(|side| side.lower == baseline.name).map(|side| side.labels[0].as_str());
+    let worse = significant.filter(|side| side.higher == baseline.name).map(|side| side.labels[1].as_str());
+    let parts = [("better", list(better.collect())), ("worse", list(worse.collect()))];
+    let parts = parts.into_iter().filter(|(_, labels)| !labels.is_empty());
+    let parts: Vec<String> =
+        parts.map(|(how, labels)| format!("Significantly {how} than {}: {labels}.", baseline.label)).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// A comparison, with the more accurate side first.
 struct Side<'a> {
     higher: &'a str,
     lower: &'a str,
+    /// The labels of both.
+    labels: [String; 2],
     record: &'a ComparisonRecord,
 }
 
 impl<'a> Side<'a> {
-    fn of(record: &'a ComparisonRecord) -> Self {
+    fn of(record: &'a ComparisonRecord, label: impl Fn(&str) -> String) -> Self {
         let (higher, lower) = if record.difference < 0.0 { (&record.b, &record.a) } else { (&record.a, &record.b) };
-        Self { higher, lower, record }
+        Self { higher, lower, labels: [label(higher), label(lower)], record }
     }
 
     /// The difference in percentage points.
@@ -110,13 +127,13 @@ impl<'a> Side<'a> {
             let ends = [low, high].map(|end| 100.0 * end * self.record.difference.signum());
             format!(", 95 % confidence interval {:.1} to {:.1}", ends[0].min(ends[1]), ends[0].max(ends[1]))
         });
-        format!("`{}` (+{}, {}{interval})", self.lower, self.points(), self.p())
+        format!("{} (+{}, {}{interval})", self.labels[1], self.points(), self.p())
     }
 
-    /// The side that is not `name` with the evidence.
-    fn other(&self, name: &str) -> String {
-        let other = if self.higher == name { self.lower } else { self.higher };
-        format!("`{other}` ({}, {})", self.points(), self.p())
+    /// Both sides with the evidence.
+    fn both(&self) -> String {
+        let [higher, lower] = &self.labels;
+        format!("{higher} against {lower} ({}, {})", self.points(), self.p())
     }
 }
 
@@ -135,8 +152,10 @@ mod tests {
             f1: accuracy,
             f1_undefined: false,
             loss: 0.0,
+            undertrained: false,
         };
-        ApproachResults { name: name.into(), runs: vec![run] }
+        let label = if name == "majority" { name.into() } else { format!("`{name}`") };
+        ApproachResults { name: name.into(), label, runs: vec![run] }
     }
 
     fn record(a: &str, b: &str, difference: f64, p: f64) -> ComparisonRecord {
@@ -163,11 +182,23 @@ mod tests {
         let told = findings(&records, &approaches, &[results("majority", 0.5)], &sampling);
         let expected = [
             "`full` has the highest accuracy, 0.8000. It is significantly better than `frozen` (+10.0 points, p < 0.001, 95 % \
-             confidence interval 9.0 to 11.0). The difference is not significant to `lora` (1.0 points, p = 0.600).",
+             confidence interval 9.0 to 11.0).",
             "`lora` is significantly better than `frozen` (+9.0 points, p = 0.010, 95 % confidence interval 8.0 to 10.0).",
-            "Significantly better than `majority`: `frozen`, `full`. Not significantly different from `majority`: `lora`.",
+            "Significantly better than majority: `frozen`, `full`.",
+            "Not significant: `full` against `lora` (1.0 points, p = 0.600), `lora` against majority (29.0 points, p = 0.070).",
+            "Every p is adjusted for 6 comparisons (Holm's method).",
         ];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn an_undertrained_approach_is_named_and_not_ranked() {
+        let sampling = Sampling::folds(twelve_sentences(), 3, 1, 42).expect("folds");
+        let mut untrained = results("last-2", 0.9);
+        untrained.runs.iter_mut().for_each(|run| run.undertrained = true);
+        let told = findings(&[], &[untrained, results("full", 0.7), results("lora", 0.6)], &[], &sampling);
+        assert!(told[0].starts_with("`last-2` is undertrained and not compared: its loss is no better"), "{told:?}");
+        assert_eq!(told[1], "`full` has the highest accuracy, 0.7000.");
     }
 
     #[test]

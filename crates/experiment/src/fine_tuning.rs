@@ -10,7 +10,8 @@ use rekindle_train::{
 };
 
 use crate::adapt::adapt;
-use crate::approach::{Fitted, Learner, Predictor, count, number, unknown_option};
+use crate::approach::{Fitted, Learner, Predictor, count, number, positive, unknown_option};
+use crate::defaults::{Defaults, Rates};
 use crate::error::ExperimentError;
 use crate::progress::Progress;
 use crate::run_context::RunContext;
@@ -46,6 +47,10 @@ pub struct FineTuning {
     pub method: Method,
     /// The highest learning rate.
     pub learning_rate: f64,
+    /// The highest learning rate of the head; absent for that of the other parameters.
+    pub head_learning_rate: Option<f64>,
+    /// Whether the user named the rate of the head.
+    names_head: bool,
     /// Decoupled weight decay.
     pub weight_decay: f64,
     /// The learning rate of each layer divided by that of the layer above it: discriminative fine-tuning (Howard and Ruder,
@@ -58,34 +63,43 @@ pub struct FineTuning {
     pub pretrain_epochs: usize,
 }
 
-/// Feature extraction: the head on a frozen encoder, learning rate 2e-3, no weight decay.
+/// Feature extraction as in the notebook: the head on a frozen encoder, learning rate 2e-3, no weight decay.
 impl Default for FineTuning {
     fn default() -> Self {
-        Self::new(Method::FeatureExtraction, 2e-3, 0.0)
+        Self::new(Method::FeatureExtraction)
     }
 }
 
 impl FineTuning {
-    fn new(method: Method, learning_rate: f64, weight_decay: f64) -> Self {
-        let (layer_decay, pooling, pretrain_epochs) = (1.0, None, 0);
-        Self { method, learning_rate, weight_decay, layer_decay, pooling, pretrain_epochs }
+    fn new(method: Method) -> Self {
+        let Rates { learning_rate, head_learning_rate, weight_decay } = Defaults::Notebook.rates(&method);
+        Self {
+            method,
+            learning_rate,
+            head_learning_rate,
+            names_head: false,
+            weight_decay,
+            layer_decay: 1.0,
+            pooling: None,
+            pretrain_epochs: 0,
+        }
     }
 
     /// Returns the name in results, and the usual settings, by the name in the grammar.
     pub(crate) fn named(name: &str) -> Option<(String, Self)> {
-        let (result, method, learning_rate, weight_decay) = match name {
-            "feature-extraction" => ("feature_extraction_freeze_all".into(), Method::FeatureExtraction, 2e-3, 0.0),
-            "last-layer" | "last-1" => ("fine_tune_last_layer".into(), Method::LastLayers(1), 2e-5, 0.01),
-            "full" => ("fine_tune_all".into(), Method::Full, 2e-5, 0.01),
-            "gradual" => ("gradual_unfreezing".into(), Method::Gradual { every: 1 }, 2e-5, 0.01),
-            "lora" => ("lora".into(), Method::Lora(LoraConfig::default()), 1e-3, 0.01),
-            "bitfit" => ("bitfit".into(), Method::BitFit, 1e-3, 0.01),
+        let (result, method) = match name {
+            "feature-extraction" => ("feature_extraction_freeze_all".into(), Method::FeatureExtraction),
+            "last-layer" | "last-1" => ("fine_tune_last_layer".into(), Method::LastLayers(1)),
+            "full" => ("fine_tune_all".into(), Method::Full),
+            "gradual" => ("gradual_unfreezing".into(), Method::Gradual { every: 1 }),
+            "lora" => ("lora".into(), Method::Lora(LoraConfig::default())),
+            "bitfit" => ("bitfit".into(), Method::BitFit),
             _ => {
                 let count = name.strip_prefix("last-")?.parse().ok().filter(|&count| count > 0)?;
-                (format!("fine_tune_last_{count}_layers"), Method::LastLayers(count), 2e-5, 0.01)
+                (format!("fine_tune_last_{count}_layers"), Method::LastLayers(count))
             }
         };
-        Some((result, Self::new(method, learning_rate, weight_decay)))
+        Some((result, Self::new(method)))
     }
 
     pub(crate) fn parse_name(name: &str) -> Option<(String, Box<dyn Learner>)> {
@@ -95,10 +109,11 @@ impl FineTuning {
 
     fn options(&self) -> &'static str {
         match self.method {
-            Method::FeatureExtraction | Method::BitFit => "lr, wd, pooling and pretrain",
-            Method::LastLayers(_) | Method::Full => "layer-decay, lr, wd, pooling and pretrain",
-            Method::Gradual { .. } => "every, layer-decay, lr, wd, pooling and pretrain",
-            Method::Lora(_) => "r, alpha, targets, lr, wd, pooling and pretrain",
+            Method::FeatureExtraction => "lr, wd, pooling and pretrain",
+            Method::BitFit => "lr, head-lr, wd, pooling and pretrain",
+            Method::LastLayers(_) | Method::Full => "layer-decay, lr, head-lr, wd, pooling and pretrain",
+            Method::Gradual { .. } => "every, layer-decay, lr, head-lr, wd, pooling and pretrain",
+            Method::Lora(_) => "r, alpha, targets, lr, head-lr, wd, pooling and pretrain",
         }
     }
 
@@ -115,18 +130,23 @@ impl FineTuning {
             Method::Lora(lora) => TuningPlan::lora(lora.clone()),
             Method::BitFit => TuningPlan::bias_only(),
         };
-        Ok(if self.layer_decay == 1.0 { plan } else { plan.with_layer_decay(self.layer_decay) })
+        let plan = if self.layer_decay == 1.0 { plan } else { plan.with_layer_decay(self.layer_decay) };
+        Ok(match self.head_learning_rate {
+            Some(head) => plan.with_encoder_rate(self.learning_rate / head),
+            None => plan,
+        })
     }
 
-    /// Returns training arguments with the learning rate and weight decay of this approach.
+    /// Returns training arguments with the learning rate (of the head, if rates differ) and weight decay of this approach.
     fn arguments(&self, shared: &TrainingArguments, seed: u64) -> TrainingArguments {
-        let (learning_rate, weight_decay) = (self.learning_rate, self.weight_decay);
-        TrainingArguments { learning_rate, weight_decay, seed, ..shared.clone() }
+        let learning_rate = self.head_learning_rate.unwrap_or(self.learning_rate);
+        TrainingArguments { learning_rate, weight_decay: self.weight_decay, seed, ..shared.clone() }
     }
 
     /// Returns the configuration of the model.
-    fn config(&self, context: &RunContext<'_>) -> DistilBertConfig {
-        let classifier_pooling = self.pooling.unwrap_or(context.config.classifier_pooling);
+    pub(crate) fn config(&self, context: &RunContext<'_>) -> DistilBertConfig {
+        let pooling = self.pooling.or(context.experiment.pooling);
+        let classifier_pooling = pooling.unwrap_or(context.config.classifier_pooling);
         DistilBertConfig { classifier_pooling, ..context.config.clone() }
     }
 
@@ -152,6 +172,7 @@ impl FineTuning {
         let arguments = TrainingArguments {
             class_weights: context.class_weights(&rows.train),
             load_best_model_at_end: has_validation,
+            num_train_epochs: context.experiment.epochs(rows.train.len()),
             ..self.arguments(&context.experiment.arguments, spec.seed)
         };
         let objective = Classification::new(&config, &train)
@@ -199,9 +220,23 @@ impl FineTuning {
 }
 
 impl Learner for FineTuning {
+    fn use_defaults(&mut self, defaults: Defaults, learning_rate: Option<f64>) {
+        let rates = defaults.rates(&self.method);
+        self.learning_rate = learning_rate.unwrap_or(rates.learning_rate);
+        self.head_learning_rate = rates.head_learning_rate.filter(|_| learning_rate.is_none());
+        self.weight_decay = rates.weight_decay;
+    }
+
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match (key, &mut self.method) {
-            ("lr", _) => self.learning_rate = number(value)?,
+            // One rate that the user names is the rate of all parameters.
+            ("lr", _) => {
+                self.learning_rate = number(value)?;
+                self.head_learning_rate = self.head_learning_rate.filter(|_| self.names_head);
+            }
+            ("head-lr", method) if *method != Method::FeatureExtraction => {
+                (self.head_learning_rate, self.names_head) = (Some(positive(value)?), true);
+            }
             ("wd", _) => self.weight_decay = number(value)?,
             ("pooling", _) => {
                 self.pooling = Some(match value {
@@ -244,7 +279,7 @@ impl Learner for FineTuning {
     fn cost(&self, context: &RunContext<'_>, spec: &RunSpec) -> f64 {
         let frozen = self.plan(&context.config).is_ok_and(|plan| plan.freezes_encoder());
         let passes = if frozen { 1 } else { 3 };
-        let epochs = context.experiment.arguments.num_train_epochs;
+        let epochs = context.experiment.epochs(spec.size);
         (spec.size * (passes * epochs + 3 * self.pretrain_epochs)) as f64
     }
 

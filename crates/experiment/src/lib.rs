@@ -15,6 +15,7 @@ mod approach;
 mod approach_results;
 mod baselines;
 mod data_profile;
+mod defaults;
 mod devices;
 mod diagnostics;
 mod embeddings;
@@ -37,8 +38,10 @@ mod run_spec;
 mod sampling;
 mod saved_models;
 mod trained_model;
+mod undertrained;
 
 pub use approach::Approach;
+pub use defaults::Defaults;
 pub use devices::{Devices, Worker};
 pub use error::ExperimentError;
 pub use experiment::{ClassWeights, Experiment, Outcome};

@@ -10,20 +10,20 @@ use crate::sampling::Sampling;
 /// The significance level.
 pub(crate) const ALPHA: f64 = 1.0 - LEVEL;
 
-/// Compares the accuracy of every approach with that of every other approach and of every baseline.
+/// Compares the accuracy of every trained approach with that of every other approach and of every baseline.
 ///
 /// Over folds by the corrected t-test of Nadeau and Bengio (2003), which accounts for overlapping training sets; on a fixed test
 /// set by McNemar's exact test, and with several seeds by a paired t-test over its examples. p-values are adjusted for the number
 /// of comparisons (Holm, 1979).
 pub(crate) fn comparisons(
-    approaches: &[ApproachResults],
+    approaches: &[&ApproachResults],
     baselines: &[ApproachResults],
     sampling: &Sampling,
     size: usize,
 ) -> Result<Vec<ComparisonRecord>, ExperimentError> {
     let mut records = Vec::new();
     for (index, a) in approaches.iter().enumerate() {
-        for b in approaches[index + 1..].iter().chain(baselines) {
+        for b in approaches[index + 1..].iter().copied().chain(baselines) {
             records.push(compare(a, b, sampling, size));
         }
     }

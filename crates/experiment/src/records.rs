@@ -24,7 +24,8 @@ impl Experiment {
     ) -> Map<String, Value> {
         let approach = |approach: &Approach| {
             let [learning_rate, weight_decay] = approach.learner.rates();
-            json!([approach.spec, learning_rate, weight_decay])
+            let head_learning_rate = approach.fine_tuning().and_then(|settings| settings.head_learning_rate);
+            json!([approach.spec, learning_rate, head_learning_rate, weight_decay])
         };
         let settings = json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -37,6 +38,8 @@ impl Experiment {
             "approaches": self.approaches.iter().map(approach).collect::<Vec<_>>(),
             "baselines": self.baselines.iter().map(approach).collect::<Vec<_>>(),
             "max_length": self.max_length,
+            "min_steps": self.min_steps,
+            "pooling": self.pooling,
             "arguments": self.arguments,
             "class_weights": context.class_weights(&context.sampling.samples[0].train),
             "seeds": self.seeds(),
@@ -52,7 +55,7 @@ impl Experiment {
         record.max_length = self.max_length;
         record.batch_size = arguments.per_device_train_batch_size;
         record.gradient_accumulation_steps = arguments.gradient_accumulation_steps;
-        record.epochs = arguments.num_train_epochs;
+        (record.epochs, record.min_steps) = (arguments.num_train_epochs, self.min_steps);
         record.lr_scheduler_type = arguments.lr_scheduler_type.name().into();
         record.warmup_steps = arguments.warmup_steps;
         record.class_weights = context.class_weights(&context.sampling.samples[0].train);

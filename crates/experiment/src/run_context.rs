@@ -21,6 +21,7 @@ use crate::progress::Progress;
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
 use crate::trained_model::TrainedModel;
+use crate::undertrained::is_undertrained;
 
 /// What all runs share on a device.
 pub(crate) struct RunContext<'a> {
@@ -168,9 +169,12 @@ impl<'a> RunContext<'a> {
     /// Returns the result of a run from the logits of its test examples.
     fn result(&self, spec: &RunSpec, record: &RunRecord, logits: Vec<f32>) -> Result<RunResult, TrainError> {
         let test = self.examples.select(&spec.rows.test);
-        let evaluation = Evaluation::new(logits, test.labels(), self.config.num_labels())?;
+        let (train, classes) = (self.sampling.labels(&spec.rows.train), self.config.num_labels());
+        let weights = self.class_weights(&spec.rows.train);
+        let evaluation = Evaluation::new(logits, test.labels(), classes)?;
         Ok(RunResult {
             sample: spec.sample.unwrap_or_default(),
+            undertrained: is_undertrained(record, &train, test.labels(), weights.as_deref(), classes),
             probabilities: evaluation.probabilities(),
             f1_undefined: evaluation.f1().zero_division,
             predictions: evaluation.predictions,

@@ -1,11 +1,12 @@
 //! A pretrained model with its tokenizer, from a folder or from the program itself.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::{Checkpoint, LoadReport};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Pooling, is_bare_encoder};
 use rekindle_files::check_symlinks;
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
@@ -59,6 +60,8 @@ pub struct PretrainedModel {
     pub checkpoint: Arc<Checkpoint>,
     /// Its licence, as the metadata of its `README.md` name it.
     pub licence: Option<String>,
+    /// The pooling that sentence-transformers recorded, if it saved the folder.
+    sentence_pooling: Option<Pooling>,
 }
 
 impl PretrainedModel {
@@ -79,7 +82,8 @@ impl PretrainedModel {
         let config = DistilBertConfig::from_folder(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         let model = Self::new(id, source, config, Tokenizer::from_folder(folder)?, checkpoint)?;
-        Ok(Self { licence: card::licence(folder), ..model })
+        let (licence, sentence_pooling) = (card::licence(folder), sentence_pooling(folder));
+        Ok(Self { licence, sentence_pooling, ..model })
     }
 
     /// Opens the checkpoint that is compiled into the program.
@@ -103,7 +107,8 @@ impl PretrainedModel {
         if entries > words {
             return Err(InferError::Vocabulary { tokenizer: entries, model: words });
         }
-        Ok(Self { id: id.into(), source, config, tokenizer, checkpoint: Arc::new(checkpoint), licence: None })
+        let (id, checkpoint) = (id.into(), Arc::new(checkpoint));
+        Ok(Self { id, source, config, tokenizer, checkpoint, licence: None, sentence_pooling: None })
     }
 
     /// Returns the maximum number of tokens per text that training fixed: the `model_max_length` of a model with a trained
@@ -119,6 +124,17 @@ impl PretrainedModel {
         let shape = [self.config.num_labels(), self.config.dim];
         self.checkpoint.shape("classifier.weight") == Some(&shape[..])
             && self.checkpoint.shape("pre_classifier.weight").is_some()
+    }
+
+    /// Returns the pooling that the encoder was trained with, as far as that can be known: what `config.json` says if it is not
+    /// `[CLS]`; what `1_Pooling/config.json` of sentence-transformers says; the mean for an encoder without any head, which is
+    /// an embedding model; and otherwise `[CLS]`.
+    pub fn pooling(&self) -> Pooling {
+        let of_checkpoint = if is_bare_encoder(&self.checkpoint) { Pooling::Mean } else { Pooling::Cls };
+        match self.config.classifier_pooling {
+            Pooling::Cls => self.sentence_pooling.unwrap_or(of_checkpoint),
+            pooling => pooling,
+        }
     }
 
     /// Loads the weights, with a head for `classes`. Tensors that the checkpoint lacks are initialised by the seed.
@@ -166,5 +182,19 @@ impl PretrainedModel {
         let digest = self.checkpoint.contents().fold(Sha256::new(), |hash, bytes| hash.chain_update(bytes)).finalize();
         self.checkpoint.release();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Returns the pooling in the files of sentence-transformers; `None` for a folder without them, and for poolings other than
+/// `[CLS]` and the mean.
+fn sentence_pooling(folder: &Path) -> Option<Pooling> {
+    let path = folder.join("1_Pooling").join("config.json");
+    let is_inside = path.canonicalize().ok()?.starts_with(folder.canonicalize().ok()?);
+    let fields: serde_json::Value = serde_json::from_slice(&fs::read(path).ok().filter(|_| is_inside)?).ok()?;
+    let is = |mode: &str| fields.get(mode).and_then(serde_json::Value::as_bool).unwrap_or(false);
+    match (is("pooling_mode_mean_tokens"), is("pooling_mode_cls_token")) {
+        (true, _) => Some(Pooling::Mean),
+        (false, true) => Some(Pooling::Cls),
+        (false, false) => None,
     }
 }

@@ -16,6 +16,12 @@ pub struct ApproachRecord {
     pub spec: String,
     /// The highest learning rate.
     pub learning_rate: f64,
+    /// The highest learning rate of the head; absent for `learning_rate`.
+    #[serde(default)]
+    pub head_learning_rate: Option<f64>,
+    /// What the head reads: `cls` or `mean`; absent without a head.
+    #[serde(default)]
+    pub pooling: Option<String>,
     /// Decoupled weight decay.
     pub weight_decay: f64,
     /// Trainable parameters; with adapters, as peft counts them.
@@ -45,6 +51,10 @@ pub struct ApproachRecord {
     pub diagnostics: Diagnostics,
     /// Every run.
     pub runs: Vec<RunRecord>,
+    /// Number of runs at the largest size that are undertrained: their loss is no better than that of the majority class,
+    /// neither on the training nor on the test examples. Such an approach is excluded from `comparisons`.
+    #[serde(default)]
+    pub undertrained: usize,
     /// Time in training steps over all runs, in seconds.
     pub train_seconds: f64,
     /// Time in evaluations over all runs, in seconds.

@@ -92,8 +92,11 @@ pub struct ArgumentsRecord {
     pub batch_size: usize,
     /// Batches whose gradients are accumulated for one step.
     pub gradient_accumulation_steps: usize,
-    /// Maximum number of passes over the training examples.
+    /// Maximum number of passes over the training examples, without those that `min_steps` adds.
     pub epochs: usize,
+    /// Fewest steps of a run: with few examples, a run has more epochs, but at most 20. 0 for exactly `epochs`.
+    #[serde(default)]
+    pub min_steps: usize,
     /// `constant`, `linear` or `cosine`.
     pub lr_scheduler_type: String,
     /// Steps over which the learning rate rises, or their fraction of all steps if below 1.

@@ -124,6 +124,15 @@ impl TuningPlan {
         self
     }
 
+    /// Multiplies the learning rate of everything except the head by `factor`, so that a new head can learn faster than the
+    /// pretrained encoder.
+    pub fn with_encoder_rate(mut self, factor: f64) -> Self {
+        for group in self.groups.iter_mut().filter(|group| group.selector != ParamSelector::Head) {
+            group.rate *= factor;
+        }
+        self
+    }
+
     /// Returns the fraction of the learning rate that a parameter has in an epoch, counted from 0; `None` if it is frozen
     /// in that epoch.
     pub fn rate(&self, param: ParamInfo, epoch: usize) -> Option<f64> {

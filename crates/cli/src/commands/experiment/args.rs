@@ -79,9 +79,13 @@ pub struct ExperimentArgs {
     /// Number of batches whose gradients are accumulated per step.
     #[arg(long, default_value_t = 1, value_name = "BATCHES", value_parser = at_least(1), help_heading = "Training")]
     pub gradient_accumulation_steps: usize,
-    /// Number of passes over the training examples.
-    #[arg(long, default_value_t = 1, value_parser = at_least(1), help_heading = "Training")]
-    pub epochs: usize,
+    /// Number of passes over the training examples [default: 1 for the notebook's sentences; on your data 3, or up to 20
+    /// until there are 100 steps].
+    #[arg(long, value_parser = at_least(1), help_heading = "Training")]
+    pub epochs: Option<usize>,
+    /// Peak learning rate of all parameters, in every approach without an `lr` of its own [default: by approach].
+    #[arg(long, visible_alias = "lr", value_name = "RATE", value_parser = learning_rate, help_heading = "Training")]
+    pub learning_rate: Option<f64>,
     /// Schedule of the learning rate after warm-up.
     #[arg(long, default_value = "linear", value_name = "linear|cosine|constant", value_parser = one_of(SCHEDULERS), hide_possible_values = true, help_heading = "Training")]
     pub lr_scheduler_type: SchedulerType,
@@ -193,6 +197,11 @@ fn save_strategy(text: &str) -> Result<SaveStrategy, String> {
     }
 }
 
+fn learning_rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "expected a number above 0, for example 2e-5".into())
+}
+
 /// A number of training examples; `None` for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub Option<usize>);
@@ -230,17 +239,20 @@ Approaches to compare: NAME[:OPTION=VALUE]..., separated by commas.
 The default is feature-extraction,last-layer, and on your own data also
 probe.
 
-Trainable parameters, with the default learning rate:
+Trainable parameters, with the default learning rates on your
+data (of the encoder, of the head) and for the notebook's
+sentences:
 
-  feature-extraction  the head, on a frozen encoder (2e-3)
+  feature-extraction  the head, on a frozen encoder
+                      (2e-3; 2e-3)
   last-layer, last-N  the head and the last layer, or the last N
-                      layers (2e-5)
-  full                all parameters (2e-5)
+                      layers (1e-4, 1e-3; 2e-5)
+  full                all parameters (5e-5, 1e-3; 2e-5)
   gradual             all parameters, one more layer from the top
-                      each epoch (2e-5)
+                      each epoch (5e-5, 1e-3; 2e-5)
   lora                the head and low-rank adapters, merged
-                      when saved (1e-3)
-  bitfit              the head and all biases (1e-3)
+                      when saved (1e-3; 1e-3)
+  bitfit              the head and all biases (1e-3; 1e-3)
 
 Without gradient descent:
 
@@ -260,10 +272,12 @@ Options of probe:
 
 Options of the others:
 
-  lr=RATE             peak learning rate
+  lr=RATE             peak learning rate of all parameters
+  head-lr=RATE        peak learning rate of the head
   wd=DECAY            weight decay [0.01; feature-extraction: 0]
   pooling=cls|mean    input of the head: [CLS], or the mean over
-                      all tokens
+                      all tokens [on your data: mean for an
+                      embedding model, otherwise cls]
   pretrain=EPOCHS     masked language modelling on the training
                       texts first
   layer-decay=FACTOR  for last-N, full and gradual: learning rate

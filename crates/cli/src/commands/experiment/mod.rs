@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use rekindle::data::{Dataset, twelve_sentences};
-use rekindle::experiment::{Approach, Engine, Experiment, ExperimentError, ExperimentStore, Progress, Sampling};
+use rekindle::experiment::{
+    Approach, Defaults, Engine, Experiment, ExperimentError, ExperimentStore, Progress, Sampling,
+};
 use rekindle::infer::PretrainedModel;
 use rekindle::report::{Output, StepRow, thousands};
 use rekindle::results::{Provenance, Results, RunKey, StepRecord};
@@ -52,7 +54,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     let store = ExperimentStore::new(output.checkpoint_folder(), Some(save_strategy), stop.clone());
     begin(&store, args.resume, &display)?;
     interrupt::handle(&stop, display.notices())?;
-    let experiment = experiment(args, &model);
+    let experiment = experiment(args, &model)?;
     let engine = Engine { backend: args.engine.backend.name(), device: &device, workers };
     let mut history = History::default();
     let mut observe = |progress: Progress<'_>| {
@@ -148,13 +150,17 @@ fn approaches(args: &ExperimentArgs) -> Vec<Approach> {
 }
 
 /// The experiment that the options describe.
-fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Experiment {
-    Experiment {
-        approaches: approaches(args),
+fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experiment, Failure> {
+    let defaults = if files(args).is_empty() { Defaults::Notebook } else { Defaults::OwnData };
+    let approach = |approach: Approach| approach.with_defaults(defaults, args.learning_rate);
+    Ok(Experiment {
+        approaches: approaches(args).into_iter().map(approach).collect::<Result<_, _>>()?,
         baselines: Approach::baselines(),
         max_length: model::max_length(args.max_length, model),
+        min_steps: args.epochs.map_or(defaults.min_steps(), |_| 0),
+        pooling: Some(defaults.pooling(model)),
         arguments: TrainingArguments {
-            num_train_epochs: args.epochs,
+            num_train_epochs: args.epochs.unwrap_or(defaults.epochs()),
             per_device_train_batch_size: args.batch_size,
             per_device_eval_batch_size: args.batch_size,
             gradient_accumulation_steps: args.gradient_accumulation_steps,
@@ -171,7 +177,7 @@ fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Experiment {
         sizes: args.sizes.iter().map(|size| size.0).collect(),
         class_weights: args.class_weights.0.clone(),
         keep_models: args.save_models,
-    }
+    })
 }
 
 /// The test examples, in words.
