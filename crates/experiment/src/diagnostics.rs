@@ -94,7 +94,13 @@ fn precision_recall(class: usize, positive: &[bool], scores: &[f64]) -> Option<P
     let average = average_precision(positive, scores).ok()?;
     let mut curve = precision_recall_curve(positive, scores).ok()?;
     curve.reverse();
-    let points = thinned(&curve).map(|point| (point.recall, point.precision)).collect();
+    let points: Vec<(f64, f64)> = curve.iter().map(|point| (point.recall, point.precision)).collect();
+    // Points between two of the same recall lie on a vertical line.
+    let last = points.len() - 1;
+    let is_corner = |index: usize| points[index - 1].0 != points[index].0 || points[index + 1].0 != points[index].0;
+    let corners = (0..=last).filter(|&index| index == 0 || index == last || is_corner(index));
+    let corners: Vec<(f64, f64)> = corners.map(|index| points[index]).collect();
+    let points = thinned(&corners).copied().collect();
     let prevalence = positive.iter().filter(|&&positive| positive).count() as f64 / positive.len() as f64;
     Some(PrecisionRecallRecord::new(class, average, prevalence, points))
 }
@@ -109,6 +115,17 @@ fn thinned<T>(points: &[T]) -> impl Iterator<Item = &T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn precision_recall_curves_keep_their_corners() {
+        let positive: Vec<bool> = (0..1000).map(|row| row % 250 == 0).collect();
+        let scores: Vec<f64> = (0..1000).map(f64::from).collect();
+        let record = precision_recall(1, &positive, &scores).expect("a curve");
+        // From no row to the first positive one, and before and at each further one.
+        assert_eq!(record.points[..4], [(0.0, 1.0), (0.0, 0.0), (0.25, 1.0 / 250.0), (0.25, 1.0 / 499.0)]);
+        assert_eq!((record.points.len(), record.points.last()), (9, Some(&(1.0, 4.0 / 1000.0))));
+        assert_eq!(record.prevalence, 4.0 / 1000.0);
+    }
 
     #[test]
     fn scores_per_class_count_each_example_once() {

@@ -63,7 +63,7 @@ fn table(results: &Results, record: &ApproachRecord, classes: &[&ClassRecord]) -
             tbody {
                 @for record in classes {
                     tr {
-                        th scope="row" { (class(record.class)) }
+                        th scope="row" { (name(class(record.class))) }
                         td.number data-label="Precision" { (score(&record.precision, "never predicted")) }
                         td.number data-label="Recall" { (score(&record.recall, "no test example")) }
                         td.number data-label="F1" { (score(&record.f1, "neither")) }

@@ -88,7 +88,7 @@ fn pairs(record: &ApproachRecord, names: &[String], most: usize) -> Markup {
     let row = |pair: &ConfusedPair| {
         html! {
             tr {
-                td { (class(pair.label)) } td { (class(pair.prediction)) }
+                td { (name(class(pair.label))) } td { (name(class(pair.prediction))) }
                 td.number { (format::thousands(pair.count)) }
                 td.number { (format!("{:.1} %", pair.count as f64 / pair.of.max(1) as f64 * 100.0)) }
             }

@@ -69,7 +69,7 @@ fn table(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
                 @for example in examples {
                     tr {
                         td.text { (text(&example.text)) " " span.row { (place(results, example)) } }
-                        td data-label="True class" { span.class { (class(results, example.label)) } }
+                        td data-label="True class" { span.class { (name(class(results, example.label))) } }
                         @for index in &approaches {
                             @if let Some(prediction) = example.predictions.get(*index) {
                                 td data-label=(heading(*index)) { (predicted(results, prediction, example.label)) }
@@ -91,9 +91,9 @@ fn list(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
             @for example in examples {
                 li {
                     bdi { (format::shortened(&example.text, SHOWN)) } " " span.row { (place(results, example)) } ": "
-                    span.class { (class(results, example.label)) }
+                    span.class { (name(class(results, example.label))) }
                     @if let Some((predicted, most)) = example.predictions.get(best).and_then(likeliest) {
-                        ", predicted " span.class { (class(results, predicted)) } " " (probability(most))
+                        ", predicted " span.class { (name(class(results, predicted))) } " " (probability(most))
                     }
                 }
             }
@@ -135,8 +135,8 @@ fn predicted(results: &Results, prediction: &Prediction, label: usize) -> Markup
             @else if prediction.runs == 1 { span.wrong { "wrong" } }
             @else { span.wrong { "wrong in " (prediction.wrong) " of " (prediction.runs) } }
             @if let (Some(truth), Some((predicted, most))) = (truth, likeliest(prediction)) {
-                @if predicted != label { span.interval { (class(results, predicted)) " " (probability(most)) } }
-                span.interval { (class(results, label)) " " (probability(truth)) }
+                @if predicted != label { span.interval { (name(class(results, predicted))) " " (probability(most)) } }
+                span.interval { (name(class(results, label))) " " (probability(truth)) }
             }
         }
     }
