@@ -41,7 +41,8 @@ pub struct Results {
     /// Misclassified test examples.
     #[serde(rename = "misread")]
     pub misclassified: Misclassified,
-    /// The predictions of all runs: the contents of `predictions.csv`, and not of `results.json`.
+    /// The predictions of all runs: the contents of `predictions.csv`, and not of `results.json`. Results
+    /// that were read from a file have none.
     #[serde(skip)]
     pub predictions: Predictions,
     /// Wall-clock time of the experiment, in seconds.
