@@ -39,28 +39,26 @@ pub enum ClassMatch {
         /// The classes of the head.
         head: Vec<String>,
     },
-    /// Some names are the same and some are not: the output layer is initialized from the seed.
-    Different {
+    /// Some classes have the row of their name; the rows of the others are initialized from the seed.
+    Partly {
         /// Classes of the data set that the head does not have.
         unknown: Vec<String>,
         /// The classes of the head.
         head: Vec<String>,
+        /// The parameters that have a row per class.
+        parameters: Vec<String>,
     },
 }
 
 impl LoadReport {
-    /// Counts the parameters of a layer as missing, so that [`reinitialize`] initializes them.
-    pub fn mark_missing(&mut self, layer: &str) {
-        for parameter in ["weight", "bias"].map(|name| format!("{layer}.{name}")) {
-            if !self.is_initialized(&parameter) {
-                self.missing.push(parameter);
-            }
-        }
-    }
-
-    /// Whether a parameter was initialized from the seed.
+    /// Whether a parameter, or some of its rows, were initialized from the seed.
     fn is_initialized(&self, name: &str) -> bool {
-        self.missing.iter().any(|missing| missing == name)
+        let by_rows = match &self.classes {
+            Some(ClassMatch::Partly { parameters, .. }) => parameters.as_slice(),
+            _ => &[],
+        };
+        by_rows.iter().any(|parameter| parameter == name)
+            || self.missing.iter().any(|missing| missing == name)
             || self.mismatched.iter().any(|mismatch| mismatch.parameter == name)
     }
 }

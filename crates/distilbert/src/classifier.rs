@@ -6,7 +6,8 @@ use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{
-    Checkpoint, CheckpointError, LoadReport, Parameter, Precision, parameters, reinitialize, save, trainable,
+    Checkpoint, CheckpointError, ClassMatch, LoadReport, Parameter, Precision, parameters, reinitialize, save,
+    trainable,
 };
 use rekindle_nn::{Linear, Mode, SequenceBatch, TokenSelection, dropout};
 
@@ -57,9 +58,15 @@ impl DistilBertForSequenceClassification {
     }
 
     /// The model that [`from_checkpoint`](Self::from_checkpoint) returns for another seed: the parameters that `report` says
-    /// were initialized are initialized from it, all others are shared.
+    /// were initialized are initialized from it, all others are shared. Of an output layer whose classes match
+    /// [partly](ClassMatch::Partly), the rows of known classes are kept.
     pub fn reinitialize(&self, config: &DistilBertConfig, report: &LoadReport, seed: u64) -> Self {
-        reinitialize(self, report, |spec| config.initialize(spec, seed))
+        let mut model = reinitialize(self, report, |spec| config.initialize(spec, seed));
+        if let Some(ClassMatch::Partly { unknown, .. }) = &report.classes {
+            let known: Vec<bool> = config.labels().iter().map(|label| !unknown.contains(label)).collect();
+            model.classifier = model.classifier.with_outputs_of(&self.classifier, &known);
+        }
+        model
     }
 
     /// The same model for other classes, whose rows of the output layer are the given ones of this model, in their order.

@@ -6,16 +6,14 @@ use rekindle_checkpoint::ClassMatch;
 pub(crate) enum Rows {
     /// Row by row, as it is.
     AsTheyAre(Option<ClassMatch>),
-    /// The row of each class, by its name.
+    /// The row of each class, by its name. A class that is reported as unknown has any row, to be initialised.
     Selected(Vec<usize>, ClassMatch),
-    /// Not at all: some of the classes are others.
-    Fresh(ClassMatch),
 }
 
 /// Matches the classes of a head by name, the case aside, as transformers' run_glue does.
 ///
 /// If all classes of the data are in the head, its rows are selected. If none is, the rows keep their order, if their number
-/// is right: names such as `LABEL_0` say nothing. A head for some of the classes and for others cannot be used.
+/// is right: names such as `LABEL_0` say nothing. If some are, they have their rows, and the rows of the others are initialised.
 pub(crate) fn rows(head: &[String], classes: &[String]) -> Rows {
     if head == classes {
         return Rows::AsTheyAre(None);
@@ -38,7 +36,9 @@ pub(crate) fn rows(head: &[String], classes: &[String]) -> Rows {
         return Rows::Selected(rows, ClassMatch::ByName { unused });
     }
     if unknown.len() < classes.len() {
-        return Rows::Fresh(ClassMatch::Different { unknown, head: head.to_vec() });
+        let rows = found.into_iter().map(Option::unwrap_or_default).collect();
+        let parameters = ["classifier.weight", "classifier.bias"].map(String::from).to_vec();
+        return Rows::Selected(rows, ClassMatch::Partly { unknown, head: head.to_vec(), parameters });
     }
     let by_position = head.len() == classes.len();
     Rows::AsTheyAre(by_position.then(|| ClassMatch::ByPosition { head: head.to_vec() }))
@@ -73,8 +73,12 @@ mod tests {
         assert_eq!(report, Some(ClassMatch::ByPosition { head: names(&["LABEL_0", "LABEL_1"]) }));
         let Rows::AsTheyAre(report) = rows(&names(&["LABEL_0"]), &names(&["bad", "good"])) else { panic!() };
         assert_eq!(report, None, "another number of classes: the shape says so");
-        let Rows::Fresh(report) = rows(&names(&["bad", "good"]), &names(&["good", "mixed"])) else { panic!() };
-        assert_eq!(report, ClassMatch::Different { unknown: names(&["mixed"]), head: names(&["bad", "good"]) });
+        let Rows::Selected(selected, report) = rows(&names(&["bad", "good"]), &names(&["good", "mixed"])) else {
+            panic!()
+        };
+        let (head, parameters) = (names(&["bad", "good"]), names(&["classifier.weight", "classifier.bias"]));
+        assert_eq!(report, ClassMatch::Partly { unknown: names(&["mixed"]), head, parameters });
+        assert_eq!(selected[0], 1);
         assert!(matches!(rows(&names(&["us", "Us"]), &names(&["US"])), Rows::AsTheyAre(None)), "two names match");
     }
 }

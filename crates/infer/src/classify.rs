@@ -52,7 +52,7 @@ impl Classifier {
         // The seed has no effect, because every tensor must be in the checkpoint.
         let (model, report) =
             DistilBertForSequenceClassification::from_checkpoint(&config, &pretrained.checkpoint, 0, device)?;
-        if let Some((tensor, other)) = InferError::missing_head(&report) {
+        if let Some((tensor, other)) = InferError::missing_head(&report, &["classifier.", "score."]) {
             return Err(InferError::NoHead { model: pretrained.id.clone(), tensor, other });
         }
         let (labels, tokenizer) = (config.labels(), pretrained.tokenizer.clone());

@@ -99,13 +99,10 @@ pub enum InferError {
 
 impl InferError {
     /// Returns the first tensor of a head that a load report misses, and a tensor of another architecture's head.
-    pub(crate) fn missing_head(report: &LoadReport) -> Option<(String, Option<String>)> {
+    /// `others` begin the names of such a head.
+    pub(crate) fn missing_head(report: &LoadReport, others: &[&str]) -> Option<(String, Option<String>)> {
         let missing = report.missing.first().or(report.mismatched.first().map(|tensor| &tensor.name))?;
-        let is_head = |name: &&String| {
-            ["classifier.", "cls.", "lm_head.", "score."]
-                .iter()
-                .any(|head| name.trim_start_matches("bert.").starts_with(head))
-        };
+        let is_head = |name: &&String| others.iter().any(|head| name.trim_start_matches("bert.").starts_with(head));
         Some((missing.clone(), report.unexpected.iter().find(is_head).cloned()))
     }
 }

@@ -51,7 +51,7 @@ impl FillMask {
         let (config, tokenizer) = (pretrained.config.clone(), pretrained.tokenizer.clone());
         // The seed has no effect, because every tensor must be in the checkpoint.
         let (model, report) = DistilBertForMaskedLM::from_checkpoint(&config, &pretrained.checkpoint, 0, device)?;
-        if let Some((tensor, other)) = InferError::missing_head(&report) {
+        if let Some((tensor, other)) = InferError::missing_head(&report, &["cls.", "lm_head."]) {
             return Err(InferError::NoMaskedLm { model: pretrained.id.clone(), tensor, other });
         }
         let mask = tokenizer.id("[MASK]").ok_or(TokenizerError::SpecialToken { token: "[MASK]" })?;

@@ -43,6 +43,8 @@ pub struct EmbeddedModel {
     pub weights: &'static [u8],
     /// `tokenizer.json`.
     pub tokenizer: &'static [u8],
+    /// Its licence, as the hub names it.
+    pub licence: &'static str,
 }
 
 /// An open checkpoint and its tokenizer. No weight is loaded yet; copies share the tensors.
@@ -93,7 +95,9 @@ impl PretrainedModel {
     pub fn embedded(model: EmbeddedModel) -> Result<Self, InferError> {
         let config = DistilBertConfig::from_json(model.config, Path::new("embedded/config.json"))?;
         let checkpoint = Checkpoint::from_bytes("embedded/model.safetensors", model.weights)?;
-        Self::new(model.id, ModelSource::Embedded, config, Tokenizer::from_json_bytes(model.tokenizer)?, checkpoint)
+        let tokenizer = Tokenizer::from_json_bytes(model.tokenizer)?;
+        let opened = Self::new(model.id, ModelSource::Embedded, config, tokenizer, checkpoint)?;
+        Ok(Self { licence: Some(model.licence.into()), ..opened })
     }
 
     fn new(
@@ -139,8 +143,8 @@ impl PretrainedModel {
 
     /// Loads the weights, with a head for `classes`. Tensors that the checkpoint lacks are initialised by the seed.
     ///
-    /// The rows of a trained head are matched with the classes by their names, as the report says: if all classes have a row,
-    /// the rows are selected; if none has one, they keep their order; otherwise the output layer is initialised.
+    /// The rows of a trained head are matched with the classes by their names, as the report says: a class that the head has gets
+    /// its row, and a row is initialised for the others. If the head has none of them, its rows keep their order.
     ///
     /// # Errors
     /// As [`DistilBertForSequenceClassification::from_checkpoint`].
@@ -166,12 +170,7 @@ impl PretrainedModel {
             }
             Rows::Selected(rows, matched) => {
                 report.classes = Some(matched);
-                model.with_classes(&rows)
-            }
-            Rows::Fresh(matched) => {
-                report.classes = Some(matched);
-                report.mark_missing("classifier");
-                model.reinitialize(&config, &report, seed)
+                model.with_classes(&rows).reinitialize(&config, &report, seed)
             }
         };
         Ok((config, model, report))

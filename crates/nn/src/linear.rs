@@ -50,6 +50,21 @@ impl Linear {
         }
     }
 
+    /// Returns this layer with the outputs of `other` where `taken` is true. Both have the same shape, and no adapter.
+    pub fn with_outputs_of(&self, other: &Self, taken: &[bool]) -> Self {
+        let mask: Vec<f32> = taken.iter().map(|&taken| f32::from(u8::from(taken))).collect();
+        let mask = Tensor::<1>::from_data(mask.as_slice(), &self.bias.device()).equal_elem(1.0);
+        let [mine, theirs] = [self, other].map(|layer| layer.weight.val().without_autodiff());
+        let [inputs, outputs] = mine.dims();
+        let columns = mask.clone().reshape([1, outputs]).expand([inputs, outputs]);
+        let [bias, other_bias] = [self, other].map(|layer| layer.bias.val().without_autodiff());
+        Self {
+            weight: Param::initialized(self.weight.id, mine.mask_where(columns, theirs)),
+            bias: Param::initialized(self.bias.id, bias.mask_where(mask, other_bias)),
+            lora: None,
+        }
+    }
+
     /// Adds a new adapter, which has no effect before it is trained. `name` and the seed determine its values.
     pub fn add_adapter(&mut self, rank: usize, alpha: f64, seed: u64, name: &str) {
         let (shape, device) = (self.weight.lazy_shape(), self.weight.lazy_device().without_autodiff());

@@ -10,4 +10,5 @@ pub const EMBEDDED: EmbeddedModel = EmbeddedModel {
     config: include_bytes!("../embedded/config.json"),
     weights: include_bytes!("../embedded/model.safetensors"),
     tokenizer: include_bytes!("../embedded/tokenizer.json"),
+    licence: "mit",
 };

@@ -44,8 +44,8 @@ fn classes(matched: &ClassMatch) -> String {
             "  classes: none of the names of the trained head ({}) is a class here; its rows are used in their order",
             head.join(", ")
         ),
-        ClassMatch::Different { unknown, head } => format!(
-            "  classes: the trained head ({}) does not have {}; its output layer is freshly initialised",
+        ClassMatch::Partly { unknown, head, .. } => format!(
+            "  classes: the rows of the trained head ({}) are matched by their names; it does not have {}, freshly initialised",
             head.join(", "),
             unknown.join(", ")
         ),
