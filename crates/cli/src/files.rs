@@ -23,6 +23,22 @@ pub fn prepare(folder: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::output(format!("output {}: {error}", folder.display())))
 }
 
+/// Checks that no file of these names is in `folder`, unless they are to be overwritten.
+///
+/// # Errors
+/// Returns an error that lists the files.
+pub fn check_new(folder: &Path, names: &[&str], overwrite: bool) -> Result<(), Failure> {
+    let there: Vec<&str> = names.iter().copied().filter(|name| folder.join(name).symlink_metadata().is_ok()).collect();
+    if overwrite || there.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::output(format!(
+        "output {}: already has {}; to replace them, add --overwrite, or name another folder",
+        folder.display(),
+        there.join(", ")
+    )))
+}
+
 /// Locks a folder against other runs until the lock is dropped.
 ///
 /// # Errors

@@ -67,6 +67,29 @@ fn a_model_from_plain_text_fills_masks() {
         assert!(said.contains(part), "`{part}` in {said}");
     }
     assert!(run("again").1 == weights, "the same seed gives the same model");
+    for (command, output, more) in
+        [("pretrain", "model", &["--vocab", "vocab", "--steps", "1"][..]), ("vocab", "vocab", &["--size", "60"])]
+    {
+        let before = place.files();
+        let run = |options: &[&str]| {
+            let mut command = place.plain(command);
+            command
+                .args(["--corpus", "corpus.txt", "--output", output])
+                .args(more)
+                .args(options)
+                .output()
+                .expect("it ran")
+        };
+        let refused = run(&[]);
+        let error = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(4), "{error}");
+        assert!(error.contains("tokenizer.json") && error.contains("--overwrite"), "{error}");
+        assert!(place.files() == before, "nothing is replaced");
+        if command == "vocab" {
+            assert!(run(&["--overwrite"]).status.success());
+            assert!(place.files() == before, "the same vocabulary");
+        }
+    }
     assert!(!place.path("model/checkpoint").exists());
     let config: Value =
         serde_json::from_slice(&fs::read(place.path("model/config.json")).expect("read")).expect("JSON");

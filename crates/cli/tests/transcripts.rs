@@ -169,7 +169,8 @@ fn run(place: &Place, line: &str) -> Option<String> {
         _ => panic!("`{line}` can neither be run by this test nor is it in NOT_RUN"),
     };
     // A reader runs one of the experiments of a page, or names a folder for each.
-    if arguments.first() == Some(&"experiment") && !arguments.contains(&"--overwrite") {
+    let writes = arguments.first().is_some_and(|command| ["experiment", "pretrain", "vocab"].contains(command));
+    if writes && !["--overwrite", "--help"].iter().any(|option| arguments.contains(option)) {
         arguments.push("--overwrite");
     }
     let mut command = place.program(&program).or_else(|| {

@@ -21,7 +21,9 @@ impl Manifest {
         match fs::read_to_string(&path) {
             // A folder from elsewhere must not choose files outside of it.
             Ok(list) => Ok(Self(list.lines().filter(|name| is_inside(name)).map(str::to_owned).collect())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(Self::default())
+            }
             Err(error) => Err(FileError::read(&path, error)),
         }
     }

@@ -54,7 +54,9 @@ impl Output {
     pub fn prepare(folder: &Path, models: &[String], overwrite: bool) -> Result<Self, ReportError> {
         let refuse = |reason: String| ReportError::Output { path: folder.into(), reason };
         if folder.file_name().is_none() {
-            return Err(refuse("not the name of a folder".into()));
+            return Err(refuse(
+                "has no name, after which the zip could be named; give a folder in it, for example `results`".into(),
+            ));
         }
         if folder.exists() && !folder.is_dir() {
             return Err(refuse("is a file; give a folder".into()));

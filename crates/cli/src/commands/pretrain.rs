@@ -2,6 +2,7 @@
 
 use crate::options::model::ModelChoice;
 use crate::options::{EngineArgs, LONG_EPOCHS, at_least};
+use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use clap::{ArgGroup, Args};
 use rekindle::checkpoint::parameters;
 use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM};
 use rekindle::files::check_symlinks;
-use rekindle::infer::{BaseModel, MODEL_FILES, ModelCard, PretrainedModel, SavedModel};
+use rekindle::infer::{BaseModel, MODEL_FILES, ModelCard, PretrainedModel, SAVED_FILES, SavedModel};
 use rekindle::report::thousands;
 use rekindle::tokenizer::Tokenizer;
 use rekindle::train::{
@@ -92,6 +93,9 @@ pub struct PretrainArgs {
     /// Folder for the model; during training, its subfolder `checkpoint` has the state for --resume.
     #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
     pub output: PathBuf,
+    /// Replace a model that is in the folder already.
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
     /// Write a training checkpoint and evaluate after every so many steps [default: a checkpoint after an epoch, if the last
     /// one is five minutes old].
     #[arg(long, value_name = "STEPS", help_heading = "Output")]
@@ -117,6 +121,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     let folder = args.output.join("checkpoint");
     let save_strategy = Some(args.save_every.map_or(LONG_EPOCHS, SaveStrategy::Steps));
     let checkpoints = Checkpoints { folder: folder.clone(), save_strategy, save_final: false };
+    files::check_new(&args.output, &SAVED_FILES, args.overwrite)?;
     check_checkpoint(&checkpoints, args.resume)?;
     let start = start(args, &mut display)?;
     let Start { config, tokenizer, checkpoint, .. } = &start;
@@ -176,6 +181,15 @@ fn stopped(error: TrainError, steps: usize) -> Failure {
 
 /// Returns an error if there is a checkpoint, and it is not to be resumed from.
 fn check_checkpoint(checkpoints: &Checkpoints, resume: bool) -> Result<(), Failure> {
+    let entries = fs::read_dir(&checkpoints.folder).into_iter().flatten().flatten();
+    let is_known = |name: &str| name == "lock" || name.contains(".safetensors");
+    // The folder is removed when the training has succeeded.
+    if let Some(entry) = entries.into_iter().find(|entry| !entry.file_name().to_str().is_some_and(is_known)) {
+        return Err(Failure::output(format!(
+            "{}: not from an earlier training, and the folder is needed for training checkpoints; move it, or name another output",
+            entry.path().display()
+        )));
+    }
     match checkpoints.is_begun() && !resume {
         true => Err(Failure::output(format!(
             "{} holds a run that was broken off; go on with --resume, or remove the folder to begin anew",

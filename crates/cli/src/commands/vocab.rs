@@ -22,7 +22,12 @@ pub struct VocabArgs {
     /// Folder for tokenizer.json, tokenizer_config.json and vocab.txt.
     #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
     pub output: PathBuf,
+    /// Replace these files if they are in the folder already.
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
 }
+
+const FILES: [&str; 3] = ["vocab.txt", "tokenizer_config.json", "tokenizer.json"];
 
 /// The default number of positions of a DistilBERT.
 const POSITIONS: usize = 512;
@@ -30,16 +35,14 @@ const POSITIONS: usize = 512;
 /// Runs the command.
 ///
 /// # Errors
-/// Returns an error if the text cannot be read or gives no vocabulary, or the folder cannot be written.
+/// Returns an error if the text cannot be read or gives no vocabulary, or the folder cannot be written, or
+/// has files that would be replaced.
 pub fn run(args: &VocabArgs) -> Result<(), Failure> {
+    files::check_new(&args.output, &FILES, args.overwrite)?;
     let tokenizer = Tokenizer::learn(&args.corpus, args.size)?;
     files::prepare(&args.output)?;
     let vocabulary: String = tokenizer.vocabulary().iter().map(|entry| format!("{entry}\n")).collect();
-    for (name, content) in [
-        ("vocab.txt", vocabulary),
-        ("tokenizer_config.json", tokenizer.config_json(POSITIONS)),
-        ("tokenizer.json", tokenizer.to_json()?),
-    ] {
+    for (name, content) in FILES.into_iter().zip([vocabulary, tokenizer.config_json(POSITIONS), tokenizer.to_json()?]) {
         files::write(&args.output.join(name), &content)?;
     }
     print(&format!("{} entries in {}", thousands(tokenizer.vocab_size()), args.output.display()));
