@@ -20,9 +20,12 @@ use rekindle::workers::{Event, Unavailable};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// The probe has no seeds.
+const APPROACHES: &str = "feature-extraction,last-layer,lora,last-1:pretrain=1,probe";
+
 fn experiment() -> Experiment {
     Experiment {
-        approaches: Approach::parse_list("feature-extraction,last-layer,lora,last-1:pretrain=1").expect("approaches"),
+        approaches: Approach::parse_list(APPROACHES).expect("approaches"),
         arguments: TrainingArguments { num_train_epochs: 2, ..TrainingArguments::default() },
         seeds: vec![1, 2],
         sizes: vec![Some(4), None],
@@ -65,8 +68,13 @@ fn comparable(outcome: &Outcome) -> (Value, Vec<Vec<u8>>) {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("model.safetensors");
     let bytes = |(_, model): &(String, TrainedModel)| {
-        let TrainedModel::SequenceClassifier(_, model) = model else { panic!("another kind of model") };
-        model.save_safetensors(&path, rekindle::distilbert::Precision::F32).expect("saved");
+        let precision = rekindle::distilbert::Precision::F32;
+        match model {
+            TrainedModel::SequenceClassifier(_, model) => model.save_safetensors(&path, precision),
+            TrainedModel::SentenceClassifier(_, model) => model.save_safetensors(&path, precision),
+            _ => panic!("another kind of model"),
+        }
+        .expect("saved");
         std::fs::read(&path).expect("read")
     };
     let models = outcome.models.iter().map(bytes).collect();
@@ -93,8 +101,9 @@ fn results_do_not_depend_on_the_workers() {
     let count = |news: &str, name: &str| said.iter().filter(|entry| **entry == (name.into(), news.into())).count();
     assert_eq!(count("given up", "never"), 1, "{said:?}");
     let done = ["first", "late", "other"].map(|name| count("done", name));
-    // Four approaches with two seeds and a final model, and two baselines.
-    assert_eq!(done.iter().sum::<usize>(), 4 * (3 * 2 * 2 + 1) + 2 * (3 * 2), "each run once: {said:?}");
+    // Four approaches with two seeds, the probe and two baselines; a final model each, except for baselines.
+    let runs = 4 * (3 * 2 * 2 + 1) + (3 * 2 + 1) + 2 * (3 * 2);
+    assert_eq!(done.iter().sum::<usize>(), runs, "each run once: {said:?}");
     assert!(done[0] > 0 && done[2] > 0, "{said:?}");
 }
 

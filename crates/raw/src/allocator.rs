@@ -1,5 +1,7 @@
 //! The allocator for programs that train.
 
+use std::time::Duration;
+
 /// mimalloc, for use as the `#[global_allocator]`.
 ///
 /// Every intermediate tensor is allocated and freed. mimalloc reuses the memory, while the system's allocator returns
@@ -30,9 +32,31 @@ pub fn peak_memory() -> Option<u64> {
     (peak > 0).then_some(peak as u64)
 }
 
+/// Returns the time that the cores have spent on the process so far; `None` if the system does not report it.
+pub fn processor_time() -> Option<Duration> {
+    let (mut user, mut system) = (0, 0);
+    let none = std::ptr::null_mut;
+    // SAFETY: every pointer is null, which skips the value, or points to a local variable.
+    unsafe {
+        libmimalloc_sys::mi_process_info(none(), &mut user, &mut system, none(), none(), none(), none(), none());
+    }
+    (user + system > 0).then_some(Duration::from_millis((user + system) as u64))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processor_time_grows_with_work() {
+        let Some(before) = processor_time() else { return };
+        let mut sum = 0_u64;
+        // At least one unit of the system's clock, however fast the processor is.
+        while processor_time().expect("as before") == before {
+            sum = (0..1_000_000).fold(sum, |sum, value| sum.wrapping_mul(31).wrapping_add(value));
+        }
+        assert!(processor_time().expect("as before") > before, "{sum}");
+    }
 
     #[test]
     fn peak_memory_grows_with_allocations() {

@@ -69,6 +69,10 @@ pub struct ApproachRecord {
     /// Bytes of the parameters of the saved model, in single precision, with adapters merged.
     #[serde(default)]
     pub saved_bytes: Option<u64>,
+    /// Time of all cores over all runs, training and evaluation, in seconds; absent if runs were restored or distributed. Features
+    /// that approaches share are counted for the first of them.
+    #[serde(default)]
+    pub processor_seconds: Option<f64>,
 }
 
 impl ApproachRecord {

@@ -117,10 +117,11 @@ pub fn text(bytes: &[u8]) -> String {
 #[allow(dead_code)] // not every test runs experiments
 pub fn timeless(mut results: Value) -> Value {
     fn forget(value: &mut Value) {
-        const TIMES: [&str; 7] = [
+        const TIMES: [&str; 8] = [
             "seconds",
             "train_seconds",
             "eval_seconds",
+            "processor_seconds",
             "train_examples_per_second",
             "eval_examples_per_second",
             "finished",

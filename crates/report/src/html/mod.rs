@@ -8,6 +8,7 @@ mod calibration;
 mod chart;
 mod classes;
 mod confusion;
+mod costs;
 mod curves;
 mod data;
 mod downsample;
@@ -31,6 +32,7 @@ pub fn report_html(results: &Results) -> String {
     let sections: Vec<Section> = [
         scores::table(results),
         scores::comparisons(results),
+        costs::section(results),
         curves::sizes(results),
         curves::training(results),
         classes::section(results),

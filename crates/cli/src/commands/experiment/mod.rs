@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod costs;
 
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -23,6 +24,7 @@ use crate::terminal::{Display, Verbosity};
 
 pub use args::ExperimentArgs;
 use args::{DEFAULT_OUTPUT, Switch};
+use costs::Costs;
 
 /// Runs the command.
 ///
@@ -56,9 +58,10 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     interrupt::handle(&stop, display.notices())?;
     let experiment = experiment(args, &model)?;
     let engine = Engine { backend: args.engine.backend.name(), device: &device, workers };
-    let mut history = History::default();
+    let (mut history, mut costs) = (History::default(), Costs::default());
     let mut observe = |progress: Progress<'_>| {
         history.note(&progress);
+        costs.note(&progress);
         display.progress(&progress);
     };
     let work = || Ok(experiment.run(&model, &sampling, engine, began, Some(&store), &mut observe)?);
@@ -69,6 +72,7 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     };
     outcome.results.data.files = files(args);
     outcome.results.provenance = provenance();
+    costs.record(&mut outcome.results);
     outcome.results.peak_memory = rekindle::allocator::peak_memory();
     let save_models = |folder: &Path| match args.save_models {
         true => outcome.save_models(folder, &model),
