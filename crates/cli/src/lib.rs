@@ -16,6 +16,7 @@ mod files;
 mod interrupt;
 mod options;
 mod remote;
+mod suggest;
 mod terminal;
 
 /// Transfer learning for text classification.
@@ -44,7 +45,7 @@ pub fn run() -> ExitCode {
     let began = Instant::now();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return help(&error),
+        Err(error) => return help(&suggest::improve(error, &Cli::command(), std::env::args())),
     };
     match cli.command.run(began).and_then(|()| Ok(terminal::check_output()?)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -135,12 +135,16 @@ fn what_cannot_be_read_is_told_by_name() {
         "{\"model\": {\"id\": \"m\", \"source\": \"hub\", \"sha256\": \"0\"}, \"seed\": 1}",
     );
     place.write("notes.txt", "no JSON at all");
-    let cases: [(&[&str], &[&str]); 6] = [
+    place.write("reviews.csv", "text,label\ngood,1\n");
+    place.write("config.json", "{\"model_type\": \"distilbert\"}");
+    let cases: [(&[&str], &[&str]); 8] = [
         (&["good", "nowhere"], &["nowhere", "No such file"]),
         (&["empty"], &["empty/results.json", "file not found", "output folder"]),
         (&["good", "broken"], &["broken/results.json", "damaged file", "line 1"]),
         (&["older", "good"], &["older/results.json", "this version", "missing field `backend`", "again"]),
-        (&["notes.txt"], &["notes.txt", "damaged file"]),
+        (&["notes.txt"], &["notes.txt", "not the results of an experiment", "results.json"]),
+        (&["reviews.csv"], &["reviews.csv", "not the results of an experiment", "results.json"]),
+        (&["config.json"], &["config.json", "not the results of an experiment"]),
         (&[], &["RUN"]),
     ];
     for (runs, expected) in cases {

@@ -147,7 +147,7 @@ fn a_run_that_was_killed_is_taken_up_and_gives_the_same_model() {
     let refused = run("model", &[]);
     assert!(!refused.status.success() && text(&refused.stderr).contains("--resume"), "{}", text(&refused.stderr));
     let refused = run("model", &["--resume", "--seed", "7"]);
-    assert!(text(&refused.stderr).contains("seed 42, not 7"), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("--seed was 42, is 7"), "{}", text(&refused.stderr));
     assert!(place.files() == before, "a refusal changes nothing");
     let resumed = run("model", &["--resume"]);
     assert!(text(&resumed.stdout).contains("goes on after step"), "{}", text(&resumed.stderr));

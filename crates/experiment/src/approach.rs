@@ -210,26 +210,29 @@ impl Approach {
     fn parse(spec: &str, defaults: Defaults, learning_rate: Option<f64>) -> Result<Self, ExperimentError> {
         let refuse = |reason: String| ExperimentError::Approach { spec: spec.into(), reason };
         let mut parts = spec.split(':');
-        let name = parts.next().unwrap_or_default();
-        let known = KINDS.iter().find_map(|parse| parse(name));
+        // Python spells names with underscores.
+        let given = parts.next().unwrap_or_default().replace('_', "-");
+        let known = KINDS.iter().find_map(|parse| parse(&given));
         let (mut name, mut learner) = known.ok_or_else(|| refuse(format!("unknown approach; expected {NAMES}")))?;
         learner.use_defaults(defaults, learning_rate);
         let mut seen = Vec::new();
         for part in parts {
             let (key, value) =
                 part.split_once('=').ok_or_else(|| refuse(format!("`{part}`: expected OPTION=VALUE")))?;
+            let key = key.replace('_', "-");
             if seen.contains(&key) {
                 return Err(refuse(format!("`{key}` is given twice")));
             }
-            seen.push(key);
-            learner.set(key, value).map_err(|reason| refuse(format!("`{part}`: {reason}")))?;
+            seen.push(key.clone());
+            learner.set(&key, value).map_err(|reason| refuse(format!("`{part}`: {reason}")))?;
             // The name is also the name of a folder.
             let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "_");
             let joint = if value.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "_" };
-            name.push_str(&format!("_{}{joint}{}", plain(key), plain(value)));
+            name.push_str(&format!("_{}{joint}{}", plain(&key), plain(value)));
         }
         learner.validate().map_err(refuse)?;
-        Ok(Self { name, spec: spec.into(), learner: Arc::from(learner) })
+        let spec = [&given[..]].into_iter().chain(spec.split(':').skip(1)).collect::<Vec<_>>().join(":");
+        Ok(Self { name, spec, learner: Arc::from(learner) })
     }
 }
 
@@ -312,6 +315,16 @@ mod tests {
         let plan = parsed("last-2:lr=1e-4:head-lr=1e-3", Defaults::OwnData, None).plan(&DistilBertConfig::default());
         let rates: Vec<f64> = plan.expect("a plan").groups.iter().map(|group| group.rate).collect();
         assert_eq!(rates, [1.0, 0.1, 0.1]);
+    }
+
+    #[test]
+    fn underscores_are_read_as_hyphens() {
+        let parse = |list: &str| Approach::parse_list(list).expect("valid");
+        let names = |list: &str| parse(list).into_iter().map(|one| (one.name, one.spec)).collect::<Vec<_>>();
+        let underscores = names("feature_extraction,last_layer,last_2:lr=1");
+        assert_eq!(underscores, names("feature-extraction,last-layer,last-2:lr=1"));
+        assert_eq!(names("full:layer_decay=0.9")[0].0, names("full:layer-decay=0.9")[0].0);
+        assert!(Approach::parse_list("last_layer,last-layer").is_err());
     }
 
     #[test]

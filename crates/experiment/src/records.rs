@@ -22,31 +22,34 @@ impl Experiment {
         backend: &str,
         sha256: &str,
     ) -> Map<String, Value> {
-        let approach = |approach: &Approach| {
+        let specs = |approaches: &[Approach]| approaches.iter().map(|one| one.spec.clone()).collect::<Vec<_>>();
+        let rates = |approach: &Approach| {
             let [learning_rate, weight_decay] = approach.learner.rates();
             let head_learning_rate = approach.fine_tuning().and_then(|settings| settings.head_learning_rate);
-            json!([approach.spec, learning_rate, head_learning_rate, weight_decay])
+            json!([learning_rate, head_learning_rate, weight_decay])
         };
         let settings = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "model": sha256,
-            "backend": backend,
-            "data": context.sampling.all.len(),
-            "sentences": examples_sha256(&context.sampling.all),
-            "tokens": tokens_sha256(&context.examples),
-            "samples": samples_sha256(context.sampling),
-            "approaches": self.approaches.iter().map(approach).collect::<Vec<_>>(),
-            "baselines": self.baselines.iter().map(approach).collect::<Vec<_>>(),
-            "max_length": self.max_length,
-            "min_steps": self.min_steps,
-            "pooling": self.pooling,
-            "arguments": self.arguments,
-            "class_weights": context.class_weights(&context.sampling.samples[0].train),
-            "seeds": self.seeds(),
-            "sizes": sizes,
-            "keep_models": self.keep_models,
+            "--model": sha256,
+            "--backend": backend,
+            "the number of examples": context.sampling.all.len(),
+            "the texts or labels (--data, --train, --test)": examples_sha256(&context.sampling.all),
+            "the tokens (--max-length, --model)": tokens_sha256(&context.examples),
+            "the samples (--test-size, --folds, --seed)": samples_sha256(context.sampling),
+            "--approaches": specs(&self.approaches),
+            "the baselines": specs(&self.baselines),
+            "the learning rates and weight decays": self.approaches.iter().map(rates).collect::<Vec<_>>(),
+            "--max-length": self.max_length,
+            "the least number of steps": self.min_steps,
+            "the pooling": self.pooling,
+            "--seeds": self.seeds(),
+            "--sizes": sizes,
+            "--save-models": self.keep_models,
         });
-        if let Value::Object(settings) = settings { settings } else { Map::new() }
+        let mut settings = if let Value::Object(settings) = settings { settings } else { Map::new() };
+        settings.extend(self.arguments.by_option());
+        settings.insert("--class-weights".into(), json!(context.class_weights(&context.sampling.samples[0].train)));
+        settings
     }
 
     pub(crate) fn arguments_record(&self, context: &RunContext<'_>) -> ArgumentsRecord {

@@ -51,12 +51,15 @@ pub enum FileError {
         reason: String,
     },
     /// A run store was begun with other settings.
-    #[error("{path}: {reason}; use the same settings, or begin without --resume")]
+    #[error(
+        "{path}: the interrupted run had other settings: {}; use the same settings, or begin without --resume",
+        .different.join("; ")
+    )]
     Settings {
         /// The file that holds the settings.
         path: PathBuf,
-        /// The first setting that differs, and both values.
-        reason: String,
+        /// Each setting that differs, with both values where they are short.
+        different: Vec<String>,
     },
 }
 

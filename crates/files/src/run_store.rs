@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::atomic::write_atomic;
+use crate::differences::differences;
 use crate::error::FileError;
 
 /// The settings and the finished runs of a computation, and folders for what its runs need on the way.
@@ -134,12 +135,10 @@ pub fn check_compatible(path: &Path, settings: &Map<String, Value>) -> Result<()
     let Some(stored) = read::<Map<String, Value>>(path)? else {
         return write(path, settings);
     };
-    let Some((setting, given)) = settings.iter().find(|(name, value)| stored.get(*name) != Some(value)) else {
-        return Ok(());
-    };
-    let stored = stored.get(setting).unwrap_or(&Value::Null);
-    let reason = format!("the interrupted run had {setting} {stored}, not {given}");
-    Err(FileError::Settings { path: path.into(), reason })
+    match differences(&stored, settings) {
+        different if different.is_empty() => Ok(()),
+        different => Err(FileError::Settings { path: path.into(), different }),
+    }
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileError> {
@@ -193,7 +192,7 @@ mod tests {
         assert_eq!(store.finished::<f64>(1).expect("read"), None);
         store.check_compatible(&settings(3)).expect("the same");
         let error = store.check_compatible(&settings(4)).expect_err("another").to_string();
-        assert!(error.contains("had epochs 3, not 4"), "{error}");
+        assert!(error.contains("other settings: epochs was 3, is 4;"), "{error}");
         fs::write(store.record(0), "{").expect("written");
         assert!(matches!(store.finished::<f64>(0), Err(FileError::Damaged { .. })));
     }

@@ -14,6 +14,12 @@ pub enum ResultsError {
         /// The file that was expected.
         path: PathBuf,
     },
+    /// The file is something else, for example a table.
+    #[error("{path}: not the results of an experiment; give the output folder of an experiment, or its results.json")]
+    NotResults {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file cannot be read.
     #[error("{path}: {source}")]
     Io {

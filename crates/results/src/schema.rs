@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::de::{Deserialize, Deserializer, Error};
+use serde_json::Value;
 
 use crate::error::ResultsError;
 use crate::results::Results;
@@ -27,6 +28,7 @@ impl Results {
         }
         let bytes = fs::read(&file).map_err(|source| ResultsError::Io { path: file.clone(), source })?;
         serde_json::from_slice(&bytes).map_err(|source| match source.classify() {
+            _ if !may_be_results(&bytes) => ResultsError::NotResults { path: file },
             serde_json::error::Category::Data => ResultsError::Schema { path: file, source },
             _ => ResultsError::Damaged { path: file, source },
         })
@@ -38,6 +40,14 @@ impl Results {
         let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
         json.push(b'\n');
         json
+    }
+}
+
+/// Whether a file that cannot be read as results may be damaged results, or those of another version.
+fn may_be_results(bytes: &[u8]) -> bool {
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(json) => json.get("schema_version").is_some() || json["model"]["id"].is_string(),
+        Err(_) => bytes.trim_ascii_start().starts_with(b"{"),
     }
 }
 

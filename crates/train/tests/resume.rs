@@ -192,7 +192,7 @@ fn a_checkpoint_of_another_training_is_refused() {
         assert!(error.contains("step-0000000"), "{error}");
         error
     };
-    assert!(refusal(&bench, &TuningPlan::full(&bench.config)).contains("written with plan"));
+    assert!(refusal(&bench, &TuningPlan::full(&bench.config)).contains("other settings: plan differs"));
     bench.arguments.learning_rate = 1e-3;
     assert!(refusal(&bench, &plan).contains("learning_rate 0.02, not 0.001"));
     bench.arguments.learning_rate = 2e-2;

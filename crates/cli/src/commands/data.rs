@@ -3,6 +3,7 @@
 use crate::exit::Failure;
 use crate::options::DataFileArgs;
 use crate::options::model::ModelChoice;
+use crate::options::{MIN_LENGTH, at_least};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -39,7 +40,7 @@ pub struct DataArgs {
     pub offline: bool,
     /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`, to count the texts that would be truncated [default: as the
     /// model was trained; 64 if its files do not say].
-    #[arg(long, value_name = "TOKENS", help_heading = "Tokens")]
+    #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Tokens")]
     pub max_length: Option<usize>,
 
     /// Print one JSON object, with shares between 0 and 1.

@@ -1,7 +1,7 @@
 //! `rekindle features`.
 
 use crate::options::model::ModelChoice;
-use crate::options::{DataFileArgs, EngineArgs};
+use crate::options::{DataFileArgs, EngineArgs, MIN_LENGTH, at_least, positive};
 use rekindle::distilbert::Pooling;
 use std::num::NonZero;
 use std::path::Path;
@@ -46,10 +46,10 @@ pub struct FeaturesArgs {
     pub pooling: Option<PoolingChoice>,
     /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`; longer texts are truncated [default: as the model was
     /// trained; 64 if its files do not say].
-    #[arg(long, value_name = "TOKENS", help_heading = "Model")]
+    #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Model")]
     pub max_length: Option<usize>,
     /// Number of texts per batch, for the longest texts; shorter ones share larger batches.
-    #[arg(long, default_value = "32", value_name = "TEXTS", help_heading = "Model")]
+    #[arg(long, default_value = "32", value_name = "TEXTS", value_parser = positive, help_heading = "Model")]
     pub batch_size: NonZero<usize>,
     #[command(flatten)]
     pub engine: EngineArgs,
@@ -58,7 +58,7 @@ pub struct FeaturesArgs {
     #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
     pub output: PathBuf,
     /// Number of texts per shard.
-    #[arg(long, default_value = "10000", value_name = "TEXTS", help_heading = "Output")]
+    #[arg(long, default_value = "10000", value_name = "TEXTS", value_parser = positive, help_heading = "Output")]
     pub shard_size: NonZero<usize>,
     /// Resume an interrupted run, if there is one. All other options must be unchanged.
     #[arg(long, help_heading = "Output")]

@@ -1,7 +1,7 @@
 //! `rekindle predict`.
 
 use crate::options::model::ModelChoice;
-use crate::options::{EngineArgs, at_least};
+use crate::options::{EngineArgs, MIN_LENGTH, at_least};
 use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub struct PredictArgs {
     pub input: Option<PathBuf>,
     /// Maximum number of tokens per text; longer texts are truncated [default: as the model was
     /// trained; its number of positions if its files do not say].
-    #[arg(long, value_name = "TOKENS", help_heading = "Texts")]
+    #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Texts")]
     pub max_length: Option<usize>,
     /// Number of texts per batch.
     #[arg(long, default_value_t = 8, value_name = "TEXTS", value_parser = at_least(1), help_heading = "Texts")]

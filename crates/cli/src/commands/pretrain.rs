@@ -1,7 +1,7 @@
 //! `rekindle pretrain`.
 
 use crate::options::model::ModelChoice;
-use crate::options::{EngineArgs, LONG_EPOCHS, at_least};
+use crate::options::{EngineArgs, LONG_EPOCHS, MIN_LENGTH, at_least, positive, rate, share};
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -35,7 +35,7 @@ pub struct PretrainArgs {
     #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
     pub corpus: Vec<PathBuf>,
     /// Maximum number of tokens per sequence, with `[CLS]` and `[SEP]`, and the number of positions of a new model.
-    #[arg(long, default_value_t = 128, value_name = "TOKENS", help_heading = "Data")]
+    #[arg(long, default_value_t = 128, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Data")]
     pub max_length: usize,
     /// Percentage of the sequences that are held out for evaluation.
     #[arg(long, default_value_t = 5, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..100), help_heading = "Data")]
@@ -73,16 +73,16 @@ pub struct PretrainArgs {
     #[arg(long, default_value_t = 32, value_name = "SEQUENCES", value_parser = at_least(1), help_heading = "Training")]
     pub batch_size: usize,
     /// Peak learning rate, which decays linearly to 0.
-    #[arg(long, default_value_t = 5e-4, value_name = "RATE", help_heading = "Training")]
+    #[arg(long, default_value_t = 5e-4, value_name = "RATE", value_parser = rate, help_heading = "Training")]
     pub learning_rate: f64,
     /// Number of steps over which the learning rate rises from 0.
     #[arg(long, default_value_t = 0, value_name = "STEPS", help_heading = "Training")]
     pub warmup_steps: usize,
     /// Decoupled weight decay of all parameters except biases and LayerNorms.
-    #[arg(long, default_value_t = 0.01, value_name = "DECAY", help_heading = "Training")]
+    #[arg(long, default_value_t = 0.01, value_name = "DECAY", value_parser = rate, help_heading = "Training")]
     pub weight_decay: f64,
     /// Share of the tokens that are selected for prediction.
-    #[arg(long, default_value_t = 0.15, value_name = "SHARE", help_heading = "Training")]
+    #[arg(long, default_value_t = 0.15, value_name = "SHARE", value_parser = share, help_heading = "Training")]
     pub mlm_probability: f64,
     /// Seed of new weights, of the order, of masking and of dropout.
     #[arg(long, default_value_t = 42, help_heading = "Training")]
@@ -98,7 +98,7 @@ pub struct PretrainArgs {
     pub overwrite: bool,
     /// Write a training checkpoint and evaluate after every so many steps [default: a checkpoint after an epoch, if the last
     /// one is five minutes old].
-    #[arg(long, value_name = "STEPS", help_heading = "Output")]
+    #[arg(long, value_name = "STEPS", value_parser = positive, help_heading = "Output")]
     pub save_every: Option<std::num::NonZero<usize>>,
     /// Resume from the training checkpoint in the output folder, if there is one. All other options must be unchanged.
     #[arg(long, help_heading = "Output")]

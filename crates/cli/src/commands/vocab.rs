@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::exit::Failure;
 use crate::files;
+use crate::options::at_least;
 use crate::terminal::print;
 
 /// The options of `rekindle vocab`.
@@ -17,7 +18,7 @@ pub struct VocabArgs {
     #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
     pub corpus: Vec<PathBuf>,
     /// Maximum number of entries, with special tokens and single characters.
-    #[arg(long, default_value_t = 8000, value_name = "ENTRIES", help_heading = "Data")]
+    #[arg(long, default_value_t = 8000, value_name = "ENTRIES", value_parser = at_least(1), help_heading = "Data")]
     pub size: usize,
     /// Folder for tokenizer.json, tokenizer_config.json and vocab.txt.
     #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]

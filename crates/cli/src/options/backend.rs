@@ -52,6 +52,11 @@ impl Backend {
         }
     }
 
+    /// The command that installs Rekindle with the backend, in a checkout of its repository.
+    pub fn install(self) -> String {
+        format!("cargo install --path crates/cli --features {self}")
+    }
+
     /// The first local backend that is compiled in.
     pub fn local() -> Self {
         ALL.into_iter().find(|backend| backend.is_compiled() && *backend != Self::Remote).unwrap_or(Self::Flex)
@@ -101,7 +106,8 @@ impl Backend {
         }
         let device = self.default_device().ok_or_else(|| {
             Failure::usage(format!(
-                "backend {self} was not compiled in; build with `--features {self}`, or run `cargo xtask experiment --backend {self}`"
+                "backend {self} was not compiled in; install it with `{}`, or run `cargo xtask experiment --backend {self}`",
+                self.install()
             ))
         })?;
         // With SPIR-V compiled in, wgpu prefers it too.

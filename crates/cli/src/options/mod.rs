@@ -1,6 +1,6 @@
 //! Options that several commands share, and what they stand for.
 
-use std::num::ParseIntError;
+use std::num::{NonZero, ParseIntError};
 use std::time::Duration;
 
 use rekindle::train::SaveStrategy;
@@ -25,4 +25,24 @@ pub fn at_least(least: usize) -> impl Fn(&str) -> Result<usize, String> + Clone 
         Ok(_) => Err(format!("must be at least {least}")),
         Err(error) => Err(ParseIntError::to_string(&error)),
     }
+}
+
+/// Parses a number of at least 1.
+pub fn positive(text: &str) -> Result<NonZero<usize>, String> {
+    at_least(1)(text).map(|number| NonZero::new(number).unwrap_or(NonZero::<usize>::MIN))
+}
+
+/// The least number of tokens per text: one, `[CLS]` and `[SEP]`.
+pub const MIN_LENGTH: usize = 3;
+
+/// Parses a finite number of at least 0.
+pub fn rate(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
+    number.ok_or_else(|| "must be a number of at least 0".into())
+}
+
+/// Parses a share above 0 and at most 1.
+pub fn share(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && *number <= 1.0);
+    number.ok_or_else(|| "must be above 0 and at most 1".into())
 }

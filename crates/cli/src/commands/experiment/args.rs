@@ -10,7 +10,7 @@ use rekindle::experiment::{Approach, ClassWeights};
 use rekindle::train::{Metric, SaveStrategy, SchedulerType, Shuffle};
 
 use crate::options::model::ModelChoice;
-use crate::options::{DataFileArgs, EngineArgs, at_least};
+use crate::options::{DataFileArgs, EngineArgs, MIN_LENGTH, at_least, positive, rate};
 
 /// The options of `rekindle experiment`.
 #[derive(Args, Debug)]
@@ -71,7 +71,7 @@ pub struct ExperimentArgs {
 
     /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`; longer texts are truncated [default: as the model was
     /// trained; 64 if its files do not say].
-    #[arg(long, value_name = "TOKENS", help_heading = "Training")]
+    #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Training")]
     pub max_length: Option<usize>,
     /// Number of examples per batch.
     #[arg(long, default_value_t = 8, value_name = "SENTENCES", value_parser = at_least(1), help_heading = "Training")]
@@ -90,7 +90,7 @@ pub struct ExperimentArgs {
     #[arg(long, default_value = "linear", value_name = "linear|cosine|constant", value_parser = one_of(SCHEDULERS), hide_possible_values = true, help_heading = "Training")]
     pub lr_scheduler_type: SchedulerType,
     /// Number of steps over which the learning rate rises from 0; below 1, their share of all steps.
-    #[arg(long, default_value_t = 0.0, value_name = "STEPS|SHARE", help_heading = "Training")]
+    #[arg(long, default_value_t = 0.0, value_name = "STEPS|SHARE", value_parser = rate, help_heading = "Training")]
     pub warmup_steps: f64,
     /// Weights of the classes in the training loss: equal, inversely proportional to frequency, or one per class.
     #[arg(long, default_value = "none", value_name = "none|balanced|W,W,...", value_parser = class_weights, help_heading = "Training")]
@@ -115,7 +115,7 @@ pub struct ExperimentArgs {
     pub engine: EngineArgs,
     /// Number of devices of other machines per run, which split its batches. Results match single-device training up to
     /// summation order and dropout.
-    #[arg(long, default_value = "1", value_name = "DEVICES", help_heading = "Engine")]
+    #[arg(long, default_value = "1", value_name = "DEVICES", value_parser = positive, help_heading = "Engine")]
     pub devices_per_run: NonZero<usize>,
 
     /// Folder for the results; a zip of the same name is written next to it.
