@@ -86,7 +86,7 @@ impl Failure {
 
     /// The work was interrupted; everything that `--resume` needs is on disk.
     pub fn interrupted(message: impl fmt::Display) -> Self {
-        let hint = "nothing is lost: go on with the same command and --resume";
+        let hint = "nothing is lost: continue with the same command and --resume";
         Self::new(Kind::Interrupted, format!("{message}\n{hint}"))
     }
 

@@ -95,7 +95,7 @@ fn a_reader_that_closes_standard_output_ends_a_command_without_an_error() {
         assert_eq!(output.status.code(), Some(0), "{command} {arguments:?}: {error}");
         assert!(!error.contains("error"), "{command} {arguments:?}: {error}");
     }
-    assert!(place.path("out/results.json").exists(), "the experiment goes on");
+    assert!(place.path("out/results.json").exists(), "the experiment continues");
 }
 
 /// Standard error that cannot be written to ends no command.

@@ -150,7 +150,7 @@ fn a_run_that_was_killed_is_taken_up_and_gives_the_same_model() {
     assert!(text(&refused.stderr).contains("--seed was 42, is 7"), "{}", text(&refused.stderr));
     assert!(place.files() == before, "a refusal changes nothing");
     let resumed = run("model", &["--resume"]);
-    assert!(text(&resumed.stdout).contains("goes on after step"), "{}", text(&resumed.stderr));
+    assert!(text(&resumed.stdout).contains("resumes after step"), "{}", text(&resumed.stderr));
     let weights = |folder: &str| fs::read(place.path(folder).join("model.safetensors")).expect("weights");
     assert!(weights("model") == weights("unbroken"), "the same model, byte for byte");
     assert!(!place.path("model/checkpoint").exists());

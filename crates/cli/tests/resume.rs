@@ -36,7 +36,7 @@ fn begin(place: &Place, more: &[&str]) -> Child {
 fn wait_for(place: &Place, runs: usize, child: &mut Child) {
     let count = || fs::read_dir(place.path("out.checkpoint/run/trials")).map_or(0, Iterator::count);
     while count() < runs {
-        assert!(child.try_wait().expect("a child").is_none(), "it ended before it could be broken off");
+        assert!(child.try_wait().expect("a child").is_none(), "it ended before it was interrupted");
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -197,7 +197,7 @@ fn two_runs_cannot_write_to_the_same_output() {
     let second = place.run(&OPTIONS);
     assert!(!second.status.success() && text(&second.stderr).contains("another run"), "{}", text(&second.stderr));
     let first = child.wait_with_output().expect("ended");
-    assert!(first.status.success(), "the first goes on: {}", text(&first.stderr));
+    assert!(first.status.success(), "the first continues: {}", text(&first.stderr));
     assert!(place.path("out/results.json").exists());
 }
 
@@ -216,6 +216,6 @@ fn a_new_run_keeps_the_state_of_an_interrupted_one() {
     wait_for(&place, 1, &mut child);
     child.kill().expect("killed");
     let said = text(&child.wait_with_output().expect("ended").stderr);
-    assert!(said.contains("set aside in out.checkpoint") && said.contains("--resume"), "{said}");
+    assert!(said.contains("now in out.checkpoint") && said.contains("--resume"), "{said}");
     assert!(place.path("out.checkpoint/before/experiment.json").exists());
 }

@@ -82,8 +82,8 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let Found { model, substituted } = found;
     if let Some(reason) = &substituted {
         display.warn(&format!(
-            "{reason}\n         The tokenizer of the small embedded model `{}` stands in for that of\n         \
-             distilbert-base-uncased: lengths will differ somewhat.",
+            "{reason}\n         The tokenizer of the small embedded model `{}` replaces that of\n         \
+             distilbert-base-uncased: lengths differ slightly.",
             model.id
         ));
     }

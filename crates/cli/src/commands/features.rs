@@ -102,7 +102,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     }
     if Extraction::is_begun(&args.output) && !args.resume {
         let folder = args.output.display();
-        let refusal = format!("{folder} holds features already; go on with --resume, or name another folder");
+        let refusal = format!("{folder} already holds features; continue with --resume, or name another folder");
         return Err(Failure::output(refusal));
     }
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
@@ -112,7 +112,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     found.warnings().iter().for_each(|warning| display.warn(warning));
     let texts = texts(args, &display)?;
     if texts.is_empty() {
-        return Err(Failure::input("there is no text to read"));
+        return Err(Failure::input("no texts"));
     }
     let total = texts.len();
     let extraction = Extraction {
@@ -152,7 +152,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     display.clear();
     match done {
         Err(error) if stop.is_requested() => {
-            return Err(Failure::interrupted(format!("{error}; --resume goes on")));
+            return Err(Failure::interrupted(format!("{error}; --resume continues")));
         }
         done => done?,
     }

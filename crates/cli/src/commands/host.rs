@@ -43,7 +43,7 @@ pub fn run(args: &HostArgs) -> Result<(), Failure> {
     let token = Token::find(args.token_file.as_deref())?;
     if token.is_none() && (args.identity.is_some() || !args.listen.ip().is_loopback()) {
         return Err(Failure::usage(format!(
-            "{}: whoever reaches this address would compute here; give a token by --token-file or REKINDLE_TOKEN",
+            "{}: anyone who reaches this address could compute here; give a token with --token-file or REKINDLE_TOKEN",
             args.listen
         )));
     }

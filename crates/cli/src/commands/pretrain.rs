@@ -144,7 +144,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     files::prepare(&args.output)?;
     let lock = files::lock(&folder)?;
     if args.resume && !checkpoints.is_begun() {
-        display.line("resumed  nothing: no earlier run was broken off here");
+        display.line("resumed  nothing: there is no interrupted run");
     }
     let stop = Stop::default();
     interrupt::handle(&stop, display.notices())?;
@@ -192,7 +192,7 @@ fn check_checkpoint(checkpoints: &Checkpoints, resume: bool) -> Result<(), Failu
     }
     match checkpoints.is_begun() && !resume {
         true => Err(Failure::output(format!(
-            "{} holds a run that was broken off; go on with --resume, or remove the folder to begin anew",
+            "{} holds an interrupted run; continue it with --resume, or remove the folder to start again",
             checkpoints.folder.display()
         ))),
         false => Ok(()),

@@ -76,7 +76,7 @@ impl Backend {
     }
 
     /// Burn's default device of the backend; `None` if the backend is not compiled in.
-    #[allow(deprecated)] // ndarray, which Burn will drop one day
+    #[allow(deprecated)] // ndarray, which Burn will remove
     fn default_device(self) -> Option<Device> {
         match self {
             #[cfg(feature = "flex")]

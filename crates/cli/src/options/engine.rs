@@ -74,7 +74,7 @@ impl EngineArgs {
                 Ok(offers) => offers.into_iter().map(|offer| Some(offer.device)).collect(),
                 Err(Unavailable::Refused(reason)) => return Err(Failure::device(format!("{url}: {reason}"))),
                 Err(Unavailable::Away(reason)) => {
-                    warn(&format!("{url}: {reason}; should it come, it takes its share"));
+                    warn(&format!("{url}: {reason}; it is used as soon as it can be reached"));
                     vec![None]
                 }
             };
@@ -89,13 +89,13 @@ impl EngineArgs {
     fn check_sharing(&self) -> Result<(), Failure> {
         if self.backend != Backend::Remote {
             return Err(Failure::usage(
-                "--devices-per-run: devices of this machine share no run; give --backend remote",
+                "--devices-per-run: devices of this machine cannot share a run; give --backend remote",
             ));
         }
         let iroh = self.hosts.host.iter().filter(|url| matches!(url, HostUrl::Iroh { .. })).count();
         match iroh == 0 || iroh == self.hosts.host.len() {
             true => Ok(()),
-            false => Err(Failure::usage("--devices-per-run: hosts at ws:// and at iroh:// cannot send to each other")),
+            false => Err(Failure::usage("--devices-per-run: hosts at ws:// and at iroh:// cannot exchange data")),
         }
     }
 
@@ -107,7 +107,7 @@ impl EngineArgs {
                 (true, Some(_)) => "--token-file",
                 (true, None) => return Ok(()),
             };
-            let refusal = format!("{option}: backend {} is of this machine; give --backend remote", self.backend);
+            let refusal = format!("{option}: backend {} computes on this machine; give --backend remote", self.backend);
             return Err(Failure::usage(refusal));
         }
         if !self.backend.is_compiled() {

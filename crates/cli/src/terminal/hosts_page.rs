@@ -41,7 +41,7 @@ impl HostsPage {
         let all = page.add(ProgressBar::new(all as u64).with_style(style(&template)));
         all.set_position(done as u64);
         let line = |name: &String| {
-            let bar = page.add(ProgressBar::new(0).with_style(style(WORDS)).with_message("not there yet"));
+            let bar = page.add(ProgressBar::new(0).with_style(style(WORDS)).with_message("not connected"));
             Line { name: name.clone(), bar, on: String::new(), read: 0 }
         };
         let hosts = names.iter().map(line).collect();
@@ -67,7 +67,7 @@ impl HostsPage {
         self.hosts.iter_mut().find(|host| host.name == name)
     }
 
-    /// Shows what a host does with runs.
+    /// Shows an event of a host that computes runs.
     pub fn tell(&mut self, name: &str, event: &WorkerEvent<'_>) {
         let Some(host) = self.line(name) else { return };
         match event {
@@ -82,21 +82,21 @@ impl HostsPage {
                 host.bar.set_position(step.step as u64);
                 host.bar.set_message(format!("loss {:.4}  {}", step.loss, host.on));
             }
-            Event::Ready => host.say("waits".into()),
+            Event::Ready => host.say("waiting".into()),
             Event::Finished(_) => {
-                host.say("waits".into());
+                host.say("waiting".into());
                 self.reach(self.all.position() + 1);
             }
-            Event::Lost(reason) => host.say(format!("lost, asked again: {reason}")),
+            Event::Lost(reason) => host.say(format!("lost, retrying: {reason}")),
             Event::GivenUp(reason) => host.say(format!("given up: {reason}")),
         }
     }
 
-    /// Shows what a host does with shards.
+    /// Shows an event of a host that computes shards.
     pub fn tell_shard(&mut self, name: &str, event: &Event<usize, usize, usize, &str>) {
         let Some(host) = self.line(name) else { return };
         match event {
-            Event::Ready | Event::Finished(_) => host.say("waits".into()),
+            Event::Ready | Event::Finished(_) => host.say("waiting".into()),
             Event::Started(number) => {
                 (host.on, host.read) = (format!("shard {number}"), 0);
                 host.say(host.on.clone());
@@ -105,12 +105,12 @@ impl HostsPage {
                 host.read += texts;
                 host.say(format!("{}  {} texts", host.on, thousands(host.read)));
             }
-            Event::Lost(reason) => host.say(format!("lost, asked again: {reason}")),
+            Event::Lost(reason) => host.say(format!("lost, retrying: {reason}")),
             Event::GivenUp(reason) => host.say(format!("given up: {reason}")),
         }
     }
 
-    /// So many are done.
+    /// Sets the number of finished runs or texts.
     pub fn reach(&self, done: u64) {
         self.all.set_position(done);
         let (now, all) = (done.saturating_sub(self.before).max(1), self.all.length().unwrap_or_default());
@@ -118,7 +118,7 @@ impl HostsPage {
         self.all.set_message(format!("{left:.0} s left"));
     }
 
-    /// Takes the page away.
+    /// Removes the page.
     pub fn clear(&self) {
         for bar in self.hosts.iter().map(|host| &host.bar).chain([&self.all]) {
             bar.finish_and_clear();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn every_host_has_a_line_that_says_what_it_is_on() {
+    fn the_line_of_a_host_shows_its_run() {
         let terminal = Terminal::default();
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255);
         let names = ["ws://a:1".to_owned(), "ws://longer:1".to_owned()];
@@ -272,15 +272,15 @@ mod tests {
         assert!(shown[0].contains(" 2/6 runs"), "{shown:#?}");
         assert!(shown[1].starts_with("  ws://a:1  flex: CPU  ━━╸"), "{shown:#?}");
         assert!(shown[1].ends_with(" 5/20  loss 0.5000  lora  fold 3  seed 42  size 9"), "{shown:#?}");
-        assert!(shown[2].starts_with("  ws://longer:1        not there yet"), "{shown:#?}");
+        assert!(shown[2].starts_with("  ws://longer:1        not connected"), "{shown:#?}");
 
         page.tell("ws://a:1", &Event::Finished(DistributedRun { approach: "lora", record: None }));
         page.tell("ws://longer:1", &Event::Lost("gone"));
         draw();
         let shown = terminal.shown();
         assert!(shown[0].contains(" 3/6 runs  0 s left"), "{shown:#?}");
-        assert!(shown[1].ends_with("flex: CPU  waits"), "{shown:#?}");
-        assert!(shown[2].ends_with("lost, asked again: gone"), "{shown:#?}");
+        assert!(shown[1].ends_with("flex: CPU  waiting"), "{shown:#?}");
+        assert!(shown[2].ends_with("lost, retrying: gone"), "{shown:#?}");
         page.tell("ws://longer:1", &Event::GivenUp("another version"));
         draw();
         assert!(terminal.shown()[2].ends_with("given up: another version"));
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn every_host_has_a_line_that_says_which_shard_it_reads() {
+    fn the_line_of_a_host_shows_its_shard() {
         let terminal = Terminal::default();
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255);
         let all = MultiProgress::with_draw_target(target);

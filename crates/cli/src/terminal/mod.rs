@@ -188,7 +188,7 @@ impl Display {
             Progress::Pretraining(event) | Progress::Training(event) => self.training(event),
             Progress::RunFinished(run) | Progress::RunRestored(run) if self.runs > 1 => self.tested(run),
             Progress::Worker { name, event } => self.worker(name, event),
-            Progress::FinalModel => self.line("  the model to keep, on all sentences"),
+            Progress::FinalModel => self.line("  the final model, on all examples"),
             Progress::ApproachFinished(record) => {
                 self.clear();
                 self.line(&format!(
@@ -224,27 +224,27 @@ impl Display {
                 page.name(remote::kind);
             }
         }
-        let told = self.page.is_some() && self.verbosity < Verbosity::Verbose;
+        let is_shown = self.page.is_some() && self.verbosity < Verbosity::Verbose;
         match event {
-            workers::Event::Ready | workers::Event::Started(_) | workers::Event::Finished(_) if told => {}
-            workers::Event::Ready => self.line(&format!("{name}  is there")),
+            workers::Event::Ready | workers::Event::Started(_) | workers::Event::Finished(_) if is_shown => {}
+            workers::Event::Ready => self.line(&format!("{name}  connected")),
             workers::Event::Started(StartedRun { approach, key: RunKey { seed, repeat, fold, size } }) => {
-                self.line(&format!("{name}  begins {approach}  repeat {repeat}  fold {fold}  seed {seed}  size {size}"))
+                self.line(&format!("{name}  starts {approach}  repeat {repeat}  fold {fold}  seed {seed}  size {size}"))
             }
             workers::Event::Progress(RunStep { step, .. }) if self.verbosity == Verbosity::Verbose => {
                 self.line(&format!("{name}  step {}  loss {:.4}", step.step, step.loss));
             }
             workers::Event::Finished(DistributedRun { approach, record: Some(run) }) => self.line(&format!(
-                "{name}  done {approach}  accuracy {:.4}  loss {:.6}  {:.2} s",
+                "{name}  finished {approach}  accuracy {:.4}  loss {:.6}  {:.2} s",
                 run.accuracy, run.loss, run.train_seconds
             )),
             workers::Event::Finished(DistributedRun { approach, record: None }) => {
-                self.line(&format!("{name}  done {approach}, the model to keep"))
+                self.line(&format!("{name}  finished {approach}, the final model"))
             }
             workers::Event::Lost(reason) => {
-                self.warn(&format!("{name}: {reason}; its run is done elsewhere, and it is asked again"));
+                self.warn(&format!("{name}: {reason}; another device computes its run, and the connection is retried"));
             }
-            workers::Event::GivenUp(reason) => self.warn(&format!("{name}: {reason}; it is not asked again")),
+            workers::Event::GivenUp(reason) => self.warn(&format!("{name}: {reason}; the connection is not retried")),
             _ => {}
         }
     }
@@ -270,7 +270,7 @@ impl Display {
             }
             Event::Resumed { step } => {
                 self.before = Some(*step);
-                self.line(&format!("  goes on after step {step} of {}", self.steps));
+                self.line(&format!("  resumes after step {step} of {}", self.steps));
             }
             Event::Step(step) if self.before.is_some_and(|before| step.step <= before) => {}
             Event::Step(step) => self.step(step),
@@ -359,7 +359,7 @@ impl Display {
         } else if self.last_line.elapsed() >= LINE_EVERY {
             let left = (total - done) as f64 / pace;
             let (done, total) = (thousands(done), thousands(total));
-            self.line(&format!("  {done}/{total} texts  {pace:.0} a second  {left:.0} s left"));
+            self.line(&format!("  {done}/{total} texts  {pace:.0} per second  {left:.0} s left"));
             self.last_line = Instant::now();
         }
     }
@@ -374,12 +374,14 @@ impl Display {
         }
         match event {
             workers::Event::Finished(number) if self.verbosity == Verbosity::Verbose => {
-                self.line(&format!("{name}  shard {number} is written"));
+                self.line(&format!("{name}  wrote shard {number}"));
             }
             workers::Event::Lost(reason) => {
-                self.warn(&format!("{name}: {reason}; its shard is done elsewhere, and it is asked again"));
+                self.warn(&format!(
+                    "{name}: {reason}; another device computes its shard, and the connection is retried"
+                ));
             }
-            workers::Event::GivenUp(reason) => self.warn(&format!("{name}: {reason}; it is not asked again")),
+            workers::Event::GivenUp(reason) => self.warn(&format!("{name}: {reason}; the connection is not retried")),
             _ => {}
         }
     }

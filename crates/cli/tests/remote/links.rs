@@ -111,7 +111,7 @@ fn a_host_whose_link_is_restored_computes_runs_again() {
     hosts[1].signal("-STOP");
     experiment.wait_for(&format!("{first}: "));
     net.link(1, "up");
-    let (begun, taken) = (format!("{first}  is there"), format!("{first}  done"));
+    let (begun, taken) = (format!("{first}  connected"), format!("{first}  finished"));
     experiment.wait_for_more(&begun, 1);
     let before = experiment.said().matches(&taken).count();
     experiment.wait_for_more(&taken, before);
@@ -138,7 +138,7 @@ fn without_links_an_experiment_ends_and_can_be_resumed() {
     net.link(2, "down");
     let (code, said) = experiment.end();
     assert_eq!(code, Some(6), "{said}");
-    assert!(said.contains("--resume goes on from there"), "{said}");
+    assert!(said.contains("--resume continues from there"), "{said}");
     let before = said.matches("  done ").count();
     net.link(1, "up");
     net.link(2, "up");

@@ -71,7 +71,7 @@ fn a_run_on_several_hosts_takes_the_steps_of_one_device() {
     compare(&alone, &steps(&place));
     // The other hosts continue from the last checkpoint.
     let said = shared(&place, &urls[..2], || hosts[1].kill());
-    assert!(said.contains("asked again"), "{said}");
+    assert!(said.contains("connection is retried"), "{said}");
     compare(&alone, &steps(&place));
 }
 
@@ -120,5 +120,5 @@ fn devices_that_cannot_share_a_run_are_an_error_before_any_work() {
     };
     refused(&[], "--backend remote");
     let iroh = format!("iroh://{}@127.0.0.1:2", "a7".repeat(32));
-    refused(&["--backend", "remote", "--host", "ws://127.0.0.1:1", "--host", &iroh], "cannot send to each other");
+    refused(&["--backend", "remote", "--host", "ws://127.0.0.1:1", "--host", &iroh], "cannot exchange data");
 }

@@ -114,5 +114,5 @@ fn a_host_that_returns_with_another_protocol_is_dropped() {
     let url = before(&hosts[0], Answer::Opens, Arc::clone(&honest));
     let said = interrupted(&place, &hosts[1], &[&url, &hosts[1].url], &url, || honest.store(false, Ordering::Relaxed));
     assert!(said.contains(&format!("{url}: the host uses version 3 of Burn's protocol")), "{said}");
-    assert!(said.contains("it is not asked again"), "{said}");
+    assert!(said.contains("the connection is not retried"), "{said}");
 }

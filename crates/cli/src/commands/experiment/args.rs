@@ -74,7 +74,7 @@ pub struct ExperimentArgs {
     #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Training")]
     pub max_length: Option<usize>,
     /// Number of examples per batch.
-    #[arg(long, default_value_t = 8, value_name = "SENTENCES", value_parser = at_least(1), help_heading = "Training")]
+    #[arg(long, default_value_t = 8, value_name = "EXAMPLES", value_parser = at_least(1), help_heading = "Training")]
     pub batch_size: usize,
     /// Number of batches whose gradients are accumulated per step.
     #[arg(long, default_value_t = 1, value_name = "BATCHES", value_parser = at_least(1), help_heading = "Training")]
@@ -211,7 +211,7 @@ fn size(text: &str) -> Result<Size, String> {
         "all" => Ok(Size(None)),
         number => match number.parse() {
             Ok(count) if count > 0 => Ok(Size(Some(count))),
-            _ => Err("is neither a number of sentences nor `all`".into()),
+            _ => Err("is neither a number of examples nor `all`".into()),
         },
     }
 }
@@ -227,7 +227,7 @@ fn class_weights(text: &str) -> Result<Weights, String> {
         "balanced" => ClassWeights::Balanced,
         list => match list.split(',').map(weight).collect() {
             Some(weights) => ClassWeights::Given(weights),
-            None => return Err("there are none, balanced, or a positive weight for each class".into()),
+            None => return Err("expected none, balanced, or a positive weight per class".into()),
         },
     }))
 }

@@ -44,8 +44,8 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     let Found { model, substituted } = found;
     if let Some(reason) = &substituted {
         display.warn(&format!(
-            "{reason}\n         The small embedded model `{}` stands in for distilbert-base-uncased. It knows generated\n         \
-             English opinions and little else: expect far less of it.",
+            "{reason}\n         The small embedded model `{}` replaces distilbert-base-uncased. It was pretrained on generated\n         \
+             English opinions only, and its results are much worse.",
             model.id
         ));
     }
@@ -112,10 +112,10 @@ fn begin(store: &ExperimentStore, resume: bool, display: &Display) -> Result<(),
     if resume && store.is_begun() {
         display.line(&format!("resumed  from {}", store.folder().display()));
     } else if resume {
-        display.line("resumed  nothing: no earlier run was broken off here");
+        display.line("resumed  nothing: there is no interrupted run");
     } else if let Some(before) = store.begin()? {
         display.warn(&format!(
-            "an earlier run to this folder was broken off, and --resume would have gone on with it; it is set aside in {}",
+            "an earlier run to this folder was interrupted, and --resume would have continued it; its files are now in {}",
             before.display()
         ));
     }
@@ -139,7 +139,7 @@ fn interrupted(
     }
     if store.is_begun() {
         let folder = store.folder().display();
-        notes.push(format!("what is done is kept in {folder}, and --resume goes on from there"));
+        notes.push(format!("finished runs are kept in {folder}, and --resume continues from there"));
     }
     Ok(if notes.is_empty() { failure } else { failure.with_note(notes.join("; ")) })
 }
