@@ -14,7 +14,7 @@ use crate::defaults::Defaults;
 use crate::error::ExperimentError;
 use crate::fine_tuning::FineTuning;
 use crate::probe::Probe;
-use crate::progress::Progress;
+use crate::progress::Observer;
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 use crate::trained_model::TrainedModel;
@@ -84,7 +84,7 @@ pub(crate) trait Learner: Any + fmt::Debug + Send + Sync {
         &self,
         context: &mut RunContext<'_>,
         spec: &RunSpec,
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError>;
 }
 
@@ -102,7 +102,7 @@ pub(crate) trait Predictor {
         &self,
         context: &RunContext<'_>,
         rows: &[usize],
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError>;
 
     /// Returns the model to save, if there is one.

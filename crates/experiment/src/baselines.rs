@@ -8,7 +8,7 @@ use rekindle_train::TrainError;
 
 use crate::approach::{Fitted, Learner, Predictor, positive, unknown_option};
 use crate::error::ExperimentError;
-use crate::progress::Progress;
+use crate::progress::Observer;
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 use crate::trained_model::TrainedModel;
@@ -66,7 +66,7 @@ impl Learner for MajorityClass {
         &self,
         context: &mut RunContext<'_>,
         spec: &RunSpec,
-        _: &mut dyn FnMut(Progress<'_>),
+        _: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
         fitted(context, spec, |_, labels, classes| Ok(Box::new(Majority::fit(labels, classes)?)))
     }
@@ -102,7 +102,7 @@ impl Learner for TfIdf {
         &self,
         context: &mut RunContext<'_>,
         spec: &RunSpec,
-        _: &mut dyn FnMut(Progress<'_>),
+        _: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
         fitted(context, spec, |texts, labels, classes| {
             match TfidfLogisticRegression::fit(texts, labels, classes, &self.options) {
@@ -139,7 +139,7 @@ impl Predictor for FittedBaseline {
         &self,
         context: &RunContext<'_>,
         rows: &[usize],
-        _: &mut dyn FnMut(Progress<'_>),
+        _: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError> {
         let probabilities = self.0.probabilities(&context.sampling.texts(rows));
         Ok(probabilities.into_iter().map(|probability| probability.max(f64::EPSILON).ln() as f32).collect())

@@ -1,5 +1,6 @@
 //! The experiment: every approach from the same pretrained weights, on the same samples.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use rekindle_distilbert::Pooling;
@@ -231,7 +232,10 @@ impl Experiment {
             match specs {
                 [spec] if spec.sample.is_none() => {
                     observer(Progress::FinalModel);
-                    accumulator.model = context.final_model(spec, observer)?;
+                    accumulator.model = context.final_model(spec, &mut |event| {
+                        observer(event);
+                        ControlFlow::Continue(())
+                    })?;
                 }
                 _ => self.at_size(context, specs, &mut accumulator, observer)?,
             }

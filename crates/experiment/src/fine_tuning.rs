@@ -1,7 +1,5 @@
 //! Fine-tuning: approaches that train parameters of the model by gradient descent.
 
-use std::ops::ControlFlow;
-
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoraConfig, Pooling};
 use rekindle_results::{EpochRecord, RunRecord, StepRecord};
 use rekindle_train::{
@@ -13,7 +11,7 @@ use crate::adapt::adapt;
 use crate::approach::{Fitted, Learner, Predictor, count, number, positive, unknown_option};
 use crate::defaults::{Defaults, Rates};
 use crate::error::ExperimentError;
-use crate::progress::Progress;
+use crate::progress::{Observer, Progress};
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 use crate::trained_model::TrainedModel;
@@ -157,7 +155,7 @@ impl FineTuning {
         plan: &TuningPlan,
         context: &mut RunContext<'_>,
         spec: &RunSpec,
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<Trained<DistilBertForSequenceClassification, Evaluation>, TrainError> {
         let config = self.config(context);
         let model = plan.prepare(&self.start(&config, context, spec, observer)?, spec.seed)?;
@@ -182,10 +180,7 @@ impl FineTuning {
             .with_checkpoints(context.checkpoints(spec))
             .with_stop(context.stop())
             .split_over(context.further);
-        let mut observe = |event: &Event| {
-            observer(Progress::Training(event));
-            ControlFlow::Continue(())
-        };
+        let mut observe = |event: &Event| observer(Progress::Training(event));
         trainer.run(model, &mut observe)
     }
 
@@ -202,7 +197,7 @@ impl FineTuning {
         config: &DistilBertConfig,
         context: &RunContext<'_>,
         spec: &RunSpec,
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<DistilBertForSequenceClassification, TrainError> {
         let mut model = match spec.seed == context.experiment.seed() {
             true => context.model.clone(),
@@ -210,10 +205,8 @@ impl FineTuning {
         };
         model.pooling = config.classifier_pooling;
         if self.pretrain_epochs > 0 {
-            model.distilbert = adapt(context, spec, self.pretrain_epochs, &mut |event| {
-                observer(Progress::Pretraining(event));
-                ControlFlow::Continue(())
-            })?;
+            model.distilbert =
+                adapt(context, spec, self.pretrain_epochs, &mut |event| observer(Progress::Pretraining(event)))?;
         }
         Ok(model)
     }
@@ -287,7 +280,7 @@ impl Learner for FineTuning {
         &self,
         context: &mut RunContext<'_>,
         spec: &RunSpec,
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
         let approach = spec.approach(context.experiment);
         let plan = self.plan(&context.config).map_err(|source| approach.failed(source))?;
@@ -328,7 +321,7 @@ impl Predictor for FineTuned {
         &self,
         context: &RunContext<'_>,
         rows: &[usize],
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError> {
         if let Some((_, logits)) = self.tested.as_ref().filter(|(tested, _)| tested == rows) {
             return Ok(logits.clone());
@@ -336,10 +329,7 @@ impl Predictor for FineTuned {
         let data = context.examples.select(rows);
         let features = self.settings.features(&self.plan, context);
         let size = context.experiment.arguments.per_device_eval_batch_size;
-        let mut observe = |event: &Event| {
-            observer(Progress::Training(event));
-            ControlFlow::Continue(())
-        };
+        let mut observe = |event: &Event| observer(Progress::Training(event));
         let evaluation = evaluate(&self.model, &self.config, &data, features, size, context.device, &mut observe);
         let failed = |source| ExperimentError::Train { approach: self.approach.clone(), source };
         Ok(evaluation.map_err(failed)?.logits)

@@ -13,7 +13,7 @@ use rekindle_train::TrainError;
 use crate::approach::{Fitted, Learner, Predictor, count, positive, unknown_option};
 use crate::embeddings::Request;
 use crate::error::ExperimentError;
-use crate::progress::Progress;
+use crate::progress::Observer;
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 use crate::trained_model::TrainedModel;
@@ -188,7 +188,7 @@ impl Learner for Probe {
         &self,
         context: &mut RunContext<'_>,
         spec: &RunSpec,
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
         let (began, approach) = (Instant::now(), spec.approach(context.experiment));
         let (poolings, layers) = (self.poolings(), self.layers(&context.config));
@@ -244,7 +244,7 @@ impl Predictor for Probed {
         &self,
         context: &RunContext<'_>,
         rows: &[usize],
-        _: &mut dyn FnMut(Progress<'_>),
+        _: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError> {
         let embeddings = context.embeddings.rows(self.embedding, rows, self.config.dim);
         Ok(self.regression.scores(&embeddings).into_iter().map(|score| score as f32).collect())

@@ -1,11 +1,17 @@
 //! The events of an experiment.
 
+use std::ops::ControlFlow;
+
 use rekindle_checkpoint::LoadReport;
 use rekindle_results::{ApproachRecord, RunKey, RunRecord};
 use rekindle_train::Event;
 
 use crate::approach::Approach;
 use crate::remote_runs::WorkerEvent;
+
+/// Receives the events of one run. `ControlFlow::Break` cancels the run, which then returns
+/// [`TrainError::Cancelled`](rekindle_train::TrainError::Cancelled).
+pub(crate) type Observer<'a> = dyn FnMut(Progress<'_>) -> ControlFlow<()> + 'a;
 
 /// An event of an experiment. Observers draw progress or keep a history; the experiment itself prints nothing.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,6 @@
 //! Workers record finished runs in the store; the experiment then restores all of them, as after an interruption.
 
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -108,9 +107,6 @@ pub(crate) fn compute_runs(
     })
 }
 
-/// Thrown through a run that another worker has finished.
-struct Cancelled;
-
 /// What the threads of workers need.
 struct RunQueue {
     experiment: Experiment,
@@ -176,23 +172,14 @@ impl WorkQueue for RunQueue {
             if let Progress::Training(Event::Begin { steps: all, .. }) = event {
                 steps = *all;
             }
-            let flow = match event {
+            match event {
                 Progress::Training(Event::Step(step)) => progress(Some((step_record(step), steps))),
                 _ => progress(None),
-            };
-            if flow.is_break() {
-                // Observers of a training cannot cancel it otherwise.
-                resume_unwind(Box::new(Cancelled));
             }
         };
-        let compute = AssertUnwindSafe(|| match spec.sample {
-            Some(_) => context.compute(spec, &mut observe).map(|(run, _)| Some(run)),
-            None => context.final_model(spec, &mut observe).map(|_| None),
-        });
-        match catch_unwind(compute) {
-            Err(panic) if panic.is::<Cancelled>() => Err(Failure::Cancelled),
-            Err(panic) => resume_unwind(panic),
-            Ok(computed) => computed.map_err(failure),
+        match spec.sample {
+            Some(_) => context.compute(spec, &mut observe).map(|(run, _)| Some(run)).map_err(failure),
+            None => context.final_model(spec, &mut observe).map(|_| None).map_err(failure),
         }
     }
 
@@ -213,10 +200,11 @@ impl WorkQueue for RunQueue {
     }
 }
 
-/// Tells a failed device from an error that every worker would have.
+/// Distinguishes a failed device and a cancelled run from errors that every worker would have.
 fn failure(error: ExperimentError) -> Failure<ExperimentError> {
     match error {
         ExperimentError::Train { source: TrainError::Device(reason), .. } => Failure::Lost(reason),
+        ExperimentError::Train { source: TrainError::Cancelled, .. } => Failure::Cancelled,
         error => Failure::Fatal(error),
     }
 }

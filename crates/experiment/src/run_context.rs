@@ -17,7 +17,7 @@ use crate::embeddings::{Embeddings, Request};
 use crate::error::ExperimentError;
 use crate::experiment::{ClassWeights, Experiment};
 use crate::experiment_store::{ExperimentStore, FinishedRun};
-use crate::progress::Progress;
+use crate::progress::{Observer, Progress};
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
 use crate::trained_model::TrainedModel;
@@ -144,7 +144,10 @@ impl<'a> RunContext<'a> {
             return Ok(run);
         }
         observer(Progress::RunStarted { key: spec.key() });
-        let (mut finished, model) = self.compute(spec, observer)?;
+        let (mut finished, model) = self.compute(spec, &mut |event| {
+            observer(event);
+            ControlFlow::Continue(())
+        })?;
         if let Some(store) = self.store {
             store.finish(spec.number, &finished)?;
         }
@@ -188,7 +191,7 @@ impl<'a> RunContext<'a> {
     pub(crate) fn compute(
         &mut self,
         spec: &RunSpec,
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<(FinishedRun, Option<TrainedModel>), ExperimentError> {
         let approach = spec.approach(self.experiment);
         let Fitted { predictor, mut record } = self.fit(spec, observer)?;
@@ -210,7 +213,7 @@ impl<'a> RunContext<'a> {
     pub(crate) fn final_model(
         &mut self,
         spec: &RunSpec,
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<Option<TrainedModel>, ExperimentError> {
         let approach = spec.approach(self.experiment);
         if let Some(model) = self.stored_model(approach)? {
@@ -220,7 +223,7 @@ impl<'a> RunContext<'a> {
         fitted.predictor.into_model().map(|model| self.keep_model(approach, model)).transpose()
     }
 
-    fn fit(&mut self, spec: &RunSpec, observer: &mut dyn FnMut(Progress<'_>)) -> Result<Fitted, ExperimentError> {
+    fn fit(&mut self, spec: &RunSpec, observer: &mut Observer<'_>) -> Result<Fitted, ExperimentError> {
         if let Some(store) = self.store {
             store.check_stop()?;
         }
@@ -228,15 +231,11 @@ impl<'a> RunContext<'a> {
     }
 
     /// Computes the embeddings of a request that are not known yet.
-    pub(crate) fn embed(
-        &mut self,
-        request: &Request<'_>,
-        observer: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<(), TrainError> {
+    pub(crate) fn embed(&mut self, request: &Request<'_>, observer: &mut Observer<'_>) -> Result<(), TrainError> {
         let stop = self.stop();
         let mut progress = |done, total| {
-            observer(Progress::Training(&Event::Extracting { done, total }));
-            if stop.is_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let flow = observer(Progress::Training(&Event::Extracting { done, total }));
+            if stop.is_requested() { ControlFlow::Break(()) } else { flow }
         };
         let size = self.experiment.arguments.per_device_eval_batch_size;
         let (encoder, on) = (&self.model.distilbert, (size, self.device));
@@ -252,16 +251,13 @@ impl<'a> RunContext<'a> {
     pub(crate) fn remember_features(
         &mut self,
         frozen: &DistilBertForSequenceClassification,
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<(), TrainError> {
         if self.runs <= 1 || self.features.contains_key(&frozen.pooling) {
             return Ok(());
         }
         let total = self.examples.len();
-        let mut progress = |done| {
-            observer(Progress::Training(&Event::Extracting { done, total }));
-            ControlFlow::Continue(())
-        };
+        let mut progress = |done| observer(Progress::Training(&Event::Extracting { done, total }));
         let size = self.experiment.arguments.per_device_eval_batch_size;
         let features = PooledFeatures::of(frozen, &self.config, &self.examples, size, self.device, &mut progress)?;
         self.features.insert(frozen.pooling, features);
