@@ -11,7 +11,8 @@ use crate::options::backend::Backend;
 use crate::options::host_url::HostUrl;
 use crate::options::token::Token;
 
-const ABSENT: &str = "remote devices were not compiled in; build with `--features remote`";
+const ABSENT: &str =
+    "remote devices were not compiled in; install them with `cargo install --path crates/cli --features remote`";
 
 /// Returns an error that names the feature.
 pub fn connect(_: &HostUrl, _: Option<&Token>, _: usize) -> Result<Offer, Unavailable> {
