@@ -286,7 +286,7 @@ fn folds_sizes_and_seeds_are_all_tried_and_compared() {
     let trained = trained.count();
     assert_eq!(results["comparisons"].as_array().map(Vec::len), Some(trained * (trained - 1) / 2 + 2 * trained));
     assert_eq!(results["baselines"][1]["baseline"], "tfidf_logistic_regression");
-    for part in ["12 sentences in 2 folds, 2 times", "16 runs", "95 % interval", "majority"] {
+    for part in ["12 examples in 2 folds, 2 times", "16 runs", "95 % interval", "majority"] {
         assert!(said.contains(part), "`{part}` in {said}");
     }
     let history = fs::read_to_string(place.path("out/history.csv")).expect("history");
@@ -355,7 +355,7 @@ fn folds_lead_to_a_model_of_all_sentences() {
     let place = Place::new();
     let (results, said) =
         place.results(&["--model", "embedded", "--folds", "3", "--approaches", "last-layer", "--save-models"]);
-    assert!(said.contains("on all sentences"), "{said}");
+    assert!(said.contains("on all examples"), "{said}");
     assert_eq!(results["approaches"][0]["runs"].as_array().map(Vec::len), Some(3));
     assert!(place.path("out/models/fine_tune_last_layer/model.safetensors").is_file());
 }

@@ -68,7 +68,7 @@ impl HostsPage {
     }
 
     /// Shows an event of a host that computes runs.
-    pub fn tell(&mut self, name: &str, event: &WorkerEvent<'_>) {
+    pub fn show_run(&mut self, name: &str, event: &WorkerEvent<'_>) {
         let Some(host) = self.line(name) else { return };
         match event {
             Event::Started(StartedRun { approach, key: RunKey { seed, repeat, fold, size } }) => {
@@ -93,7 +93,7 @@ impl HostsPage {
     }
 
     /// Shows an event of a host that computes shards.
-    pub fn tell_shard(&mut self, name: &str, event: &Event<usize, usize, usize, &str>) {
+    pub fn show_shard(&mut self, name: &str, event: &Event<usize, usize, usize, &str>) {
         let Some(host) = self.line(name) else { return };
         match event {
             Event::Ready | Event::Finished(_) => host.say("waiting".into()),
@@ -261,10 +261,10 @@ mod tests {
         let mut page = HostsPage::new(all.clone(), &names, 2, 6, "runs");
         page.name(|name| (name == "ws://a:1").then(|| "flex: CPU".into()));
         let key = RunKey { seed: 42, repeat: 1, fold: 3, size: 9 };
-        page.tell("ws://a:1", &Event::Ready);
-        page.tell("ws://a:1", &Event::Started(StartedRun { approach: "lora", key }));
-        page.tell("ws://a:1", &step(5));
-        page.tell("unknown", &Event::Ready);
+        page.show_run("ws://a:1", &Event::Ready);
+        page.show_run("ws://a:1", &Event::Started(StartedRun { approach: "lora", key }));
+        page.show_run("ws://a:1", &step(5));
+        page.show_run("unknown", &Event::Ready);
         let draw = || all.suspend(|| {});
         draw();
         let shown = terminal.shown();
@@ -274,14 +274,14 @@ mod tests {
         assert!(shown[1].ends_with(" 5/20  loss 0.5000  lora  fold 3  seed 42  size 9"), "{shown:#?}");
         assert!(shown[2].starts_with("  ws://longer:1        not connected"), "{shown:#?}");
 
-        page.tell("ws://a:1", &Event::Finished(DistributedRun { approach: "lora", record: None }));
-        page.tell("ws://longer:1", &Event::Lost("gone"));
+        page.show_run("ws://a:1", &Event::Finished(DistributedRun { approach: "lora", record: None }));
+        page.show_run("ws://longer:1", &Event::Lost("gone"));
         draw();
         let shown = terminal.shown();
         assert!(shown[0].contains(" 3/6 runs  0 s left"), "{shown:#?}");
         assert!(shown[1].ends_with("flex: CPU  waiting"), "{shown:#?}");
         assert!(shown[2].ends_with("lost, retrying: gone"), "{shown:#?}");
-        page.tell("ws://longer:1", &Event::GivenUp("another version"));
+        page.show_run("ws://longer:1", &Event::GivenUp("another version"));
         draw();
         assert!(terminal.shown()[2].ends_with("given up: another version"));
         page.clear();
@@ -294,16 +294,16 @@ mod tests {
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255);
         let all = MultiProgress::with_draw_target(target);
         let mut page = HostsPage::new(all.clone(), &["ws://a:1".to_owned()], 10_000, 1_000_000, "texts");
-        page.tell_shard("ws://a:1", &Event::Ready);
-        page.tell_shard("ws://a:1", &Event::Started(7));
-        page.tell_shard("ws://a:1", &Event::Progress(1024));
-        page.tell_shard("ws://a:1", &Event::Progress(1024));
+        page.show_shard("ws://a:1", &Event::Ready);
+        page.show_shard("ws://a:1", &Event::Started(7));
+        page.show_shard("ws://a:1", &Event::Progress(1024));
+        page.show_shard("ws://a:1", &Event::Progress(1024));
         page.reach(12_048);
         all.suspend(|| {});
         let shown = terminal.shown();
         assert!(shown[0].contains(" 12,048/1,000,000 texts  0 s left"), "{shown:#?}");
         assert!(shown[1].ends_with("ws://a:1  shard 7  2,048 texts"), "{shown:#?}");
-        page.tell_shard("ws://a:1", &Event::Started(8));
+        page.show_shard("ws://a:1", &Event::Started(8));
         all.suspend(|| {});
         assert!(terminal.shown()[1].ends_with("ws://a:1  shard 8"));
     }

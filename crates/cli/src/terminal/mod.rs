@@ -218,7 +218,7 @@ impl Display {
     /// Shows an event of a host, on its line of the page or on a line of its own.
     fn worker(&mut self, name: &str, event: &WorkerEvent<'_>) {
         if let Some(page) = &mut self.page {
-            page.tell(name, event);
+            page.show_run(name, event);
             if let workers::Event::Ready = event {
                 // The kind of a host that connected late is now known.
                 page.name(remote::kind);
@@ -367,7 +367,7 @@ impl Display {
     /// Shows an event of a host that computes features.
     pub fn shard(&mut self, name: &str, event: &workers::Event<usize, usize, usize, &str>) {
         if let Some(page) = &mut self.page {
-            page.tell_shard(name, event);
+            page.show_shard(name, event);
             if let workers::Event::Ready = event {
                 page.name(remote::kind);
             }

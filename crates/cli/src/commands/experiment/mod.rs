@@ -187,7 +187,7 @@ fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experime
 /// The test examples, in words.
 fn tested(results: &Results) -> String {
     match (results.design.folds, results.design.repeats) {
-        (None, _) => format!("{} test sentences", results.data.test),
+        (None, _) => format!("{} test examples", results.data.test),
         (Some(folds), 1) => format!("{folds} folds"),
         (Some(folds), repeats) => format!("{folds} folds, {repeats} times"),
     }
@@ -266,12 +266,12 @@ fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
 fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, args: &ExperimentArgs) {
     let first = &sampling.samples[0];
     let mut data = match sampling.folds {
-        None => format!("{} training and {} test sentences", first.train.len(), first.test.len()),
-        Some((folds, 1)) => format!("{} sentences in {folds} folds", sampling.all.len()),
-        Some((folds, repeats)) => format!("{} sentences in {folds} folds, {repeats} times", sampling.all.len()),
+        None => format!("{} training and {} test examples", first.train.len(), first.test.len()),
+        Some((folds, 1)) => format!("{} examples in {folds} folds", sampling.all.len()),
+        Some((folds, repeats)) => format!("{} examples in {folds} folds, {repeats} times", sampling.all.len()),
     };
     if !first.validation.is_empty() {
-        data.push_str(&format!(", {} to choose the best epoch by", first.validation.len()));
+        data.push_str(&format!(", {} validation examples", first.validation.len()));
     }
     let groups = sampling.all.text_groups();
     let repeated = groups.len() - groups.iter().max().map_or(0, |last| last + 1);
