@@ -48,10 +48,14 @@ pub(crate) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     sum / f64::from(count.max(1))
 }
 
-/// Returns the approach with the highest accuracy, the first of several.
+/// Returns the approach with the highest accuracy, the first of several; an undertrained one only if all are.
 pub(crate) fn best(approaches: &[ApproachResults]) -> Option<&ApproachResults> {
     let accuracy = |results: &ApproachResults| results.mean(|run| run.accuracy);
-    approaches.iter().rev().max_by(|a, b| accuracy(a).total_cmp(&accuracy(b)))
+    let is_trained = |results: &ApproachResults| results.undertrained() == 0;
+    let order = |a: &ApproachResults, b: &ApproachResults| {
+        is_trained(a).cmp(&is_trained(b)).then(accuracy(a).total_cmp(&accuracy(b)))
+    };
+    approaches.iter().rev().max_by(|a, b| order(a, b))
 }
 
 impl ApproachResults {

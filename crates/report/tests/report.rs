@@ -219,6 +219,25 @@ fn one_thing_has_one_name() {
 }
 
 #[test]
+fn names_in_findings_are_code() {
+    let mut results = samples::folds();
+    results.findings = vec!["`last-2` is better than `lora:r=4`.".into(), "5` of 6".into()];
+    let html = report_html(&results);
+    assert!(html.contains("<p><code>last-2</code> is better than <code>lora:r=4</code>.</p>"));
+    assert!(html.contains("<p>5` of 6</p>"));
+}
+
+#[test]
+fn undertrained_approaches_are_marked_and_the_rate_of_the_head_is_shown() {
+    let mut results = samples::folds();
+    (results.approaches[1].undertrained, results.approaches[1].head_learning_rate) = (2, Some(5e-4));
+    let scores = section(&results, "scores");
+    assert!(scores.contains("undertrained in 2 runs") && scores.contains("is not compared"), "{scores}");
+    assert!(section(&results, "run").contains("head 5e-4"));
+    assert!(!section(&samples::folds(), "scores").contains("undertrained"));
+}
+
+#[test]
 fn the_data_section_describes_the_data() {
     let folds = samples::folds();
     assert!(report_html(&folds).contains("1,180 examples in 5 folds"));
@@ -261,7 +280,7 @@ fn misclassified_examples_are_those_of_the_best_approach_and_bounded() {
     let more = page.descendants().find(|node| node.attribute("class") == Some("more")).expect("a list");
     assert_eq!(more.children().filter(|node| node.has_tag_name("li")).count(), 80);
     let text = section(&results, "misclassified");
-    for part in ["20 of 600 test examples", "full, the approach", "line 2", "predictions.csv"] {
+    for part in ["20 of 600 test examples", "full, the best approach", "line 2", "predictions.csv"] {
         assert!(text.contains(part), "{part}");
     }
 }

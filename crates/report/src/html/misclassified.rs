@@ -33,7 +33,7 @@ pub(super) fn examples(results: &Results) -> Option<Section> {
             @if first.len() < count { (thousands(first.len())) " of " }
             (thousands(count)) @if count == 1 { " test example" } @else { " test examples" } " that "
             @match of {
-                Some(approach) => { (name(label(results, approach))) ", the approach with the highest accuracy, " }
+                Some(approach) => { (name(label(results, approach))) ", the best approach, " }
                 None => { "an approach " }
             }
             "misclassified in at least one run, those with the most probable wrong class first. Each cell has the predicted and the \

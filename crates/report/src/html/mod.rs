@@ -151,8 +151,20 @@ fn head(results: &Results, title: &str) -> Markup {
         }
         @if !results.findings.is_empty() {
             div.findings role="region" aria-label="Findings" {
-                @for finding in &results.findings { p { (finding) } }
+                @for finding in &results.findings { p { (sentence(finding)) } }
             }
+        }
+    }
+}
+
+/// A sentence whose words in backticks are code.
+fn sentence(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    html! {
+        // An odd number of backticks encloses nothing.
+        @if parts.len().is_multiple_of(2) { (text) }
+        @else {
+            @for (index, part) in parts.iter().enumerate() { @if index % 2 == 1 { code { (part) } } @else { (part) } }
         }
     }
 }

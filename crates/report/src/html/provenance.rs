@@ -167,7 +167,10 @@ fn approach(results: &Results, record: &ApproachRecord) -> Markup {
     html! {
         tr {
             th scope="row" { (name(spec(record))) }
-            td.number data-label="Learning rate" { (rate(record.learning_rate)) }
+            td.number data-label="Learning rate" {
+                span.mean { (rate(record.learning_rate)) }
+                @if let Some(head) = record.head_learning_rate { " " span.interval { "head " (rate(head)) } }
+            }
             td.number data-label="Weight decay" { (record.weight_decay) }
             td.number data-label="Epochs" { (epochs) }
             td.number data-label="Steps" { (steps) }

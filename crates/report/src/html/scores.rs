@@ -7,7 +7,7 @@ use rekindle_results::{ApproachRecord, ComparisonRecord, Estimate, Results, Scor
 use super::axis::Axis;
 use super::chart::{Anchor, HALF, Mark, Panel, chart};
 use super::ink::{Ink, swatch};
-use super::{Section, baseline_name, figure, label, name, scrolling, spec, thousands};
+use super::{Section, baseline_name, count, figure, label, name, scrolling, spec, thousands};
 use crate::format;
 
 /// Height of a row of the chart, in pixels.
@@ -66,6 +66,7 @@ fn approach_row(results: &Results, index: usize, record: &ApproachRecord) -> Mar
         tr {
             th.named scope="row" {
                 (swatch(Ink::Series(index))) (name(spec(record)))
+                @if record.undertrained > 0 { " " span.spec { "undertrained in " (count(record.undertrained, "run")) } }
             }
             td.number data-label="Trainable" {
                 span.mean { (format::percent(record.trainable, record.total)) }
@@ -123,6 +124,9 @@ fn explanation(results: &Results) -> Markup {
         A difference can be significant although the intervals overlap: the next table tests it. "
         "Examples per second are those of training, and below those of evaluation; the features of a frozen encoder are computed \
          once and shared by its runs. "
+        @if results.approaches.iter().any(|record| record.undertrained > 0) {
+            "A run is undertrained if its loss is no better than that of the majority class; its approach is not compared. "
+        }
         @if undefined { "* F1 is set to 0 in a run in which a class was never predicted, or never occurs." }
     }
 }
