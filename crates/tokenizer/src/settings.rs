@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     /// Whether `truncation_side` is `left`.
     pub(crate) truncates_left: Option<bool>,
     split_special_tokens: bool,
+    /// The file that gives ids to tokens: `tokenizer_config.json`, or `added_tokens.json`.
+    ids_path: PathBuf,
     /// Tokens beside the vocabulary, with the ids that the files give them.
     added: Vec<(Option<u32>, AddedToken)>,
 }
@@ -61,9 +63,9 @@ impl Settings {
         let mut fields = object(&path)?;
         // As in transformers, the older files count only where the newer field does not exist.
         let older = !fields.contains_key("added_tokens_decoder");
-        if older {
-            fields.extend(object(&folder.join("special_tokens_map.json"))?);
-        }
+        let map_path = folder.join("special_tokens_map.json");
+        let map = if older { object(&map_path)? } else { Map::new() };
+        fields.retain(|field, _| !map.contains_key(field));
         let read = Fields { path: &path, fields: &fields };
         let mut settings = Self {
             class: read.get("tokenizer_class", Value::as_str, "a name")?.map(Into::into),
@@ -81,12 +83,17 @@ impl Settings {
             split_special_tokens: read.boolean("split_special_tokens")?.unwrap_or(false),
             added: read.added_tokens()?,
             path: path.clone(),
+            ids_path: path.clone(),
         };
         if older {
-            settings.added.extend(added_tokens_json(&folder.join("added_tokens.json"))?);
+            settings.ids_path = folder.join("added_tokens.json");
+            settings.added.extend(added_tokens_json(&settings.ids_path)?);
         }
         settings.added.sort_by_key(|(id, _)| id.unwrap_or(u32::MAX));
-        settings.added.extend(read.special_tokens()?.into_iter().map(|token| (None, token)));
+        let special = [read, Fields { path: &map_path, fields: &map }].map(|fields| fields.special_tokens());
+        for tokens in special {
+            settings.added.extend(tokens?.into_iter().map(|token| (None, token)));
+        }
         Ok(settings)
     }
 
@@ -148,7 +155,7 @@ impl Settings {
                 let (id, given) = (id.unwrap_or_default(), given.map_or("none".into(), |id| id.to_string()));
                 let reason = format!("`{}` has the id {id}, but the vocabulary gives it {given}", token.content);
                 return Err(TokenizerError::Invalid {
-                    path: self.path.clone(),
+                    path: self.ids_path.clone(),
                     reason: format!("added tokens: {reason}"),
                 });
             }

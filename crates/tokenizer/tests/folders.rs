@@ -125,9 +125,15 @@ fn fields_that_cannot_be_obeyed_are_rejected_by_name() {
         let error = with_config(normalizer, &config).expect_err("refused").to_string();
         assert!(error.contains("tokenizer_config.json: ") && error.contains(expected), "`{expected}` in {error}");
     }
-    let folder = folder(&Value::Null, [("added_tokens.json", &json!({"<x>": "1"}))]);
-    let error = Tokenizer::from_folder(folder.path()).expect_err("refused").to_string();
-    assert!(error.contains("added_tokens.json: field `<x>`"), "{error}");
+    for (file, content, expected) in [
+        ("added_tokens.json", json!({"<x>": "1"}), "field `<x>`: its id"),
+        ("added_tokens.json", json!({"<x>": 1}), "added tokens: `<x>` has the id 1"),
+        ("special_tokens_map.json", json!({"sep_token": "</s>"}), "field `sep_token`: \"</s>\" is not supported"),
+    ] {
+        let folder = folder(&Value::Null, [(file, &content)]);
+        let error = Tokenizer::from_folder(folder.path()).expect_err("refused").to_string();
+        assert!(error.contains(&format!("{file}: {expected}")), "{error}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use rekindle::embedded::EMBEDDED;
 use rekindle::hub::{self, Download, HubError, HubOptions};
 use rekindle::infer::{ModelSource, PretrainedModel};
+use rekindle::report::thousands;
 
 use crate::exit::Failure;
 
@@ -61,11 +62,12 @@ impl Found {
         let entries = self.model.tokenizer.unreachable_entries();
         let warning = |example: &String| {
             format!(
-                "{}: {} entries of the vocabulary, for example `{example}`, have upper-case letters, and the tokenizer \
-                 lower-cases all texts;\n         it never uses them. If the model is a cased one, tokenizer_config.json must say \
+                "{}: upper-case letters in {} of {} entries of the vocabulary, for example in `{example}`, but the tokenizer \
+                 lower-cases all texts\n         and never uses such entries. If the model is a cased one, tokenizer_config.json must say \
                  `\"do_lower_case\": false`",
                 self.model.id,
-                entries.len()
+                thousands(entries.len()),
+                thousands(self.model.tokenizer.vocab_size())
             )
         };
         entries.first().map(warning).into_iter().collect()
