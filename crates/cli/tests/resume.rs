@@ -61,7 +61,7 @@ fn models(place: &Place) -> Vec<Vec<u8>> {
 fn a_killed_experiment_is_resumed_with_the_same_results_and_models() {
     let place = Place::new();
     let expected = undisturbed(&place);
-    assert_eq!(expected.1.len(), 3 * 4, "a folder of four files for each approach");
+    assert_eq!(expected.1.len(), 3 * 5, "a folder of five files for each approach");
     fs::remove_dir_all(place.path("out")).expect("removed");
     for runs in [1, 3, 5, 8] {
         let mut child = begin(&place, &["--resume"]);

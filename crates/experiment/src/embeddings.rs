@@ -20,10 +20,13 @@ pub(crate) struct Request<'a> {
     pub(crate) rows: &'a [usize],
 }
 
-/// Embeddings by pooling and number of layers, then by example: not normalized.
+/// Embeddings by example, not normalized.
+type ByExample = HashMap<usize, Box<[f32]>>;
+
+/// Embeddings by pooling and number of layers.
 #[derive(Debug, Default)]
 pub(crate) struct Embeddings {
-    known: HashMap<(Pooling, usize), HashMap<usize, Box<[f32]>>>,
+    known: HashMap<(Pooling, usize), ByExample>,
 }
 
 impl Embeddings {

@@ -13,6 +13,7 @@ use crate::error::ExperimentError;
 
 /// A trained model, with its configuration.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one per approach, and its tensors are far larger")]
 #[non_exhaustive]
 pub enum TrainedModel {
     /// A fine-tuned model with transformers' head.

@@ -20,7 +20,7 @@ pub(super) fn section(results: &Results) -> Option<Section> {
         .iter()
         .enumerate()
         .filter_map(|(index, record)| Some((index, record, seconds(record)?)))
-        .filter(|(_, record, _)| record.accuracy.is_finite())
+        .filter(|(_, record, _)| record.scores.accuracy.mean.is_finite())
         .collect();
     if costs.len() < 2 {
         return None;

@@ -221,6 +221,7 @@ impl Sample {
         record.diagnostics = self.diagnostics(index);
         record.train_seconds = runs.iter().map(|run| run.train_seconds).sum();
         record.eval_seconds = runs.iter().map(|run| run.eval_seconds).sum();
+        record.processor_seconds = Some(1.8 * (record.train_seconds + record.eval_seconds));
         record.train_examples_per_second = Some(212.5 / (index + 1) as f64);
         (record.eval_examples_per_second, record.saved_bytes) = (Some(740.0), Some(267_820_040));
         record.runs = runs;
