@@ -283,7 +283,19 @@ impl DistilBertConfig {
         self.json_for("DistilBertForMaskedLM")
     }
 
+    /// The text of a `config.json` of the encoder alone, which `AutoModel` opens, and which says whether it returns the hidden
+    /// states of all layers.
+    pub fn to_encoder_json(&self, output_hidden_states: bool) -> String {
+        let mut fields = self.fields_for("DistilBertModel");
+        fields.insert("output_hidden_states".into(), Value::from(output_hidden_states));
+        format!("{:#}\n", Value::Object(fields))
+    }
+
     fn json_for(&self, architecture: &str) -> String {
+        format!("{:#}\n", Value::Object(self.fields_for(architecture)))
+    }
+
+    fn fields_for(&self, architecture: &str) -> Map<String, Value> {
         let label2id: Map<String, Value> =
             self.labels().into_iter().enumerate().map(|(index, label)| (label, Value::from(index))).collect();
         let mut fields = match serde_json::to_value(self) {
@@ -294,7 +306,7 @@ impl DistilBertConfig {
         fields.insert("architectures".into(), Value::from(vec![architecture]));
         fields.insert("model_type".into(), Value::from("distilbert"));
         fields.insert("tie_weights_".into(), Value::from(true));
-        format!("{:#}\n", Value::Object(fields))
+        fields
     }
 }
 

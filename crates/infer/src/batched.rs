@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch};
+use rekindle_distilbert::{
+    DistilBertConfig, DistilBertForSequenceClassification, Mode, SentenceClassifier, SequenceBatch,
+};
 use rekindle_nn::NnError;
 use rekindle_tokenizer::Batch;
 
@@ -46,6 +48,22 @@ pub fn features<R: AsRef<[u32]>>(
 ) -> Result<Vec<f32>, ForwardError> {
     let forward = |batch: &SequenceBatch| model.pool(batch, Mode::Eval);
     finite(by_length(texts, config, batch_size, device, progress, forward)?, config.dim)
+}
+
+/// Returns the logits of tokenized texts by a sentence classifier, as [`logits`] does by a sequence classifier.
+///
+/// # Errors
+/// Returns an error if a text does not fit the model, a logit is not finite, or `progress` cancels.
+pub fn sentence_logits<R: AsRef<[u32]>>(
+    model: &SentenceClassifier,
+    config: &DistilBertConfig,
+    texts: &[R],
+    batch_size: usize,
+    device: &Device,
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Vec<f32>, ForwardError> {
+    let forward = |batch: &SequenceBatch| model.forward(batch, Mode::Eval);
+    finite(by_length(texts, config, batch_size, device, progress, forward)?, config.num_labels())
 }
 
 /// Reads rows, and checks that they are finite.

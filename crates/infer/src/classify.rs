@@ -4,12 +4,13 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification};
+use rekindle_checkpoint::trainable;
+use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, SentenceClassifier};
 use rekindle_metrics::{argmax, probabilities};
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
 
-use crate::batched::logits;
+use crate::batched::{logits, sentence_logits};
 use crate::error::InferError;
 use crate::model::PretrainedModel;
 
@@ -29,10 +30,16 @@ pub struct Prediction {
 pub struct Classifier {
     config: DistilBertConfig,
     labels: Vec<String>,
-    model: DistilBertForSequenceClassification,
+    model: Model,
     tokenizer: Tokenizer,
     device: Device,
     max_length: usize,
+}
+
+/// The kinds of models with a classification head.
+enum Model {
+    Sequence(DistilBertForSequenceClassification),
+    Sentence(SentenceClassifier),
 }
 
 /// Shows the classes, and not the weights.
@@ -43,21 +50,24 @@ impl fmt::Debug for Classifier {
 }
 
 impl Classifier {
-    /// Loads the weights of a checkpoint with a classification head.
+    /// Loads the weights of a checkpoint with a classification head, or of a model folder of sentence-transformers or SetFit
+    /// with a linear one.
     ///
     /// # Errors
-    /// Returns an error if the head is missing or has another number of classes, or if the weights cannot be read.
+    /// Returns an error if the head is missing, pickled or has another number of classes, or if the weights cannot be read.
     pub fn new(pretrained: &PretrainedModel, device: &Device) -> Result<Self, InferError> {
-        let config = pretrained.config.clone();
-        // The seed has no effect, because every tensor must be in the checkpoint.
-        let (model, report) =
-            DistilBertForSequenceClassification::from_checkpoint(&config, &pretrained.checkpoint, 0, device)?;
-        if let Some((tensor, other)) = InferError::missing_head(&report, &["classifier.", "score."]) {
-            return Err(InferError::NoHead { model: pretrained.id.clone(), tensor, other });
-        }
+        let modules = pretrained.modules()?;
+        let (config, model) = match pretrained.folder.as_deref().zip(modules.as_ref()) {
+            Some((folder, modules)) => {
+                let (config, model) = pretrained.sentence_classifier(folder, modules, device)?;
+                (config, Model::Sentence(trainable(&model, |_| false)))
+            }
+            None => (pretrained.config.clone(), Model::Sequence(sequence_classifier(pretrained, device)?)),
+        };
         let (labels, tokenizer) = (config.labels(), pretrained.tokenizer.clone());
-        let model = model.trainable(|_| false);
-        let max_length = pretrained.trained_max_length().unwrap_or(config.max_position_embeddings);
+        let lengths = [modules.and_then(|modules| modules.max_length), pretrained.trained_max_length()];
+        let positions = config.max_position_embeddings;
+        let max_length = lengths.into_iter().flatten().fold(positions, usize::min);
         Ok(Self { config, labels, model, tokenizer, device: device.clone(), max_length })
     }
 
@@ -85,7 +95,11 @@ impl Classifier {
         }
         let ids = self.tokenizer.encode_all(texts, max_length)?;
         let mut progress = |_| ControlFlow::Continue(());
-        let logits = logits(&self.model, &self.config, &ids, batch_size, &self.device, &mut progress)?;
+        let (config, device) = (&self.config, &self.device);
+        let logits = match &self.model {
+            Model::Sequence(model) => logits(model, config, &ids, batch_size, device, &mut progress),
+            Model::Sentence(model) => sentence_logits(model, config, &ids, batch_size, device, &mut progress),
+        }?;
         Ok(logits.chunks(self.labels.len()).map(|row| self.prediction(row)).collect())
     }
 
@@ -93,5 +107,18 @@ impl Classifier {
         let best = argmax(logits);
         let score = probabilities(logits).get(best).copied().unwrap_or_default() as f32;
         Prediction { label: self.labels[best].clone(), score, logits: logits.to_vec() }
+    }
+}
+
+fn sequence_classifier(
+    pretrained: &PretrainedModel,
+    device: &Device,
+) -> Result<DistilBertForSequenceClassification, InferError> {
+    let (config, checkpoint) = (&pretrained.config, &pretrained.checkpoint);
+    // The seed has no effect, because every tensor must be in the checkpoint.
+    let (model, report) = DistilBertForSequenceClassification::from_checkpoint(config, checkpoint, 0, device)?;
+    match InferError::missing_head(&report, &["classifier.", "score."]) {
+        Some((tensor, other)) => Err(InferError::NoHead { model: pretrained.id.clone(), tensor, other }),
+        None => Ok(model.trainable(|_| false)),
     }
 }

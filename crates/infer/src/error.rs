@@ -51,6 +51,23 @@ pub enum InferError {
         /// A tensor of another architecture's head, if the checkpoint has one.
         other: Option<String>,
     },
+    /// A file of a model folder of sentence-transformers or SetFit is damaged or not supported.
+    #[error("{path}: {reason}")]
+    SentenceFolder {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The head of a SetFit folder is pickled.
+    #[error(
+        "{path}: a pickled head is not read, because a pickle file can run any program; save the head as \
+         model_head.safetensors (docs/few-labels.md), or train one with `rekindle experiment --save-models`"
+    )]
+    PickledHead {
+        /// The file.
+        path: PathBuf,
+    },
     /// The checkpoint has no head for masked language modelling.
     #[error(
         "{model}: no masked-language head of DistilBERT ({}); train one with `rekindle pretrain`",

@@ -18,8 +18,10 @@ mod folder;
 mod forward_error;
 mod model;
 mod save;
+mod save_sentence;
+mod sentence_folder;
 
-pub use batched::{by_length, features, logits, pack, read};
+pub use batched::{by_length, features, logits, pack, read, sentence_logits};
 pub use card::{BaseModel, ModelCard};
 pub use classify::{Classifier, Prediction};
 pub use error::{ErrorKind, InferError};
@@ -27,6 +29,7 @@ pub use fill_mask::{FillMask, Guess};
 pub use forward_error::ForwardError;
 pub use model::{EmbeddedModel, MODEL_FILES, ModelSource, PretrainedModel};
 pub use save::{SAVED_FILES, SavedModel};
+pub use sentence_folder::SentenceModules;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -1,7 +1,7 @@
 //! A pretrained model with its tokenizer, from a folder or from the program itself.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -16,6 +16,7 @@ use crate::card;
 use crate::classes::{Rows, rows};
 use crate::error::InferError;
 use crate::folder::not_a_model;
+use crate::sentence_folder::SentenceModules;
 
 /// The extensions of the files that are read in a model folder.
 pub const MODEL_FILES: [&str; 3] = ["json", "safetensors", "txt"];
@@ -64,6 +65,8 @@ pub struct PretrainedModel {
     pub licence: Option<String>,
     /// The pooling that sentence-transformers recorded, if it saved the folder.
     sentence_pooling: Option<Pooling>,
+    /// Its folder, if it has one.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 impl PretrainedModel {
@@ -85,7 +88,7 @@ impl PretrainedModel {
         let checkpoint = Checkpoint::open(folder)?;
         let model = Self::new(id, source, config, Tokenizer::from_folder(folder)?, checkpoint)?;
         let (licence, sentence_pooling) = (card::licence(folder), sentence_pooling(folder));
-        Ok(Self { licence, sentence_pooling, ..model })
+        Ok(Self { licence, sentence_pooling, folder: Some(folder.into()), ..model })
     }
 
     /// Opens the checkpoint that is compiled into the program.
@@ -112,7 +115,16 @@ impl PretrainedModel {
             return Err(InferError::Vocabulary { tokenizer: entries, model: words });
         }
         let (id, checkpoint) = (id.into(), Arc::new(checkpoint));
-        Ok(Self { id, source, config, tokenizer, checkpoint, licence: None, sentence_pooling: None })
+        let (licence, sentence_pooling, folder) = (None, None, None);
+        Ok(Self { id, source, config, tokenizer, checkpoint, licence, sentence_pooling, folder })
+    }
+
+    /// Returns what comes behind the encoder, if the folder is one of sentence-transformers.
+    ///
+    /// # Errors
+    /// As [`SentenceModules::from_folder`].
+    pub fn modules(&self) -> Result<Option<SentenceModules>, InferError> {
+        self.folder.as_deref().map_or(Ok(None), SentenceModules::from_folder)
     }
 
     /// Returns the maximum number of tokens per text that training fixed: the `model_max_length` of a model with a trained

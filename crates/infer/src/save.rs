@@ -55,7 +55,7 @@ impl SavedModel<'_> {
         self.save(folder, &config.to_masked_lm_json(), |path| model.save_safetensors(path, Precision::F32))
     }
 
-    fn save(
+    pub(crate) fn save(
         &self,
         folder: &Path,
         config: &str,
