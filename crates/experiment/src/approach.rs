@@ -10,6 +10,7 @@ use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
 
 use crate::baselines::{MajorityClass, TfIdf};
+use crate::contrastive::ContrastiveFineTuning;
 use crate::defaults::Defaults;
 use crate::error::ExperimentError;
 use crate::fine_tuning::FineTuning;
@@ -32,11 +33,17 @@ pub struct Approach {
 }
 
 /// The parsers of names, one per kind of approach. Each returns the name in results and the learner with its default options.
-const KINDS: [fn(&str) -> Option<(String, Box<dyn Learner>)>; 4] =
-    [FineTuning::parse_name, Probe::parse_name, MajorityClass::parse_name, TfIdf::parse_name];
+const KINDS: [fn(&str) -> Option<(String, Box<dyn Learner>)>; 5] = [
+    FineTuning::parse_name,
+    Probe::parse_name,
+    ContrastiveFineTuning::parse_name,
+    MajorityClass::parse_name,
+    TfIdf::parse_name,
+];
 
 /// The names in the grammar, for error messages.
-const NAMES: &str = "feature-extraction, last-layer, last-N, full, gradual, lora, bitfit, probe, majority and tfidf";
+const NAMES: &str =
+    "feature-extraction, last-layer, last-N, full, gradual, lora, bitfit, probe, contrastive, majority and tfidf";
 
 /// How an approach learns, with its options.
 pub(crate) trait Learner: Any + fmt::Debug + Send + Sync {

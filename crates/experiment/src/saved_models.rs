@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rekindle_distilbert::{DistilBertConfig, Pooling};
+use rekindle_distilbert::Pooling;
 use rekindle_infer::{BaseModel, ModelCard, PretrainedModel, SAVED_FILES, SavedModel};
 use rekindle_results::{ApproachRecord, Estimate, Results};
 
@@ -12,34 +12,37 @@ use crate::trained_model::TrainedModel;
 
 impl Outcome {
     /// Saves each model that is kept to a folder in `folder`, named as its approach, as a checkpoint that transformers
-    /// opens, with a model card. Returns the names of the files, relative to `folder`.
+    /// or, for a linear head on embeddings, sentence-transformers opens, with a model card. Returns the names of the files, relative to `folder`.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written.
     pub fn save_models(&self, folder: &Path, pretrained: &PretrainedModel) -> Result<Vec<String>, ExperimentError> {
         let mut names = Vec::new();
         for (approach, model) in &self.models {
-            let TrainedModel::SequenceClassifier(config, model) = model else { continue };
+            let (TrainedModel::SequenceClassifier(config, _) | TrainedModel::SentenceClassifier(config, _)) = model;
             let Some(record) = self.results.approaches.iter().find(|record| record.approach == *approach) else {
                 continue;
             };
-            let card = card(&self.results, record, config, pretrained);
+            let card = card(&self.results, record, model, pretrained);
             let max_length = self.results.arguments.max_length;
             let saved = SavedModel { tokenizer: &pretrained.tokenizer, max_length, card: &card };
-            saved.save_classifier(&folder.join(approach), config, model)?;
-            names.extend(SAVED_FILES.map(|name| format!("{approach}/{name}")));
+            let files = match model {
+                TrainedModel::SequenceClassifier(_, model) => {
+                    saved.save_classifier(&folder.join(approach), config, model)?;
+                    SAVED_FILES.map(String::from).to_vec()
+                }
+                TrainedModel::SentenceClassifier(_, model) => {
+                    saved.save_sentence_classifier(&folder.join(approach), config, model)?
+                }
+            };
+            names.extend(files.into_iter().map(|name| format!("{approach}/{name}")));
         }
         Ok(names)
     }
 }
 
 /// The model card of an approach.
-fn card(
-    results: &Results,
-    record: &ApproachRecord,
-    config: &DistilBertConfig,
-    pretrained: &PretrainedModel,
-) -> ModelCard {
+fn card(results: &Results, record: &ApproachRecord, model: &TrainedModel, pretrained: &PretrainedModel) -> ModelCard {
     ModelCard {
         title: record.approach.clone(),
         pipeline_tag: "text-classification",
@@ -47,7 +50,7 @@ fn card(
         sections: vec![
             ("Results", scores(results, record)),
             ("Training", training(results, record)),
-            ("Usage", usage(results, config)),
+            ("Usage", usage(results, model)),
         ],
     }
 }
@@ -93,11 +96,12 @@ fn training(results: &Results, record: &ApproachRecord) -> String {
     format!("|  |  |\n|---|---|\n{rows}")
 }
 
-fn usage(results: &Results, config: &DistilBertConfig) -> String {
+fn usage(results: &Results, model: &TrainedModel) -> String {
     let mut text = "```sh\nrekindle predict --model FOLDER 'a text'\n```\n\n".to_string();
-    text.push_str(match config.classifier_pooling {
-        Pooling::Cls => PYTHON,
-        _ => "transformers opens the folder, but its DistilBERT reads `[CLS]` instead of the mean over all tokens, which this\n\
+    text.push_str(match model {
+        TrainedModel::SentenceClassifier(..) => SENTENCE_PYTHON,
+        TrainedModel::SequenceClassifier(config, _) if config.classifier_pooling == Pooling::Cls => PYTHON,
+        TrainedModel::SequenceClassifier(..) => "transformers opens the folder, but its DistilBERT reads `[CLS]` instead of the mean over all tokens, which this\n\
               model was trained with (`classifier_pooling`): its predictions differ.\n\n",
     });
     let length = results.arguments.max_length;
@@ -110,6 +114,14 @@ from transformers import pipeline
 
 classifier = pipeline("text-classification", model="FOLDER")
 classifier("a text", truncation=True)
+```
+
+"#;
+
+const SENTENCE_PYTHON: &str = r#"```python
+from sentence_transformers import SentenceTransformer
+
+logits = SentenceTransformer("FOLDER").encode(["a text"])
 ```
 
 "#;

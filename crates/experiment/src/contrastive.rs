@@ -1,0 +1,240 @@
+//! Contrastive fine-tuning of the encoder, then a linear head on its embeddings: SetFit (Tunstall et al., 2022), with all
+//! pairs of a batch.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use burn::module::Module;
+use rekindle_baseline::{DenseRows, LogisticOptions, LogisticRegression};
+use rekindle_checkpoint::trainable;
+use rekindle_distilbert::{
+    DistilBertConfig, DistilBertForSequenceClassification, Embedding, LoraConfig, Mode, Pooling, SentenceClassifier,
+};
+use rekindle_infer::{by_length, read, sentence_logits};
+use rekindle_results::RunRecord;
+use rekindle_train::{
+    Checkpoints, Contrastive, ContrastiveLoss, Event, TrainError, Trained, Trainer, TrainingArguments, TuningPlan,
+};
+
+use crate::approach::{Fitted, Learner, Predictor, count, number, unknown_option};
+use crate::error::ExperimentError;
+use crate::fine_tuning::step_record;
+use crate::probe::{Layers, with_head};
+use crate::progress::Progress;
+use crate::run_context::RunContext;
+use crate::run_spec::RunSpec;
+use crate::trained_model::TrainedModel;
+
+/// Texts per batch, all pairs of which are used.
+const BATCH_SIZE: usize = 16;
+/// Learning rates of all parameters, and of adapters.
+const LEARNING_RATES: [f64; 2] = [1e-4, 1e-3];
+const WEIGHT_DECAY: f64 = 0.01;
+/// The regularization of the head, as in SetFit. Inner folds cannot choose it: the encoder has seen their labels.
+const C: f64 = 1.0;
+
+/// Options of contrastive fine-tuning.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ContrastiveFineTuning {
+    loss: ContrastiveLoss,
+    /// The highest learning rate; absent for the usual one.
+    learning_rate: Option<f64>,
+    epochs: usize,
+    /// The rank of adapters; absent if all parameters of the encoder are trained.
+    rank: Option<usize>,
+    /// The layers that are averaged for the head. The loss reads the last one.
+    layers: Layers,
+}
+
+impl Default for ContrastiveFineTuning {
+    fn default() -> Self {
+        let (loss, layers) = (ContrastiveLoss::default(), Layers::default());
+        Self { loss, learning_rate: None, epochs: 10, rank: None, layers }
+    }
+}
+
+impl ContrastiveFineTuning {
+    pub(crate) fn parse_name(name: &str) -> Option<(String, Box<dyn Learner>)> {
+        let learner = || Box::new(Self::default()) as Box<dyn Learner>;
+        matches!(name, "contrastive" | "setfit").then(|| ("contrastive".into(), learner()))
+    }
+
+    fn plan(&self, config: &DistilBertConfig) -> TuningPlan {
+        match self.rank {
+            Some(r) => TuningPlan::lora(LoraConfig { r, ..LoraConfig::default() }),
+            None => TuningPlan::full(config),
+        }
+        .encoder()
+    }
+
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate.unwrap_or(LEARNING_RATES[usize::from(self.rank.is_some())])
+    }
+
+    /// Returns the arguments of the experiment, without those of classification.
+    fn arguments(&self, shared: &TrainingArguments, seed: u64) -> TrainingArguments {
+        TrainingArguments {
+            learning_rate: self.learning_rate(),
+            weight_decay: WEIGHT_DECAY,
+            num_train_epochs: self.epochs,
+            max_steps: None,
+            per_device_train_batch_size: BATCH_SIZE,
+            gradient_accumulation_steps: 1,
+            class_weights: None,
+            load_best_model_at_end: false,
+            early_stopping_patience: None,
+            seed,
+            ..shared.clone()
+        }
+    }
+
+    fn embedding(&self, config: &DistilBertConfig) -> Embedding {
+        Embedding { pooling: Pooling::Mean, layers: self.layers.count(config), normalize: true }
+    }
+
+    /// Trains the encoder on the training examples of a run. Returns the number of pairs per epoch too.
+    fn train(
+        &self,
+        context: &RunContext<'_>,
+        spec: &RunSpec,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(usize, Trained<DistilBertForSequenceClassification, std::convert::Infallible>), TrainError> {
+        let config = DistilBertConfig { classifier_pooling: Pooling::Mean, ..context.config.clone() };
+        let plan = self.plan(&config);
+        let mut model = plan.prepare(&context.model, spec.seed)?;
+        model.pooling = Pooling::Mean;
+        let train = context.examples.select(&spec.rows.train);
+        let arguments = self.arguments(&context.experiment.arguments, spec.seed);
+        let objective = Contrastive::new(&config, &train, self.loss, &arguments);
+        let pairs = objective.pairs();
+        // With a final checkpoint, a run that is resumed while it is tested does not repeat the training.
+        let checkpoints = context.checkpoints(spec).map(|all| Checkpoints { save_final: true, ..all });
+        let trainer = Trainer::new(objective, &plan, &arguments, context.device)
+            .with_checkpoints(checkpoints)
+            .with_stop(context.stop());
+        let mut observe = |event: &Event| {
+            observer(Progress::Training(event));
+            ControlFlow::Continue(())
+        };
+        Ok((pairs, trainer.run(model, &mut observe)?))
+    }
+
+    /// Fits the head on the embeddings of the training examples.
+    fn fit_head(
+        &self,
+        encoder: SentenceClassifier,
+        context: &RunContext<'_>,
+        rows: &[usize],
+    ) -> Result<SentenceClassifier, ExperimentError> {
+        let (config, embedding) = (&context.config, encoder.embedding);
+        let texts: Vec<&[u32]> = rows.iter().map(|&row| context.examples.sentence(row)).collect();
+        let size = context.experiment.arguments.per_device_eval_batch_size;
+        let forward = |batch: &_| encoder.distilbert.embed(batch, embedding, Mode::Eval);
+        let mut progress = |_| ControlFlow::Continue(());
+        let embeddings = by_length(&texts, config, size, context.device, &mut progress, forward);
+        let embeddings = embeddings.and_then(|rows| rows.map_or(Ok(Vec::new()), read)).map_err(TrainError::from);
+        let embeddings = embeddings.map_err(ExperimentError::Examples)?;
+        let embeddings = DenseRows::new(embeddings.into_iter().map(f64::from).collect(), config.dim);
+        let (labels, classes) = (context.sampling.labels(rows), config.num_labels());
+        let weights = context.class_weights(rows);
+        let options = LogisticOptions { c: C, ..LogisticOptions::default() };
+        let regression = LogisticRegression::fit(&embeddings, &labels, classes, weights.as_deref(), &options)?;
+        Ok(with_head(encoder.distilbert, embedding, &regression, config, context.device))
+    }
+}
+
+impl Learner for ContrastiveFineTuning {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        match key {
+            "loss" => {
+                self.loss = match value {
+                    "cosine" => ContrastiveLoss::Cosine,
+                    "supcon" => ContrastiveLoss::SUPCON,
+                    "triplet" => ContrastiveLoss::TRIPLET,
+                    _ => return Err("expected loss=cosine, loss=supcon or loss=triplet".into()),
+                };
+            }
+            "lr" => self.learning_rate = Some(number(value)?),
+            "epochs" => self.epochs = count(value)?,
+            "r" => self.rank = Some(count(value)?),
+            "layers" => self.layers = Layers::parse(value)?,
+            _ => return Err(unknown_option(key, "epochs, layers, loss, lr and r")),
+        }
+        Ok(())
+    }
+
+    fn rates(&self) -> [f64; 2] {
+        [self.learning_rate(), WEIGHT_DECAY]
+    }
+
+    /// The head is counted with what the plan trains.
+    fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
+        let config = &context.config;
+        self.layers.check(config)?;
+        let plan = self.plan(config);
+        let model = plan.prepare(&context.model, 0)?;
+        let head = config.num_labels() * (config.dim + 1);
+        Ok([plan.count(&model).0 + head, model.distilbert.num_params() + head])
+    }
+
+    fn saved_parameters(&self, context: &RunContext<'_>) -> usize {
+        let config = &context.config;
+        context.model.distilbert.num_params() + config.num_labels() * (config.dim + 1)
+    }
+
+    /// A step costs three forward passes, and every example is embedded once.
+    fn cost(&self, _: &RunContext<'_>, spec: &RunSpec) -> f64 {
+        (spec.size * (3 * self.epochs + 1)) as f64
+    }
+
+    fn fit(
+        &self,
+        context: &mut RunContext<'_>,
+        spec: &RunSpec,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Fitted, ExperimentError> {
+        let approach = spec.approach(context.experiment);
+        let (pairs, trained) = self.train(context, spec, observer).map_err(|source| approach.failed(source))?;
+        let began = Instant::now();
+        let encoder = trainable(&trained.model.merged().distilbert, |_| false);
+        let embedding = self.embedding(&context.config);
+        let model = SentenceClassifier::new(encoder, embedding, &context.config, context.device);
+        let model = self.fit_head(model, context, &spec.rows.train)?;
+        let mut record = RunRecord::default();
+        record.best_epoch = trained.best_epoch;
+        record.steps = trained.steps.iter().map(step_record).collect();
+        record.train_seconds = (trained.train_time + began.elapsed()).as_secs_f64();
+        record.hyperparameters = [("pairs_per_epoch".to_string(), pairs.to_string())].into();
+        let predictor = Fine { approach: approach.name.clone(), config: context.config.clone(), model };
+        Ok(Fitted { predictor: Box::new(predictor), record })
+    }
+}
+
+/// A fine-tuned encoder with its head.
+struct Fine {
+    approach: String,
+    config: DistilBertConfig,
+    model: SentenceClassifier,
+}
+
+impl Predictor for Fine {
+    fn logits(
+        &self,
+        context: &RunContext<'_>,
+        rows: &[usize],
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<f32>, ExperimentError> {
+        let texts: Vec<&[u32]> = rows.iter().map(|&row| context.examples.sentence(row)).collect();
+        let (size, total) = (context.experiment.arguments.per_device_eval_batch_size, rows.len());
+        let mut progress = |done| {
+            observer(Progress::Training(&Event::Evaluating { done, total }));
+            ControlFlow::Continue(())
+        };
+        sentence_logits(&self.model, &self.config, &texts, size, context.device, &mut progress)
+            .map_err(|error| ExperimentError::Train { approach: self.approach.clone(), source: error.into() })
+    }
+
+    fn into_model(self: Box<Self>) -> Option<TrainedModel> {
+        Some(TrainedModel::SentenceClassifier(self.config, self.model))
+    }
+}
