@@ -80,3 +80,22 @@ fn texts_that_cannot_be_classified_are_errors() {
         assert!(output.status.code() == Some(code) && error.contains(expected), "{options:?}: {error}");
     }
 }
+
+#[test]
+fn models_of_sentence_transformers_are_saved_and_read() {
+    let place = Place::new();
+    let approaches = "contrastive:epochs=1,setfit:loss=supcon:r=2:layers=last2:epochs=1";
+    place.results(&["--model", "embedded", "--save-models", "--approaches", approaches]);
+    for (folder, modules) in [("contrastive_epochs1", 4), ("contrastive_loss_supcon_r2_layers_last2_epochs1", 5)] {
+        let folder = format!("out/models/{folder}");
+        let list: Value =
+            serde_json::from_slice(&std::fs::read(place.path(&format!("{folder}/modules.json"))).expect("a file"))
+                .expect("JSON");
+        assert_eq!(list.as_array().map(Vec::len), Some(modules));
+        let output = place.command("predict").args(["--model", &folder, "good", "bad"]).output().expect("it ran");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let answers = lines(&output.stdout);
+        assert_eq!(answers.len(), 2);
+        assert!(answers.iter().all(|answer| answer["label"] == "0" || answer["label"] == "1"));
+    }
+}

@@ -17,10 +17,11 @@ use rekindle_train::{
 };
 
 use crate::approach::{Fitted, Learner, Predictor, count, number, unknown_option};
+use crate::defaults::Defaults;
 use crate::error::ExperimentError;
 use crate::fine_tuning::step_record;
 use crate::probe::{Layers, with_head};
-use crate::progress::Progress;
+use crate::progress::{Observer, Progress};
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 use crate::trained_model::TrainedModel;
@@ -97,7 +98,7 @@ impl ContrastiveFineTuning {
         &self,
         context: &RunContext<'_>,
         spec: &RunSpec,
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<(usize, Trained<DistilBertForSequenceClassification, std::convert::Infallible>), TrainError> {
         let config = DistilBertConfig { classifier_pooling: Pooling::Mean, ..context.config.clone() };
         let plan = self.plan(&config);
@@ -112,10 +113,7 @@ impl ContrastiveFineTuning {
         let trainer = Trainer::new(objective, &plan, &arguments, context.device)
             .with_checkpoints(checkpoints)
             .with_stop(context.stop());
-        let mut observe = |event: &Event| {
-            observer(Progress::Training(event));
-            ControlFlow::Continue(())
-        };
+        let mut observe = |event: &Event| observer(Progress::Training(event));
         Ok((pairs, trainer.run(model, &mut observe)?))
     }
 
@@ -144,6 +142,10 @@ impl ContrastiveFineTuning {
 }
 
 impl Learner for ContrastiveFineTuning {
+    fn use_defaults(&mut self, _: Defaults, learning_rate: Option<f64>) {
+        self.learning_rate = self.learning_rate.or(learning_rate);
+    }
+
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
             "loss" => {
@@ -191,7 +193,7 @@ impl Learner for ContrastiveFineTuning {
         &self,
         context: &mut RunContext<'_>,
         spec: &RunSpec,
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
         let approach = spec.approach(context.experiment);
         let (pairs, trained) = self.train(context, spec, observer).map_err(|source| approach.failed(source))?;
@@ -222,14 +224,11 @@ impl Predictor for Fine {
         &self,
         context: &RunContext<'_>,
         rows: &[usize],
-        observer: &mut dyn FnMut(Progress<'_>),
+        observer: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError> {
         let texts: Vec<&[u32]> = rows.iter().map(|&row| context.examples.sentence(row)).collect();
         let (size, total) = (context.experiment.arguments.per_device_eval_batch_size, rows.len());
-        let mut progress = |done| {
-            observer(Progress::Training(&Event::Evaluating { done, total }));
-            ControlFlow::Continue(())
-        };
+        let mut progress = |done| observer(Progress::Training(&Event::Evaluating { done, total }));
         sentence_logits(&self.model, &self.config, &texts, size, context.device, &mut progress)
             .map_err(|error| ExperimentError::Train { approach: self.approach.clone(), source: error.into() })
     }

@@ -253,6 +253,8 @@ sentences:
   lora                the head and low-rank adapters, merged
                       when saved (1e-3; 1e-3)
   bitfit              the head and all biases (1e-3; 1e-3)
+  contrastive         the encoder, on pairs of texts, then a
+                      logistic regression; alias setfit (1e-4)
 
 Without gradient descent:
 
@@ -283,12 +285,18 @@ Options of the others:
   layer-decay=FACTOR  for last-N, full and gradual: learning rate
                       of a layer relative to the layer above
   every=EPOCHS        for gradual: epochs between two layers [1]
-  r=RANK              for lora: rank [8]
+  r=RANK              for lora: rank [8]; for contrastive: trains
+                      adapters of this rank (1e-3)
   alpha=ALPHA         for lora: the output of an adapter is
                       scaled by ALPHA / RANK [8]
   targets=A+B+...     for lora: adapted linear layers, of q_lin,
                       k_lin, v_lin, out_lin, lin1, lin2
-                      [q_lin+v_lin]";
+                      [q_lin+v_lin]
+  loss=LOSS           for contrastive: cosine, supcon or triplet
+                      [cosine]
+  epochs=EPOCHS       for contrastive: passes over the texts [10]
+  layers=lastN        for contrastive: average of the last N layers
+                      for the head [last]";
 
 const EXAMPLES: &str = "\
 Examples:
