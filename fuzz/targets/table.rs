@@ -1,4 +1,4 @@
-//! CSV, TSV and JSONL, plain and gzip: the first byte selects the format.
+//! CSV, TSV, JSON and JSONL, plain, gzip and zip, and files without a known extension: the first byte selects the format.
 #![no_main]
 
 mod file;
@@ -6,7 +6,8 @@ mod file;
 use libfuzzer_sys::fuzz_target;
 use rekindle_data::{Dataset, Profile, ReadOptions, Rows};
 
-const NAMES: [&str; 6] = ["a.csv", "a.tsv", "a.jsonl", "a.csv.gz", "a.tsv.gz", "a.jsonl.gz"];
+const NAMES: [&str; 9] =
+    ["a.csv", "a.tsv", "a.jsonl", "a.csv.gz", "a.tsv.gz", "a.jsonl.gz", "a.json", "a.txt", "a.csv.zip"];
 
 fuzz_target!(|input: &[u8]| {
     let Some((&which, bytes)) = input.split_first() else { return };

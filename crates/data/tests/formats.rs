@@ -82,6 +82,8 @@ fn separators_are_recognised_by_the_columns_of_the_header() {
     assert_eq!(read_with("a.csv", headerless(';'), &no_header()), Ok((Format::Csv, rows(1, 2))));
     let caret = ReadOptions { separator: Some(b'^'), ..no_header() };
     assert_eq!(read_with("a.csv", headerless('^'), &caret), Ok((Format::Csv, rows(1, 2))));
+    let error = read_with("a.jsonl", "{\"text\": \"a\", \"label\": 0}", &ReadOptions { header: true, ..caret });
+    assert!(error.expect_err("refused").contains("is JSONL, which has no separator"));
     let tabs = ReadOptions { format: Some(Format::Tsv), ..no_header() };
     assert_eq!(read_with("a.csv", "\"Good\", é\t1\n", &tabs).expect("read").1[0].0, "\"Good\", é");
 }
@@ -130,6 +132,9 @@ fn compression_is_recognised_by_content() {
     let two = zip(&[("a.csv", text), ("b.csv", text)], zip::CompressionMethod::Stored);
     let error = read("a.zip", two).expect_err("refused");
     assert!(error.contains("a.zip: is a zip archive of 2 files (a.csv, b.csv)"), "{error}");
+    let office = zip(&[("[Content_Types].xml", b""), ("xl/workbook.xml", b"")], zip::CompressionMethod::Stored);
+    let error = read("a.xlsx", office).expect_err("refused");
+    assert!(error.contains("an Excel or other Office file"), "{error}");
     let error = read("a.zip", zip(&[], zip::CompressionMethod::Stored)).expect_err("refused");
     assert!(error.contains("an empty zip archive"), "{error}");
 }

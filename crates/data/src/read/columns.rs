@@ -152,7 +152,7 @@ impl Search<'_> {
     /// The column with a usual name.
     fn usual(&self, usual: &Usual) -> Result<usize, DataError> {
         let exact = |name: &&str| self.names.iter().position(|column| column == *name);
-        if let Some(index) = usual.first.iter().find_map(|name| exact(&name).or_else(|| self.position(name))) {
+        if let Some(index) = usual.first.iter().find_map(|name| exact(name).or_else(|| self.position(name))) {
             return Ok(index);
         }
         let is_other = |column: &String| usual.others.iter().any(|name| column.eq_ignore_ascii_case(name));

@@ -10,6 +10,9 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::source::BUFFER;
 
+/// A member of the archives that Office programs write.
+const OFFICE: &str = "[Content_Types].xml";
+
 /// Returns the content of all members of a gzip file.
 pub(super) fn gzip(packed: impl BufRead + Send + 'static) -> impl BufRead + Send + 'static {
     BufReader::with_capacity(BUFFER, Unpacked { data: MultiGzDecoder::new(packed), format: "gzip" })
@@ -29,6 +32,9 @@ pub(super) fn zip(file: File) -> io::Result<Result<(PathBuf, impl BufRead + Send
         Ok(names) => names,
         Err(error) => return Ok(Err(broken(error))),
     };
+    if names.iter().any(|name| name == OFFICE) {
+        return Ok(Err("an Excel or other Office file; export the table as CSV".into()));
+    }
     let is_file = |name: &str| !name.ends_with('/') && !name.starts_with("__MACOSX/") && !name.ends_with(".DS_Store");
     let files: Vec<usize> = (0..names.len()).filter(|&index| is_file(&names[index])).collect();
     let [index] = files[..] else {

@@ -47,7 +47,6 @@ pub(super) fn open(path: &Path, text: Text, options: &ReadOptions) -> Result<Ope
 }
 
 /// Returns the first object, and which of its keys are the columns.
-#[expect(clippy::type_complexity, reason = "an object may be a row or contain rows")]
 fn first(
     path: &Path,
     objects: &mut Objects,

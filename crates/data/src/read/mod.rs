@@ -192,6 +192,10 @@ impl Rows {
                 format => delimited::open(path, text, format, options)?,
             },
         };
+        if options.separator.is_some() && separator.is_none() {
+            let found = format!("{format}, which has no separator; remove `--separator`");
+            return Err(DataError::Content { path: path.into(), found });
+        }
         Ok(Self { path: path.into(), format, separator, columns, reader: Some(reader) })
     }
 

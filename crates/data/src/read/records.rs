@@ -224,10 +224,13 @@ mod tests {
         }
     }
 
+    /// The fields of a record, behind its line.
+    type Record = (u64, &'static [&'static str]);
+
     #[test]
     fn records_are_those_of_pythons_csv_module() {
         // list(csv.reader(io.StringIO(text, newline=""))), without empty records.
-        let cases: [(&str, &[(u64, &[&str])]); 9] = [
+        let cases: [(&str, &[Record]); 9] = [
             ("a,b\nc,d", &[(1, &["a", "b"]), (2, &["c", "d"])]),
             ("a,b\r\n\r\n\nc,d\r\n", &[(1, &["a", "b"]), (4, &["c", "d"])]),
             ("a\rb\r\rc\r", &[(1, &["a"]), (2, &["b"]), (4, &["c"])]),
