@@ -96,8 +96,12 @@ impl Probe {
     }
 
     /// Returns the poolings that are compared. The first is used unless the other is clearly better.
-    fn poolings(&self) -> Vec<Pooling> {
-        self.pooling.map_or_else(|| vec![Pooling::Mean, Pooling::Cls], |pooling| vec![pooling])
+    fn poolings(&self, context: &RunContext<'_>) -> Result<Vec<Pooling>, ExperimentError> {
+        if let Some(pooling) = self.pooling {
+            return Ok(vec![pooling]);
+        }
+        let modules = context.pretrained.modules()?;
+        Ok(modules.map_or_else(|| vec![Pooling::Mean, Pooling::Cls], |modules| vec![modules.embedding.pooling]))
     }
 
     /// Returns the best candidate and C by inner folds of the training examples: those of the highest accuracy, and of the
@@ -191,7 +195,7 @@ impl Learner for Probe {
         observer: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
         let (began, approach) = (Instant::now(), spec.approach(context.experiment));
-        let (poolings, layers) = (self.poolings(), self.layers(&context.config));
+        let (poolings, layers) = (self.poolings(context)?, self.layers(&context.config));
         // With the test examples, which the same pass computes in full batches.
         let rows: Vec<usize> = spec.rows.train.iter().chain(&spec.rows.test).copied().collect();
         let request = Request { poolings: &poolings, layers: &layers, rows: &rows };
