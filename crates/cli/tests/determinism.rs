@@ -38,7 +38,7 @@ fn the_number_of_threads_changes_no_byte() {
     for backend in backends() {
         for (dropout, others) in [("on", ["1", "3"]), ("off", ["2", "8"])] {
             let one = run(&place, backend, "1", dropout);
-            assert_eq!(one.1.len(), 5 * 4, "four files for each approach");
+            assert_eq!(one.1.len(), 5 * 5, "five files for each approach");
             for threads in others {
                 assert!(run(&place, backend, threads, dropout) == one, "{backend}, {threads} threads");
             }
