@@ -11,6 +11,7 @@ use rekindle_train::TrainingArguments;
 use crate::accumulator::RunAccumulator;
 use crate::approach::{Approach, Learner};
 use crate::approach_results::ApproachResults;
+use crate::cautions::cautions;
 use crate::error::ExperimentError;
 use crate::experiment_store::ExperimentStore;
 use crate::findings::findings;
@@ -195,6 +196,7 @@ impl Experiment {
         let mut results = Results::new(model, data_record(&context)?, arguments, design);
         (results.backend, results.seed) = (backend.into(), self.seed());
         results.findings = findings(&comparisons, &approaches, &baselines, sampling);
+        results.findings.extend(cautions(&context, results.data.profile.as_ref()));
         results.misclassified = misclassified(&approaches, sampling);
         results.predictions = predictions(sampling, runs_predictions);
         (results.approaches, results.baselines, results.comparisons) = (records, baseline_records, comparisons);

@@ -14,6 +14,7 @@ mod adapt;
 mod approach;
 mod approach_results;
 mod baselines;
+mod cautions;
 mod contrastive;
 mod data_profile;
 mod defaults;

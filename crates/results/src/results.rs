@@ -29,7 +29,7 @@ pub struct Results {
     pub design: DesignRecord,
     /// What is needed to run the experiment again.
     pub provenance: Provenance,
-    /// The conclusions, one sentence each.
+    /// The conclusions, and what makes them doubtful, one sentence each.
     pub findings: Vec<String>,
     /// One record per approach, in the order given.
     pub approaches: Vec<ApproachRecord>,

@@ -183,7 +183,7 @@ impl Display {
                 self.clear();
                 self.runs = *runs;
                 let runs = if *runs > 1 { format!(", {runs} runs") } else { String::new() };
-                self.line(&format!("\n{}\n  {}{runs}", approach.name, trained_of(*trainable, *total)));
+                self.line(&format!("\n{}\n  {}{runs}", approach.spec, trained_of(*trainable, *total)));
             }
             Progress::Pretraining(event) | Progress::Training(event) => self.training(event),
             Progress::RunFinished(run) | Progress::RunRestored(run) if self.runs > 1 => self.tested(run),

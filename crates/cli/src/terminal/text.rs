@@ -2,7 +2,7 @@
 
 use rekindle::checkpoint::{ClassMatch, LoadReport};
 use rekindle::report::thousands;
-use rekindle::results::{Results, Scores};
+use rekindle::results::{ApproachRecord, Results, Scores};
 
 /// The load report: a line per tensor that did not match.
 pub fn report_table(report: &LoadReport) -> Vec<String> {
@@ -52,29 +52,52 @@ fn classes(matched: &ClassMatch) -> String {
     }
 }
 
-/// The comparison: a line per approach and baseline, then the findings.
+/// The comparison: a line per approach and baseline, how each approach was trained, then the findings.
 pub fn summary_table(results: &Results) -> String {
-    let approaches = results.approaches.iter().map(|record| (&record.approach, &record.scores));
-    let baselines = results.baselines.iter().map(|record| (&record.approach, &record.scores));
-    let width = approaches.clone().chain(baselines.clone()).map(|(name, _)| name.len()).max().unwrap_or(0);
-    let row = |(name, scores): (&String, &Scores)| {
-        let Scores { accuracy, f1, loss, .. } = scores;
+    let names: Vec<&str> = results.approaches.iter().chain(&results.baselines).map(name).collect();
+    let width = names.iter().map(|name| name.len()).max().unwrap_or(0).max("approach".len());
+    let row = |record: &ApproachRecord| {
+        let Scores { accuracy, f1, loss, .. } = &record.scores;
         let interval = match accuracy.interval {
             Some((low, high)) => format!("{low:.4} to {high:.4}"),
             None => "unknown".into(),
         };
-        format!("{name:width$}  {:8.4}  {interval:16}  {:8.4}  {:8.6}", accuracy.mean, f1.mean, loss.mean)
+        format!("{:width$}  {:8.4}  {interval:16}  {:8.4}  {:8.6}", name(record), accuracy.mean, f1.mean, loss.mean)
     };
     let mut lines = vec![format!("{:width$}  accuracy  95 % interval           F1      loss", "approach")];
-    lines.extend(approaches.map(row));
+    lines.extend(results.approaches.iter().map(row));
     if !results.baselines.is_empty() {
         lines.push(format!("{:width$}", "without a pretrained model"));
-        lines.extend(baselines.map(row));
+        lines.extend(results.baselines.iter().map(row));
     }
     lines.push(String::new());
+    let trained = |record| Some(format!("{:width$}  {}", name(record), training(record)?));
+    let trained: Vec<String> = results.approaches.iter().filter_map(trained).collect();
+    if !trained.is_empty() {
+        lines.extend(trained);
+        lines.push(String::new());
+    }
     lines.extend(results.findings.iter().cloned());
     lines.extend(leaks(results));
     lines.join("\n")
+}
+
+/// The name of an approach or a baseline for readers: an approach by its spec.
+fn name(record: &ApproachRecord) -> &str {
+    match (record.spec.as_str(), record.approach.as_str()) {
+        ("tfidf", _) | ("", "tfidf_logistic_regression") => "TF-IDF",
+        ("", name) => name,
+        (spec, _) => spec,
+    }
+}
+
+/// Learning rates, epochs and steps of the first run at the largest size; `None` without gradient descent.
+fn training(record: &ApproachRecord) -> Option<String> {
+    let (steps, epochs) = (record.steps.len(), record.steps.last()?.epoch);
+    let head = record.head_learning_rate.map_or(String::new(), |rate| format!(" (head {rate:e})"));
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let rate = record.learning_rate;
+    Some(format!("learning rate {rate:e}{head}, {epochs} epoch{}, {steps} step{}", plural(epochs), plural(steps)))
 }
 
 /// Texts of training examples among the examples that measure or select.
