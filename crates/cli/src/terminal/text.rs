@@ -70,6 +70,7 @@ pub fn summary_table(results: &Results) -> String {
         lines.push(format!("{:width$}", "without a pretrained model"));
         lines.extend(results.baselines.iter().map(row));
     }
+    lines.push(format!("F1: {}", averaging(&results.data.classes)));
     lines.push(String::new());
     let trained = |record| Some(format!("{:width$}  {}", name(record), training(record)?));
     let trained: Vec<String> = results.approaches.iter().filter_map(trained).collect();
@@ -80,6 +81,14 @@ pub fn summary_table(results: &Results) -> String {
     lines.extend(results.findings.iter().cloned());
     lines.extend(leaks(results));
     lines.join("\n")
+}
+
+/// How F1 is averaged over classes.
+fn averaging(classes: &[String]) -> String {
+    match classes {
+        [_, positive] => format!("of class {positive}"),
+        _ => format!("macro average over {} classes", classes.len()),
+    }
 }
 
 /// The name of an approach or a baseline for readers: an approach by its spec.
