@@ -24,7 +24,8 @@ fn the_twelve_sentences_leave_every_artifact() {
         let steps = approach["steps"].as_array().expect("steps");
         assert_eq!((steps.len(), &steps[1]["step"], &steps[1]["epoch"]), (2, &2.into(), &1.into()));
         assert_eq!(approach["epochs"][0]["eval_loss"], approach["loss"]);
-        assert!(said.contains(name));
+        let spec = approach["spec"].as_str().expect("a spec");
+        assert!(said.contains(&format!("\n{spec}")) && !said.contains(name), "{said}");
     }
     let summary = fs::read_to_string(place.path("out/tl_results.csv")).expect("summary");
     assert!(summary.starts_with("approach,accuracy,f1,loss\nfeature_extraction_freeze_all,"), "{summary}");
