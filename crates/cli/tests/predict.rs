@@ -72,7 +72,7 @@ fn texts_that_cannot_be_classified_are_errors() {
         (&["--model", "model", "--input", "none.txt"], "none.txt", 3),
         (&["--model", "model", "--input", "bytes.txt"], "bytes.txt, line 2", 3),
         (&["--model", "model", "--max-length", "129", "x"], "128 positions", 2),
-        (&["--model", "model", "--max-length", "2", "x"], "no room", 2),
+        (&["--model", "model", "--max-length", "2", "x"], "at least 3", 2),
     ];
     for (options, expected, code) in cases {
         let output = place.command("predict").args(options).output().expect("it ran");
