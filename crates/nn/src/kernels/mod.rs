@@ -129,10 +129,10 @@ pub(crate) fn clip_grad_norm(gradients: Vec<Tensor<1>>, max_norm: f64, device: &
 /// Values and moments after an update. The tensors are values, gradient, first moment, second moment and the clipping factor.
 pub(crate) fn adamw(tensors: [Tensor<1>; 5], rates: AdamWRates) -> [Tensor<1>; 3] {
     #[cfg(feature = "flex")]
-    let tensors = match cpu::adamw(tensors, rates) {
-        Ok(updated) => return updated,
-        Err(tensors) => tensors,
-    };
+    if rekindle_ops::accepts(&tensors[0]) {
+        // So that the kernel works in place.
+        return cpu::adamw(tensors, rates);
+    }
     portable::adamw(tensors, rates)
 }
 

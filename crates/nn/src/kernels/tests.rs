@@ -218,7 +218,7 @@ fn adamw_equals_burns_operations() {
         assert!((f64::from(norm) - squares.sqrt()).abs() < 1e-6 * squares.sqrt(), "{norm} squared is not {squares}");
         assert!((f64::from(factor) - 2.0 / (squares.sqrt() + 1e-6)).abs() < 1e-8, "{factor}");
         let [value, first, second] = fast;
-        fast = cpu::adamw([value, gradient.clone(), first, second, clip.clone()], rates).expect("fused");
+        fast = cpu::adamw([value, gradient.clone(), first, second, clip.clone()], rates);
         let [value, first, second] = plain;
         plain = portable::adamw([value, gradient, first, second, clip], rates);
         let far: f32 = (fast[0].clone() - plain[0].clone()).abs().max().into_scalar();

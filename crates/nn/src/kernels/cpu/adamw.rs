@@ -23,10 +23,9 @@ pub(in crate::kernels) fn clip_grad_norm(gradients: &[Tensor<1>], max_norm: f64)
     fused.then(|| apply(&Clip { max_norm }, gradients.to_vec()))
 }
 
-/// The tensors are values, gradient, first moment, second moment and the clipping factor. They are moved into the kernel, which
-/// works in place.
-pub(in crate::kernels) fn adamw(tensors: [Tensor<1>; 5], rates: AdamWRates) -> Result<[Tensor<1>; 3], [Tensor<1>; 5]> {
-    if accepts(&tensors[0]) { Ok(apply(&Update(rates), tensors.into())) } else { Err(tensors) }
+/// The tensors are values, gradient, first moment, second moment and the clipping factor.
+pub(in crate::kernels) fn adamw(tensors: [Tensor<1>; 5], rates: AdamWRates) -> [Tensor<1>; 3] {
+    apply(&Update(rates), tensors.into())
 }
 
 /// The norm over all gradients, `[1]`, and the factor that limits it to `max_norm`, `[1]`.
