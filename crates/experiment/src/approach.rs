@@ -32,8 +32,11 @@ pub struct Approach {
     pub(crate) learner: Arc<dyn Learner>,
 }
 
-/// The parsers of names, one per kind of approach. Each returns the name in results and the learner with its default options.
-const KINDS: [fn(&str) -> Option<(String, Box<dyn Learner>)>; 5] = [
+/// Parses the name of an approach. Returns the name in results and the learner with its default options.
+type NameParser = fn(&str) -> Option<(String, Box<dyn Learner>)>;
+
+/// The parsers, one per kind of approach.
+const KINDS: [NameParser; 5] = [
     FineTuning::parse_name,
     Probe::parse_name,
     ContrastiveFineTuning::parse_name,

@@ -38,8 +38,8 @@ pub struct Classifier {
 
 /// The kinds of models with a classification head.
 enum Model {
-    Sequence(DistilBertForSequenceClassification),
-    Sentence(SentenceClassifier),
+    Sequence(Box<DistilBertForSequenceClassification>),
+    Sentence(Box<SentenceClassifier>),
 }
 
 /// Shows the classes, and not the weights.
@@ -60,9 +60,9 @@ impl Classifier {
         let (config, model) = match pretrained.folder.as_deref().zip(modules.as_ref()) {
             Some((folder, modules)) => {
                 let (config, model) = pretrained.sentence_classifier(folder, modules, device)?;
-                (config, Model::Sentence(trainable(&model, |_| false)))
+                (config, Model::Sentence(Box::new(trainable(&model, |_| false))))
             }
-            None => (pretrained.config.clone(), Model::Sequence(sequence_classifier(pretrained, device)?)),
+            None => (pretrained.config.clone(), Model::Sequence(Box::new(sequence_classifier(pretrained, device)?))),
         };
         let (labels, tokenizer) = (config.labels(), pretrained.tokenizer.clone());
         let lengths = [modules.and_then(|modules| modules.max_length), pretrained.trained_max_length()];

@@ -148,7 +148,7 @@ impl Display {
             (2, format!("{} MB/s", megabytes(rate))),
             (1, format!("{} left", duration(left))),
         ];
-        self.draw(bar_line(width(), &download.file, done as f64 / total.max(1) as f64, &parts));
+        self.draw(bar_line(width(), download.file, done as f64 / total.max(1) as f64, &parts));
         if done >= total {
             self.clear();
         }

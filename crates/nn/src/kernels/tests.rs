@@ -213,7 +213,7 @@ fn adamw_equals_burns_operations() {
         };
         let gradient = random();
         let squares: f64 = gradient.to_data().iter::<f32>().map(|value| f64::from(value) * f64::from(value)).sum();
-        let [norm, clip] = cpu::clip_grad_norm(&[gradient.clone()], 2.0).expect("fused");
+        let [norm, clip] = cpu::clip_grad_norm(std::slice::from_ref(&gradient), 2.0).expect("fused");
         let (norm, factor): (f32, f32) = (norm.into_scalar(), clip.clone().into_scalar());
         assert!((f64::from(norm) - squares.sqrt()).abs() < 1e-6 * squares.sqrt(), "{norm} squared is not {squares}");
         assert!((f64::from(factor) - 2.0 / (squares.sqrt() + 1e-6)).abs() < 1e-8, "{factor}");
