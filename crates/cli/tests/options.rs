@@ -216,6 +216,6 @@ fn equal_texts_are_in_one_fold() {
     place.write("twice.csv", format!("text,label\n{rows}"));
     let options = ["--model", "embedded", "twice.csv", "--folds", "3", "--approaches", "feature-extraction"];
     let (results, said) = place.results(&options);
-    assert!(said.contains("24 sentences in 3 folds; 12 repeat the text of another and stay with it"), "{said}");
+    assert!(said.contains("24 examples in 3 folds; 12 repeat the text of another and stay with it"), "{said}");
     assert_eq!(results["data"]["profile"]["leaks"], 0);
 }
