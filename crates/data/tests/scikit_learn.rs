@@ -144,7 +144,11 @@ fn folds_match_scikit_learn_row_by_row() {
 #[test]
 fn impossible_folds_are_errors_that_suggest_a_number() {
     let data = |labels: &[usize]| Dataset {
-        examples: labels.iter().map(|&label| Example { text: "a".into(), label, line: 1 }).collect(),
+        examples: labels
+            .iter()
+            .zip(1..)
+            .map(|(&label, line)| Example { text: line.to_string(), label, line })
+            .collect(),
         classes: Classes::from_labels(["good", "bad"]),
         unit: "row",
     };

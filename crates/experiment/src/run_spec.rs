@@ -104,7 +104,7 @@ mod tests {
         let sizes = experiment.sizes(&sampling).expect("sizes");
         assert_eq!(sizes, [9]);
         let specs = experiment.run_specs(&sampling, &sizes).expect("runs");
-        assert_eq!(specs.len(), experiment.approaches.len());
+        assert_eq!(specs.len(), experiment.approaches.len() + experiment.baselines.len());
         assert_eq!(experiment.runs(&sampling, &sizes), 1);
     }
 }

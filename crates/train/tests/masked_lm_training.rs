@@ -148,7 +148,7 @@ fn a_checkpoint_of_another_training_is_refused() {
     case.interrupt(folder.path(), 2);
     let refusal = |case: &Case| case.interrupt(folder.path(), 0).to_string();
     case.arguments.learning_rate = 1e-3;
-    assert!(refusal(&case).contains("learning_rate 0.01, not 0.001"), "{}", refusal(&case));
+    assert!(refusal(&case).contains("--learning-rate was 0.01, is 0.001"), "{}", refusal(&case));
     case.arguments.learning_rate = 1e-2;
     let first = case.sequences.remove(0);
     assert!(refusal(&case).contains("other data"), "{}", refusal(&case));

@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(runs.line(Duration::from_secs(90), 0.6), "run 4 of 15, about 5 min left");
         let resumed = Runs { current: 11, all: 15, restored: 10 };
         assert_eq!(resumed.line(Duration::from_secs(10), 0.0), "run 11 of 15");
-        assert_eq!(resumed.line(Duration::from_secs(10), 0.5), "run 11 of 15, about 1 min left");
+        assert_eq!(resumed.line(Duration::from_secs(10), 0.5), "run 11 of 15, about 2 min left");
         let last = Runs { current: 15, all: 15, restored: 0 };
         assert_eq!(last.line(Duration::from_secs(60), 1.0), "run 15 of 15, about 0 s left");
     }
