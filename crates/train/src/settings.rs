@@ -52,7 +52,10 @@ fn by_option(settings: Map<String, Value>) -> Map<String, Value> {
         | "mlm_probability" => format!("--{}", name.replace('_', "-")),
         _ => name,
     };
-    settings.into_iter().map(|(name, value)| (renamed(name), value)).collect()
+    // An object is compared, but not shown.
+    let hidden = |name: &str, value: Value| if name == DATA { Value::from_iter([(name, value)]) } else { value };
+    let shown = |(name, value): (String, Value)| (renamed(name.clone()), hidden(&name, value));
+    settings.into_iter().map(shown).collect()
 }
 
 /// Returns the number of sequences, and the 64-bit FNV-1a hash of their ids.

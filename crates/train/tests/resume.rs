@@ -197,7 +197,7 @@ fn a_checkpoint_of_another_training_is_refused() {
     assert!(refusal(&bench, &plan).contains("--learning-rate was 0.02, is 0.001"));
     bench.arguments.learning_rate = 2e-2;
     bench.train = bench.train.select(&[0, 1, 2, 3, 4]);
-    assert!(refusal(&bench, &plan).contains("other data"));
+    assert!(refusal(&bench, &plan).contains("the data (examples, labels, vocabulary or --max-length) differs"));
 }
 
 #[test]
