@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Documents with commands.
-const DOCUMENTS: [&str; 18] = [
+const DOCUMENTS: [&str; 19] = [
     "README.md",
     "crates/baseline/README.md",
     "crates/cli/README.md",
@@ -30,6 +30,7 @@ const DOCUMENTS: [&str; 18] = [
     "docs/contributing.md",
     "docs/corpus.md",
     "docs/data.md",
+    "docs/few-labels.md",
     "docs/guide.md",
     "docs/reliability.md",
     "docs/results.md",
@@ -144,8 +145,9 @@ fn blocks(document: &str) -> Vec<Block> {
     blocks
 }
 
-/// Runs a command line as a shell does, and returns its output; `None` if it is not run.
-fn run(place: &Place, line: &str) -> Option<String> {
+/// Runs a command line as a shell does, and returns its output; `None` if it is not run. If the output is not compared, an
+/// experiment trains for one epoch.
+fn run(place: &Place, line: &str, is_compared: bool) -> Option<String> {
     if NOT_RUN.iter().any(|start| line.starts_with(start)) {
         return None;
     }
@@ -172,6 +174,10 @@ fn run(place: &Place, line: &str) -> Option<String> {
     let writes = arguments.first().is_some_and(|command| ["experiment", "pretrain", "vocab"].contains(command));
     if writes && !["--overwrite", "--help"].iter().any(|option| arguments.contains(option)) {
         arguments.push("--overwrite");
+    }
+    let trains = arguments.first() == Some(&"experiment") && !arguments.contains(&"--help");
+    if trains && !is_compared && !arguments.contains(&"--epochs") {
+        arguments.extend(["--epochs", "1"]);
     }
     let mut command = place.program(&program).or_else(|| {
         println!("skipped: {program} is not built; `cargo test --workspace` builds it");
@@ -223,11 +229,15 @@ fn commands_in_the_documentation_work() {
         let content = fs::read_to_string(root().join(document)).expect("a document");
         unseen.retain(|path| *path != Path::new(document));
         let mut last = None;
-        for block in blocks(&content) {
+        let blocks = blocks(&content);
+        for (index, block) in blocks.iter().enumerate() {
+            let is_output = |next: &Block| next.language == "text" && next.section == block.section;
+            let is_compared = blocks.get(index + 1).is_some_and(is_output);
             match (block.language.as_str(), last.take()) {
                 ("sh", _) => {
                     let commands = commands_of(&block.content);
-                    let mut printed: Vec<String> = commands.iter().filter_map(|line| run(&place, line)).collect();
+                    let mut printed: Vec<String> =
+                        commands.iter().filter_map(|line| run(&place, line, is_compared)).collect();
                     last = printed.pop().map(|printed| (block.section, printed));
                 }
                 ("text", Some((section, printed))) if section == block.section => {
@@ -287,7 +297,7 @@ fn examples_in_the_help_work() {
         let examples = help.lines().skip_while(|line| *line != "Examples:").skip(1);
         let examples: Vec<&str> = examples.take_while(|line| !line.is_empty()).collect();
         assert!(!examples.is_empty(), "`rekindle {}` has no example", command.join(" "));
-        commands_of(&examples.join("\n")).iter().for_each(|line| drop(run(&place, line)));
+        commands_of(&examples.join("\n")).iter().for_each(|line| drop(run(&place, line, false)));
     }
 }
 
