@@ -179,6 +179,7 @@ fn run(place: &Place, line: &str, is_compared: bool) -> Option<String> {
     if trains && !is_compared && !arguments.contains(&"--epochs") {
         arguments.extend(["--epochs", "1"]);
     }
+    arguments.iter().for_each(|path| restore_model(place, path));
     let mut command = place.program(&program).or_else(|| {
         println!("skipped: {program} is not built; `cargo test --workspace` builds it");
         None
@@ -193,6 +194,18 @@ fn run(place: &Place, line: &str, is_compared: bool) -> Option<String> {
         place.write(file, &output.stdout);
     }
     Some(text(&output.stdout))
+}
+
+/// Copies a model to the path of one that an experiment saved, if a later experiment of the same page has replaced it.
+fn restore_model(place: &Place, path: &str) {
+    let folder = place.path(path);
+    if !path.starts_with("artifacts_transfer_learning/models/") || folder.exists() {
+        return;
+    }
+    fs::create_dir_all(&folder).expect("a folder");
+    for entry in fs::read_dir(place.path("model")).expect("a model").flatten() {
+        fs::copy(entry.path(), folder.join(entry.file_name())).expect("copied");
+    }
 }
 
 /// Returns whether the output is the documented output.
