@@ -172,6 +172,11 @@ fn run(place: &Place, line: &str, is_compared: bool) -> Option<String> {
     };
     // A reader runs one of the experiments of a page, or names a folder for each.
     let writes = arguments.first().is_some_and(|command| ["experiment", "pretrain", "vocab"].contains(command));
+    if writes && is_compared {
+        // The documented output is that of a first run.
+        let _ = fs::remove_dir_all(place.path("artifacts_transfer_learning"));
+        let _ = fs::remove_file(place.path("artifacts_transfer_learning.zip"));
+    }
     if writes && !["--overwrite", "--help"].iter().any(|option| arguments.contains(option)) {
         arguments.push("--overwrite");
     }
