@@ -31,8 +31,9 @@ const BATCH_SIZE: usize = 16;
 /// Learning rates of all parameters, and of adapters.
 const LEARNING_RATES: [f64; 2] = [1e-4, 1e-3];
 const WEIGHT_DECAY: f64 = 0.01;
-/// The regularization of the head, as in SetFit. Inner folds cannot choose it: the encoder has seen their labels.
-const C: f64 = 1.0;
+/// The regularization of the head. Inner folds cannot choose it: the encoder has seen their labels. SetFit's 1 is too strong for
+/// many classes.
+const C: f64 = 10.0;
 
 /// Options of contrastive fine-tuning.
 #[derive(Clone, Debug, PartialEq)]
