@@ -130,7 +130,7 @@ const WITHOUT_TENSORS: [(&str, &[&str]); 10] = [
     ("raw", &[]),
     ("hub", &[]),
     ("results", &[]),
-    ("report", &["results"]),
+    ("report", &["files", "results"]),
     ("workers", &[]),
 ];
 
