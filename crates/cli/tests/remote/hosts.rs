@@ -84,8 +84,8 @@ pub fn devices(place: &Place, token: Option<&str>, urls: &[&str]) -> Output {
 /// The options of the experiment.
 pub const EXPERIMENT: [&str; 8] =
     ["--model", "embedded", "--folds", "3", "--approaches", "feature-extraction,last-layer,lora", "--epochs", "2"];
-/// The number of its runs.
-pub const RUNS: usize = 9;
+/// The number of its runs: of three approaches and two baselines, on three folds each.
+pub const RUNS: usize = 15;
 
 /// Returns the results without times and the devices that computed them.
 pub fn anywhere(results: Value) -> Value {
