@@ -117,7 +117,7 @@ pub fn interrupted(place: &Place, sound: &Host, urls: &[&str], struck: &str, hap
     let (code, said) = experiment.end();
     assert_eq!(code, Some(0), "{said}");
     assert!(results(place) == anywhere(whole), "{said}");
-    assert_eq!(said.matches("  done ").count(), RUNS, "each run once: {said}");
+    assert_eq!(said.matches("  finished ").count(), RUNS, "each run once: {said}");
     said
 }
 

@@ -105,8 +105,8 @@ fn a_host_whose_link_is_restored_computes_runs_again() {
     let mut experiment = net.experiment(&place, &[first, second], &[]);
     experiment.wait_for(&format!("{first}  step"));
     net.link(1, "down");
-    let done = experiment.said().matches(&format!("{second}  done")).count();
-    experiment.wait_for_more(&format!("{second}  done"), done);
+    let done = experiment.said().matches(&format!("{second}  finished")).count();
+    experiment.wait_for_more(&format!("{second}  finished"), done);
     // The remaining runs wait until the first host is back.
     hosts[1].signal("-STOP");
     experiment.wait_for(&format!("{first}: "));
@@ -119,7 +119,7 @@ fn a_host_whose_link_is_restored_computes_runs_again() {
     let (code, said) = experiment.end();
     assert_eq!(code, Some(0), "{said}");
     assert!(results(&place) == whole, "{said}");
-    assert_eq!(said.matches("  done ").count(), RUNS, "each run once: {said}");
+    assert_eq!(said.matches("  finished ").count(), RUNS, "each run once: {said}");
 }
 
 #[test]
@@ -133,17 +133,17 @@ fn without_links_an_experiment_ends_and_can_be_resumed() {
     let whole = results(&place);
 
     let mut experiment = net.experiment(&place, &urls, &[]);
-    experiment.wait_for("  done ");
+    experiment.wait_for("  finished ");
     net.link(1, "down");
     net.link(2, "down");
     let (code, said) = experiment.end();
     assert_eq!(code, Some(6), "{said}");
     assert!(said.contains("--resume continues from there"), "{said}");
-    let before = said.matches("  done ").count();
+    let before = said.matches("  finished ").count();
     net.link(1, "up");
     net.link(2, "up");
     let (code, said) = net.experiment(&place, &urls, &["--resume"]).end();
     assert_eq!(code, Some(0), "{said}");
     assert!(results(&place) == whole, "{said}");
-    assert_eq!(said.matches("  done ").count(), RUNS - before, "each run once: {said}");
+    assert_eq!(said.matches("  finished ").count(), RUNS - before, "each run once: {said}");
 }
