@@ -101,12 +101,12 @@ fn shards_outlive_a_host(backend: &str) {
     let urls = hosts.each_ref().map(|host| host.url.clone());
     let remote = ["--backend", "remote", "--host", &urls[0], "--host", &urls[1]];
     let mut run = Experiment::command(&place, None, &[&features[..], &remote[..]].concat());
-    run.wait_for(&format!("{}  shard", urls[0]));
+    run.wait_for(&format!("{}  wrote shard", urls[0]));
     hosts[0].kill();
     let (code, said) = run.end();
     assert_eq!(code, Some(0), "{said}");
     assert!(shards() == local, "the same, byte for byte: {said}");
-    assert_eq!(said.matches(" is written").count(), 30, "each once: {said}");
+    assert_eq!(said.matches("  wrote shard ").count(), 30, "each once: {said}");
 }
 
 #[test]
