@@ -84,6 +84,8 @@ fn separators_are_recognised_by_the_columns_of_the_header() {
     assert_eq!(read_with("a.csv", headerless('^'), &caret), Ok((Format::Csv, rows(1, 2))));
     let error = read_with("a.jsonl", "{\"text\": \"a\", \"label\": 0}", &ReadOptions { header: true, ..caret });
     assert!(error.expect_err("refused").contains("is JSONL, which has no separator"));
+    let error = read_with("a.json", "[{\"text\": \"a\", \"label\": 0}]", &no_header());
+    assert!(error.expect_err("refused").contains("remove `--no-header`"));
     let tabs = ReadOptions { format: Some(Format::Tsv), ..no_header() };
     assert_eq!(read_with("a.csv", "\"Good\", é\t1\n", &tabs).expect("read").1[0].0, "\"Good\", é");
 }

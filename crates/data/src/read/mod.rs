@@ -192,9 +192,12 @@ impl Rows {
                 format => delimited::open(path, text, format, options)?,
             },
         };
-        if options.separator.is_some() && separator.is_none() {
-            let found = format!("{format}, which has no separator; remove `--separator`");
-            return Err(DataError::Content { path: path.into(), found });
+        let without_effect = [
+            (options.separator.is_some(), "no separator; remove `--separator`"),
+            (!options.header, "named columns and no header; remove `--no-header`"),
+        ];
+        if let Some((_, reason)) = without_effect.iter().find(|(is_given, _)| *is_given && separator.is_none()) {
+            return Err(DataError::Content { path: path.into(), found: format!("{format}, which has {reason}") });
         }
         Ok(Self { path: path.into(), format, separator, columns, reader: Some(reader) })
     }
