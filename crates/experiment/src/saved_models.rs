@@ -45,6 +45,10 @@ impl Outcome {
 fn card(results: &Results, record: &ApproachRecord, model: &TrainedModel, pretrained: &PretrainedModel) -> ModelCard {
     ModelCard {
         title: record.approach.clone(),
+        library_name: match model {
+            TrainedModel::SequenceClassifier(..) => "transformers",
+            TrainedModel::SentenceClassifier(..) => "sentence-transformers",
+        },
         pipeline_tag: "text-classification",
         base: Some(BaseModel::from(pretrained)),
         sections: vec![

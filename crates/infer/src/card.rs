@@ -16,6 +16,8 @@ const MOST_BYTES: usize = 64 << 10;
 pub struct ModelCard {
     /// The heading.
     pub title: String,
+    /// The library that opens the folder, as the hub names it: `transformers` or `sentence-transformers`.
+    pub library_name: &'static str,
     /// The task, as the hub names it: `text-classification` or `fill-mask`.
     pub pipeline_tag: &'static str,
     /// The model that training began from; `None` for a new one.
@@ -43,7 +45,7 @@ impl From<&PretrainedModel> for BaseModel {
 
 impl fmt::Display for ModelCard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "---\nlibrary_name: transformers\npipeline_tag: {}", self.pipeline_tag)?;
+        writeln!(f, "---\nlibrary_name: {}\npipeline_tag: {}", self.library_name, self.pipeline_tag)?;
         if let Some(base) = &self.base {
             // Only the hub's own names are links there.
             if base.source == ModelSource::Hub {
@@ -90,8 +92,13 @@ mod tests {
     fn a_card_has_the_metadata_of_the_hub() {
         let base = BaseModel { id: "org/base".into(), source: ModelSource::Hub, licence: Some("mit".into()) };
         let sections = vec![("Results", "good\n".into())];
-        let mut card =
-            ModelCard { title: "reviews".into(), pipeline_tag: "text-classification", base: Some(base), sections };
+        let mut card = ModelCard {
+            title: "reviews".into(),
+            library_name: "transformers",
+            pipeline_tag: "text-classification",
+            base: Some(base),
+            sections,
+        };
         let text = card.to_string();
         let metadata =
             "---\nlibrary_name: transformers\npipeline_tag: text-classification\nbase_model: org/base\nlicense: mit\n";

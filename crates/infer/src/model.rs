@@ -1,6 +1,5 @@
 //! A pretrained model with its tokenizer, from a folder or from the program itself.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -63,8 +62,6 @@ pub struct PretrainedModel {
     pub checkpoint: Arc<Checkpoint>,
     /// Its licence, as the metadata of its `README.md` name it.
     pub licence: Option<String>,
-    /// The pooling that sentence-transformers recorded, if it saved the folder.
-    sentence_pooling: Option<Pooling>,
     /// Its folder, if it has one.
     pub(crate) folder: Option<PathBuf>,
 }
@@ -87,8 +84,7 @@ impl PretrainedModel {
         let config = DistilBertConfig::from_folder(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         let model = Self::new(id, source, config, Tokenizer::from_folder(folder)?, checkpoint)?;
-        let (licence, sentence_pooling) = (card::licence(folder), sentence_pooling(folder));
-        Ok(Self { licence, sentence_pooling, folder: Some(folder.into()), ..model })
+        Ok(Self { licence: card::licence(folder), folder: Some(folder.into()), ..model })
     }
 
     /// Opens the checkpoint that is compiled into the program.
@@ -115,8 +111,7 @@ impl PretrainedModel {
             return Err(InferError::Vocabulary { tokenizer: entries, model: words });
         }
         let (id, checkpoint) = (id.into(), Arc::new(checkpoint));
-        let (licence, sentence_pooling, folder) = (None, None, None);
-        Ok(Self { id, source, config, tokenizer, checkpoint, licence, sentence_pooling, folder })
+        Ok(Self { id, source, config, tokenizer, checkpoint, licence: None, folder: None })
     }
 
     /// Returns what comes behind the encoder, if the folder is one of sentence-transformers.
@@ -143,12 +138,12 @@ impl PretrainedModel {
     }
 
     /// Returns the pooling that the encoder was trained with, as far as that can be known: what `config.json` says if it is not
-    /// `[CLS]`; what `1_Pooling/config.json` of sentence-transformers says; the mean for an encoder without any head, which is
+    /// `[CLS]`; what the [modules](Self::modules) of sentence-transformers say, if they are supported; the mean for an encoder without any head, which is
     /// an embedding model; and otherwise `[CLS]`.
     pub fn pooling(&self) -> Pooling {
         let of_checkpoint = if is_bare_encoder(&self.checkpoint) { Pooling::Mean } else { Pooling::Cls };
         match self.config.classifier_pooling {
-            Pooling::Cls => self.sentence_pooling.unwrap_or(of_checkpoint),
+            Pooling::Cls => self.modules().ok().flatten().map_or(of_checkpoint, |modules| modules.embedding.pooling),
             pooling => pooling,
         }
     }
@@ -193,19 +188,5 @@ impl PretrainedModel {
         let digest = self.checkpoint.contents().fold(Sha256::new(), |hash, bytes| hash.chain_update(bytes)).finalize();
         self.checkpoint.release();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-/// Returns the pooling in the files of sentence-transformers; `None` for a folder without them, and for poolings other than
-/// `[CLS]` and the mean.
-fn sentence_pooling(folder: &Path) -> Option<Pooling> {
-    let path = folder.join("1_Pooling").join("config.json");
-    let is_inside = path.canonicalize().ok()?.starts_with(folder.canonicalize().ok()?);
-    let fields: serde_json::Value = serde_json::from_slice(&fs::read(path).ok().filter(|_| is_inside)?).ok()?;
-    let is = |mode: &str| fields.get(mode).and_then(serde_json::Value::as_bool).unwrap_or(false);
-    match (is("pooling_mode_mean_tokens"), is("pooling_mode_cls_token")) {
-        (true, _) => Some(Pooling::Mean),
-        (false, true) => Some(Pooling::Cls),
-        (false, false) => None,
     }
 }

@@ -39,7 +39,13 @@ fn trained(folder: &Path) -> PretrainedModel {
     let (config, model, _) = base.load(&names(&["Bad", "good", "mixed"]), 7, &Device::flex()).expect("loaded");
     let sections = vec![("Usage", "rekindle predict".to_string())];
     let base_model = Some(BaseModel::from(&base));
-    let card = ModelCard { title: "trained".into(), pipeline_tag: "text-classification", base: base_model, sections };
+    let card = ModelCard {
+        title: "trained".into(),
+        library_name: "transformers",
+        pipeline_tag: "text-classification",
+        base: base_model,
+        sections,
+    };
     let saved = SavedModel { tokenizer: &base.tokenizer, max_length: 5, card: &card };
     saved.save_classifier(&folder.join("trained"), &config, &model).expect("saved");
     open(&folder.join("trained")).expect("a model")

@@ -113,7 +113,13 @@ fn a_saved_folder_gives_the_same_logits() {
     for embedding in [modules.embedding, Embedding { layers: 1, normalize: false, pooling: Pooling::Cls }] {
         model.embedding = embedding;
         let folder = tempfile::tempdir().expect("a folder");
-        let card = ModelCard { title: "a".into(), pipeline_tag: "text-classification", base: None, sections: vec![] };
+        let card = ModelCard {
+            title: "a".into(),
+            library_name: "sentence-transformers",
+            pipeline_tag: "text-classification",
+            base: None,
+            sections: vec![],
+        };
         let saved = SavedModel { tokenizer: &pretrained.tokenizer, max_length: 20, card: &card };
         let files = saved.save_sentence_classifier(folder.path(), &pretrained.config, &model).expect("saved");
         for file in files {

@@ -297,7 +297,8 @@ fn card(args: &PretrainArgs, start: &Start, steps: usize, evaluation: &str) -> M
     let usage = "```sh\nrekindle fill-mask --model FOLDER 'a [MASK] to use'\nrekindle experiment --model FOLDER --data reviews.csv\n```";
     let name = args.output.file_name().map_or("model".into(), |name| name.to_string_lossy().into_owned());
     let sections = vec![("Training", training), ("Usage", usage.into())];
-    ModelCard { title: name, pipeline_tag: "fill-mask", base: start.base.clone(), sections }
+    let base = start.base.clone();
+    ModelCard { title: name, library_name: "transformers", pipeline_tag: "fill-mask", base, sections }
 }
 
 const EXAMPLES: &str = "\
