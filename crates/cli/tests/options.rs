@@ -111,6 +111,7 @@ const WITHOUT_EFFECT: &[(&str, &[&str], [&str; 2])] = &[
     ("experiment", &["--data", "good.csv", "--test", "more.csv", "--test-size", "1"], ["--test", "--test-size"]),
     ("experiment", &["--data", "good.csv", "--repeats", "3"], ["--repeats", "--folds"]),
     ("experiment", &["--zip-models"], ["--zip-models", "--save-models"]),
+    ("experiment", &["--learning-rate", "1e-3", "--approaches", "probe"], ["--learning-rate", "--approaches"]),
     ("experiment", &["--train", "good.csv", "--test", "more.csv", "--repeats", "3"], ["--repeats", "--folds"]),
     (
         "experiment",

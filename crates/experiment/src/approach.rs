@@ -9,7 +9,7 @@ use burn::module::Module;
 use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
 
-use crate::baselines::{MajorityClass, TfIdf};
+use crate::baselines::Baseline;
 use crate::contrastive::ContrastiveFineTuning;
 use crate::defaults::Defaults;
 use crate::error::ExperimentError;
@@ -36,13 +36,8 @@ pub struct Approach {
 type NameParser = fn(&str) -> Option<(String, Box<dyn Learner>)>;
 
 /// The parsers, one per kind of approach.
-const KINDS: [NameParser; 5] = [
-    FineTuning::parse_name,
-    Probe::parse_name,
-    ContrastiveFineTuning::parse_name,
-    MajorityClass::parse_name,
-    TfIdf::parse_name,
-];
+const KINDS: [NameParser; 4] =
+    [FineTuning::parse_name, Probe::parse_name, ContrastiveFineTuning::parse_name, Baseline::parse_name];
 
 /// The names in the grammar, for error messages.
 const NAMES: &str =
@@ -120,14 +115,14 @@ pub(crate) trait Predictor {
 }
 
 impl Approach {
-    /// Returns `feature-extraction` with the settings of the notebook: the encoder frozen, learning rate 2e-3, no weight decay. The notebook's
-    /// `feature_extraction_freeze_all`.
+    /// Returns `feature-extraction` with the settings of the notebook: the encoder frozen, learning rate 2e-3, no weight decay.
+    /// The notebook's `feature_extraction_freeze_all`.
     pub fn feature_extraction() -> Self {
         Self::fine_tuning_named("feature-extraction")
     }
 
-    /// Returns `last-layer` with the settings of the notebook: the last transformer layer and the head trainable, learning rate 2e-5, weight decay 0.01. The
-    /// notebook's `fine_tune_last_layer`.
+    /// Returns `last-layer` with the settings of the notebook: the last transformer layer and the head trainable, learning rate
+    /// 2e-5, weight decay 0.01. The notebook's `fine_tune_last_layer`.
     pub fn last_layer() -> Self {
         Self::fine_tuning_named("last-layer")
     }
@@ -137,8 +132,8 @@ impl Approach {
         vec![Self::feature_extraction(), Self::last_layer()]
     }
 
-    /// Returns the approaches that are compared on a user's data by default: those of the notebook, and the linear probe, which
-    /// costs seconds and is better than both with few examples.
+    /// Returns the approaches that are compared on a user's data by default: those of the notebook, and the linear probe,
+    /// which needs one pass of the encoder.
     pub fn usual() -> Vec<Self> {
         let probe = Self { name: "probe".into(), spec: "probe".into(), learner: Arc::new(Probe::default()) };
         Self::notebook().into_iter().chain([probe]).collect()
@@ -146,12 +141,12 @@ impl Approach {
 
     /// Returns the baselines: the majority class, and TF-IDF with logistic regression.
     pub fn baselines() -> Vec<Self> {
-        let of =
-            |spec: &str, name: &str, learner: Arc<dyn Learner>| Self { name: name.into(), spec: spec.into(), learner };
-        vec![
-            of("majority", MajorityClass::NAME, Arc::new(MajorityClass)),
-            of("tfidf", TfIdf::NAME, Arc::new(TfIdf::default())),
-        ]
+        let of = |(spec, name, baseline)| Self {
+            name: String::from(name),
+            spec: String::from(spec),
+            learner: Arc::new(baseline) as Arc<dyn Learner>,
+        };
+        Baseline::all().map(of).into()
     }
 
     fn fine_tuning_named(spec: &str) -> Self {
@@ -189,6 +184,11 @@ impl Approach {
     /// Returns an error if the spec is not valid.
     pub fn with_defaults(&self, defaults: Defaults, learning_rate: Option<f64>) -> Result<Self, ExperimentError> {
         Self::parse(&self.spec, defaults, learning_rate)
+    }
+
+    /// Returns whether the approach trains by gradient descent, so that a learning rate has an effect.
+    pub fn has_learning_rate(&self) -> bool {
+        self.learner.rates()[0] > 0.0
     }
 
     /// Returns the name in sentences.

@@ -13,70 +13,47 @@ use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 use crate::trained_model::TrainedModel;
 
-/// The frequencies of the classes, whatever the text.
+/// A baseline, which knows no pretrained model.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct MajorityClass;
+pub(crate) enum Baseline {
+    /// The frequencies of the classes, whatever the text.
+    Majority,
+    /// Logistic regression on words weighted by TF-IDF. Without words or with one class, the majority class is predicted.
+    TfIdf(LogisticOptions),
+}
 
-impl MajorityClass {
-    /// The name in results.
-    pub(crate) const NAME: &'static str = "majority";
+impl Baseline {
+    /// Returns the baselines with the names of the grammar, the names in results, and their default options.
+    pub(crate) fn all() -> [(&'static str, &'static str, Self); 2] {
+        [
+            ("majority", "majority", Self::Majority),
+            ("tfidf", "tfidf_logistic_regression", Self::TfIdf(LogisticOptions::default())),
+        ]
+    }
 
     pub(crate) fn parse_name(name: &str) -> Option<(String, Box<dyn Learner>)> {
-        (name == "majority").then(|| (Self::NAME.into(), Box::new(Self) as Box<dyn Learner>))
+        let (_, result, baseline) = Self::all().into_iter().find(|(spec, ..)| *spec == name)?;
+        Some((result.into(), Box::new(baseline)))
+    }
+
+    fn classifier(&self, texts: &[&str], labels: &[usize], classes: usize) -> Result<Classifier, BaselineError> {
+        if let Self::TfIdf(options) = self {
+            match TfidfLogisticRegression::fit(texts, labels, classes, options) {
+                Ok(fitted) => return Ok(Box::new(fitted)),
+                Err(BaselineError::NoWords | BaselineError::OneClass { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Box::new(Majority::fit(labels, classes)?))
     }
 }
 
-/// Logistic regression on words weighted by TF-IDF.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct TfIdf {
-    options: LogisticOptions,
-}
-
-impl TfIdf {
-    /// The name in results.
-    pub(crate) const NAME: &'static str = "tfidf_logistic_regression";
-
-    pub(crate) fn parse_name(name: &str) -> Option<(String, Box<dyn Learner>)> {
-        (name == "tfidf").then(|| (Self::NAME.into(), Box::new(Self::default()) as Box<dyn Learner>))
-    }
-}
-
-impl Learner for MajorityClass {
-    fn set(&mut self, _: &str, _: &str) -> Result<(), String> {
-        Err("the majority class has no options".into())
-    }
-
-    fn is_seeded(&self) -> bool {
-        false
-    }
-
-    fn has_model(&self) -> bool {
-        false
-    }
-
-    fn parameters(&self, _: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
-        Ok([0, 0])
-    }
-
-    fn cost(&self, _: &RunContext<'_>, _: &RunSpec) -> f64 {
-        0.0
-    }
-
-    fn fit(
-        &self,
-        context: &mut RunContext<'_>,
-        spec: &RunSpec,
-        _: &mut Observer<'_>,
-    ) -> Result<Fitted, ExperimentError> {
-        fitted(context, spec, |_, labels, classes| Ok(Box::new(Majority::fit(labels, classes)?)))
-    }
-}
-
-impl Learner for TfIdf {
+impl Learner for Baseline {
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
-        match key {
-            "C" => self.options.c = positive(value)?,
-            _ => return Err(unknown_option(key, "C")),
+        match (key, self) {
+            ("C", Self::TfIdf(options)) => options.c = positive(value)?,
+            (_, Self::TfIdf(_)) => return Err(unknown_option(key, "C")),
+            (_, Self::Majority) => return Err("the majority class has no options".into()),
         }
         Ok(())
     }
@@ -97,39 +74,22 @@ impl Learner for TfIdf {
         0.0
     }
 
-    /// Without words or with one class, the majority class is predicted.
     fn fit(
         &self,
         context: &mut RunContext<'_>,
         spec: &RunSpec,
         _: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
-        fitted(context, spec, |texts, labels, classes| {
-            match TfidfLogisticRegression::fit(texts, labels, classes, &self.options) {
-                Ok(fitted) => Ok(Box::new(fitted)),
-                Err(BaselineError::NoWords | BaselineError::OneClass { .. }) => {
-                    Ok(Box::new(Majority::fit(labels, classes)?))
-                }
-                Err(error) => Err(error),
-            }
-        })
+        let (began, sampling, train) = (Instant::now(), context.sampling, &spec.rows.train);
+        let (texts, labels) = (sampling.texts(train), sampling.labels(train));
+        let classifier = self.classifier(&texts, &labels, sampling.all.classes.len())?;
+        let mut record = RunRecord::default();
+        record.train_seconds = began.elapsed().as_secs_f64();
+        Ok(Fitted { predictor: Box::new(FittedBaseline(classifier)), record })
     }
 }
 
 type Classifier = Box<dyn rekindle_baseline::Baseline>;
-
-/// Fits a baseline to the training texts of a run.
-fn fitted(
-    context: &RunContext<'_>,
-    spec: &RunSpec,
-    fit: impl Fn(&[&str], &[usize], usize) -> Result<Classifier, BaselineError>,
-) -> Result<Fitted, ExperimentError> {
-    let (began, sampling, train) = (Instant::now(), context.sampling, &spec.rows.train);
-    let classifier = fit(&sampling.texts(train), &sampling.labels(train), sampling.all.classes.len())?;
-    let mut record = RunRecord::default();
-    record.train_seconds = began.elapsed().as_secs_f64();
-    Ok(Fitted { predictor: Box::new(FittedBaseline(classifier)), record })
-}
 
 struct FittedBaseline(Classifier);
 

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use rekindle::experiment::Approach;
+
 use super::args::ExperimentArgs;
 use crate::exit::Failure;
 
@@ -13,7 +15,7 @@ use crate::exit::Failure;
 ///
 /// # Errors
 /// Returns an error that names the option and what it needs.
-pub fn check(args: &ExperimentArgs) -> Result<(), Failure> {
+pub fn check(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Failure> {
     let has_file = args.data().is_some() || args.train.is_some();
     let is_split = args.validation.is_some() || args.validation_size.is_some();
     let needs = [
@@ -21,6 +23,10 @@ pub fn check(args: &ExperimentArgs) -> Result<(), Failure> {
         (args.test.is_some() && !has_file, "--test: needs a file to train on; add --data or --train"),
         (args.validation.is_some() && !has_file, "--validation: needs a file to train on; add --data or --train"),
         (args.zip_models && !args.save_models, "--zip-models: needs --save-models"),
+        (
+            args.learning_rate.is_some() && !approaches.iter().any(Approach::has_learning_rate),
+            "--learning-rate: none of the --approaches has a learning rate",
+        ),
         (args.repeats > 1 && args.folds.is_none(), "--repeats: needs --folds, the number of folds per repeat"),
         (
             args.metric_for_best_model.is_some() && !is_split,

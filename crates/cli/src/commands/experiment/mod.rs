@@ -31,7 +31,7 @@ use costs::Costs;
 /// # Errors
 /// Returns whatever stopped the experiment. Earlier results are then unchanged.
 pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
-    check::check(args)?;
+    check::check(args, &approaches(args))?;
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let (device, workers) = args.engine.workers(args.devices_per_run, |text| display.warn(text))?;
     let output = output(args)?;
@@ -156,9 +156,9 @@ fn approaches(args: &ExperimentArgs) -> Vec<Approach> {
 /// The experiment that the options describe.
 fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experiment, Failure> {
     let defaults = if files(args).is_empty() { Defaults::Notebook } else { Defaults::OwnData };
-    let approach = |approach: Approach| approach.with_defaults(defaults, args.learning_rate);
+    let approach = |approach: &Approach| approach.with_defaults(defaults, args.learning_rate);
     Ok(Experiment {
-        approaches: approaches(args).into_iter().map(approach).collect::<Result<_, _>>()?,
+        approaches: approaches(args).iter().map(approach).collect::<Result<_, _>>()?,
         baselines: Approach::baselines(),
         max_length: model::max_length(args.max_length, model),
         min_steps: args.epochs.map_or(defaults.min_steps(), |_| 0),
