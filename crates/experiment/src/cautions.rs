@@ -11,7 +11,7 @@ const FEW: usize = 20;
 pub(crate) fn cautions(context: &RunContext<'_>, profile: Option<&DataProfile>) -> Vec<String> {
     let texts = context.examples.len();
     let truncated = profile.map_or(0, |profile| profile.truncated as usize);
-    let max_length = context.experiment.max_length;
+    let max_length = context.settings.max_length;
     let [unknown, tokens] = unknown(context);
     let validation = context.sampling.samples[0].validation.len();
     let cautions = [

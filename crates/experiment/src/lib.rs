@@ -6,16 +6,15 @@
 //! An [`ExperimentStore`] keeps finished runs, so that an interruption loses none of them; an [`Engine`] may have [`Worker`]s,
 //! over which the runs are distributed. An [`Extraction`] writes the features of many texts to disk, on several workers.
 //!
-//! To read the code, begin with `experiment`; `run_spec` numbers the runs, and `run_context` computes one of them.
+//! To read the code, begin with `experiment`, which says what is compared and numbers the runs; `runner` computes all of them, `run`
+//! computes one, and `learner` is what an approach provides.
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod accumulator;
-mod adapt;
 mod approach;
 mod approach_results;
-mod baselines;
+mod approaches;
 mod cautions;
-mod contrastive;
 mod data_profile;
 mod defaults;
 mod devices;
@@ -26,33 +25,40 @@ mod experiment;
 mod experiment_store;
 mod extraction;
 mod findings;
-mod fine_tuning;
 mod fingerprint;
+mod grammar;
+mod history;
+mod learner;
 mod misclassified;
+mod outcome;
 mod pairwise;
 mod predictions;
-mod probe;
 mod progress;
 mod records;
 mod remote_runs;
+mod run;
 mod run_context;
+mod run_settings;
 mod run_spec;
+mod runner;
 mod sampling;
 mod saved_models;
 mod trained_model;
 mod undertrained;
 
 pub use approach::Approach;
+pub use approaches::{FineTuning, Method};
 pub use defaults::Defaults;
 pub use devices::{Devices, Worker};
 pub use error::ExperimentError;
-pub use experiment::{ClassWeights, Experiment, Outcome};
+pub use experiment::Experiment;
 pub use experiment_store::ExperimentStore;
 pub use extraction::{Extraction, ExtractionEvent};
-pub use fine_tuning::{FineTuning, Method};
-pub use progress::Progress;
+pub use outcome::Outcome;
+pub use progress::{DistributedRun, Progress, RunStep, StartedRun, WorkerEvent};
 pub use rekindle_train::ErrorKind;
-pub use remote_runs::{DistributedRun, Engine, RunStep, StartedRun, WorkerEvent};
+pub use remote_runs::Engine;
+pub use run_settings::ClassWeights;
 pub use sampling::{Sample, Sampling};
 pub use trained_model::TrainedModel;
 

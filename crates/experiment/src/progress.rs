@@ -3,11 +3,8 @@
 use std::ops::ControlFlow;
 
 use rekindle_checkpoint::LoadReport;
-use rekindle_results::{ApproachRecord, RunKey, RunRecord};
+use rekindle_results::{ApproachRecord, RunKey, RunRecord, StepRecord};
 use rekindle_train::Event;
-
-use crate::approach::Approach;
-use crate::remote_runs::WorkerEvent;
 
 /// Receives the events of one run. `ControlFlow::Break` cancels the run, which then returns
 /// [`TrainError::Cancelled`](rekindle_train::TrainError::Cancelled).
@@ -29,8 +26,10 @@ pub enum Progress<'a> {
     },
     /// An approach starts.
     Approach {
-        /// The approach.
-        approach: &'a Approach,
+        /// Its name in results.
+        approach: &'a str,
+        /// The approach in the grammar of the command line.
+        spec: &'a str,
         /// Trainable parameters.
         trainable: usize,
         /// All parameters.
@@ -73,4 +72,34 @@ pub enum Progress<'a> {
     ApproachFinished(&'a ApproachRecord),
     /// A baseline is finished.
     Baseline(&'a ApproachRecord),
+}
+
+/// An event of a worker.
+pub type WorkerEvent<'a> = rekindle_workers::Event<StartedRun<'a>, RunStep<'a>, DistributedRun<'a>, &'a str>;
+
+/// A run that a worker starts.
+#[derive(Clone, Copy, Debug)]
+pub struct StartedRun<'a> {
+    /// The name of the approach.
+    pub approach: &'a str,
+    /// Seed, repeat, fold and size.
+    pub key: RunKey,
+}
+
+/// A step that a worker has taken.
+#[derive(Clone, Copy, Debug)]
+pub struct RunStep<'a> {
+    /// The step.
+    pub step: &'a StepRecord,
+    /// Steps of the run.
+    pub steps: usize,
+}
+
+/// A run that a worker has finished.
+#[derive(Clone, Copy, Debug)]
+pub struct DistributedRun<'a> {
+    /// The name of the approach.
+    pub approach: &'a str,
+    /// The record of the run; absent for a final model.
+    pub record: Option<&'a RunRecord>,
 }

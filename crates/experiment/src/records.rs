@@ -94,7 +94,7 @@ pub(crate) fn model_record(pretrained: &PretrainedModel, sha256: String) -> Mode
 
 /// Returns the record of the data, without the names of its files.
 pub(crate) fn data_record(context: &RunContext<'_>) -> Result<DataRecord, ExperimentError> {
-    let RunContext { experiment, pretrained, sampling, .. } = context;
+    let RunContext { settings, pretrained, sampling, .. } = context;
     let mut record = DataRecord::default();
     record.class_counts = vec![0; sampling.all.classes.len()];
     sampling.all.examples.iter().for_each(|example| record.class_counts[example.label] += 1);
@@ -102,6 +102,6 @@ pub(crate) fn data_record(context: &RunContext<'_>) -> Result<DataRecord, Experi
     record.classes = sampling.all.classes.names().to_vec();
     record.sha256 = examples_sha256(&sampling.all);
     record.unit = sampling.all.unit.into();
-    record.profile = Some(data_profile(sampling, &pretrained.tokenizer, experiment.max_length)?);
+    record.profile = Some(data_profile(sampling, &pretrained.tokenizer, settings.max_length)?);
     Ok(record)
 }

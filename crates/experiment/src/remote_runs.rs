@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use rekindle_infer::PretrainedModel;
-use rekindle_results::{RunKey, RunRecord, StepRecord};
+use rekindle_results::StepRecord;
 use rekindle_train::{EncodedDataset, Event, TrainError};
 use rekindle_workers::{Failure, Items, QueueEvent, WorkError, WorkQueue, run};
 
@@ -15,8 +15,8 @@ use crate::devices::{Devices, Worker};
 use crate::error::ExperimentError;
 use crate::experiment::Experiment;
 use crate::experiment_store::{ExperimentStore, FinishedRun};
-use crate::fine_tuning::step_record;
-use crate::progress::Progress;
+use crate::history::step_record;
+use crate::progress::{DistributedRun, Progress, RunStep, StartedRun, WorkerEvent};
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
@@ -39,38 +39,9 @@ impl<'a> From<(&'a str, &'a Device)> for Engine<'a> {
     }
 }
 
-/// An event of a worker.
-pub type WorkerEvent<'a> = rekindle_workers::Event<StartedRun<'a>, RunStep<'a>, DistributedRun<'a>, &'a str>;
-
-/// A run that a worker starts.
-#[derive(Clone, Copy, Debug)]
-pub struct StartedRun<'a> {
-    /// The name of the approach.
-    pub approach: &'a str,
-    /// Seed, repeat, fold and size.
-    pub key: RunKey,
-}
-
-/// A step that a worker has taken.
-#[derive(Clone, Copy, Debug)]
-pub struct RunStep<'a> {
-    /// The step.
-    pub step: &'a StepRecord,
-    /// Steps of the run.
-    pub steps: usize,
-}
-
-/// A run that a worker has finished.
-#[derive(Clone, Copy, Debug)]
-pub struct DistributedRun<'a> {
-    /// The name of the approach.
-    pub approach: &'a str,
-    /// The record of the run; absent for a final model.
-    pub record: Option<&'a RunRecord>,
-}
-
 /// Computes all runs that are not in the store.
 pub(crate) fn compute_runs(
+    experiment: &Experiment,
     context: &RunContext<'_>,
     store: &ExperimentStore,
     specs: &[RunSpec],
@@ -79,16 +50,16 @@ pub(crate) fn compute_runs(
 ) -> Result<(), ExperimentError> {
     let is_recorded = |spec: &RunSpec| match spec.sample {
         Some(_) => Ok(store.finished(spec.number)?.is_some()),
-        None => Ok(context.stored_model(spec.approach(context.experiment))?.is_some()),
+        None => Ok(context.stored_model(spec)?.is_some()),
     };
     let recorded = specs.iter().map(is_recorded).collect::<Result<Vec<bool>, ExperimentError>>()?;
-    let cost = |spec: &RunSpec| spec.approach(context.experiment).learner.cost(context, spec);
+    let cost = |spec: &RunSpec| experiment.approach_of(spec).learner.cost(context, spec);
     let costs = specs.iter().map(cost).collect();
     let names: Vec<String> = workers.iter().map(|worker| worker.name.clone()).collect();
     let done = recorded.iter().filter(|&&recorded| recorded).count();
     observer(Progress::Distributed { workers: &names, done, runs: specs.len() });
     let queue = Arc::new(RunQueue {
-        experiment: context.experiment.clone(),
+        experiment: experiment.clone(),
         pretrained: context.pretrained.clone(),
         sampling: context.sampling.clone(),
         runs: context.runs,
@@ -120,7 +91,7 @@ struct RunQueue {
 
 impl RunQueue {
     fn name(&self, item: usize) -> &str {
-        &self.specs[item].approach(&self.experiment).name
+        &self.specs[item].name
     }
 
     /// Passes an event of a worker on.
@@ -155,7 +126,8 @@ impl WorkQueue for RunQueue {
         let Self { experiment, pretrained, sampling, examples, store, runs, .. } = self;
         let (device, examples) = (&devices.first, examples.clone());
         let mut context =
-            RunContext::on(device, examples, experiment, pretrained, sampling, *runs, Some(store)).map_err(failure)?;
+            RunContext::on(device, examples, experiment.run_settings(), pretrained, sampling, *runs, Some(store))
+                .map_err(failure)?;
         context.further = &devices.further;
         Ok(context)
     }
@@ -167,6 +139,7 @@ impl WorkQueue for RunQueue {
         progress: &mut dyn FnMut(Option<Self::Progress>) -> ControlFlow<()>,
     ) -> Result<Option<FinishedRun>, Failure<ExperimentError>> {
         let spec = &self.specs[item];
+        let learner = &*self.experiment.approach_of(spec).learner;
         let mut steps = 0;
         let mut observe = |event: Progress<'_>| {
             if let Progress::Training(Event::Begin { steps: all, .. }) = event {
@@ -178,8 +151,8 @@ impl WorkQueue for RunQueue {
             }
         };
         match spec.sample {
-            Some(_) => context.compute(spec, &mut observe).map(|(run, _)| Some(run)).map_err(failure),
-            None => context.final_model(spec, &mut observe).map(|_| None).map_err(failure),
+            Some(_) => context.compute(learner, spec, &mut observe).map(|(run, _)| Some(run)).map_err(failure),
+            None => context.final_model(learner, spec, &mut observe).map(|_| None).map_err(failure),
         }
     }
 

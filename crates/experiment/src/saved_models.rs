@@ -7,7 +7,7 @@ use rekindle_infer::{BaseModel, ModelCard, PretrainedModel, SAVED_FILES, SavedMo
 use rekindle_results::{ApproachRecord, Estimate, Results};
 
 use crate::error::ExperimentError;
-use crate::experiment::Outcome;
+use crate::outcome::Outcome;
 use crate::trained_model::TrainedModel;
 
 impl Outcome {

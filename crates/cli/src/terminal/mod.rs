@@ -179,11 +179,11 @@ impl Display {
         match progress {
             Progress::Loaded { report } => report_table(report).iter().for_each(|line| self.line(line)),
             Progress::Distributed { workers, done, runs } => self.spread(workers, *done, *runs, "runs"),
-            Progress::Approach { approach, trainable, total, runs } => {
+            Progress::Approach { spec, trainable, total, runs, .. } => {
                 self.clear();
                 self.runs = *runs;
                 let runs = if *runs > 1 { format!(", {runs} runs") } else { String::new() };
-                self.line(&format!("\n{}\n  {}{runs}", approach.spec, trained_of(*trainable, *total)));
+                self.line(&format!("\n{spec}\n  {}{runs}", trained_of(*trainable, *total)));
             }
             Progress::Pretraining(event) | Progress::Training(event) => self.training(event),
             Progress::RunFinished(run) | Progress::RunRestored(run) if self.runs > 1 => self.tested(run),

@@ -221,7 +221,7 @@ struct History {
 impl History {
     fn note(&mut self, progress: &Progress<'_>) {
         match progress {
-            Progress::Approach { approach, .. } => self.approach.clone_from(&approach.name),
+            Progress::Approach { approach, .. } => self.approach = (*approach).into(),
             Progress::RunStarted { key } => self.run = *key,
             Progress::RunRestored(run) => {
                 self.run = run.key();

@@ -21,7 +21,7 @@ pub(crate) fn adapt(
     let sequences: Vec<Vec<u32>> = spec.rows.train.iter().map(|&row| context.examples.sentence(row).to_vec()).collect();
     let arguments = TrainingArguments {
         num_train_epochs: epochs,
-        per_device_train_batch_size: context.experiment.arguments.per_device_train_batch_size,
+        per_device_train_batch_size: context.settings.arguments.per_device_train_batch_size,
         seed: spec.seed,
         ..TrainingArguments::default()
     };

@@ -6,8 +6,8 @@ use rekindle_baseline::{BaselineError, LogisticOptions, Majority, TfidfLogisticR
 use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
 
-use crate::approach::{Fitted, Learner, Predictor, positive, unknown_option};
 use crate::error::ExperimentError;
+use crate::learner::{Fitted, Kind, Learner, Predictor, positive, unknown_option};
 use crate::progress::Observer;
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
@@ -31,10 +31,13 @@ impl Baseline {
         ]
     }
 
-    pub(crate) fn parse_name(name: &str) -> Option<(String, Box<dyn Learner>)> {
-        let (_, result, baseline) = Self::all().into_iter().find(|(spec, ..)| *spec == name)?;
-        Some((result.into(), Box::new(baseline)))
-    }
+    pub(crate) const KIND: Kind = Kind {
+        names: &["majority", "tfidf"],
+        parse: |name| {
+            let (_, result, baseline) = Self::all().into_iter().find(|(spec, ..)| *spec == name)?;
+            Some((result.into(), Box::new(baseline)))
+        },
+    };
 
     fn classifier(&self, texts: &[&str], labels: &[usize], classes: usize) -> Result<Classifier, BaselineError> {
         if let Self::TfIdf(options) = self {

@@ -1,16 +1,17 @@
 //! Fine-tuning: approaches that train parameters of the model by gradient descent.
 
 use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoraConfig, Pooling};
-use rekindle_results::{EpochRecord, RunRecord, StepRecord};
+use rekindle_results::RunRecord;
 use rekindle_train::{
     Classification, Evaluation, Event, PooledFeatures, TrainError, Trained, Trainer, TrainingArguments, TuningPlan,
     evaluate,
 };
 
-use crate::adapt::adapt;
-use crate::approach::{Fitted, Learner, Predictor, count, number, positive, unknown_option};
-use crate::defaults::{Defaults, Rates};
+use super::adapt::adapt;
+use crate::defaults::Defaults;
 use crate::error::ExperimentError;
+use crate::history::{epoch_record, step_record};
+use crate::learner::{Fitted, Kind, Learner, Predictor, count, number, positive, unknown_option};
 use crate::progress::{Observer, Progress};
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
@@ -35,6 +36,32 @@ pub enum Method {
     Lora(LoraConfig),
     /// The head and all biases (Ben Zaken et al., 2022).
     BitFit,
+}
+
+/// The highest learning rates and the weight decay of an approach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rates {
+    pub(crate) learning_rate: f64,
+    /// Absent for `learning_rate`.
+    pub(crate) head_learning_rate: Option<f64>,
+    pub(crate) weight_decay: f64,
+}
+
+impl Method {
+    /// Returns the learning rates. The head is new and the encoder is not: on data of the user, the head has a
+    /// higher rate.
+    pub(crate) fn rates(&self, defaults: Defaults) -> Rates {
+        let (notebook, own_data, head, weight_decay) = match self {
+            Self::FeatureExtraction => (2e-3, 2e-3, None, 0.0),
+            Self::LastLayers(_) => (2e-5, 1e-4, Some(1e-3), 0.01),
+            Self::Full | Self::Gradual { .. } => (2e-5, 5e-5, Some(1e-3), 0.01),
+            Self::Lora(_) | Self::BitFit => (1e-3, 1e-3, None, 0.01),
+        };
+        match defaults {
+            Defaults::Notebook => Rates { learning_rate: notebook, head_learning_rate: None, weight_decay },
+            Defaults::OwnData => Rates { learning_rate: own_data, head_learning_rate: head, weight_decay },
+        }
+    }
 }
 
 /// Which parameters are trained, and how.
@@ -70,7 +97,7 @@ impl Default for FineTuning {
 
 impl FineTuning {
     fn new(method: Method) -> Self {
-        let Rates { learning_rate, head_learning_rate, weight_decay } = Defaults::Notebook.rates(&method);
+        let Rates { learning_rate, head_learning_rate, weight_decay } = method.rates(Defaults::Notebook);
         Self {
             method,
             learning_rate,
@@ -100,10 +127,10 @@ impl FineTuning {
         Some((result, Self::new(method)))
     }
 
-    pub(crate) fn parse_name(name: &str) -> Option<(String, Box<dyn Learner>)> {
-        let (name, learner) = Self::named(name)?;
-        Some((name, Box::new(learner)))
-    }
+    pub(crate) const KIND: Kind = Kind {
+        names: &["feature-extraction", "last-layer", "last-N", "full", "gradual", "lora", "bitfit"],
+        parse: |name| Self::named(name).map(|(name, learner)| (name, Box::new(learner) as Box<dyn Learner>)),
+    };
 
     fn options(&self) -> &'static str {
         match self.method {
@@ -143,7 +170,7 @@ impl FineTuning {
 
     /// Returns the configuration of the model.
     pub(crate) fn config(&self, context: &RunContext<'_>) -> DistilBertConfig {
-        let pooling = self.pooling.or(context.experiment.pooling);
+        let pooling = self.pooling.or(context.settings.pooling);
         let classifier_pooling = pooling.unwrap_or(context.config.classifier_pooling);
         DistilBertConfig { classifier_pooling, ..context.config.clone() }
     }
@@ -170,8 +197,8 @@ impl FineTuning {
         let arguments = TrainingArguments {
             class_weights: context.class_weights(&rows.train),
             load_best_model_at_end: has_validation,
-            num_train_epochs: context.experiment.epochs(rows.train.len()),
-            ..self.arguments(&context.experiment.arguments, spec.seed)
+            num_train_epochs: context.settings.epochs(rows.train.len()),
+            ..self.arguments(&context.settings.arguments, spec.seed)
         };
         let objective = Classification::new(&config, &train)
             .evaluated_on(Some(&evaluation).filter(|data| !data.is_empty()))
@@ -199,7 +226,7 @@ impl FineTuning {
         spec: &RunSpec,
         observer: &mut Observer<'_>,
     ) -> Result<DistilBertForSequenceClassification, TrainError> {
-        let mut model = match spec.seed == context.experiment.seed() {
+        let mut model = match spec.seed == context.settings.seed {
             true => context.model.clone(),
             false => context.model.reinitialize(config, &context.report, spec.seed),
         };
@@ -214,7 +241,7 @@ impl FineTuning {
 
 impl Learner for FineTuning {
     fn use_defaults(&mut self, defaults: Defaults, learning_rate: Option<f64>) {
-        let rates = defaults.rates(&self.method);
+        let rates = self.method.rates(defaults);
         self.learning_rate = learning_rate.unwrap_or(rates.learning_rate);
         self.head_learning_rate = rates.head_learning_rate.filter(|_| learning_rate.is_none());
         self.weight_decay = rates.weight_decay;
@@ -272,7 +299,7 @@ impl Learner for FineTuning {
     fn cost(&self, context: &RunContext<'_>, spec: &RunSpec) -> f64 {
         let frozen = self.plan(&context.config).is_ok_and(|plan| plan.freezes_encoder());
         let passes = if frozen { 1 } else { 3 };
-        let epochs = context.experiment.epochs(spec.size);
+        let epochs = context.settings.epochs(spec.size);
         (spec.size * (passes * epochs + 3 * self.pretrain_epochs)) as f64
     }
 
@@ -282,9 +309,8 @@ impl Learner for FineTuning {
         spec: &RunSpec,
         observer: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
-        let approach = spec.approach(context.experiment);
-        let plan = self.plan(&context.config).map_err(|source| approach.failed(source))?;
-        let trained = self.train(&plan, context, spec, observer).map_err(|source| approach.failed(source))?;
+        let plan = self.plan(&context.config).map_err(|source| spec.failed(source))?;
+        let trained = self.train(&plan, context, spec, observer).map_err(|source| spec.failed(source))?;
         let mut record = RunRecord::default();
         record.best_epoch = trained.best_epoch;
         record.steps = trained.steps.iter().map(step_record).collect();
@@ -295,7 +321,7 @@ impl Learner for FineTuning {
         let tested = trained.evaluation.filter(|_| spec.rows.validation.is_empty());
         let predictor = FineTuned {
             settings: self.clone(),
-            approach: approach.name.clone(),
+            approach: spec.name.to_string(),
             config: self.config(context),
             model: trained.model,
             plan,
@@ -328,7 +354,7 @@ impl Predictor for FineTuned {
         }
         let data = context.examples.select(rows);
         let features = self.settings.features(&self.plan, context);
-        let size = context.experiment.arguments.per_device_eval_batch_size;
+        let size = context.settings.arguments.per_device_eval_batch_size;
         let mut observe = |event: &Event| observer(Progress::Training(event));
         let evaluation = evaluate(&self.model, &self.config, &data, features, size, context.device, &mut observe);
         let failed = |source| ExperimentError::Train { approach: self.approach.clone(), source };
@@ -339,19 +365,4 @@ impl Predictor for FineTuned {
     fn into_model(self: Box<Self>) -> Option<TrainedModel> {
         Some(TrainedModel::SequenceClassifier(self.config, self.model.merged()))
     }
-}
-
-/// Returns the record of a training step.
-pub(crate) fn step_record(step: &rekindle_train::StepRecord) -> StepRecord {
-    StepRecord::new(step.step, step.epoch, step.loss, step.grad_norm, step.learning_rate)
-}
-
-fn epoch_record(epoch: &rekindle_train::EpochRecord) -> EpochRecord {
-    EpochRecord::new(
-        epoch.epoch,
-        epoch.train_loss,
-        epoch.eval_loss,
-        epoch.accuracy.unwrap_or(f64::NAN),
-        epoch.f1.unwrap_or(f64::NAN),
-    )
 }

@@ -16,11 +16,11 @@ use rekindle_train::{
     Checkpoints, Contrastive, ContrastiveLoss, Event, TrainError, Trained, Trainer, TrainingArguments, TuningPlan,
 };
 
-use crate::approach::{Fitted, Learner, Predictor, count, number, unknown_option};
+use super::sentence_head::{Layers, with_head};
 use crate::defaults::Defaults;
 use crate::error::ExperimentError;
-use crate::fine_tuning::step_record;
-use crate::probe::{Layers, with_head};
+use crate::history::step_record;
+use crate::learner::{Fitted, Kind, Learner, Predictor, count, number, unknown_option};
 use crate::progress::{Observer, Progress};
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
@@ -56,10 +56,13 @@ impl Default for ContrastiveFineTuning {
 }
 
 impl ContrastiveFineTuning {
-    pub(crate) fn parse_name(name: &str) -> Option<(String, Box<dyn Learner>)> {
-        let learner = || Box::new(Self::default()) as Box<dyn Learner>;
-        matches!(name, "contrastive" | "setfit").then(|| ("contrastive".into(), learner()))
-    }
+    pub(crate) const KIND: Kind = Kind {
+        names: &["contrastive"],
+        parse: |name| {
+            let learner = || Box::new(Self::default()) as Box<dyn Learner>;
+            matches!(name, "contrastive" | "setfit").then(|| ("contrastive".into(), learner()))
+        },
+    };
 
     fn plan(&self, config: &DistilBertConfig) -> TuningPlan {
         match self.rank {
@@ -106,7 +109,7 @@ impl ContrastiveFineTuning {
         let mut model = plan.prepare(&context.model, spec.seed)?;
         model.pooling = Pooling::Mean;
         let train = context.examples.select(&spec.rows.train);
-        let arguments = self.arguments(&context.experiment.arguments, spec.seed);
+        let arguments = self.arguments(&context.settings.arguments, spec.seed);
         let objective = Contrastive::new(&config, &train, self.loss, &arguments);
         let pairs = objective.pairs();
         // With a final checkpoint, a run that is resumed while it is tested does not repeat the training.
@@ -127,7 +130,7 @@ impl ContrastiveFineTuning {
     ) -> Result<SentenceClassifier, ExperimentError> {
         let (config, embedding) = (&context.config, encoder.embedding);
         let texts: Vec<&[u32]> = rows.iter().map(|&row| context.examples.sentence(row)).collect();
-        let size = context.experiment.arguments.per_device_eval_batch_size;
+        let size = context.settings.arguments.per_device_eval_batch_size;
         let forward = |batch: &_| encoder.distilbert.embed(batch, embedding, Mode::Eval);
         let mut progress = |_| ControlFlow::Continue(());
         let embeddings = by_length(&texts, config, size, context.device, &mut progress, forward);
@@ -196,8 +199,7 @@ impl Learner for ContrastiveFineTuning {
         spec: &RunSpec,
         observer: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
-        let approach = spec.approach(context.experiment);
-        let (pairs, trained) = self.train(context, spec, observer).map_err(|source| approach.failed(source))?;
+        let (pairs, trained) = self.train(context, spec, observer).map_err(|source| spec.failed(source))?;
         let began = Instant::now();
         let encoder = trainable(&trained.model.merged().distilbert, |_| false);
         let embedding = self.embedding(&context.config);
@@ -208,7 +210,7 @@ impl Learner for ContrastiveFineTuning {
         record.steps = trained.steps.iter().map(step_record).collect();
         record.train_seconds = (trained.train_time + began.elapsed()).as_secs_f64();
         record.hyperparameters = [("pairs_per_epoch".to_string(), pairs.to_string())].into();
-        let predictor = Fine { approach: approach.name.clone(), config: context.config.clone(), model };
+        let predictor = Fine { approach: spec.name.to_string(), config: context.config.clone(), model };
         Ok(Fitted { predictor: Box::new(predictor), record })
     }
 }
@@ -228,7 +230,7 @@ impl Predictor for Fine {
         observer: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError> {
         let texts: Vec<&[u32]> = rows.iter().map(|&row| context.examples.sentence(row)).collect();
-        let (size, total) = (context.experiment.arguments.per_device_eval_batch_size, rows.len());
+        let (size, total) = (context.settings.arguments.per_device_eval_batch_size, rows.len());
         let mut progress = |done| observer(Progress::Training(&Event::Evaluating { done, total }));
         sentence_logits(&self.model, &self.config, &texts, size, context.device, &mut progress)
             .map_err(|error| ExperimentError::Train { approach: self.approach.clone(), source: error.into() })

@@ -2,17 +2,18 @@
 
 use std::time::Instant;
 
-use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::module::Module;
+use burn::tensor::Device;
 use rekindle_baseline::{BaselineError, DenseRows, LogisticOptions, LogisticRegression, Validation, cross_validate};
 use rekindle_data::repeated_stratified_k_fold;
-use rekindle_distilbert::{DistilBertConfig, DistilBertModel, Embedding, Pooling, SentenceClassifier};
+use rekindle_distilbert::{DistilBertConfig, DistilBertModel, Embedding, Pooling};
 use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
 
-use crate::approach::{Fitted, Learner, Predictor, count, positive, unknown_option};
+use super::sentence_head::{Layers, with_head};
 use crate::embeddings::Request;
 use crate::error::ExperimentError;
+use crate::learner::{Fitted, Kind, Learner, Predictor, positive, unknown_option};
 use crate::progress::Observer;
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
@@ -38,53 +39,11 @@ pub(crate) struct Probe {
     c: Option<f64>,
 }
 
-/// The last layers of an encoder, whose hidden states are averaged.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Layers {
-    Last(usize),
-    All,
-}
-
-impl Default for Layers {
-    fn default() -> Self {
-        Self::Last(1)
-    }
-}
-
-impl Layers {
-    /// Parses `last`, `lastN` or `all`.
-    pub(crate) fn parse(value: &str) -> Result<Self, String> {
-        match value.strip_prefix("last") {
-            Some("") => Ok(Self::Last(1)),
-            Some(number) => Ok(Self::Last(count(number)?)),
-            None if value == "all" => Ok(Self::All),
-            None => Err("expected layers=last, layers=lastN or layers=all".into()),
-        }
-    }
-
-    /// Returns how many layers of a model that is.
-    pub(crate) fn count(self, config: &DistilBertConfig) -> usize {
-        match self {
-            Self::Last(count) => count,
-            Self::All => config.n_layers,
-        }
-    }
-
-    /// Returns an error if a model has fewer layers.
-    pub(crate) fn check(self, config: &DistilBertConfig) -> Result<(), TrainError> {
-        let layers = self.count(config);
-        if layers > config.n_layers {
-            let reason = format!("{layers} layers are to be averaged, but the model has {}", config.n_layers);
-            return Err(TrainError::Argument { argument: "layers", reason });
-        }
-        Ok(())
-    }
-}
-
 impl Probe {
-    pub(crate) fn parse_name(name: &str) -> Option<(String, Box<dyn Learner>)> {
-        (name == "probe").then(|| ("probe".into(), Box::new(Self::default()) as Box<dyn Learner>))
-    }
+    pub(crate) const KIND: Kind = Kind {
+        names: &["probe"],
+        parse: |name| (name == "probe").then(|| (name.into(), Box::new(Self::default()) as Box<dyn Learner>)),
+    };
 
     /// Returns the numbers of layers that are compared.
     fn layers(&self, config: &DistilBertConfig) -> Vec<usize> {
@@ -194,12 +153,12 @@ impl Learner for Probe {
         spec: &RunSpec,
         observer: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
-        let (began, approach) = (Instant::now(), spec.approach(context.experiment));
+        let began = Instant::now();
         let (poolings, layers) = (self.poolings(context)?, self.layers(&context.config));
         // With the test examples, which the same pass computes in full batches.
         let rows: Vec<usize> = spec.rows.train.iter().chain(&spec.rows.test).copied().collect();
         let request = Request { poolings: &poolings, layers: &layers, rows: &rows };
-        context.embed(&request, observer).map_err(|source| approach.failed(source))?;
+        context.embed(&request, observer).map_err(|source| spec.failed(source))?;
 
         let (train, dim) = (&spec.rows.train, context.config.dim);
         let of = |pooling| layers.iter().map(move |&layers| Embedding { pooling, layers, normalize: true });
@@ -259,26 +218,6 @@ impl Predictor for Probed {
         let model = with_head(encoder, embedding, &regression, &config, &device);
         Some(TrainedModel::SentenceClassifier(config, model))
     }
-}
-
-/// Returns an encoder with the coefficients of a regression on its embeddings as the head.
-pub(crate) fn with_head(
-    encoder: DistilBertModel,
-    embedding: Embedding,
-    regression: &LogisticRegression,
-    config: &DistilBertConfig,
-    device: &Device,
-) -> SentenceClassifier {
-    let mut model = SentenceClassifier::new(encoder, embedding, config, device);
-    let (dim, classes) = (config.dim, config.num_labels());
-    let coefficients = regression.coefficients();
-    let weight: Vec<f32> =
-        (0..dim).flat_map(|column| (0..classes).map(move |class| coefficients[class * dim + column] as f32)).collect();
-    let bias: Vec<f32> = regression.intercepts().iter().map(|&intercept| intercept as f32).collect();
-    let head = &mut model.classifier;
-    head.weight = Param::from_tensor(Tensor::from_data(TensorData::new(weight, [dim, classes]), device));
-    head.bias = Param::from_tensor(Tensor::from_data(TensorData::new(bias, [classes]), device));
-    model
 }
 
 #[cfg(test)]

@@ -1,0 +1,174 @@
+//! Running an experiment: every approach from the same pretrained weights, on the same samples.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use rekindle_distilbert::Pooling;
+use rekindle_infer::{InferError, PretrainedModel};
+use rekindle_results::{ApproachRecord, Results};
+
+use crate::accumulator::RunAccumulator;
+use crate::approach::Approach;
+use crate::approach_results::ApproachResults;
+use crate::cautions::cautions;
+use crate::error::ExperimentError;
+use crate::experiment::Experiment;
+use crate::experiment_store::ExperimentStore;
+use crate::findings::findings;
+use crate::misclassified::misclassified;
+use crate::outcome::Outcome;
+use crate::pairwise::comparisons;
+use crate::predictions::predictions;
+use crate::progress::Progress;
+use crate::records::{data_record, model_record};
+use crate::remote_runs::{Engine, compute_runs};
+use crate::run_context::RunContext;
+use crate::run_spec::RunSpec;
+use crate::sampling::Sampling;
+
+/// Maximum number of classes: the confusion matrix of each run has a cell for every pair of classes.
+const MOST_CLASSES: usize = 1000;
+
+impl Experiment {
+    /// Runs every approach from the same weights on every sample, at every size, with every seed; then the baselines.
+    ///
+    /// `began` is the start of the reported time. Runs that are in the `store` are restored from it; distributing runs over
+    /// workers needs one.
+    ///
+    /// # Errors
+    /// Returns an error if the examples do not fit the model, if there are more than 1000 classes, if the weights cannot be
+    /// loaded, if training fails or is stopped, if no worker is left, or if the store belongs to another experiment or cannot
+    /// be written.
+    pub fn run<'a>(
+        &self,
+        pretrained: &PretrainedModel,
+        sampling: &Sampling,
+        engine: impl Into<Engine<'a>>,
+        began: Instant,
+        store: Option<&ExperimentStore>,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Outcome, ExperimentError> {
+        let Engine { backend, device, workers } = engine.into();
+        self.check(pretrained, sampling)?;
+        let sizes = self.sizes(sampling)?;
+        let specs = self.run_specs(sampling, &sizes)?;
+        // The checksum reads all weights: in a thread, while they are loaded.
+        let checksum = std::thread::spawn({
+            let pretrained = pretrained.clone();
+            move || pretrained.sha256()
+        });
+
+        let runs = self.runs(sampling, &sizes);
+        let mut context = RunContext::new(self.run_settings(), pretrained, sampling, runs, device, store)?;
+        let sha256 = checksum.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        if let Some(store) = store {
+            store.check_compatible(&self.settings(&context, &sizes, backend, &sha256))?;
+        }
+        observer(Progress::Loaded { report: &context.report });
+        observer(Progress::Planned { runs: specs.len() });
+        if let Some(store) = store.filter(|_| !workers.is_empty()) {
+            compute_runs(self, &context, store, &specs, workers, observer)?;
+        }
+        let (mut records, mut models, mut approaches) = (Vec::new(), Vec::new(), Vec::new());
+        let mut runs_predictions = Vec::new();
+        let (mut baseline_records, mut baselines) = (Vec::new(), Vec::new());
+        for specs in specs.chunk_by(|one, next| one.approach == next.approach) {
+            let approach = self.approach_of(&specs[0]);
+            if self.is_baseline(&specs[0]) {
+                let (record, accumulator) = self.run_approach(&mut context, approach, specs, &mut |_| ())?;
+                observer(Progress::Baseline(&record));
+                baseline_records.push(record);
+                baselines.push(accumulator.last);
+                runs_predictions.extend(accumulator.predictions);
+            } else {
+                let (record, accumulator) = self.run_approach(&mut context, approach, specs, observer)?;
+                let RunAccumulator { last: results, model, predictions: of_runs, .. } = accumulator;
+                observer(Progress::ApproachFinished(&record));
+                records.push(record);
+                approaches.push(results);
+                runs_predictions.extend(of_runs);
+                models.extend(model.map(|model| (approach.name.clone(), model)));
+            }
+        }
+        let largest = sizes.last().copied().unwrap_or(0);
+        let trained: Vec<&ApproachResults> = approaches.iter().filter(|results| results.undertrained() == 0).collect();
+        let comparisons = comparisons(&trained, &baselines, sampling, largest)?;
+        let model = model_record(pretrained, sha256);
+        let (arguments, design) = (self.arguments_record(&context), self.design_record(sampling, &sizes));
+        let mut results = Results::new(model, data_record(&context)?, arguments, design);
+        (results.backend, results.seed) = (backend.into(), self.seed());
+        results.findings = findings(&comparisons, &approaches, &baselines, sampling);
+        results.findings.extend(cautions(&context, results.data.profile.as_ref()));
+        results.misclassified = misclassified(&approaches, sampling);
+        results.predictions = predictions(sampling, runs_predictions);
+        (results.approaches, results.baselines, results.comparisons) = (records, baseline_records, comparisons);
+        results.seconds = began.elapsed().as_secs_f64();
+        Ok(Outcome { results, models })
+    }
+
+    /// Returns an error if the examples do not fit the model.
+    fn check(&self, pretrained: &PretrainedModel, sampling: &Sampling) -> Result<(), ExperimentError> {
+        let (max_length, positions) = (self.max_length, pretrained.config.max_position_embeddings);
+        if max_length > positions {
+            return Err(InferError::MaxLength { max_length, positions }.into());
+        }
+        match sampling.all.classes.len() {
+            classes if classes > MOST_CLASSES => Err(ExperimentError::Classes { classes, most: MOST_CLASSES }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Computes or restores all runs of one approach. Returns its record and its runs.
+    fn run_approach(
+        &self,
+        context: &mut RunContext<'_>,
+        approach: &Approach,
+        specs: &[RunSpec],
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(ApproachRecord, RunAccumulator), ExperimentError> {
+        let parameters = approach.learner.parameters(context).map_err(|source| approach.failed(source))?;
+        let [trainable, total] = parameters;
+        let runs = specs.iter().filter(|spec| spec.sample.is_some()).count();
+        observer(Progress::Approach { approach: &approach.name, spec: &approach.spec, trainable, total, runs });
+        let mut accumulator = RunAccumulator::new(approach);
+        for specs in specs.chunk_by(|one, next| (one.size, one.sample.is_some()) == (next.size, next.sample.is_some()))
+        {
+            match specs {
+                [spec] if spec.sample.is_none() => {
+                    observer(Progress::FinalModel);
+                    accumulator.model = context.final_model(&*approach.learner, spec, &mut |event| {
+                        observer(event);
+                        ControlFlow::Continue(())
+                    })?;
+                }
+                _ => self.at_size(context, approach, specs, &mut accumulator, observer)?,
+            }
+        }
+        let mut record = accumulator.record(self, approach, parameters, context.sampling)?;
+        record.pooling = approach.fine_tuning().map(|settings| match settings.config(context).classifier_pooling {
+            Pooling::Mean => "mean".into(),
+            _ => "cls".into(),
+        });
+        let saved = approach.learner.saved_parameters(context);
+        record.saved_bytes = Some((size_of::<f32>() * saved) as u64).filter(|_| approach.learner.has_model());
+        Ok((record, accumulator))
+    }
+
+    /// Computes or restores the runs of an approach at one training size.
+    fn at_size(
+        &self,
+        context: &mut RunContext<'_>,
+        approach: &Approach,
+        specs: &[RunSpec],
+        accumulator: &mut RunAccumulator,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(), ExperimentError> {
+        accumulator.start_size();
+        for spec in specs {
+            let (record, result, model) = context.run(&*approach.learner, spec, observer)?;
+            accumulator.push(record, result, context.sampling);
+            accumulator.model = accumulator.model.take().or(model);
+        }
+        accumulator.finish_size(context.sampling, specs[0].size, self.seed())
+    }
+}
