@@ -312,6 +312,6 @@ impl DistilBertConfig {
 
 impl From<&DistilBertConfig> for InputLimits {
     fn from(config: &DistilBertConfig) -> Self {
-        Self { vocab_size: config.vocab_size, max_length: config.max_position_embeddings }
+        Self { vocab_size: config.vocab_size, max_length: config.max_position_embeddings, ..Self::default() }
     }
 }

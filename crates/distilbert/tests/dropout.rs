@@ -87,7 +87,7 @@ fn each_place_drops_at_its_rate_and_no_other_place_drops() {
     let single = batch(&[101], SENTENCES * 10, &config, &device);
     let attention = &mut attentive.distilbert.transformer.layer[0].attention;
     attention.out_lin.weight = eye(config.dim, &device);
-    attention.out_lin.bias = Param::from_tensor(Tensor::zeros([config.dim], &device));
+    attention.out_lin.bias = Some(Param::from_tensor(Tensor::zeros([config.dim], &device)));
     let first = Tensor::<2>::ones([SENTENCES * 10, config.dim], &device);
     let attend = |mode| {
         let width = config.dim / config.n_heads;
@@ -99,9 +99,9 @@ fn each_place_drops_at_its_rate_and_no_other_place_drops() {
 
     let (config, mut head) = model(0.0, 0.0, RATE, &device);
     head.pre_classifier.weight = eye(config.dim, &device);
-    head.pre_classifier.bias = Param::from_tensor(Tensor::zeros([config.dim], &device));
+    head.pre_classifier.bias = Some(Param::from_tensor(Tensor::zeros([config.dim], &device)));
     head.classifier.weight = eye(config.dim, &device);
-    head.classifier.bias = Param::from_tensor(Tensor::zeros([config.dim], &device));
+    head.classifier.bias = Some(Param::from_tensor(Tensor::zeros([config.dim], &device)));
     let pooled = Tensor::<2>::ones([SENTENCES, config.dim], &device);
     is_dropped(head.classify(pooled.clone(), Mode::Train { seed: 1 }), head.classify(pooled, Mode::Eval));
 }

@@ -256,10 +256,10 @@ fn setfit_head(path: &Path, dim: usize, device: &Device) -> Result<Dense, InferE
     let rows = checkpoint.shape("linear.weight").and_then(|shape| shape.first()).copied().unwrap_or(1);
     let mut head = linear(&checkpoint, [dim, rows], device)?;
     if rows == 1 {
-        let (weight, bias) = (head.linear.weight.val(), head.linear.bias.val());
-        let weight = Tensor::cat(vec![weight.zeros_like(), weight], 1);
-        let bias = Tensor::cat(vec![bias.zeros_like(), bias], 0);
-        (head.linear.weight, head.linear.bias) = (Param::from_tensor(weight), Param::from_tensor(bias));
+        let weight = head.linear.weight.val();
+        head.linear.weight = Param::from_tensor(Tensor::cat(vec![weight.zeros_like(), weight], 1));
+        let bias = head.linear.bias.map(|bias| bias.val());
+        head.linear.bias = bias.map(|bias| Param::from_tensor(Tensor::cat(vec![bias.zeros_like(), bias], 0)));
     }
     Ok(head)
 }

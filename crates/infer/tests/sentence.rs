@@ -109,7 +109,7 @@ fn a_saved_folder_gives_the_same_logits() {
     let weight = burn::tensor::Tensor::<2>::from_data(weight, &device).transpose();
     model.classifier.weight = burn::module::Param::from_tensor(weight);
     let bias = burn::tensor::Tensor::<1>::from_data(values("linear.bias").as_slice(), &device);
-    model.classifier.bias = burn::module::Param::from_tensor(bias);
+    model.classifier.bias = Some(burn::module::Param::from_tensor(bias));
     for embedding in [modules.embedding, Embedding { layers: 1, normalize: false, pooling: Pooling::Cls }] {
         model.embedding = embedding;
         let folder = tempfile::tempdir().expect("a folder");

@@ -21,22 +21,29 @@ pub struct SequenceBatch {
     input_ids: Indices,
     /// The position of each token in its sequence, `[tokens]`.
     positions: Indices,
+    /// The segment of each token, `[tokens]`.
+    token_types: Indices,
     /// The row of the first token of each sequence, `[sequences]`.
     first: Indices,
     /// The rows of the selected tokens, ascending; `None` if none are selected.
     selected: Option<Indices>,
     layout: DeviceLayout,
+    limits: InputLimits,
     /// The batch in two parts with about as many tokens, for the CPU.
     halves: Option<Box<(SequenceBatch, SequenceBatch)>>,
 }
 
 /// What a model accepts as input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InputLimits {
     /// The number of entries of the word table.
     pub vocab_size: usize,
     /// The number of tokens of the longest sequence.
     pub max_length: usize,
+    /// The position of the first token of a sequence: 0, or 1 more than the id of the padding token in RoBERTa and its relatives.
+    pub first_position: usize,
+    /// The number of entries of the table of token types; 0 if the model has none.
+    pub type_vocab_size: usize,
 }
 
 impl SequenceBatch {
@@ -55,14 +62,44 @@ impl SequenceBatch {
         limits: impl Into<InputLimits>,
         device: &Device,
     ) -> Result<Self, NnError> {
-        check(input_ids, attention_mask, cu_seqlens, limits.into())?;
-        let mut batch = Self::pack(input_ids, attention_mask, cu_seqlens, device);
+        let limits = limits.into();
+        check(input_ids, attention_mask, cu_seqlens, limits)?;
+        let mut batch = Self::pack(input_ids, attention_mask, cu_seqlens, limits, device);
         batch.halves = halves(cu_seqlens, device).map(|(cut, middle)| {
             let second: Vec<usize> = cu_seqlens[cut..].iter().map(|offset| offset - middle).collect();
-            let first = Self::pack(&input_ids[..middle], &attention_mask[..middle], &cu_seqlens[..=cut], device);
-            Box::new((first, Self::pack(&input_ids[middle..], &attention_mask[middle..], &second, device)))
+            let first =
+                Self::pack(&input_ids[..middle], &attention_mask[..middle], &cu_seqlens[..=cut], limits, device);
+            Box::new((first, Self::pack(&input_ids[middle..], &attention_mask[middle..], &second, limits, device)))
         });
         Ok(batch)
+    }
+
+    /// The same batch with the segment of each token, `[tokens]`. Without them, every token has type 0.
+    ///
+    /// # Errors
+    /// [`NnError::Input`] when their number is not that of the tokens, or the model has no such type.
+    pub fn with_token_types(mut self, token_types: &[u32]) -> Result<Self, NnError> {
+        if token_types.len() != self.tokens() {
+            let reason = format!("{} token types for {} tokens", token_types.len(), self.tokens());
+            return Err(NnError::Input { sequence: 0, reason });
+        }
+        let types = self.limits.type_vocab_size;
+        if let Some(row) = token_types.iter().position(|&token_type| token_type as usize >= types) {
+            let sequence = self.layout.sequences.cu_seqlens.partition_point(|&start| start <= row) - 1;
+            let reason = format!("token type {}; the model has {types} token types", token_types[row]);
+            return Err(NnError::Input { sequence, reason });
+        }
+        self.set_token_types(token_types);
+        Ok(self)
+    }
+
+    fn set_token_types(&mut self, token_types: &[u32]) {
+        self.token_types = Indices::new(token_types.into(), &self.layout.device);
+        if let Some((first, second)) = self.halves.as_deref_mut() {
+            let (left, right) = token_types.split_at(first.tokens());
+            first.set_token_types(left);
+            second.set_token_types(right);
+        }
     }
 
     /// The same batch with some tokens selected ([`TokenSelection::Selected`]), by their rows, ascending.
@@ -98,17 +135,26 @@ impl SequenceBatch {
         });
     }
 
-    fn pack(input_ids: &[u32], attention_mask: &[u8], cu_seqlens: &[usize], device: &Device) -> Self {
-        let lengths = cu_seqlens.windows(2).map(|pair| pair[1] - pair[0]);
+    fn pack(
+        input_ids: &[u32],
+        attention_mask: &[u8],
+        cu_seqlens: &[usize],
+        limits: InputLimits,
+        device: &Device,
+    ) -> Self {
+        let from = limits.first_position as u32;
+        let positions = cu_seqlens.windows(2).flat_map(|pair| from..from + (pair[1] - pair[0]) as u32).collect();
         let mask: Option<Arc<[u8]>> = attention_mask.contains(&0).then(|| attention_mask.into());
         let sequences = SequenceLayout { cu_seqlens: cu_seqlens.into(), mask, cu_selected: Vec::new() };
         let first = cu_seqlens[..cu_seqlens.len() - 1].iter().map(|&start| start as u32).collect();
         Self {
             input_ids: Indices::new(input_ids.into(), device),
-            positions: Indices::new(lengths.flat_map(|length| 0..length as u32).collect(), device),
+            positions: Indices::new(positions, device),
+            token_types: Indices::new(vec![0; input_ids.len()].into(), device),
             first: Indices::new(first, device),
             selected: None,
             layout: DeviceLayout::new(sequences, device),
+            limits,
             halves: None,
         }
     }
@@ -121,7 +167,8 @@ impl SequenceBatch {
         if fused == FusedKernels::Local {
             return;
         }
-        let words = [&self.input_ids, &self.positions].into_iter().filter(|_| embeddings);
+        let types = Some(&self.token_types).filter(|_| self.limits.type_vocab_size > 0);
+        let words = [&self.input_ids, &self.positions].into_iter().chain(types).filter(|_| embeddings);
         let last = [&self.first].into_iter().chain(&self.selected).filter(|_| last);
         words.chain(last).for_each(|indices| drop(indices.tensor()));
         match fused {
@@ -135,9 +182,14 @@ impl SequenceBatch {
         &self.input_ids
     }
 
-    /// The position of each token in its sequence, from 0, `[tokens]`.
+    /// The position of each token in its sequence, from [`InputLimits::first_position`], `[tokens]`.
     pub fn positions(&self) -> &Indices {
         &self.positions
+    }
+
+    /// The segment of each token, `[tokens]`; 0 for all unless [`with_token_types`](Self::with_token_types) gave others.
+    pub fn token_types(&self) -> &Indices {
+        &self.token_types
     }
 
     /// The rows of a selection.
@@ -241,4 +293,36 @@ fn halves(cu_seqlens: &[usize], device: &Device) -> Option<(usize, usize)> {
     let inner = 1..cu_seqlens.len().saturating_sub(1);
     let cut = inner.min_by_key(|&cut| (2 * cu_seqlens[cut]).abs_diff(tokens))?;
     (tokens >= LEAST_TOKENS).then_some((cut, cu_seqlens[cut]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: InputLimits = InputLimits { vocab_size: 9, max_length: 32, first_position: 2, type_vocab_size: 2 };
+
+    #[test]
+    fn positions_and_token_types_of_a_batch_are_those_of_its_halves() {
+        let batch = SequenceBatch::new(&[1; 36], &[1; 36], &[0, 18, 36], LIMITS, &Device::default()).expect("a batch");
+        let positions: Vec<u32> = (2..20).chain(2..20).collect();
+        assert_eq!(*batch.positions().host, *positions);
+        assert_eq!(*batch.token_types().host, [0; 36]);
+        let types: Vec<u32> = (0..36).map(|row| u32::from(row % 18 > 9)).collect();
+        let batch = batch.with_token_types(&types).expect("two types");
+        assert_eq!(*batch.token_types().host, *types);
+        if let Some((first, second)) = batch.halves() {
+            assert_eq!(*first.token_types().host, types[..18]);
+            assert_eq!(*second.token_types().host, types[18..]);
+            assert_eq!(*second.positions().host, positions[18..]);
+        }
+    }
+
+    #[test]
+    fn a_token_type_that_the_model_lacks_is_an_error() {
+        let batch = SequenceBatch::new(&[1; 4], &[1; 4], &[0, 2, 4], LIMITS, &Device::default()).expect("a batch");
+        let error = batch.clone().with_token_types(&[0, 1, 0, 2]).expect_err("there are two").to_string();
+        assert_eq!(error, "sequence 1 of the batch: token type 2; the model has 2 token types");
+        let error = batch.with_token_types(&[0]).expect_err("one is missing").to_string();
+        assert_eq!(error, "sequence 0 of the batch: 1 token types for 4 tokens");
+    }
 }

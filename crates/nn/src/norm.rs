@@ -2,7 +2,6 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
-use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, Tensor};
 
 use crate::kernels;
@@ -12,22 +11,28 @@ use crate::kernels;
 pub struct LayerNorm {
     /// The scale, `[dim]`: `weight` in checkpoints.
     pub gamma: Param<Tensor<1>>,
-    /// The shift, `[dim]`: `bias` in checkpoints.
-    pub beta: Param<Tensor<1>>,
+    /// The shift, `[dim]`, if there is one: `bias` in checkpoints.
+    pub beta: Option<Param<Tensor<1>>>,
     epsilon: f64,
 }
 
 impl LayerNorm {
     /// A LayerNorm over `dim` elements; `epsilon` is added to the variance.
     pub fn new(dim: usize, epsilon: f64, device: &Device) -> Self {
-        Self { gamma: Initializer::Ones.init([dim], device), beta: Initializer::Zeros.init([dim], device), epsilon }
+        let beta = Some(Initializer::Zeros.init([dim], device));
+        Self { beta, ..Self::without_bias(dim, epsilon, device) }
+    }
+
+    /// A LayerNorm that only scales.
+    pub fn without_bias(dim: usize, epsilon: f64, device: &Device) -> Self {
+        Self { gamma: Initializer::Ones.init([dim], device), beta: None, epsilon }
     }
 
     /// # Shapes
     /// - input: `[rows, dim]`
     /// - output: `[rows, dim]`
     pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        layer_norm(input, self.gamma.val(), Some(self.beta.val()), self.epsilon)
+        kernels::norm(input, self.gamma.val(), self.beta.as_ref().map(Param::val), self.epsilon)
     }
 
     /// The LayerNorm of a sum, of the output of a block and its residual connection.
@@ -36,6 +41,6 @@ impl LayerNorm {
     /// - a, b: `[rows, dim]`
     /// - output: `[rows, dim]`
     pub fn forward_sum(&self, a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
-        kernels::add_norm(a, b, self.gamma.val(), self.beta.val(), self.epsilon)
+        kernels::add_norm(a, b, self.gamma.val(), self.beta.as_ref().map(Param::val), self.epsilon)
     }
 }

@@ -67,6 +67,6 @@ pub(crate) fn with_head(
     let bias: Vec<f32> = regression.intercepts().iter().map(|&intercept| intercept as f32).collect();
     let head = &mut model.classifier;
     head.weight = Param::from_tensor(Tensor::from_data(TensorData::new(weight, [dim, classes]), device));
-    head.bias = Param::from_tensor(Tensor::from_data(TensorData::new(bias, [classes]), device));
+    head.bias = Some(Param::from_tensor(Tensor::from_data(TensorData::new(bias, [classes]), device)));
     model
 }

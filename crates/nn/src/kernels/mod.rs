@@ -11,6 +11,7 @@ mod throttle;
 
 use burn::tensor::{Device, Tensor};
 
+use crate::activation::Curve;
 use crate::device_layout::DeviceLayout;
 use crate::indices::Indices;
 use crate::mode::DropoutSpec;
@@ -58,8 +59,13 @@ macro_rules! try_fused {
 }
 
 /// `input · weight + bias`, and `scale · (input · a) · b` of an adapter.
-pub(crate) fn linear(input: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, adapter: Option<Adapter>) -> Tensor<2> {
-    try_fused!(cpu::linear(&input, &weight, &bias, adapter.as_ref()));
+pub(crate) fn linear(
+    input: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    adapter: Option<Adapter>,
+) -> Tensor<2> {
+    try_fused!(cpu::linear(&input, &weight, bias.as_ref(), adapter.as_ref()));
     portable::linear(input, weight, bias, adapter)
 }
 
@@ -81,10 +87,23 @@ pub(crate) fn select_rows(rows: Tensor<2>, indices: &Indices) -> Tensor<2> {
     portable::select_rows(rows, indices)
 }
 
+/// The LayerNorm of rows, `[rows, dim]`.
+pub(crate) fn norm(rows: Tensor<2>, gamma: Tensor<1>, beta: Option<Tensor<1>>, epsilon: f64) -> Tensor<2> {
+    try_fused!(cpu::norm(&rows, &gamma, beta.as_ref(), epsilon));
+    portable::norm(rows, gamma, beta, epsilon)
+}
+
 /// The LayerNorm of `a + b`, each `[rows, dim]`.
-pub(crate) fn add_norm(a: Tensor<2>, b: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Tensor<2> {
+pub(crate) fn add_norm(
+    a: Tensor<2>,
+    b: Tensor<2>,
+    gamma: Tensor<1>,
+    beta: Option<Tensor<1>>,
+    epsilon: f64,
+) -> Tensor<2> {
+    let Some(beta) = beta else { return norm(a + b, gamma, None, epsilon) };
     try_fused!(cpu::add_norm(&a, &b, &gamma, &beta, epsilon));
-    portable::add_norm(a, b, gamma, beta, epsilon)
+    portable::norm(a + b, gamma, Some(beta), epsilon)
 }
 
 /// The exact GELU.
@@ -95,7 +114,17 @@ pub(crate) fn gelu(input: Tensor<2>) -> Tensor<2> {
         drop(input);
         return cpu::gelu(custom);
     }
-    portable::gelu(input)
+    portable::activation(Curve::Gelu, input)
+}
+
+/// An activation function of every element.
+pub(crate) fn activation(curve: Curve, input: Tensor<2>) -> Tensor<2> {
+    if curve == Curve::Gelu { gelu(input) } else { portable::activation(curve, input) }
+}
+
+/// An activation function of the first half of each row, times the second half.
+pub(crate) fn gated(curve: Curve, input: Tensor<2>) -> Tensor<2> {
+    portable::gated(curve, input)
 }
 
 /// Dropout. The same seed drops the same elements.

@@ -1,13 +1,14 @@
 //! The operations of the layers by Burn's operations, for any backend.
 
-use std::f64::consts::FRAC_1_SQRT_2;
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
-use burn::tensor::activation::softmax;
+use burn::tensor::activation::{relu, sigmoid, softmax};
 use burn::tensor::module::{embedding as lookup, layer_norm};
 use burn::tensor::{Device, Distribution, Tensor};
 
 use super::adapter::Adapter;
 use super::throttle::throttle;
+use crate::activation::Curve;
 use crate::device_layout::DeviceLayout;
 use crate::indices::Indices;
 use crate::layout::longest;
@@ -16,9 +17,18 @@ use crate::optimizer::AdamWRates;
 use crate::padded::Padding;
 use crate::selection::TokenSelection;
 
-pub(super) fn linear(input: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, adapter: Option<Adapter>) -> Tensor<2> {
+pub(super) fn linear(
+    input: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    adapter: Option<Adapter>,
+) -> Tensor<2> {
     let low = adapter.map(|Adapter { a, b, scale }| input.clone().matmul(a).matmul(b).mul_scalar(scale));
-    let output = input.matmul(weight) + bias.unsqueeze();
+    let output = input.matmul(weight);
+    let output = match bias {
+        Some(bias) => output + bias.unsqueeze(),
+        None => output,
+    };
     throttle(match low {
         Some(low) => output + low,
         None => output,
@@ -37,15 +47,37 @@ pub(super) fn select_rows(rows: Tensor<2>, indices: &Indices) -> Tensor<2> {
     rows.select(0, indices.tensor())
 }
 
-pub(super) fn add_norm(a: Tensor<2>, b: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Tensor<2> {
-    throttle(layer_norm(a + b, gamma, Some(beta), epsilon))
+pub(super) fn norm(rows: Tensor<2>, gamma: Tensor<1>, beta: Option<Tensor<1>>, epsilon: f64) -> Tensor<2> {
+    throttle(layer_norm(rows, gamma, beta, epsilon))
 }
 
-/// By the error function: on most backends, Burn's GELU has the derivative of the approximation by tanh, which is off by up to
-/// 8.7e-4.
-pub(super) fn gelu(input: Tensor<2>) -> Tensor<2> {
-    let half = input.clone() * 0.5;
-    throttle(half.clone() * (input * FRAC_1_SQRT_2).erf() + half)
+/// GELU by the error function: on most backends, Burn's GELU has the derivative of the approximation by tanh, which is off by up
+/// to 8.7e-4.
+pub(super) fn activation(curve: Curve, input: Tensor<2>) -> Tensor<2> {
+    throttle(match curve {
+        Curve::Gelu => {
+            let half = input.clone() * 0.5;
+            half.clone() * (input * FRAC_1_SQRT_2).erf() + half
+        }
+        Curve::GeluTanh => {
+            let cubic = input.clone().square().mul_scalar(0.044_715).add_scalar(1.0);
+            let tanh = (input.clone() * cubic).mul_scalar(FRAC_2_PI.sqrt()).tanh();
+            input.mul_scalar(0.5) * tanh.add_scalar(1.0)
+        }
+        Curve::QuickGelu => input.clone() * sigmoid(input.mul_scalar(1.702)),
+        Curve::Silu => input.clone() * sigmoid(input),
+        Curve::Relu => relu(input),
+        Curve::Relu2 => relu(input).square(),
+        Curve::Tanh => input.tanh(),
+        Curve::Sigmoid => sigmoid(input),
+        Curve::Linear => input,
+    })
+}
+
+pub(super) fn gated(curve: Curve, input: Tensor<2>) -> Tensor<2> {
+    let [_, columns] = input.dims();
+    let inner = columns / 2;
+    throttle(activation(curve, input.clone().narrow(1, 0, inner)) * input.narrow(1, inner, inner))
 }
 
 pub(super) fn dropout<const D: usize>(input: Tensor<D>, DropoutSpec { rate, seed }: DropoutSpec) -> Tensor<D> {

@@ -1,6 +1,6 @@
 //! Each fused kernel against Burn's operations: values, and the gradients of every input.
 
-use burn::module::Param;
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Distribution, Tensor};
 
 use super::{cpu, portable};
@@ -55,26 +55,34 @@ fn compare(fast: Tensor<2>, plain: Tensor<2>, inputs: &[&Tensor<2>], vectors: &[
 
 fn layer(inner: usize, columns: usize) -> Linear {
     let (weight, bias) = (Param::from_tensor(random([inner, columns])), Param::from_tensor(random([columns])));
-    Linear { weight, bias, lora: None }
+    Linear { weight, bias: Some(bias), lora: None }
+}
+
+fn bias(layer: &Linear) -> Tensor<1> {
+    layer.bias.as_ref().expect("a bias").val()
 }
 
 fn fused(layer: &Linear, input: &Tensor<2>) -> Tensor<2> {
     let adapter = layer.lora.as_ref().map(Lora::parts);
-    cpu::linear(input, &layer.weight.val(), &layer.bias.val(), adapter.as_ref()).expect("a tensor of flex")
+    let bias = layer.bias.as_ref().map(Param::val);
+    cpu::linear(input, &layer.weight.val(), bias.as_ref(), adapter.as_ref()).expect("a tensor of flex")
 }
 
 fn by_burn(layer: &Linear, input: Tensor<2>) -> Tensor<2> {
-    portable::linear(input, layer.weight.val(), layer.bias.val(), layer.lora.as_ref().map(Lora::parts))
+    let bias = layer.bias.as_ref().map(Param::val);
+    portable::linear(input, layer.weight.val(), bias, layer.lora.as_ref().map(Lora::parts))
 }
 
 #[test]
 fn linear() {
     for [rows, inner, columns] in [[7, 24, 40], [1, 3, 2], [130, 256, 192]] {
         let layer = layer(inner, columns);
-        let (weight, bias) = (layer.weight.val(), layer.bias.val());
+        let (weight, bias) = (layer.weight.val(), bias(&layer));
         let input = random([rows, inner]);
         let fast = fused(&layer, &input);
         compare(fast, by_burn(&layer, input.clone()), &[&input, &weight], &[&bias]);
+        let plain = Linear { bias: None, ..layer.clone() };
+        compare(fused(&plain, &input), by_burn(&plain, input.clone()), &[&input, &weight], &[]);
         // A column-major input.
         let turned = random([inner, rows]);
         let fast = fused(&layer, &turned.clone().transpose());
@@ -86,11 +94,13 @@ fn linear() {
 fn linear_with_an_adapter() {
     for [rows, inner, columns, rank] in [[7, 24, 40, 4], [1, 3, 2, 1], [130, 256, 192, 8]] {
         let mut layer = layer(inner, columns);
-        let (weight, bias) = (layer.weight.val(), layer.bias.val());
+        let (weight, bias) = (layer.weight.val(), bias(&layer));
         let (a, b, input) = (random([inner, rank]), random([rank, columns]), random([rows, inner]));
         layer.lora = Some(Lora { a: Param::from_tensor(a.clone()), b: Param::from_tensor(b.clone()), scale: 0.5 });
         let fast = fused(&layer, &input);
         compare(fast, by_burn(&layer, input.clone()), &[&input, &weight, &a, &b], &[&bias]);
+        layer.bias = None;
+        compare(fused(&layer, &input), by_burn(&layer, input.clone()), &[&input, &weight, &a, &b], &[]);
     }
 }
 
@@ -108,7 +118,7 @@ fn tied_projection() {
 fn only_tracked_tensors_get_a_gradient() {
     let mut layer = layer(8, 4);
     layer.weight = Param::initialized(layer.weight.id, layer.weight.val().without_autodiff());
-    layer.bias = Param::initialized(layer.bias.id, layer.bias.val().without_autodiff());
+    layer.bias = Some(Param::from_tensor(bias(&layer).without_autodiff()).no_grad());
     let input = random([3, 8]);
     let gradients = fused(&layer, &input).sum().backward();
     assert!(input.grad(&gradients).is_some() && layer.weight.val().grad(&gradients).is_none());
@@ -117,12 +127,17 @@ fn only_tracked_tensors_get_a_gradient() {
 }
 
 #[test]
-fn add_norm() {
+fn norms() {
     for [rows, dim] in [[5, 48], [1, 3], [33, 768]] {
         let (a, b, gamma, beta) = (random([rows, dim]), random([rows, dim]), random([dim]), random([dim]));
         let fast = cpu::add_norm(&a, &b, &gamma, &beta, 1e-12).expect("a tensor of flex");
-        let plain = portable::add_norm(a.clone(), b.clone(), gamma.clone(), beta.clone(), 1e-12);
+        let plain = portable::norm(a.clone() + b.clone(), gamma.clone(), Some(beta.clone()), 1e-12);
         compare(fast, plain, &[&a, &b], &[&gamma, &beta]);
+        let fast = cpu::norm(&a, &gamma, Some(&beta), 1e-12).expect("a tensor of flex");
+        let plain = portable::norm(a.clone(), gamma.clone(), Some(beta.clone()), 1e-12);
+        compare(fast, plain, &[&a], &[&gamma, &beta]);
+        let fast = cpu::norm(&a, &gamma, None, 1e-12).expect("a tensor of flex");
+        compare(fast, portable::norm(a.clone(), gamma.clone(), None, 1e-12), &[&a], &[&gamma]);
     }
 }
 
@@ -141,7 +156,7 @@ fn gather() {
     compare(fast, portable::embedding(table.clone(), &Indices::new(indices.host, &device())), &[&table], &[]);
 }
 
-const LIMITS: InputLimits = InputLimits { vocab_size: 10, max_length: 16 };
+const LIMITS: InputLimits = InputLimits { vocab_size: 10, max_length: 16, first_position: 0, type_vocab_size: 0 };
 
 /// Sequences of different lengths, padding within one; all rows and the first rows.
 #[test]

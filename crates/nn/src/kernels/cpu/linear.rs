@@ -12,10 +12,20 @@ use crate::kernels::adapter::Adapter;
 pub(crate) fn linear(
     input: &Tensor<2>,
     weight: &Tensor<2>,
-    bias: &Tensor<1>,
+    bias: Option<&Tensor<1>>,
     adapter: Option<&Adapter>,
 ) -> Option<Tensor<2>> {
-    let (input, weight, bias) = (CustomTensor::of(input)?, CustomTensor::of(weight)?, CustomTensor::of(bias)?);
+    let (input, weight) = (CustomTensor::of(input)?, CustomTensor::of(weight)?);
+    let Some(bias) = bias else {
+        return Some(match adapter {
+            None => run(Product, None, [input, weight]),
+            Some(Adapter { a, b, scale }) => {
+                let inputs = [input, weight, CustomTensor::of(a)?, CustomTensor::of(b)?];
+                run(AdaptedProduct(Adapted { scale: *scale }), None, inputs)
+            }
+        });
+    };
+    let bias = CustomTensor::of(bias)?;
     Some(match adapter {
         None => run(Affine, None, [input, weight, bias]),
         Some(Adapter { a, b, scale }) => {
@@ -29,7 +39,9 @@ pub(crate) fn linear(
 pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
     use rekindle_ops::remote::offer_differentiable;
     let server = offer_differentiable::<Affine, 3>(server);
+    let server = offer_differentiable::<Product, 2>(server);
     let server = offer_differentiable::<Adapted, 5>(server);
+    let server = offer_differentiable::<AdaptedProduct, 4>(server);
     offer_differentiable::<Tied, 3>(server)
 }
 
@@ -99,10 +111,100 @@ fn affine_backward(
     [for_input, for_weight, for_bias]
 }
 
+/// A linear layer without a bias. Inputs: `[rows, inner]`, `[inner, columns]`.
+#[derive(Debug)]
+struct Product;
+
+impl Differentiable<2> for Product {
+    const NAMES: [&'static str; 2] = ["rekindle.product", "rekindle.product.backward"];
+
+    fn shapes(&self, [input, weight]: &[Shape; 2], _: bool) -> Vec<Shape> {
+        vec![Shape::from([input[0], weight[1]])]
+    }
+
+    /// The input for the gradient of the weight, and the weight for that of the input.
+    fn reads(&self, needs_grad: [bool; 2]) -> [bool; 2] {
+        [needs_grad[1], needs_grad[0]]
+    }
+
+    fn forward(&self, [input, weight]: [FlexTensor; 2], _: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        (product_of(&input, &weight), Vec::new())
+    }
+
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 2>,
+        grad: FlexTensor,
+        needs_grad: &[Option<Shape>; 2],
+    ) -> [Option<FlexTensor>; 2] {
+        let [input, weight] = &saved.inputs;
+        let [for_input, for_weight] = needs_grad.each_ref().map(Option::is_some);
+        let [for_input, for_weight, _] =
+            affine_backward([input.as_ref(), weight.as_ref()], &grad, [for_input, for_weight, false]);
+        [for_input, for_weight]
+    }
+
+    fn params(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn from_params(_: &mut OpParams) -> Self {
+        Self
+    }
+}
+
+/// `a · b`.
+fn product_of(a: &FlexTensor, b: &FlexTensor) -> FlexTensor {
+    let ([rows, _], [_, columns]) = (rows_of(a), rows_of(b));
+    tensor(fresh(matrix(a), matrix(b)), [rows, columns])
+}
+
 /// A linear layer with an adapter. Inputs: those of [`Affine`], and the adapter's `[inner, rank]` and `[rank, columns]`.
 #[derive(Debug)]
 struct Adapted {
     scale: f64,
+}
+
+impl Adapted {
+    /// Adds the output of the adapter to that of the layer, and returns it with `input · a`, which the derivative reads.
+    fn add(&self, output: FlexTensor, low: FlexTensor, b: &FlexTensor, keep: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        let mut output = output;
+        let [_, columns] = rows_of(&output);
+        let sums = ViewMut::new(values_mut(&mut output), columns);
+        product(sums, matrix(&low), matrix(b), self.scale as f32, Then::Add);
+        (output, if keep { vec![low] } else { Vec::new() })
+    }
+
+    /// The gradients of input, weight, bias, and the adapter's matrices that are needed.
+    fn gradients(
+        &self,
+        [input, weight, a, b]: [Option<&FlexTensor>; 4],
+        intermediates: &[FlexTensor],
+        grad: &FlexTensor,
+        needs_grad: [bool; 5],
+    ) -> [Option<FlexTensor>; 5] {
+        let (Some(input), Some(a), Some(b), [low]) = (input, a, b, intermediates) else {
+            return [const { None }; 5];
+        };
+        let grads = matrix(grad);
+        let scaled = |mut values: Vec<f32>| {
+            values.iter_mut().for_each(|value| *value *= self.scale as f32);
+            values
+        };
+        let [_, rank] = rows_of(low);
+        let for_low = scaled(fresh(grads, matrix(b).transposed()));
+        let for_low = View::new(&for_low, rank);
+        let for_a = needs_grad[3].then(|| tensor(fresh(matrix(input).transposed(), for_low), rows_of(a)));
+        let for_b = needs_grad[4].then(|| tensor(scaled(fresh(matrix(low).transposed(), grads)), rows_of(b)));
+        let [for_input, for_weight, for_bias] =
+            affine_backward([Some(input), weight], grad, [needs_grad[0], needs_grad[1], needs_grad[2]]);
+        let for_input = for_input.map(|mut sums| {
+            let [_, inner] = rows_of(&sums);
+            product(ViewMut::new(values_mut(&mut sums), inner), for_low, matrix(a).transposed(), 1.0, Then::Add);
+            sums
+        });
+        [for_input, for_weight, for_bias, for_a, for_b]
+    }
 }
 
 impl Differentiable<5> for Adapted {
@@ -119,13 +221,9 @@ impl Differentiable<5> for Adapted {
 
     fn forward(&self, inputs: [FlexTensor; 5], keep: bool) -> (FlexTensor, Vec<FlexTensor>) {
         let [input, weight, bias, a, b] = inputs;
-        let ([rows, _], [_, rank]) = (rows_of(&input), rows_of(&a));
-        let low = fresh(matrix(&input), matrix(&a));
-        let (mut output, _) = Affine.forward([input, weight, bias], false);
-        let [_, columns] = rows_of(&output);
-        let sums = ViewMut::new(values_mut(&mut output), columns);
-        product(sums, View::new(&low, rank), matrix(&b), self.scale as f32, Then::Add);
-        (output, if keep { vec![tensor(low, [rows, rank])] } else { Vec::new() })
+        let low = product_of(&input, &a);
+        let (output, _) = Affine.forward([input, weight, bias], false);
+        self.add(output, low, &b, keep)
     }
 
     fn backward(
@@ -134,28 +232,9 @@ impl Differentiable<5> for Adapted {
         grad: FlexTensor,
         needs_grad: &[Option<Shape>; 5],
     ) -> [Option<FlexTensor>; 5] {
-        let ([Some(input), weight, _, Some(a), Some(b)], [low]) = (&saved.inputs, &saved.intermediates[..]) else {
-            return [const { None }; 5];
-        };
+        let [input, weight, _, a, b] = saved.inputs.each_ref().map(Option::as_ref);
         let needs_grad = needs_grad.each_ref().map(Option::is_some);
-        let grads = matrix(&grad);
-        let scaled = |mut values: Vec<f32>| {
-            values.iter_mut().for_each(|value| *value *= self.scale as f32);
-            values
-        };
-        let [_, rank] = rows_of(low);
-        let for_low = scaled(fresh(grads, matrix(b).transposed()));
-        let for_low = View::new(&for_low, rank);
-        let for_a = needs_grad[3].then(|| tensor(fresh(matrix(input).transposed(), for_low), rows_of(a)));
-        let for_b = needs_grad[4].then(|| tensor(scaled(fresh(matrix(low).transposed(), grads)), rows_of(b)));
-        let [for_input, for_weight, for_bias] =
-            affine_backward([Some(input), weight.as_ref()], &grad, [needs_grad[0], needs_grad[1], needs_grad[2]]);
-        let for_input = for_input.map(|mut sums| {
-            let [_, inner] = rows_of(&sums);
-            product(ViewMut::new(values_mut(&mut sums), inner), for_low, matrix(a).transposed(), 1.0, Then::Add);
-            sums
-        });
-        [for_input, for_weight, for_bias, for_a, for_b]
+        self.gradients([input, weight, a, b], &saved.intermediates, &grad, needs_grad)
     }
 
     fn params(&self) -> Vec<u64> {
@@ -164,6 +243,50 @@ impl Differentiable<5> for Adapted {
 
     fn from_params(params: &mut OpParams) -> Self {
         Self { scale: params.float() }
+    }
+}
+
+/// [`Adapted`] without a bias.
+#[derive(Debug)]
+struct AdaptedProduct(Adapted);
+
+impl Differentiable<4> for AdaptedProduct {
+    const NAMES: [&'static str; 2] = ["rekindle.adapted_product", "rekindle.adapted_product.backward"];
+
+    fn shapes(&self, [input, weight, a, _]: &[Shape; 4], keep: bool) -> Vec<Shape> {
+        let (output, low) = (Shape::from([input[0], weight[1]]), Shape::from([input[0], a[1]]));
+        if keep { vec![output, low] } else { vec![output] }
+    }
+
+    fn reads(&self, needs_grad: [bool; 4]) -> [bool; 4] {
+        [true, needs_grad[0], true, true]
+    }
+
+    fn forward(&self, [input, weight, a, b]: [FlexTensor; 4], keep: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        let (output, low) = (product_of(&input, &weight), product_of(&input, &a));
+        self.0.add(output, low, &b, keep)
+    }
+
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 4>,
+        grad: FlexTensor,
+        needs_grad: &[Option<Shape>; 4],
+    ) -> [Option<FlexTensor>; 4] {
+        let [for_input, for_weight, for_a, for_b] = needs_grad.each_ref().map(Option::is_some);
+        let needs_grad = [for_input, for_weight, false, for_a, for_b];
+        let inputs = saved.inputs.each_ref().map(Option::as_ref);
+        let [for_input, for_weight, _, for_a, for_b] =
+            self.0.gradients(inputs, &saved.intermediates, &grad, needs_grad);
+        [for_input, for_weight, for_a, for_b]
+    }
+
+    fn params(&self) -> Vec<u64> {
+        self.0.params()
+    }
+
+    fn from_params(params: &mut OpParams) -> Self {
+        Self(Adapted::from_params(params))
     }
 }
 

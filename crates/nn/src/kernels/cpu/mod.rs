@@ -19,7 +19,7 @@ pub(super) use elementwise::{dropout, gelu};
 pub(super) use gather::gather;
 pub(super) use join::join;
 pub(super) use linear::{linear, tied_projection};
-pub(super) use norm::add_norm;
+pub(super) use norm::{add_norm, norm};
 
 /// Offers the kernels to clients of a host.
 #[cfg(feature = "remote")]

@@ -1,4 +1,4 @@
-//! LayerNorm of a sum.
+//! LayerNorm of rows, and of a sum.
 
 use burn::tensor::{Shape, Tensor};
 use pulp::Arch;
@@ -16,25 +16,34 @@ pub(crate) fn add_norm(
     epsilon: f64,
 ) -> Option<Tensor<2>> {
     let inputs = [CustomTensor::of(a)?, CustomTensor::of(b)?, CustomTensor::of(gamma)?, CustomTensor::of(beta)?];
-    Some(run(AddNorm { epsilon }, None, inputs))
+    Some(run(AddNorm(Norm { epsilon }), None, inputs))
+}
+
+/// [`norm`](crate::kernels::norm), if it runs on the tensors.
+pub(crate) fn norm(rows: &Tensor<2>, gamma: &Tensor<1>, beta: Option<&Tensor<1>>, epsilon: f64) -> Option<Tensor<2>> {
+    let (rows, gamma, norm) = (CustomTensor::of(rows)?, CustomTensor::of(gamma)?, Norm { epsilon });
+    Some(match beta {
+        Some(beta) => run(norm, None, [rows, gamma, CustomTensor::of(beta)?]),
+        None => run(UnshiftedNorm(norm), None, [rows, gamma]),
+    })
 }
 
 #[cfg(feature = "remote")]
 pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
-    rekindle_ops::remote::offer_differentiable::<AddNorm, 4>(server)
+    use rekindle_ops::remote::offer_differentiable;
+    let server = offer_differentiable::<AddNorm, 4>(server);
+    offer_differentiable::<UnshiftedNorm, 2>(offer_differentiable::<Norm, 3>(server))
 }
 
-/// Inputs: two of `[rows, dim]`, then scale and shift, `[dim]`. Intermediate results: the rows before scale and shift, and the
-/// inverse of their deviations.
+/// LayerNorm. Inputs: `[rows, dim]`, then scale and shift, `[dim]`. Intermediate results: the rows before scale and shift, and
+/// the inverse of their deviations.
 #[derive(Debug)]
-struct AddNorm {
+struct Norm {
     epsilon: f64,
 }
 
-impl Differentiable<4> for AddNorm {
-    const NAMES: [&'static str; 2] = ["rekindle.add_norm", "rekindle.add_norm.backward"];
-
-    fn shapes(&self, [rows, ..]: &[Shape; 4], keep: bool) -> Vec<Shape> {
+impl Norm {
+    fn shapes_of(rows: &Shape, keep: bool) -> Vec<Shape> {
         let mut shapes = vec![rows.clone()];
         if keep {
             shapes.extend([rows.clone(), Shape::from([rows[0]])]);
@@ -42,38 +51,47 @@ impl Differentiable<4> for AddNorm {
         shapes
     }
 
-    fn reads(&self, _: [bool; 4]) -> [bool; 4] {
-        [false, false, true, false]
-    }
-
-    fn forward(&self, [a, b, scale, shift]: [FlexTensor; 4], keep: bool) -> (FlexTensor, Vec<FlexTensor>) {
-        let [count, dim] = rows_of(&a);
+    /// The output and the intermediate results, of the rows `a`, or `a + b`.
+    fn normalized(
+        &self,
+        a: &FlexTensor,
+        b: Option<&FlexTensor>,
+        scale: &FlexTensor,
+        shift: Option<&FlexTensor>,
+        keep: bool,
+    ) -> (FlexTensor, Vec<FlexTensor>) {
+        let [count, dim] = rows_of(a);
         let mut output = vec![0.0; count * dim];
         let mut normalized = vec![0.0; if keep { count * dim } else { 0 }];
         let mut inverse = vec![0.0; count];
         let chunk = rows_at_a_time(dim);
+        let pieces = count.div_ceil(chunk);
         let kept: Vec<Option<&mut [f32]>> = match keep {
             true => normalized.chunks_mut(chunk * dim).map(Some).collect(),
-            false => (0..count.div_ceil(chunk)).map(|_| None).collect(),
+            false => (0..pieces).map(|_| None).collect(),
         };
-        let sums = values(&a).chunks(chunk * dim).zip(values(&b).chunks(chunk * dim));
+        let others: Vec<Option<&[f32]>> = match b {
+            Some(b) => values(b).chunks(chunk * dim).map(Some).collect(),
+            None => vec![None; pieces],
+        };
+        let sums = values(a).chunks(chunk * dim).zip(others);
         let tasks = sums.zip(output.chunks_mut(chunk * dim)).zip(inverse.chunks_mut(chunk)).zip(kept);
         let arch = Arch::new();
+        let (scale, shift) = (values(scale), shift.map(values));
         each(tasks.collect(), |((((a, b), output), inverse), mut kept)| {
             arch.dispatch(|| {
                 for (row, inverse) in inverse.iter_mut().enumerate() {
                     let span = row * dim..(row + 1) * dim;
                     let output = &mut output[span.clone()];
-                    for ((output, a), b) in output.iter_mut().zip(&a[span.clone()]).zip(&b[span.clone()]) {
-                        *output = a + b;
+                    match b {
+                        Some(b) => add(output, &a[span.clone()], &b[span.clone()]),
+                        None => output.copy_from_slice(&a[span.clone()]),
                     }
                     *inverse = normalize(output, self.epsilon as f32);
                     if let Some(kept) = &mut kept {
                         kept[span].copy_from_slice(output);
                     }
-                    for ((output, scale), shift) in output.iter_mut().zip(values(&scale)).zip(values(&shift)) {
-                        *output = *output * scale + shift;
-                    }
+                    scale_and_shift(output, scale, shift);
                 }
             });
         });
@@ -82,21 +100,21 @@ impl Differentiable<4> for AddNorm {
         (tensor(output, [count, dim]), intermediates)
     }
 
-    fn backward(
-        &self,
-        saved: Saved<FlexTensor, 4>,
-        grad: FlexTensor,
-        needs_grad: &[Option<Shape>; 4],
-    ) -> [Option<FlexTensor>; 4] {
-        let ([_, _, Some(scale), _], [rows, inverse]) = (&saved.inputs, &saved.intermediates[..]) else {
-            return [const { None }; 4];
+    /// The gradients of rows, scale and shift that are needed.
+    fn gradients(
+        scale: Option<&FlexTensor>,
+        intermediates: &[FlexTensor],
+        grad: &FlexTensor,
+        needs_grad: [bool; 3],
+    ) -> [Option<FlexTensor>; 3] {
+        let (Some(scale), [rows, inverse]) = (scale, intermediates) else {
+            return [const { None }; 3];
         };
         let [count, dim] = rows_of(rows);
-        let needs_grad = needs_grad.each_ref().map(Option::is_some);
-        let for_sum = (needs_grad[0] || needs_grad[1]).then(|| {
+        let for_rows = needs_grad[0].then(|| {
             let mut result = vec![0.0; count * dim];
             let chunk = rows_at_a_time(dim);
-            let inputs = values(&grad).chunks(chunk * dim).zip(values(rows).chunks(chunk * dim));
+            let inputs = values(grad).chunks(chunk * dim).zip(values(rows).chunks(chunk * dim));
             let tasks = result.chunks_mut(chunk * dim).zip(inputs).zip(values(inverse).chunks(chunk));
             let arch = Arch::new();
             each(tasks.collect(), |((result, (grad, rows)), inverse)| {
@@ -110,12 +128,38 @@ impl Differentiable<4> for AddNorm {
             });
             tensor(result, [count, dim])
         });
-        let for_scale = needs_grad[2].then(|| {
-            let products: Vec<f32> = values(&grad).iter().zip(values(rows)).map(|(grad, row)| grad * row).collect();
+        let for_scale = needs_grad[1].then(|| {
+            let products: Vec<f32> = values(grad).iter().zip(values(rows)).map(|(grad, row)| grad * row).collect();
             tensor(column_sums(&products, dim), [dim])
         });
-        let for_shift = needs_grad[3].then(|| tensor(column_sums(values(&grad), dim), [dim]));
-        [for_sum.clone().filter(|_| needs_grad[0]), for_sum.filter(|_| needs_grad[1]), for_scale, for_shift]
+        let for_shift = needs_grad[2].then(|| tensor(column_sums(values(grad), dim), [dim]));
+        [for_rows, for_scale, for_shift]
+    }
+}
+
+impl Differentiable<3> for Norm {
+    const NAMES: [&'static str; 2] = ["rekindle.norm", "rekindle.norm.backward"];
+
+    fn shapes(&self, [rows, ..]: &[Shape; 3], keep: bool) -> Vec<Shape> {
+        Self::shapes_of(rows, keep)
+    }
+
+    fn reads(&self, _: [bool; 3]) -> [bool; 3] {
+        [false, true, false]
+    }
+
+    fn forward(&self, [rows, scale, shift]: [FlexTensor; 3], keep: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        self.normalized(&rows, None, &scale, Some(&shift), keep)
+    }
+
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 3>,
+        grad: FlexTensor,
+        needs_grad: &[Option<Shape>; 3],
+    ) -> [Option<FlexTensor>; 3] {
+        let needs_grad = needs_grad.each_ref().map(Option::is_some);
+        Self::gradients(saved.inputs[1].as_ref(), &saved.intermediates, &grad, needs_grad)
     }
 
     fn params(&self) -> Vec<u64> {
@@ -127,8 +171,113 @@ impl Differentiable<4> for AddNorm {
     }
 }
 
+/// [`Norm`] without a shift.
+#[derive(Debug)]
+struct UnshiftedNorm(Norm);
+
+impl Differentiable<2> for UnshiftedNorm {
+    const NAMES: [&'static str; 2] = ["rekindle.unshifted_norm", "rekindle.unshifted_norm.backward"];
+
+    fn shapes(&self, [rows, _]: &[Shape; 2], keep: bool) -> Vec<Shape> {
+        Norm::shapes_of(rows, keep)
+    }
+
+    fn reads(&self, _: [bool; 2]) -> [bool; 2] {
+        [false, true]
+    }
+
+    fn forward(&self, [rows, scale]: [FlexTensor; 2], keep: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        self.0.normalized(&rows, None, &scale, None, keep)
+    }
+
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 2>,
+        grad: FlexTensor,
+        needs_grad: &[Option<Shape>; 2],
+    ) -> [Option<FlexTensor>; 2] {
+        let [for_rows, for_scale] = needs_grad.each_ref().map(Option::is_some);
+        let needs_grad = [for_rows, for_scale, false];
+        let [for_rows, for_scale, _] =
+            Norm::gradients(saved.inputs[1].as_ref(), &saved.intermediates, &grad, needs_grad);
+        [for_rows, for_scale]
+    }
+
+    fn params(&self) -> Vec<u64> {
+        self.0.params()
+    }
+
+    fn from_params(params: &mut OpParams) -> Self {
+        Self(Norm::from_params(params))
+    }
+}
+
+/// [`Norm`] of a sum. Inputs: two of `[rows, dim]`, then scale and shift.
+#[derive(Debug)]
+struct AddNorm(Norm);
+
+impl Differentiable<4> for AddNorm {
+    const NAMES: [&'static str; 2] = ["rekindle.add_norm", "rekindle.add_norm.backward"];
+
+    fn shapes(&self, [rows, ..]: &[Shape; 4], keep: bool) -> Vec<Shape> {
+        Norm::shapes_of(rows, keep)
+    }
+
+    fn reads(&self, _: [bool; 4]) -> [bool; 4] {
+        [false, false, true, false]
+    }
+
+    fn forward(&self, [a, b, scale, shift]: [FlexTensor; 4], keep: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        self.0.normalized(&a, Some(&b), &scale, Some(&shift), keep)
+    }
+
+    fn backward(
+        &self,
+        saved: Saved<FlexTensor, 4>,
+        grad: FlexTensor,
+        needs_grad: &[Option<Shape>; 4],
+    ) -> [Option<FlexTensor>; 4] {
+        let [a, b, scale, shift] = needs_grad.each_ref().map(Option::is_some);
+        let needs_grad = [a || b, scale, shift];
+        let [for_sum, for_scale, for_shift] =
+            Norm::gradients(saved.inputs[2].as_ref(), &saved.intermediates, &grad, needs_grad);
+        [for_sum.clone().filter(|_| a), for_sum.filter(|_| b), for_scale, for_shift]
+    }
+
+    fn params(&self) -> Vec<u64> {
+        self.0.params()
+    }
+
+    fn from_params(params: &mut OpParams) -> Self {
+        Self(Norm::from_params(params))
+    }
+}
+
 fn rows_at_a_time(dim: usize) -> usize {
     (CHUNK / dim.max(1)).max(1)
+}
+
+#[inline(always)]
+fn add(output: &mut [f32], a: &[f32], b: &[f32]) {
+    for ((output, a), b) in output.iter_mut().zip(a).zip(b) {
+        *output = a + b;
+    }
+}
+
+#[inline(always)]
+fn scale_and_shift(output: &mut [f32], scale: &[f32], shift: Option<&[f32]>) {
+    match shift {
+        Some(shift) => {
+            for ((output, scale), shift) in output.iter_mut().zip(scale).zip(shift) {
+                *output = *output * scale + shift;
+            }
+        }
+        None => {
+            for (output, scale) in output.iter_mut().zip(scale) {
+                *output *= scale;
+            }
+        }
+    }
 }
 
 /// Normalizes a row to mean 0 and variance 1, and returns the inverse of its deviation.
