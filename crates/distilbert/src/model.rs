@@ -8,7 +8,8 @@ use burn::nn::{Embedding, EmbeddingConfig};
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{CheckpointError, Precision, save};
 use rekindle_nn::{
-    Activation, LayerNorm, Linear, Mode, SequenceBatch, TokenSelection, attention, dropout, embedding, join_halves,
+    Activation, AttentionOptions, LayerNorm, Linear, Mode, SequenceBatch, TokenSelection, attention, dropout,
+    embedding, join_halves,
 };
 
 use crate::config::DistilBertConfig;
@@ -146,7 +147,8 @@ impl SelfAttention {
     ) -> Tensor<2> {
         let query = self.q_lin.forward(batch.select(hidden.clone(), selection));
         let (key, value) = (self.k_lin.forward(hidden.clone()), self.v_lin.forward(hidden));
-        self.out_lin.forward(attention([query, key, value], batch, selection, self.heads, self.dropout, mode))
+        let options = AttentionOptions::new(self.heads, self.dropout);
+        self.out_lin.forward(attention([query, key, value], batch, selection, options, mode))
     }
 }
 

@@ -119,7 +119,8 @@ impl SequenceBatch {
     fn set_selected(&mut self, rows: &[u32]) {
         let before = |end: usize| rows.partition_point(|&row| (row as usize) < end);
         let cu_selected = self.layout.sequences.cu_seqlens.iter().map(|&end| before(end)).collect();
-        let sequences = SequenceLayout { cu_selected, ..SequenceLayout::clone(&self.layout.sequences) };
+        let selected = rows.into();
+        let sequences = SequenceLayout { cu_selected, selected, ..SequenceLayout::clone(&self.layout.sequences) };
         self.selected = Some(Indices::new(rows.into(), &self.layout.device));
         self.layout = DeviceLayout::new(sequences, &self.layout.device);
         self.halves = self.halves.take().and_then(|mut halves| {
@@ -145,7 +146,7 @@ impl SequenceBatch {
         let from = limits.first_position as u32;
         let positions = cu_seqlens.windows(2).flat_map(|pair| from..from + (pair[1] - pair[0]) as u32).collect();
         let mask: Option<Arc<[u8]>> = attention_mask.contains(&0).then(|| attention_mask.into());
-        let sequences = SequenceLayout { cu_seqlens: cu_seqlens.into(), mask, cu_selected: Vec::new() };
+        let sequences = SequenceLayout { cu_seqlens: cu_seqlens.into(), mask, ..SequenceLayout::default() };
         let first = cu_seqlens[..cu_seqlens.len() - 1].iter().map(|&start| start as u32).collect();
         Self {
             input_ids: Indices::new(input_ids.into(), device),
@@ -190,6 +191,16 @@ impl SequenceBatch {
     /// The segment of each token, `[tokens]`; 0 for all unless [`with_token_types`](Self::with_token_types) gave others.
     pub fn token_types(&self) -> &Indices {
         &self.token_types
+    }
+
+    /// The row of a table for each distance between tokens of one sequence, for the tables of
+    /// [`RelativePositions`](crate::RelativePositions). `row_of` maps the position of the key minus that of the query.
+    ///
+    /// # Shapes
+    /// - output: `[2 * longest - 1]`, for the distances from `1 - longest` to `longest - 1`
+    pub fn distances(&self, row_of: impl Fn(i64) -> u32) -> Indices {
+        let farthest = self.longest() as i64 - 1;
+        Indices::new((-farthest..=farthest).map(row_of).collect(), &self.layout.device)
     }
 
     /// The rows of a selection.

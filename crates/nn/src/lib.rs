@@ -3,7 +3,7 @@
 //! A [`SequenceBatch`] has sequences of token ids end to end, without padding. Layers compute all rows of it, or those that a
 //! [`TokenSelection`] names. [`Mode`] says whether dropout is active, and with which seed.
 //!
-//! The layers are [`embedding`], [`Linear`] with a [`Lora`] adapter, [`attention`], [`LayerNorm`], [`Activation`], [`dropout`] and
+//! The layers are [`embedding`], [`Linear`] with a [`Lora`] adapter, [`attention`] with [`rotary_embedding`], [`LayerNorm`], [`Activation`], [`dropout`] and
 //! [`tied_projection`]; [`AdamWRates`] and [`clip_grad_norm`] are the kernels of the optimizer. Each is a fused kernel with its derivative on the CPU (feature `flex`), also on the CPU of a host
 //! (feature `remote`), and consists of Burn's operations on all other backends. The module `kernels` makes this choice; no
 //! layer and no model does.
@@ -26,10 +26,11 @@ mod mode;
 mod norm;
 mod optimizer;
 mod padded;
+mod rotary;
 mod selection;
 
 pub use activation::Activation;
-pub use attention::attention;
+pub use attention::{AttentionOptions, RelativePositions, attention};
 pub use batch::{InputLimits, SequenceBatch};
 pub use dropout::dropout;
 pub use embedding::{embedding, tied_projection};
@@ -43,6 +44,7 @@ pub use lora::Lora;
 pub use mode::Mode;
 pub use norm::LayerNorm;
 pub use optimizer::{AdamWRates, clip_grad_norm};
+pub use rotary::rotary_embedding;
 pub use selection::TokenSelection;
 
 /// The README's example is compiled and run.

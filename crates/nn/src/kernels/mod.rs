@@ -12,10 +12,15 @@ mod throttle;
 use burn::tensor::{Device, Tensor};
 
 use crate::activation::Curve;
+use crate::attention::AttentionOptions;
+#[cfg(feature = "flex")]
+use crate::attention::RelativePositions;
 use crate::device_layout::DeviceLayout;
 use crate::indices::Indices;
+use crate::layout::longest;
 use crate::mode::DropoutSpec;
 use crate::optimizer::AdamWRates;
+use crate::rotary::Rotation;
 use crate::selection::TokenSelection;
 
 pub(crate) use adapter::Adapter;
@@ -137,16 +142,28 @@ pub(crate) fn dropout<const D: usize>(input: Tensor<D>, dropout: DropoutSpec) ->
     portable::dropout(input, dropout)
 }
 
-/// `softmax(q kᵀ / √width) v` within each sequence and head, with dropout on the probabilities.
+/// `softmax(scale · q kᵀ) v` within each sequence and head, with dropout on the probabilities.
 pub(crate) fn attention(
-    [query, key, value]: [Tensor<2>; 3],
+    qkv: [Tensor<2>; 3],
     layout: &DeviceLayout,
     selection: TokenSelection,
-    heads: usize,
+    mut options: AttentionOptions,
     dropout: Option<DropoutSpec>,
 ) -> Tensor<2> {
-    try_fused!(cpu::attention([&query, &key, &value], layout, selection, heads, dropout));
-    portable::attention([query, key, value], layout, selection, heads, dropout)
+    let longest = longest(&layout.sequences.cu_seqlens);
+    options.window = options.window.filter(|window| window + 1 < longest);
+    #[cfg(feature = "flex")]
+    if matches!(options, AttentionOptions { window: None, positions: RelativePositions::None, .. })
+        && let Some(output) = cpu::attention(qkv.each_ref(), layout, selection, options.heads, dropout)
+    {
+        return output;
+    }
+    portable::attention(qkv, layout, selection, options, dropout)
+}
+
+/// The rotation of each head's rows by their positions.
+pub(crate) fn rotary(input: Tensor<2>, layout: &DeviceLayout, rotation: Rotation) -> Tensor<2> {
+    portable::rotary(input, layout, rotation)
 }
 
 /// The norm over all gradients, `[1]`, and the factor that limits it to `max_norm`, `[1]`.

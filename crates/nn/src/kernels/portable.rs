@@ -4,17 +4,19 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 use burn::tensor::activation::{relu, sigmoid, softmax};
 use burn::tensor::module::{embedding as lookup, layer_norm};
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Bool, Device, Distribution, Int, Tensor};
 
 use super::adapter::Adapter;
 use super::throttle::throttle;
 use crate::activation::Curve;
+use crate::attention::{AttentionOptions, RelativePositions};
 use crate::device_layout::DeviceLayout;
 use crate::indices::Indices;
 use crate::layout::longest;
 use crate::mode::DropoutSpec;
 use crate::optimizer::AdamWRates;
 use crate::padded::Padding;
+use crate::rotary::Rotation;
 use crate::selection::TokenSelection;
 
 pub(super) fn linear(
@@ -114,9 +116,10 @@ pub(super) fn attention(
     [query, key, value]: [Tensor<2>; 3],
     layout: &DeviceLayout,
     selection: TokenSelection,
-    heads: usize,
+    options: AttentionOptions,
     dropout: Option<DropoutSpec>,
 ) -> Tensor<2> {
+    let AttentionOptions { heads, window, positions, .. } = options;
     let [_, dim] = query.dims();
     let cu_seqlens = &layout.sequences.cu_seqlens;
     let (sequences, longest) = (cu_seqlens.len() - 1, longest(cu_seqlens));
@@ -124,17 +127,40 @@ pub(super) fn attention(
     let (padding, length) = match (selection, &padded.selected) {
         (TokenSelection::All, _) | (TokenSelection::Selected, None) => (padded.padding.as_ref(), longest),
         (TokenSelection::First, _) => (None, 1),
-        (TokenSelection::Selected, Some((padding, most))) => (Some(padding), *most),
+        (TokenSelection::Selected, Some(selected)) => (Some(&selected.padding), selected.most),
     };
     let query = pad(query, padding, [sequences, length, heads]);
     let [key, value] =
         [key, value].map(|rows| throttle(pad(rows, padded.padding.as_ref(), [sequences, longest, heads])));
-    let scale = ((dim / heads) as f64).sqrt().recip();
-    let scores = query.mul_scalar(scale).matmul(key.swap_dims(2, 3));
-    let scores = match &padded.masked {
+    let scale = ((dim / heads * positions.terms()) as f64).sqrt().recip();
+    let query = query.mul_scalar(scale);
+    let scores = query.clone().matmul(key.clone().swap_dims(2, 3));
+    let scores = match positions {
+        RelativePositions::None => scores,
+        RelativePositions::Bias(table) => scores + biases(table, distances(layout, selection)),
+        RelativePositions::Disentangled { keys, queries } => {
+            let distances = distances(layout, selection);
+            let scores = match keys {
+                Some(keys) => scores + by_distance(query, keys, distances.clone()),
+                None => scores,
+            };
+            match queries {
+                Some(queries) => {
+                    let terms = by_distance(key.mul_scalar(scale), queries, distances.swap_dims(2, 3));
+                    throttle(scores + terms.swap_dims(2, 3))
+                }
+                None => scores,
+            }
+        }
+    };
+    let masked = match window {
+        Some(window) => Some(outside(window, distances(layout, selection), padded.masked.as_ref())),
+        None => padded.masked.clone(),
+    };
+    let scores = match masked {
         Some(masked) => {
             let shape = scores.dims();
-            scores.mask_fill(masked.clone().expand(shape), f32::NEG_INFINITY)
+            scores.mask_fill(masked.expand(shape), f32::NEG_INFINITY)
         }
         None => scores,
     };
@@ -148,6 +174,64 @@ pub(super) fn attention(
         Some(padding) => cells.select(0, padding.rows.clone()),
         None => cells,
     }
+}
+
+/// The position of each key minus that of each query, `[1 or sequences, 1, length, longest]`.
+fn distances(layout: &DeviceLayout, selection: TokenSelection) -> Tensor<4, Int> {
+    let longest = longest(&layout.sequences.cu_seqlens) as i64;
+    let count = |count| Tensor::arange(0..count, &layout.device);
+    let queries = match (selection, &layout.padded().selected) {
+        (TokenSelection::All, _) | (TokenSelection::Selected, None) => count(longest).reshape([1, 1, -1, 1]),
+        (TokenSelection::First, _) => count(1).reshape([1, 1, 1, 1]),
+        (TokenSelection::Selected, Some(selected)) => {
+            selected.positions.clone().reshape([-1, 1, selected.most as i32, 1])
+        }
+    };
+    let [batches, _, length, _] = queries.dims();
+    let shape = [batches, 1, length, longest as usize];
+    count(longest).reshape([1, 1, 1, -1]).expand(shape) - queries.expand(shape)
+}
+
+/// A column of the table per head, `[1 or sequences, heads, length, longest]`.
+fn biases(table: Tensor<2>, distances: Tensor<4, Int>) -> Tensor<4> {
+    let ([entries, heads], [batches, _, length, longest]) = (table.dims(), distances.dims());
+    let rows = distances.add_scalar(entries as i64 / 2).reshape([-1]);
+    throttle(table.select(0, rows).reshape([batches, length, longest, heads]).permute([0, 3, 1, 2]))
+}
+
+/// The products of rows with the row of the table for a distance.
+///
+/// # Shapes
+/// - rows: `[sequences, heads, length, width]`
+/// - table: `[entries, heads * width]`
+/// - distances: `[1 or sequences, 1, length, others]`
+/// - output: `[sequences, heads, length, others]`
+fn by_distance(rows: Tensor<4>, table: Tensor<2>, distances: Tensor<4, Int>) -> Tensor<4> {
+    let ([sequences, heads, length, width], [_, _, _, others]) = (rows.dims(), distances.dims());
+    let [entries, _] = table.dims();
+    let table = table.reshape([1, entries, heads, width]).permute([0, 2, 3, 1]);
+    let indices = distances.add_scalar(entries as i64 / 2).expand([sequences, heads, length, others]);
+    throttle(rows.matmul(table).gather(3, indices))
+}
+
+/// True for keys that are farther away than the window, or masked, unless they are the query itself.
+fn outside(window: usize, distances: Tensor<4, Int>, masked: Option<&Tensor<4, Bool>>) -> Tensor<4, Bool> {
+    let [batches, _, length, longest] = distances.dims();
+    let far = distances.clone().abs().greater_elem(window as i64);
+    let Some(masked) = masked else { return far };
+    let [sequences, ..] = masked.dims();
+    let shape = [sequences.max(batches), 1, length, longest];
+    let other = distances.not_equal_elem(0);
+    far.expand(shape).bool_or(masked.clone().expand(shape).bool_and(other.expand(shape)))
+}
+
+pub(super) fn rotary(input: Tensor<2>, layout: &DeviceLayout, rotation: Rotation) -> Tensor<2> {
+    let ([rows, dim], half) = (input.dims(), rotation.width / 2);
+    let heads = input.reshape([rows, dim / rotation.width, rotation.width]);
+    let (left, right) = (heads.clone().narrow(2, 0, half), heads.narrow(2, half, half));
+    let [cos, sin] = layout.cos_sin(rotation);
+    let turned = left.clone() * cos.clone() - right.clone() * sin.clone();
+    throttle(Tensor::cat(vec![turned, right * cos + left * sin], 2).reshape([rows, dim]))
 }
 
 /// Packed rows to `[sequences, heads, length, width]`.

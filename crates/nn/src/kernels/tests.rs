@@ -4,12 +4,14 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Distribution, Tensor};
 
 use super::{cpu, portable};
+use crate::attention::{AttentionOptions, RelativePositions};
 use crate::batch::{InputLimits, SequenceBatch};
 use crate::indices::Indices;
 use crate::linear::Linear;
 use crate::lora::Lora;
 use crate::mode::DropoutSpec;
 use crate::optimizer::AdamWRates;
+use crate::rotary::Rotation;
 use crate::selection::TokenSelection;
 
 fn device() -> Device {
@@ -173,8 +175,149 @@ fn attention() {
             let (key, value) = (random([14, 24]), random([14, 24]));
             let inputs = [&query, &key, &value];
             let fast = cpu::attention(inputs, batch.layout(), rows, 3, None).expect("a tensor of flex");
-            let plain = portable::attention(inputs.map(Tensor::clone), batch.layout(), rows, 3, None);
+            let options = AttentionOptions::new(3, 0.0);
+            let plain = portable::attention(inputs.map(Tensor::clone), batch.layout(), rows, options, None);
             compare(fast, plain, &inputs, &[]);
+        }
+    }
+}
+
+/// Three sequences of 14 tokens: complete, with padding, and with selected tokens.
+fn batches() -> [SequenceBatch; 3] {
+    let mut mask = [1; 14];
+    let batch = |mask: &[u8]| SequenceBatch::new(&[1; 14], mask, &[0, 5, 6, 14], LIMITS, &device()).expect("a batch");
+    let packed = batch(&mask);
+    mask[2..5].fill(0);
+    mask[13] = 0;
+    let masked = batch(&mask);
+    let selected = masked.clone().selecting(&[1, 3, 7, 9, 10]).expect("ascending rows");
+    [packed, masked, selected]
+}
+
+/// The attention of every kind: with a window, and with each kind of relative positions, for tables of `entries` rows.
+fn every_attention(entries: usize, heads: usize, dim: usize) -> Vec<AttentionOptions> {
+    let table = || Some(random([entries, dim]));
+    let kinds = [
+        RelativePositions::None,
+        RelativePositions::Bias(random([entries, heads])),
+        RelativePositions::Disentangled { keys: table(), queries: table() },
+        RelativePositions::Disentangled { keys: table(), queries: None },
+        RelativePositions::Disentangled { keys: None, queries: table() },
+    ];
+    let windows = [None, Some(0), Some(1), Some(3)];
+    let options = AttentionOptions::new(heads, 0.0);
+    let with = |positions: &RelativePositions| {
+        windows.map(|window| AttentionOptions { window, positions: positions.clone(), ..options.clone() })
+    };
+    kinds.iter().flat_map(with).collect()
+}
+
+/// Attention by its definition, in f64.
+fn attention_by_definition(
+    qkv: [&Tensor<2>; 3],
+    batch: &SequenceBatch,
+    selection: TokenSelection,
+    options: &AttentionOptions,
+) -> Vec<f32> {
+    let ([rows, dim], heads) = (qkv[0].dims(), options.heads);
+    let width = dim / heads;
+    let values = |tensor: &Tensor<2>| numbers(tensor.clone()).into_iter().map(f64::from).collect::<Vec<_>>();
+    let [query, key, value] = qkv.map(values);
+    let table = |table: &Option<Tensor<2>>| table.as_ref().map(|table| (values(table), table.dims()[0] / 2));
+    let (bias, keys, queries) = match &options.positions {
+        RelativePositions::None => (None, None, None),
+        RelativePositions::Bias(bias) => (table(&Some(bias.clone())), None, None),
+        RelativePositions::Disentangled { keys, queries } => (None, table(keys), table(queries)),
+    };
+    let scale = ((width * options.positions.terms()) as f64).sqrt().recip();
+    let layout = &batch.layout().sequences;
+    let counts: Vec<usize> = match selection {
+        TokenSelection::First => vec![1; batch.sequences()],
+        TokenSelection::Selected if !layout.cu_selected.is_empty() => {
+            layout.cu_selected.windows(2).map(|pair| pair[1] - pair[0]).collect()
+        }
+        _ => layout.cu_seqlens.windows(2).map(|pair| pair[1] - pair[0]).collect(),
+    };
+    let positions = layout.positions(selection);
+    let (mut output, mut row) = (vec![0.0; rows * dim], 0);
+    for (span, count) in layout.cu_seqlens.windows(2).zip(counts) {
+        for _ in 0..count {
+            for head in 0..heads {
+                let column = |at: usize| at * dim + head * width..at * dim + (head + 1) * width;
+                let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+                let scores = (span[0]..span[1]).map(|token| {
+                    let distance = (token - span[0]) as i64 - i64::from(positions[row]);
+                    let hidden = layout.mask.as_ref().is_some_and(|mask| mask[token] == 0);
+                    let far = options.window.is_some_and(|window| distance.unsigned_abs() as usize > window);
+                    let itself = options.window.is_some() && distance == 0;
+                    if far || hidden && !itself {
+                        return 0.0;
+                    }
+                    let at = |middle: &usize| (*middle as i64 + distance) as usize;
+                    let (query, key) = (&query[column(row)], &key[column(token)]);
+                    let mut score = dot(query, key);
+                    score += keys.as_ref().map_or(0.0, |(keys, middle)| dot(query, &keys[column(at(middle))]));
+                    score += queries.as_ref().map_or(0.0, |(queries, middle)| dot(key, &queries[column(at(middle))]));
+                    let bias = bias.as_ref().map_or(0.0, |(bias, middle)| bias[at(middle) * heads + head]);
+                    (score * scale + bias).exp()
+                });
+                let scores: Vec<f64> = scores.collect();
+                let sum: f64 = scores.iter().sum();
+                for (score, token) in scores.iter().zip(span[0]..span[1]) {
+                    for (output, value) in output[column(row)].iter_mut().zip(&value[column(token)]) {
+                        *output += score / sum * value;
+                    }
+                }
+            }
+            row += 1;
+        }
+    }
+    output.into_iter().map(|value| value as f32).collect()
+}
+
+/// Calls `check` for every kind of batch and selection with queries, keys and values.
+fn with_every_selection(check: impl Fn(&SequenceBatch, TokenSelection, [&Tensor<2>; 3])) {
+    for batch in batches() {
+        for selection in [TokenSelection::All, TokenSelection::First, TokenSelection::Selected] {
+            let rows = batch.layout().sequences.positions(selection).len();
+            let [query, key, value] = [random([rows, 24]), random([14, 24]), random([14, 24])];
+            check(&batch, selection, [&query, &key, &value]);
+        }
+    }
+}
+
+#[test]
+fn attention_by_burn_matches_its_definition() {
+    with_every_selection(|batch, selection, inputs| {
+        for options in every_attention(17, 3, 24) {
+            let plain =
+                portable::attention(inputs.map(Tensor::clone), batch.layout(), selection, options.clone(), None);
+            let expected = attention_by_definition(inputs, batch, selection, &options);
+            same(&numbers(plain), &expected, &format!("{selection:?} {options:?}"));
+        }
+    });
+}
+
+#[test]
+fn rotary_embedding_matches_its_definition() {
+    for batch in batches() {
+        for selection in [TokenSelection::All, TokenSelection::First, TokenSelection::Selected] {
+            let positions = batch.layout().sequences.positions(selection);
+            let input = random([positions.len(), 24]);
+            let rotation = Rotation { selection, width: 8, theta: 100.0 };
+            let mut expected = numbers(input.clone());
+            for (row, position) in expected.chunks_mut(24).zip(positions) {
+                for head in row.chunks_mut(8) {
+                    for column in 0..4 {
+                        let angle = f64::from(position) * 100f64.powf(column as f64 / -4.0);
+                        let (left, right) = (f64::from(head[column]), f64::from(head[column + 4]));
+                        head[column] = (left * angle.cos() - right * angle.sin()) as f32;
+                        head[column + 4] = (right * angle.cos() + left * angle.sin()) as f32;
+                    }
+                }
+            }
+            let plain = portable::rotary(input.clone(), batch.layout(), rotation);
+            same(&numbers(plain), &expected, &format!("{selection:?}"));
         }
     }
 }
