@@ -66,7 +66,7 @@ fn report(failure: &Failure) -> ExitCode {
     match failure.kind() {
         Kind::Closed => {}
         Kind::Interrupted => terminal::print_error(&failure.to_string()),
-        _ => terminal::print_error(&format!("\x1b[1;31merror:\x1b[0m {failure}")),
+        _ => terminal::print_failure(failure),
     }
     ExitCode::from(failure.kind() as u8)
 }

@@ -111,6 +111,12 @@ fn the_default_tokenizer_is_that_of_the_experiment_and_a_fallback_is_a_warning()
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success() && out.contains("rekindle-mini"), "{out}{err}");
     assert!(err.contains("warning") && err.contains("distilbert-base-uncased"), "{err}");
+    place.write("pointer.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n");
+    for files in [&["pointer.csv"][..], &["a.jsonl", "--test", "pointer.csv"]] {
+        let output = place.command("data").args(files).output().expect("it ran");
+        let err = text(&output.stderr);
+        assert!(err.starts_with("error: pointer.csv: is a Git LFS pointer"), "before the tokenizer: {err}");
+    }
 }
 
 #[test]

@@ -266,7 +266,8 @@ fn folds_sizes_and_seeds_are_all_tried_and_compared() {
     let options = ["--model", "embedded", "--folds", "2", "--repeats", "2", "--seeds", "1,2", "--sizes", "4,all"];
     let (results, said) = place.results(&[&options[..], &["--approaches", approaches]].concat());
     let design = serde_json::json!({
-        "folds": 2, "repeats": 2, "seeds": [1, 2], "sizes": [4, 6], "validation": 0, "metric_for_best_model": null
+        "folds": 2, "repeats": 2, "seeds": [1, 2], "sizes": [4, 6], "validation": 0, "metric_for_best_model": null,
+        "metric": "accuracy", "metric_label": "accuracy"
     });
     assert_eq!(results["design"], design);
     let names = ["feature_extraction_freeze_all", "fine_tune_last_2_layers_layer_decay0.9", "lora_r2", "bitfit"];
@@ -404,4 +405,83 @@ fn the_zip_has_the_models_only_on_request() {
         let name = b"out/models/feature_extraction_freeze_all/model.safetensors";
         assert_eq!(zip.windows(name.len()).any(|window| window == name), packed);
     }
+}
+
+/// 60 examples of three classes, of which one is rare.
+fn reviews() -> String {
+    let words = ["fine film", "dull film", "odd film"];
+    let row = |index: usize| {
+        let class = if index % 10 == 9 { 2 } else { index % 2 };
+        let text = if index % 7 == 0 { words[(class + 1) % 3] } else { words[class] };
+        format!("{text} number {index},{}\n", ["good", "bad", "odd"][class])
+    };
+    format!("text,label\n{}", (0..60).map(row).collect::<String>())
+}
+
+#[test]
+fn the_metric_decides_on_ranking_tests_findings_and_report() {
+    let place = Place::new();
+    place.write("reviews.csv", reviews());
+    let run = |more: &[&str]| {
+        let common = ["--model", "embedded", "reviews.csv", "--approaches", "tfidf,majority"];
+        let split = if more.contains(&"--folds") { &[][..] } else { &["--test-size", "0.5"] };
+        place.results(&[&common, split, more].concat())
+    };
+    let comparison = |results: &Value| results["comparisons"][0].clone();
+    let (results, said) = run(&[]);
+    assert_eq!(
+        (&results["design"]["metric"], &comparison(&results)["method"]),
+        (&"accuracy".into(), &"McNemar, exact".into())
+    );
+    assert!(said.contains("accuracy  95 % interval           F1      loss"), "{said}");
+    let cases = [
+        ("f1", "macro F1", "highest macro F1", "permutation"),
+        ("macro-f1", "macro F1", "highest macro F1", "permutation"),
+        ("balanced_accuracy", "balanced accuracy", "highest balanced accuracy", "permutation"),
+        ("MCC", "Matthews correlation", "highest Matthews correlation", "permutation"),
+        ("loss", "loss", "lowest loss", "paired t"),
+    ];
+    for (metric, label, finding, method) in cases {
+        let (results, said) = run(&["--metric", metric]);
+        let (design, comparison) = (&results["design"], comparison(&results));
+        assert_eq!((&design["metric_label"], &comparison["method"]), (&label.into(), &method.into()), "{metric}");
+        let scores = |record: &Value| {
+            let scores = &record["scores"];
+            let score = match label {
+                "macro F1" => &scores["f1"],
+                "loss" => &scores["loss"],
+                _ => &scores["other"],
+            };
+            score["mean"].as_f64().expect("a mean")
+        };
+        let [a, b] = [0, 1].map(|index| scores(&results["approaches"][index]));
+        assert!((comparison["difference"].as_f64().expect("a difference") - (a - b)).abs() < 1e-12, "{metric}");
+        assert!(results["findings"][0].as_str().is_some_and(|text| text.contains(finding)), "{}", results["findings"]);
+        assert!(said.contains(&format!("approach  {label:>8}  95 % interval")), "{said}");
+        let report = fs::read_to_string(place.path("out/report.html")).expect("a report");
+        assert!(report.contains(&format!("Difference in {label}")), "{metric}");
+        let scores = fs::read_to_string(place.path("out/scores.csv")).expect("scores");
+        let name = design["metric"].as_str().expect("a name");
+        assert!(scores.contains(&format!(",{name},")), "{scores}");
+    }
+    // Over folds, the same test for every metric.
+    let (results, _) = run(&["--metric", "f1_weighted", "--folds", "3"]);
+    assert_eq!(comparison(&results)["method"], "corrected t");
+    let output = place.command("experiment").args(["--metric", "auc"]).output().expect("it ran");
+    let error = text(&output.stderr);
+    assert!(
+        output.status.code() == Some(2) && error.contains("unknown metric `auc`: expected accuracy, balanced_"),
+        "{error}"
+    );
+}
+
+#[test]
+fn texts_of_unknown_words_are_a_caution() {
+    let place = Place::new();
+    let row = |index: usize| format!("\u{4f60}\u{597d} \u{4e16}\u{754c} {index},{}\n", ["a", "b"][index % 2]);
+    place.write("data.csv", format!("text,label\n{}", (0..12).map(row).collect::<String>()));
+    let options = ["--model", "embedded", "data.csv", "--approaches", "majority"];
+    let (results, said) = place.results(&options);
+    let caution = "51 of 60 tokens (85 %) are unknown to the vocabulary of the model";
+    assert!(said.contains(caution) && results["findings"].to_string().contains(caution), "{said}");
 }

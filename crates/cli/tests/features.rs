@@ -46,9 +46,37 @@ fn rows(path: &Path) -> (Vec<usize>, Vec<f32>) {
 }
 
 #[test]
+fn a_folder_of_sentence_transformers_says_how_to_pool() {
+    let place = place();
+    place.model("model");
+    let run = |more: &[&str]| {
+        let _ = fs::remove_dir_all(place.path("out"));
+        let mut command = place.command("features");
+        command.args(["--model", "model", "--input", "texts.txt", "--output", "out"]);
+        let output = command.args(more).output().expect("it ran");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        rows(&place.path("out/features-00000-of-00001.safetensors"))
+    };
+    let [cls, mean] = ["cls", "mean"].map(|pooling| run(&["--pooling", pooling]));
+    assert_ne!(cls, mean);
+    for (mode, expected) in [("cls", &cls), ("mean", &mean)] {
+        let modules = r#"[{"idx": 0, "path": "", "type": "sentence_transformers.models.Transformer"},
+            {"idx": 1, "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;
+        place.write("model/modules.json", modules);
+        let config = format!(
+            r#"{{"pooling_mode_cls_token": {}, "pooling_mode_mean_tokens": {}}}"#,
+            mode == "cls",
+            mode == "mean"
+        );
+        place.write("model/1_Pooling/config.json", config);
+        assert_eq!(&run(&[]), expected, "{mode}");
+    }
+}
+
+#[test]
 fn what_the_head_reads_of_each_text_in_order() {
     let place = place();
-    for (pooling, more) in [("cls", &[][..]), ("mean", &["--pooling", "mean", "--resume"])] {
+    for (pooling, more) in [("cls", &["--pooling", "cls"][..]), ("mean", &["--resume"])] {
         let _ = fs::remove_dir_all(place.path("out"));
         let output = features(&place, &[more, &["--shard-size", "10"]].concat());
         assert!(output.status.success(), "{}", text(&output.stderr));

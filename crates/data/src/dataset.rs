@@ -37,18 +37,17 @@ impl Dataset {
     /// Reads a training file; its sorted labels become the classes.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, a column is missing, a row is invalid (named by line), or fewer
+    /// Returns an error if the file cannot be read, a column is missing, rows are invalid (named by line), or fewer
     /// than two classes occur.
     pub fn read(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let mut found: HashMap<String, usize> = HashMap::new();
-        let mut examples = Vec::new();
         let rows = Rows::open(path, options)?;
         let unit = rows.format().unit();
-        for row in rows {
-            let Row { text, label, line } = row?;
+        let mut example = |Row { text, label, line }| {
             let next = found.len();
-            examples.push(Example { text, label: *found.entry(label).or_insert(next), line });
-        }
+            Example { text, label: *found.entry(label).or_insert(next), line }
+        };
+        let mut examples = DataError::collect(unit, rows.map(|row| row.map(&mut example)))?;
         let classes = Classes::from_labels(found.keys().map(String::as_str));
         match classes.names() {
             [] => return Err(DataError::Empty { path: path.into() }),
@@ -79,7 +78,7 @@ impl Dataset {
                     DataError::UnknownLabel { path: path.into(), unit, line, label, classes: classes.to_string() }
                 })
             };
-        let examples: Vec<Example> = rows.map(example).collect::<Result<_, _>>()?;
+        let examples = DataError::collect(unit, rows.map(example))?;
         if examples.is_empty() {
             return Err(DataError::Empty { path: path.into() });
         }

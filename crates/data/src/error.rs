@@ -170,6 +170,18 @@ pub enum DataError {
         /// The classes.
         classes: String,
     },
+    /// Several rows are invalid.
+    #[error("{first}{}", others(unit, listed, *more))]
+    Rows {
+        /// The error of the first of them.
+        first: Box<DataError>,
+        /// The unit: `line`, or `row` in formats without lines.
+        unit: &'static str,
+        /// The next of them: the line or row, and what is wrong.
+        listed: Vec<(u64, String)>,
+        /// The number of rows after the first.
+        more: u64,
+    },
     /// All labels are the same class.
     #[error("{path}: every label is `{class}`; a classifier needs at least two classes")]
     OneClass {
@@ -260,6 +272,17 @@ pub enum DataError {
     },
 }
 
+/// Formats the invalid rows after the first one.
+fn others(unit: &str, listed: &[(u64, String)], more: u64) -> String {
+    let mut text = format!("; and {more} more row{} cannot be used", if more == 1 { "" } else { "s" });
+    listed.iter().for_each(|(line, reason)| text.push_str(&format!("\n  {unit} {line}: {reason}")));
+    let unlisted = more - listed.len() as u64;
+    if unlisted > 0 {
+        text.push_str(&format!("\n  and {unlisted} more"));
+    }
+    text
+}
+
 /// What kind of failure a [`DataError`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -271,6 +294,46 @@ pub enum ErrorKind {
 }
 
 impl DataError {
+    /// Returns the line and what is wrong with it, if the error is about one row, after which the next one can be read.
+    fn row(&self) -> Option<(u64, String)> {
+        match self {
+            Self::Row { line, reason, .. } => Some((*line, reason.clone())),
+            Self::UnknownLabel { line, label, .. } => {
+                Some((*line, format!("label `{label}` is not one of the classes")))
+            }
+            _ => None,
+        }
+    }
+
+    /// Collects rows, or the errors of all that cannot be used: the first of them, then at most nine more, then their number.
+    ///
+    /// # Errors
+    /// Returns the first error that is not about a row, or the errors of rows.
+    pub(crate) fn collect<T>(unit: &'static str, rows: impl Iterator<Item = Result<T, Self>>) -> Result<Vec<T>, Self> {
+        const LISTED: usize = 9;
+        let (mut good, mut first, mut listed, mut more) = (Vec::new(), None, Vec::new(), 0);
+        for row in rows {
+            match row {
+                Ok(row) => good.push(row),
+                Err(error) => match (error.row(), &first) {
+                    (None, _) => return Err(error),
+                    (Some(_), None) => first = Some(Box::new(error)),
+                    (Some(row), Some(_)) => {
+                        more += 1;
+                        if listed.len() < LISTED {
+                            listed.push(row);
+                        }
+                    }
+                },
+            }
+        }
+        match (first, more) {
+            (None, _) => Ok(good),
+            (Some(error), 0) => Err(*error),
+            (Some(first), more) => Err(Self::Rows { first, unit, listed, more }),
+        }
+    }
+
     /// What kind of failure this is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -18,7 +18,7 @@ const JSONL: &str = "{\"label\": 10, \"text\": \"a\\tb\"}\n\n{\"text\": \"c\\ud8
                      {\"text\": \"d\", \"label\": 10}\n";
 
 /// The places that an error may name: a line or row, a column, or the file as a whole.
-const PLACES: [&str; 14] = [
+const PLACES: [&str; 15] = [
     ", line ",
     ", row ",
     " column `",
@@ -32,6 +32,7 @@ const PLACES: [&str; 14] = [
     "column 1, the label,",
     "invalid Parquet file",
     "unknown file format",
+    "this build does not support Parquet",
     ": is ",
 ];
 

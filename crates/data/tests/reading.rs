@@ -51,6 +51,25 @@ fn jsonl_keys_are_columns() {
 }
 
 #[test]
+fn all_rows_that_cannot_be_used_are_in_the_error() {
+    let error = read("a.csv", "text,label\na,0\nb,\nc,1\n", &ReadOptions::default()).expect_err("one row");
+    assert!(error.to_string().ends_with("a.csv, line 3: the label is empty"), "{error}");
+    let csv = format!("text,label\na,0\nb,\nc,1\nd\n{}", "e,\n".repeat(10));
+    let error = read("a.csv", csv, &ReadOptions::default()).expect_err("twelve rows").to_string();
+    let (first, others) = error.split_once('\n').expect("lines");
+    assert!(first.ends_with("a.csv, line 3: the label is empty; and 11 more rows cannot be used"), "{error}");
+    let others: Vec<&str> = others.lines().collect();
+    assert!(others[0].starts_with("  line 5: found 1 columns"), "{error}");
+    assert_eq!((others.len(), others[8], others[9]), (10, "  line 13: the label is empty", "  and 2 more"));
+    let train = read("a.csv", "text,label\na,x\nb,y\n", &ReadOptions::default()).expect("read");
+    let (_folder, path) = write("b.csv", "text,label\nd,z\ne,x\nf,Y\n");
+    let error = Dataset::read_with_classes(&path, &ReadOptions::default(), &train.classes).expect_err("two labels");
+    let words = "line 2: label `z` is not one of the classes of the training data: x, y; and 1 more row cannot be used\n  \
+                 line 4: label `Y` is not one of the classes";
+    assert!(error.to_string().ends_with(words), "{error}");
+}
+
+#[test]
 fn a_second_file_keeps_the_classes_of_the_first() {
     let train = read("a.csv", "text,label\na,x\nb,y\nc,z\n", &ReadOptions::default()).expect("read");
     let (_folder, path) = write("b.csv", "sentence,label\nd,z\n");

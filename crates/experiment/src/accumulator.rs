@@ -50,8 +50,14 @@ impl RunAccumulator {
     }
 
     /// Adds the point of the current size to the learning curve.
-    pub(crate) fn finish_size(&mut self, sampling: &Sampling, size: usize, seed: u64) -> Result<(), ExperimentError> {
-        self.curve.push(CurvePoint::new(size, self.last.scores(sampling, size, seed)?));
+    pub(crate) fn finish_size(
+        &mut self,
+        experiment: &Experiment,
+        sampling: &Sampling,
+        size: usize,
+    ) -> Result<(), ExperimentError> {
+        let scores = self.last.scores(sampling, size, experiment.seed(), experiment.metric(sampling))?;
+        self.curve.push(CurvePoint::new(size, scores));
         Ok(())
     }
 
@@ -66,7 +72,7 @@ impl RunAccumulator {
         let Self { runs, curve, last, first, .. } = self;
         let scores = match curve.last() {
             Some(point) => point.scores.clone(),
-            None => last.scores(sampling, sampling.largest(), experiment.seed())?,
+            None => last.scores(sampling, sampling.largest(), experiment.seed(), experiment.metric(sampling))?,
         };
         let mut record = ApproachRecord::default();
         (record.approach, record.spec) = (approach.name.clone(), approach.spec.clone());

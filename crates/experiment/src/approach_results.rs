@@ -1,6 +1,6 @@
 //! The runs of an approach or a baseline at one training size, and their scores with confidence intervals.
 
-use rekindle_metrics::{Average, ConfusionMatrix, Interval, bootstrap, corrected_t_interval};
+use rekindle_metrics::{ConfusionMatrix, Interval, Scorer, bootstrap, corrected_t_interval};
 use rekindle_results::{Estimate, Scores};
 
 use crate::error::ExperimentError;
@@ -9,9 +9,9 @@ use crate::sampling::Sampling;
 /// The confidence level of all intervals.
 pub(crate) const LEVEL: f64 = 0.95;
 /// Bootstrap resamples per interval.
-const RESAMPLES: usize = 2000;
+pub(crate) const RESAMPLES: usize = 2000;
 /// Test examples below which bootstrap intervals are too short, so that none is computed.
-const LEAST: usize = 20;
+pub(crate) const LEAST: usize = 20;
 
 /// The result of one run on the test examples of its sample.
 pub(crate) struct RunResult {
@@ -25,6 +25,8 @@ pub(crate) struct RunResult {
     pub(crate) f1: f64,
     pub(crate) f1_undefined: bool,
     pub(crate) loss: f64,
+    /// The metric of the experiment.
+    pub(crate) metric: f64,
     /// Whether it has learned nothing.
     pub(crate) undertrained: bool,
 }
@@ -38,22 +40,18 @@ pub(crate) struct ApproachResults {
     pub(crate) runs: Vec<RunResult>,
 }
 
-/// F1 of class 1 for two classes, macro F1 for more.
-pub(crate) fn f1(confusion: &ConfusionMatrix) -> rekindle_metrics::Score {
-    confusion.f1(Average::usual(confusion.classes()))
-}
-
 pub(crate) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
     sum / f64::from(count.max(1))
 }
 
-/// Returns the approach with the highest accuracy, the first of several; an undertrained one only if all are.
-pub(crate) fn best(approaches: &[ApproachResults]) -> Option<&ApproachResults> {
-    let accuracy = |results: &ApproachResults| results.mean(|run| run.accuracy);
+/// Returns the approach that is best by a metric, the first of several; an undertrained one only if all are.
+pub(crate) fn best(approaches: &[ApproachResults], metric: Scorer) -> Option<&ApproachResults> {
+    let sign = if metric.greater_is_better() { 1.0 } else { -1.0 };
+    let score = |results: &ApproachResults| sign * results.mean(|run| run.metric);
     let is_trained = |results: &ApproachResults| results.undertrained() == 0;
     let order = |a: &ApproachResults, b: &ApproachResults| {
-        is_trained(a).cmp(&is_trained(b)).then(accuracy(a).total_cmp(&accuracy(b)))
+        is_trained(a).cmp(&is_trained(b)).then(score(a).total_cmp(&score(b)))
     };
     approaches.iter().rev().max_by(|a, b| order(a, b))
 }
@@ -81,48 +79,72 @@ impl ApproachResults {
         (0..labels.len()).map(right).collect()
     }
 
-    /// Returns accuracy, F1 and loss with their confidence intervals: over folds by the corrected t, over the examples of a
-    /// fixed test set by the bootstrap.
-    pub(crate) fn scores(&self, sampling: &Sampling, size: usize, seed: u64) -> Result<Scores, ExperimentError> {
-        if sampling.folds.is_some() {
-            let ratio = ratio(sampling, size);
-            let over_folds = |score: &dyn Fn(&RunResult) -> f64| {
-                let scores = self.by_sample(sampling, score);
-                let interval = corrected_t_interval(&scores, ratio, LEVEL).ok();
-                estimate(self.mean(score), scores.len(), "corrected t", interval)
-            };
-            return Ok(Scores::new(
-                fraction(over_folds(&|run| run.accuracy)),
-                fraction(over_folds(&|run| run.f1)),
-                over_folds(&|run| run.loss),
-            ));
-        }
-        let labels = sampling.labels(&sampling.samples[0].test);
-        let (n, right) = (labels.len(), self.right(&labels));
-        let classes = sampling.all.classes.len();
+    /// Returns the loss of each test example, the mean over seeds, with one fixed test set.
+    pub(crate) fn losses(&self, labels: &[usize], classes: usize) -> Vec<f64> {
         let loss = |row: usize| {
             let probability = |run: &RunResult| run.probabilities[row * classes + labels[row]].max(f64::EPSILON);
             mean(self.runs.iter().map(|run| -probability(run).ln()))
         };
-        let losses: Vec<f64> = (0..n).map(loss).collect();
-        let f1 = |rows: &[usize]| {
-            let truth: Vec<usize> = rows.iter().map(|&row| labels[row]).collect();
-            mean(self.runs.iter().map(|run| {
-                let predicted: Vec<usize> = rows.iter().map(|&row| run.predictions[row]).collect();
-                ConfusionMatrix::new(&truth, &predicted, classes).map_or(0.0, |confusion| self::f1(&confusion).value)
-            }))
-        };
+        (0..labels.len()).map(loss).collect()
+    }
+
+    /// Returns a metric of the predicted classes for some test examples, the mean over seeds, with one fixed test set.
+    pub(crate) fn over_rows(&self, metric: Scorer, rows: &[usize], labels: &[usize], classes: usize) -> f64 {
+        let truth: Vec<usize> = rows.iter().map(|&row| labels[row]).collect();
+        mean(self.runs.iter().map(|run| {
+            let predicted: Vec<usize> = rows.iter().map(|&row| run.predictions[row]).collect();
+            of_classes(metric, &truth, &predicted, classes)
+        }))
+    }
+
+    /// Returns accuracy, F1, loss and the metric of the experiment with their confidence intervals: over folds by the corrected
+    /// t, over the examples of a fixed test set by the bootstrap.
+    pub(crate) fn scores(
+        &self,
+        sampling: &Sampling,
+        size: usize,
+        seed: u64,
+        metric: Scorer,
+    ) -> Result<Scores, ExperimentError> {
+        let is_other = !matches!(metric, Scorer::Accuracy | Scorer::F1 | Scorer::Loss);
+        if sampling.folds.is_some() {
+            let ratio = ratio(sampling, size);
+            let over_folds = |metric: Scorer, score: &dyn Fn(&RunResult) -> f64| {
+                let scores = self.by_sample(sampling, score);
+                let interval = corrected_t_interval(&scores, ratio, LEVEL).ok();
+                within(metric, estimate(self.mean(score), scores.len(), "corrected t", interval))
+            };
+            let mut scores = Scores::new(
+                over_folds(Scorer::Accuracy, &|run| run.accuracy),
+                over_folds(Scorer::F1, &|run| run.f1),
+                over_folds(Scorer::Loss, &|run| run.loss),
+            );
+            scores.other = is_other.then(|| over_folds(metric, &|run| run.metric));
+            return Ok(scores);
+        }
+        let labels = sampling.labels(&sampling.samples[0].test);
+        let (n, classes) = (labels.len(), sampling.all.classes.len());
+        let (right, losses) = (self.right(&labels), self.losses(&labels, classes));
         let over_examples = |value: f64, statistic: &dyn Fn(&[usize]) -> f64| {
             let interval = (n >= LEAST).then(|| bootstrap(n, RESAMPLES, LEVEL, seed, statistic).ok()).flatten();
             estimate(value, n, "bootstrap", interval)
         };
         let average = |values: &[f64], rows: &[usize]| mean(rows.iter().map(|&row| values[row]));
-        Ok(Scores::new(
+        let labels = labels.as_slice();
+        let of_classes = |metric: Scorer| move |rows: &[usize]| self.over_rows(metric, rows, labels, classes);
+        let mut scores = Scores::new(
             over_examples(self.mean(|run| run.accuracy), &|rows| average(&right, rows)),
-            over_examples(self.mean(|run| run.f1), &f1),
+            over_examples(self.mean(|run| run.f1), &of_classes(Scorer::F1)),
             over_examples(self.mean(|run| run.loss), &|rows| average(&losses, rows)),
-        ))
+        );
+        scores.other = is_other.then(|| over_examples(self.mean(|run| run.metric), &of_classes(metric)));
+        Ok(scores)
     }
+}
+
+/// Returns a metric of predicted classes; it is 0 without examples.
+pub(crate) fn of_classes(metric: Scorer, truth: &[usize], predicted: &[usize], classes: usize) -> f64 {
+    ConfusionMatrix::new(truth, predicted, classes).map_or(0.0, |confusion| metric.score(&confusion, 0.0))
 }
 
 /// Returns test examples over training examples, for the correction of overlapping training sets.
@@ -130,9 +152,10 @@ pub(crate) fn ratio(sampling: &Sampling, size: usize) -> f64 {
     mean(sampling.samples.iter().map(|sample| sample.test.len() as f64)) / size.max(1) as f64
 }
 
-/// Limits an interval by Student's t to the range of a fraction, 0 to 1.
-fn fraction(mut estimate: Estimate) -> Estimate {
-    estimate.interval = estimate.interval.map(|(low, high)| (low.max(0.0), high.min(1.0)));
+/// Limits an interval by Student's t to the range of its metric.
+fn within(metric: Scorer, mut estimate: Estimate) -> Estimate {
+    let (least, most) = metric.range();
+    estimate.interval = estimate.interval.map(|(low, high)| (low.max(least), high.min(most)));
     estimate
 }
 

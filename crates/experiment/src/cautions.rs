@@ -35,10 +35,10 @@ pub(crate) fn cautions(context: &RunContext<'_>, profile: Option<&DataProfile>) 
     cautions.into_iter().flatten().collect()
 }
 
-/// Returns the numbers of unknown and of all tokens, without special tokens such as `[CLS]`.
+/// Returns the numbers of unknown and of all tokens, without other special tokens.
 fn unknown(context: &RunContext<'_>) -> [usize; 2] {
     let tokenizer = &context.pretrained.tokenizer;
-    let (unknown, special) = (tokenizer.id("[UNK]"), tokenizer.special_ids());
+    let (unknown, special) = (tokenizer.unk_id(), tokenizer.special_ids());
     let mut counts = [0; 2];
     for &id in context.examples.sentences().into_iter().flatten() {
         counts[0] += usize::from(Some(id) == unknown);

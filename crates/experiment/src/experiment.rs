@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rekindle_distilbert::Pooling;
+use rekindle_metrics::Scorer;
 use rekindle_train::TrainingArguments;
 
 use crate::approach::Approach;
@@ -35,6 +36,8 @@ pub struct Experiment {
     pub sizes: Vec<Option<usize>>,
     /// The weight of each class in the training loss.
     pub class_weights: ClassWeights,
+    /// The metric that approaches are ranked by, and that is compared between them.
+    pub metric: Scorer,
     /// Whether trained models are kept: those of the first seed at the largest size. With folds, a final model per approach is
     /// trained on all examples.
     pub keep_models: bool,
@@ -53,6 +56,7 @@ impl Experiment {
             seeds: Vec::new(),
             sizes: Vec::new(),
             class_weights: ClassWeights::Equal,
+            metric: Scorer::Accuracy,
             keep_models: false,
         }
     }
@@ -60,6 +64,11 @@ impl Experiment {
     /// The first seed.
     pub(crate) fn seed(&self) -> u64 {
         self.seeds.first().copied().unwrap_or(self.arguments.seed)
+    }
+
+    /// The metric for the classes of the data.
+    pub(crate) fn metric(&self, sampling: &Sampling) -> Scorer {
+        self.metric.of_classes(sampling.all.classes.len())
     }
 
     pub(crate) fn seeds(&self) -> Vec<u64> {
@@ -148,6 +157,7 @@ impl Experiment {
             pooling: self.pooling,
             arguments: self.arguments.clone(),
             class_weights: self.class_weights.clone(),
+            metric: self.metric,
             seed: self.seed(),
         }
     }

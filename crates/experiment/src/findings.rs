@@ -1,9 +1,9 @@
 //! Conclusions from the comparisons, as sentences.
 
-use rekindle_metrics::smallest_p;
+use rekindle_metrics::{Average, Scorer, smallest_p};
 use rekindle_results::ComparisonRecord;
 
-use crate::approach_results::ApproachResults;
+use crate::approach_results::{ApproachResults, best};
 use crate::pairwise::ALPHA;
 use crate::sampling::Sampling;
 
@@ -15,6 +15,7 @@ pub(crate) fn findings(
     approaches: &[ApproachResults],
     baselines: &[ApproachResults],
     sampling: &Sampling,
+    metric: Scorer,
 ) -> Vec<String> {
     let mut findings: Vec<String> = approaches.iter().filter_map(undertrained).collect();
     let examples = sampling.samples[0].test.len();
@@ -28,30 +29,29 @@ pub(crate) fn findings(
         return findings;
     }
     let trained: Vec<&ApproachResults> = approaches.iter().filter(|results| results.undertrained() == 0).collect();
-    let accuracy = |results: &&&ApproachResults| results.mean(|run| run.accuracy);
-    let Some(best) = trained.iter().rev().max_by(|a, b| accuracy(a).total_cmp(&accuracy(b))) else {
-        return findings;
-    };
+    let Some(best) = best(approaches, metric).filter(|best| best.undertrained() == 0) else { return findings };
     let label = |name: &str| {
         let results = approaches.iter().chain(baselines).find(|results| results.name == name);
         results.map_or(name.into(), |results| results.label.clone())
     };
-    let sides: Vec<Side> = comparisons.iter().map(|record| Side::of(record, label)).collect();
+    let sides: Vec<Side> = comparisons.iter().map(|record| Side::of(record, metric, label)).collect();
     let is_baseline = |name: &str| baselines.iter().any(|results| results.name == name);
-    let among = |side: &&Side| !is_baseline(side.higher) && !is_baseline(side.lower);
+    let among = |side: &&Side| !is_baseline(side.better) && !is_baseline(side.worse);
     let significant = || sides.iter().filter(|side| side.record.significant);
 
     if trained.len() > 1 {
-        let mut words = format!("{} has the highest accuracy, {:.4}.", best.label, accuracy(&best));
+        let (score, value) = (score_name(metric, sampling), best.mean(|run| run.metric));
+        let mut words = format!("{} has the {score}, {value:.4}.", best.label);
         let worse: Vec<String> =
-            significant().filter(among).filter(|side| side.higher == best.name).map(Side::lower).collect();
+            significant().filter(among).filter(|side| side.better == best.name).map(Side::worse_side).collect();
         if !worse.is_empty() {
             words += &format!(" It is significantly better than {}.", worse.join(", "));
         }
         findings.push(words);
-        let others = significant().filter(among).filter(|side| side.higher != best.name);
-        findings
-            .extend(others.map(|side| format!("{} is significantly better than {}.", side.labels[0], side.lower())));
+        let others = significant().filter(among).filter(|side| side.better != best.name);
+        findings.extend(
+            others.map(|side| format!("{} is significantly better than {}.", side.labels[0], side.worse_side())),
+        );
     }
     for baseline in baselines {
         findings.extend(against(baseline, significant()));
@@ -84,8 +84,8 @@ fn undertrained(results: &ApproachResults) -> Option<String> {
 /// Returns which approaches are significantly better or worse than a baseline, if any is.
 fn against<'a>(baseline: &ApproachResults, significant: impl Iterator<Item = &'a Side<'a>> + Clone) -> Option<String> {
     let list = |labels: Vec<&str>| labels.join(", ");
-    let better = significant.clone().filter(|side| side.lower == baseline.name).map(|side| side.labels[0].as_str());
-    let worse = significant.filter(|side| side.higher == baseline.name).map(|side| side.labels[1].as_str());
+    let better = significant.clone().filter(|side| side.worse == baseline.name).map(|side| side.labels[0].as_str());
+    let worse = significant.filter(|side| side.better == baseline.name).map(|side| side.labels[1].as_str());
     let parts = [("better", list(better.collect())), ("worse", list(worse.collect()))];
     let parts = parts.into_iter().filter(|(_, labels)| !labels.is_empty());
     let parts: Vec<String> =
@@ -93,24 +93,57 @@ fn against<'a>(baseline: &ApproachResults, significant: impl Iterator<Item = &'a
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
-/// A comparison, with the more accurate side first.
+/// Returns the name of the best score: `highest accuracy`, `lowest loss`, `highest F1 of class good`.
+fn score_name(metric: Scorer, sampling: &Sampling) -> String {
+    let classes = &sampling.all.classes;
+    let order = if metric.greater_is_better() { "highest" } else { "lowest" };
+    let of = match (metric, Average::usual(classes.len())) {
+        (Scorer::F1, Average::Binary { positive }) => {
+            classes.names().get(positive).map_or(String::new(), |name| format!(" of class {name}"))
+        }
+        _ => String::new(),
+    };
+    format!("{order} {}{of}", metric.label(classes.len()))
+}
+
+/// A comparison, with the better side first.
 struct Side<'a> {
-    higher: &'a str,
-    lower: &'a str,
+    better: &'a str,
+    worse: &'a str,
     /// The labels of both.
     labels: [String; 2],
+    /// The better side's metric minus that of the other, with its confidence interval.
+    difference: f64,
+    interval: Option<(f64, f64)>,
+    metric: Scorer,
     record: &'a ComparisonRecord,
 }
 
 impl<'a> Side<'a> {
-    fn of(record: &'a ComparisonRecord, label: impl Fn(&str) -> String) -> Self {
-        let (higher, lower) = if record.difference < 0.0 { (&record.b, &record.a) } else { (&record.a, &record.b) };
-        Self { higher, lower, labels: [label(higher), label(lower)], record }
+    fn of(record: &'a ComparisonRecord, metric: Scorer, label: impl Fn(&str) -> String) -> Self {
+        let is_reversed = if metric.greater_is_better() { record.difference < 0.0 } else { record.difference > 0.0 };
+        let (better, worse) = if is_reversed { (&record.b, &record.a) } else { (&record.a, &record.b) };
+        let interval = record.interval.map(|(low, high)| if is_reversed { (-high, -low) } else { (low, high) });
+        let difference = if is_reversed { -record.difference } else { record.difference };
+        Self { better, worse, labels: [label(better), label(worse)], difference, interval, metric, record }
     }
 
-    /// The difference in percentage points.
-    fn points(&self) -> String {
-        format!("{:.1} points", 100.0 * self.record.difference.abs())
+    /// A difference: of fractions, in percentage points.
+    fn amount(&self, difference: f64) -> String {
+        if self.metric.range() == (0.0, 1.0) {
+            format!("{:.1}", 100.0 * difference)
+        } else {
+            format!("{difference:.4}")
+        }
+    }
+
+    /// The unit of differences, after them.
+    fn unit(&self) -> &'static str {
+        match self.metric {
+            Scorer::Loss => " nats",
+            Scorer::Matthews => "",
+            _ => " points",
+        }
     }
 
     fn p(&self) -> String {
@@ -121,19 +154,20 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// The lower side with the evidence.
-    fn lower(&self) -> String {
-        let interval = self.record.interval.map_or(String::new(), |(low, high)| {
-            let ends = [low, high].map(|end| 100.0 * end * self.record.difference.signum());
-            format!(", 95 % confidence interval {:.1} to {:.1}", ends[0].min(ends[1]), ends[0].max(ends[1]))
+    /// The worse side with the evidence.
+    fn worse_side(&self) -> String {
+        let interval = self.interval.map_or(String::new(), |(low, high)| {
+            format!(", 95 % confidence interval {} to {}", self.amount(low), self.amount(high))
         });
-        format!("{} (+{}, {}{interval})", self.labels[1], self.points(), self.p())
+        let sign = if self.difference >= 0.0 { "+" } else { "" };
+        let (difference, unit) = (self.amount(self.difference), self.unit());
+        format!("{} ({sign}{difference}{unit}, {}{interval})", self.labels[1], self.p())
     }
 
     /// Both sides with the evidence.
     fn both(&self) -> String {
-        let [higher, lower] = &self.labels;
-        format!("{higher} against {lower} ({}, {})", self.points(), self.p())
+        let [better, worse] = &self.labels;
+        format!("{better} against {worse} ({}{}, {})", self.amount(self.difference.abs()), self.unit(), self.p())
     }
 }
 
@@ -152,6 +186,7 @@ mod tests {
             f1: accuracy,
             f1_undefined: false,
             loss: 0.0,
+            metric: accuracy,
             undertrained: false,
         };
         let label = if name == "majority" { name.into() } else { format!("`{name}`") };
@@ -179,7 +214,7 @@ mod tests {
             record("full", "majority", 0.3, 0.001),
             record("lora", "majority", 0.29, 0.07),
         ];
-        let told = findings(&records, &approaches, &[results("majority", 0.5)], &sampling);
+        let told = findings(&records, &approaches, &[results("majority", 0.5)], &sampling, Scorer::Accuracy);
         let expected = [
             "`full` has the highest accuracy, 0.8000. It is significantly better than `frozen` (+10.0 points, p < 0.001, 95 % \
              confidence interval 9.0 to 11.0).",
@@ -192,11 +227,30 @@ mod tests {
     }
 
     #[test]
+    fn a_lower_loss_is_better_and_f1_says_of_which_class() {
+        let sampling = Sampling::folds(twelve_sentences(), 3, 1, 42).expect("folds");
+        let approaches = [results("frozen", 0.7), results("full", 0.5)];
+        let records = [record("frozen", "full", 0.2, 0.01)];
+        let told = findings(&records, &approaches, &[], &sampling, Scorer::Loss);
+        let evidence = "`frozen` (-0.2000 nats, p = 0.010, 95 % confidence interval -0.2100 to -0.1900)";
+        assert_eq!(told, [format!("`full` has the lowest loss, 0.5000. It is significantly better than {evidence}.")]);
+        let told = findings(&records, &approaches, &[], &sampling, Scorer::F1);
+        assert!(told[0].starts_with("`frozen` has the highest F1 of class 1, 0.7000. It is"), "{told:?}");
+        assert!(
+            told[0].contains("`full` (+20.0 points, p = 0.010, 95 % confidence interval 19.0 to 21.0)"),
+            "{told:?}"
+        );
+        let told = findings(&records, &approaches, &[], &sampling, Scorer::Matthews);
+        assert!(told[0].contains("highest Matthews correlation") && told[0].contains("(+0.2000, p"), "{told:?}");
+    }
+
+    #[test]
     fn an_undertrained_approach_is_named_and_not_ranked() {
         let sampling = Sampling::folds(twelve_sentences(), 3, 1, 42).expect("folds");
         let mut untrained = results("last-2", 0.9);
         untrained.runs.iter_mut().for_each(|run| run.undertrained = true);
-        let told = findings(&[], &[untrained, results("full", 0.7), results("lora", 0.6)], &[], &sampling);
+        let told =
+            findings(&[], &[untrained, results("full", 0.7), results("lora", 0.6)], &[], &sampling, Scorer::Accuracy);
         assert!(told[0].starts_with("`last-2` is undertrained and not compared: its loss is no better"), "{told:?}");
         assert_eq!(told[1], "`full` has the highest accuracy, 0.7000.");
     }
@@ -204,7 +258,8 @@ mod tests {
     #[test]
     fn three_test_examples_are_too_few() {
         let (train, test) = twelve_sentences().train_test_split(TestSize::Fraction(0.25), 42, true).expect("a split");
-        let told = findings(&[], &[results("a", 1.0)], &[], &Sampling::fixed(train, None, test));
+        let sampling = Sampling::fixed(train, None, test);
+        let told = findings(&[], &[results("a", 1.0)], &[], &sampling, Scorer::Accuracy);
         assert!(told[0].starts_with("3 test examples are too few for a significant difference"), "{told:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! Misclassified test examples.
 
+use rekindle_metrics::Scorer;
 use rekindle_results::{Misclassified, MisclassifiedExample, Prediction};
 
 use crate::approach_results::{ApproachResults, best};
@@ -10,7 +11,7 @@ const MOST: usize = 500;
 
 /// Returns the examples that any approach misclassified in any run: first those of the best approach, by descending probability
 /// of the most probable wrong class, then those of the others, by the same probability of the best approach.
-pub(crate) fn misclassified(approaches: &[ApproachResults], sampling: &Sampling) -> Misclassified {
+pub(crate) fn misclassified(approaches: &[ApproachResults], sampling: &Sampling, metric: Scorer) -> Misclassified {
     let classes = sampling.all.classes.len();
     let none = || Prediction::new(0, 0, vec![0.0; classes]);
     let mut predictions: Vec<Vec<Prediction>> = approaches.iter().map(|_| Vec::new()).collect();
@@ -29,7 +30,8 @@ pub(crate) fn misclassified(approaches: &[ApproachResults], sampling: &Sampling)
     }
     let wrong = |row: usize| predictions.iter().map(|predictions| predictions[row].wrong).sum::<usize>();
     let mut rows: Vec<usize> = (0..sampling.all.len()).filter(|&row| wrong(row) > 0).collect();
-    let best = best(approaches).and_then(|best| approaches.iter().position(|results| results.name == best.name));
+    let best =
+        best(approaches, metric).and_then(|best| approaches.iter().position(|results| results.name == best.name));
     let of_best = |row: usize| best.map(|index| &predictions[index][row]);
     let is_wrong = |row: &usize| of_best(*row).is_some_and(|prediction| prediction.wrong > 0);
     let confidence = |row: usize| {

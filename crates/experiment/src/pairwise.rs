@@ -1,69 +1,118 @@
 //! Significance tests between approaches and baselines.
 
-use rekindle_metrics::{corrected_paired_t, holm, mcnemar_exact};
+use rekindle_metrics::{Scorer, bootstrap, corrected_paired_t, holm, mcnemar_exact, paired_permutation};
 use rekindle_results::ComparisonRecord;
 
-use crate::approach_results::{ApproachResults, LEVEL, ratio};
+use crate::approach_results::{ApproachResults, LEAST, LEVEL, RESAMPLES, mean, of_classes, ratio};
 use crate::error::ExperimentError;
 use crate::sampling::Sampling;
 
 /// The significance level.
 pub(crate) const ALPHA: f64 = 1.0 - LEVEL;
+/// Resamples of a permutation test, as in scipy.
+const PERMUTATIONS: usize = 9999;
 
-/// Compares the accuracy of every trained approach with that of every other approach and of every baseline.
+/// Paired comparisons of a metric on the same test examples.
 ///
-/// Over folds by the corrected t-test of Nadeau and Bengio (2003), which accounts for overlapping training sets; on a fixed test
-/// set by McNemar's exact test, and with several seeds by a paired t-test over its examples. p-values are adjusted for the number
-/// of comparisons (Holm, 1979).
-pub(crate) fn comparisons(
-    approaches: &[&ApproachResults],
-    baselines: &[ApproachResults],
-    sampling: &Sampling,
-    size: usize,
-) -> Result<Vec<ComparisonRecord>, ExperimentError> {
-    let mut records = Vec::new();
-    for (index, a) in approaches.iter().enumerate() {
-        for b in approaches[index + 1..].iter().copied().chain(baselines) {
-            records.push(compare(a, b, sampling, size));
-        }
-    }
-    let p_values: Vec<f64> = records.iter().filter_map(|record| record.p_value).collect();
-    let mut adjusted = holm(&p_values)?.into_iter();
-    for record in &mut records {
-        record.p_adjusted = record.p_value.and_then(|_| adjusted.next());
-        record.significant = record.p_adjusted.is_some_and(|p| p < ALPHA);
-    }
-    Ok(records)
+/// Over folds by the corrected t-test of Nadeau and Bengio (2003), which accounts for overlapping training sets. On a fixed test
+/// set, accuracy by McNemar's exact test, and with several seeds by a paired t-test over its examples; the loss by a paired
+/// t-test; and metrics that are not means over examples, such as F1, by a permutation test (approximate randomization; Yeh,
+/// 2000), with the interval of the paired bootstrap. p-values are adjusted for the number of comparisons (Holm, 1979).
+pub(crate) struct Comparisons<'a> {
+    pub(crate) metric: Scorer,
+    pub(crate) sampling: &'a Sampling,
+    /// Training examples.
+    pub(crate) size: usize,
+    pub(crate) seed: u64,
 }
 
-fn compare(a: &ApproachResults, b: &ApproachResults, sampling: &Sampling, size: usize) -> ComparisonRecord {
-    let difference = a.mean(|run| run.accuracy) - b.mean(|run| run.accuracy);
-    let record = |n, method: &str, interval: Option<(f64, f64)>, p_value| {
-        let mut record = ComparisonRecord::default();
-        (record.a, record.b, record.difference) = (a.name.clone(), b.name.clone(), difference);
-        (record.n, record.method, record.p_value) = (n, method.into(), p_value);
-        record.interval = interval.filter(|(low, high)| low.is_finite() && high.is_finite());
-        record
-    };
-    let paired = |left: &[f64], right: &[f64], ratio, method| match corrected_paired_t(left, right, ratio, LEVEL) {
-        Ok(test) => record(left.len(), method, Some((test.low, test.high)), Some(test.p_value)),
-        Err(_) => record(left.len(), method, None, None),
-    };
-    if sampling.folds.is_some() {
-        let [left, right] = [a, b].map(|side| side.by_sample(sampling, |run| run.accuracy));
-        return paired(&left, &right, ratio(sampling, size), "corrected t");
-    }
-    let labels = sampling.labels(&sampling.samples[0].test);
-    let [left, right] = [a, b].map(|side| side.right(&labels));
-    if a.runs.len() > 1 || b.runs.len() > 1 {
-        return paired(&left, &right, 0.0, "paired t");
-    }
-    let [left, right] = [left, right].map(|right| right.into_iter().map(|share| share > 0.5).collect::<Vec<_>>());
-    match mcnemar_exact(&left, &right, LEVEL) {
-        Ok(test) => {
-            let interval = (test.difference.low, test.difference.high);
-            record(labels.len(), "McNemar, exact", Some(interval), Some(test.p_value))
+impl Comparisons<'_> {
+    /// Compares every trained approach with every other approach and with every baseline.
+    pub(crate) fn of(
+        &self,
+        approaches: &[&ApproachResults],
+        baselines: &[ApproachResults],
+    ) -> Result<Vec<ComparisonRecord>, ExperimentError> {
+        let mut records = Vec::new();
+        for (index, a) in approaches.iter().enumerate() {
+            for b in approaches[index + 1..].iter().copied().chain(baselines) {
+                records.push(self.compare(a, b));
+            }
         }
-        Err(_) => record(labels.len(), "McNemar, exact", None, None),
+        let p_values: Vec<f64> = records.iter().filter_map(|record| record.p_value).collect();
+        let mut adjusted = holm(&p_values)?.into_iter();
+        for record in &mut records {
+            record.p_adjusted = record.p_value.and_then(|_| adjusted.next());
+            record.significant = record.p_adjusted.is_some_and(|p| p < ALPHA);
+        }
+        Ok(records)
     }
+
+    fn compare(&self, a: &ApproachResults, b: &ApproachResults) -> ComparisonRecord {
+        let mut record = self.test(a, b);
+        (record.a, record.b) = (a.name.clone(), b.name.clone());
+        record.difference = a.mean(|run| run.metric) - b.mean(|run| run.metric);
+        record.interval = record.interval.filter(|(low, high)| low.is_finite() && high.is_finite());
+        record
+    }
+
+    /// Returns the test that fits the metric and the samples.
+    fn test(&self, a: &ApproachResults, b: &ApproachResults) -> ComparisonRecord {
+        let sampling = self.sampling;
+        if sampling.folds.is_some() {
+            let [left, right] = [a, b].map(|side| side.by_sample(sampling, |run| run.metric));
+            return paired_t(&left, &right, ratio(sampling, self.size), "corrected t");
+        }
+        let labels = sampling.labels(&sampling.samples[0].test);
+        if !self.metric.is_mean_over_rows() {
+            return self.permutation(a, b, &labels);
+        }
+        let values = |side: &ApproachResults| match self.metric {
+            Scorer::Loss => side.losses(&labels, sampling.all.classes.len()),
+            _ => side.right(&labels),
+        };
+        let [left, right] = [a, b].map(values);
+        if self.metric == Scorer::Loss || a.runs.len() > 1 || b.runs.len() > 1 {
+            return paired_t(&left, &right, 0.0, "paired t");
+        }
+        mcnemar(&left, &right)
+    }
+
+    fn permutation(&self, a: &ApproachResults, b: &ApproachResults, labels: &[usize]) -> ComparisonRecord {
+        let (n, classes, metric) = (labels.len(), self.sampling.all.classes.len(), self.metric);
+        // A baseline has one run, which every seed would repeat.
+        let run = |side: &'_ ApproachResults, index: usize| side.runs[index % side.runs.len()].predictions.clone();
+        let pairs: Vec<_> = (0..a.runs.len().max(b.runs.len())).map(|index| (run(a, index), run(b, index))).collect();
+        let exchanged = |exchanged: &[bool]| {
+            mean(pairs.iter().map(|(left, right)| {
+                let rows = left.iter().zip(right).zip(exchanged);
+                let (left, right): (Vec<_>, Vec<_>) =
+                    rows.map(|((&left, &right), &swap)| if swap { (right, left) } else { (left, right) }).unzip();
+                of_classes(metric, labels, &left, classes) - of_classes(metric, labels, &right, classes)
+            }))
+        };
+        let difference =
+            |rows: &[usize]| a.over_rows(metric, rows, labels, classes) - b.over_rows(metric, rows, labels, classes);
+        let interval = || bootstrap(n, RESAMPLES, LEVEL, self.seed, difference).ok();
+        let interval = (n >= LEAST).then(interval).flatten().map(|interval| (interval.low, interval.high));
+        record(n, "permutation", interval, paired_permutation(n, PERMUTATIONS, self.seed, exchanged).ok())
+    }
+}
+
+fn record(n: usize, method: &str, interval: Option<(f64, f64)>, p_value: Option<f64>) -> ComparisonRecord {
+    let mut record = ComparisonRecord::default();
+    (record.n, record.method, record.interval, record.p_value) = (n, method.into(), interval, p_value);
+    record
+}
+
+fn paired_t(left: &[f64], right: &[f64], ratio: f64, method: &str) -> ComparisonRecord {
+    let test = corrected_paired_t(left, right, ratio, LEVEL).ok();
+    record(left.len(), method, test.map(|test| (test.low, test.high)), test.map(|test| test.p_value))
+}
+
+fn mcnemar(left: &[f64], right: &[f64]) -> ComparisonRecord {
+    let [a, b] = [left, right].map(|right| right.iter().map(|&share| share > 0.5).collect::<Vec<_>>());
+    let test = mcnemar_exact(&a, &b, LEVEL).ok();
+    let interval = test.map(|test| (test.difference.low, test.difference.high));
+    record(left.len(), "McNemar, exact", interval, test.map(|test| test.p_value))
 }

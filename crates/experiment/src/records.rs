@@ -78,6 +78,9 @@ impl Experiment {
         record.repeats = sampling.folds.map_or(1, |(_, repeats)| repeats);
         (record.seeds, record.sizes) = (self.seeds(), sizes.to_vec());
         record.validation = sampling.samples[0].validation.len();
+        let ranking = self.metric(sampling);
+        record.metric = ranking.name().into();
+        record.metric_label = ranking.label(sampling.all.classes.len()).into();
         record.metric_for_best_model = (record.validation > 0).then(|| metric.into());
         record
     }

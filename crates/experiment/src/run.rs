@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use rekindle_metrics::{ConfusionMatrix, Scorer};
 use rekindle_results::{RunKey, RunRecord};
 use rekindle_train::{Evaluation, TrainError};
 
@@ -60,6 +61,14 @@ impl RunContext<'_> {
         let (train, classes) = (self.sampling.labels(&spec.rows.train), self.config.num_labels());
         let weights = self.class_weights(&spec.rows.train);
         let evaluation = Evaluation::new(logits, test.labels(), classes)?;
+        let metric = match self.settings.metric.of_classes(classes) {
+            Scorer::Accuracy => record.accuracy,
+            Scorer::F1 => record.f1,
+            Scorer::Loss => record.loss,
+            metric => {
+                metric.score(&ConfusionMatrix::new(test.labels(), &evaluation.predictions, classes)?, record.loss)
+            }
+        };
         Ok(RunResult {
             sample: spec.sample.unwrap_or_default(),
             undertrained: is_undertrained(record, &train, test.labels(), weights.as_deref(), classes),
@@ -69,6 +78,7 @@ impl RunContext<'_> {
             accuracy: record.accuracy,
             f1: record.f1,
             loss: record.loss,
+            metric,
         })
     }
 

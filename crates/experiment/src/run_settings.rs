@@ -1,6 +1,7 @@
 //! The settings that all runs of an experiment share.
 
 use rekindle_distilbert::Pooling;
+use rekindle_metrics::Scorer;
 use rekindle_train::TrainingArguments;
 
 /// Most epochs of a run that `min_steps` makes longer.
@@ -26,6 +27,7 @@ pub(crate) struct RunSettings {
     pub(crate) pooling: Option<Pooling>,
     pub(crate) arguments: TrainingArguments,
     pub(crate) class_weights: ClassWeights,
+    pub(crate) metric: Scorer,
     /// The first seed, which initialises the head of the loaded model.
     pub(crate) seed: u64,
 }

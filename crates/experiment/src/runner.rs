@@ -17,7 +17,7 @@ use crate::experiment_store::ExperimentStore;
 use crate::findings::findings;
 use crate::misclassified::misclassified;
 use crate::outcome::Outcome;
-use crate::pairwise::comparisons;
+use crate::pairwise::Comparisons;
 use crate::predictions::predictions;
 use crate::progress::Progress;
 use crate::records::{data_record, model_record};
@@ -92,14 +92,16 @@ impl Experiment {
         }
         let largest = sizes.last().copied().unwrap_or(0);
         let trained: Vec<&ApproachResults> = approaches.iter().filter(|results| results.undertrained() == 0).collect();
-        let comparisons = comparisons(&trained, &baselines, sampling, largest)?;
+        let metric = self.metric(sampling);
+        let comparisons = Comparisons { metric, sampling, size: largest, seed: self.seed() };
+        let comparisons = comparisons.of(&trained, &baselines)?;
         let model = model_record(pretrained, sha256);
         let (arguments, design) = (self.arguments_record(&context), self.design_record(sampling, &sizes));
         let mut results = Results::new(model, data_record(&context)?, arguments, design);
         (results.backend, results.seed) = (backend.into(), self.seed());
-        results.findings = findings(&comparisons, &approaches, &baselines, sampling);
+        results.findings = findings(&comparisons, &approaches, &baselines, sampling, metric);
         results.findings.extend(cautions(&context, results.data.profile.as_ref()));
-        results.misclassified = misclassified(&approaches, sampling);
+        results.misclassified = misclassified(&approaches, sampling, metric);
         results.predictions = predictions(sampling, runs_predictions);
         (results.approaches, results.baselines, results.comparisons) = (records, baseline_records, comparisons);
         results.seconds = began.elapsed().as_secs_f64();
@@ -169,6 +171,6 @@ impl Experiment {
             accumulator.push(record, result, context.sampling);
             accumulator.model = accumulator.model.take().or(model);
         }
-        accumulator.finish_size(context.sampling, specs[0].size, self.seed())
+        accumulator.finish_size(self, context.sampling, specs[0].size)
     }
 }

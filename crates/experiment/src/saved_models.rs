@@ -73,9 +73,10 @@ fn scores(results: &Results, record: &ApproachRecord) -> String {
         None => format!("On {} test examples, after training on {}.\n\n", results.data.test, results.data.train),
     };
     text.push_str("| metric | value | 95 % confidence interval |\n|---|---|---|\n");
-    for (name, Estimate { mean, interval, .. }) in
-        [("accuracy", &record.scores.accuracy), (f1.as_str(), &record.scores.f1), ("loss", &record.scores.loss)]
-    {
+    let scores = &record.scores;
+    let three = [("accuracy", &scores.accuracy), (f1.as_str(), &scores.f1), ("loss", &scores.loss)];
+    let other = scores.other.iter().map(|other| (results.design.metric_label(), other));
+    for (name, Estimate { mean, interval, .. }) in other.chain(three) {
         let interval = interval.map_or("unknown".into(), |(low, high)| format!("{low:.4} to {high:.4}"));
         text.push_str(&format!("| {name} | {mean:.4} | {interval} |\n"));
     }

@@ -97,6 +97,12 @@ impl ConfusionMatrix {
         (0..self.classes).map(|class| self.get(class, class)).sum::<u64>() as f64 / self.total() as f64
     }
 
+    /// Returns the mean recall over the classes that occur as true class (`balanced_accuracy_score`).
+    pub fn balanced_accuracy(&self) -> f64 {
+        let occurring = (0..self.classes).map(|class| self.counts_of(class)).filter(|counts| counts.members > 0);
+        mean(occurring.map(|counts| (quotient((counts.hits, counts.members)), 1.0))).value
+    }
+
     /// Returns the proportion of true positives among the rows predicted positive (`precision_score`).
     pub fn precision(&self, average: Average) -> Score {
         self.average(average, |counts| (counts.hits, counts.predicted))

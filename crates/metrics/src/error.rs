@@ -73,6 +73,14 @@ pub enum MetricsError {
         /// The ratio.
         ratio: f64,
     },
+    /// A string that is not the name of a metric.
+    #[error(
+        "unknown metric `{name}`: expected accuracy, balanced_accuracy, f1, f1_macro, f1_weighted, matthews_corrcoef or loss"
+    )]
+    UnknownMetric {
+        /// The given value.
+        name: String,
+    },
     /// A statistic is NaN or infinite for some rows.
     #[error("the statistic is {value} on a resample; it must be finite for any selection of rows")]
     Statistic {

@@ -7,9 +7,9 @@
 //! [`expected_calibration_error`] calibration. If a quotient has the denominator 0, its value is 0 and the [`Score`] is flagged.
 //!
 //! The right interval or test depends on what varies. If test rows vary, use [`bootstrap`] and, for two classifiers,
-//! [`mcnemar_exact`]. If splits of the same data vary, use [`corrected_t_interval`] and [`corrected_paired_t`].
+//! [`mcnemar_exact`] for accuracy and [`paired_permutation`] for any other metric. If splits of the same data vary, use [`corrected_t_interval`] and [`corrected_paired_t`].
 //! [`wilson_interval`] is for a proportion of rows, however few.
-//! [`holm`] adjusts the p-values of several comparisons.
+//! [`holm`] adjusts the p-values of several comparisons. A [`Scorer`] is a metric by name.
 //!
 //! ```
 //! use rekindle_metrics::{Average, ConfusionMatrix};
@@ -33,19 +33,21 @@ mod precision_recall;
 mod probability;
 mod ranking;
 mod roc;
+mod scorer;
 
 pub use calibration::{ReliabilityBin, expected_calibration_error, reliability_bins};
 pub use confusion::{Average, ConfusionMatrix, Score};
 pub use error::MetricsError;
 pub use inference::{
     Interval, McNemar, PairedTest, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact,
-    smallest_p, wilson_interval,
+    paired_permutation, smallest_p, wilson_interval,
 };
 pub use logits::{argmax, probabilities, softmax};
 pub use precision_recall::{PrecisionRecallPoint, average_precision, precision_recall_curve};
 pub use probability::{brier_score, log_loss};
 pub use ranking::{roc_auc, roc_auc_ovr};
 pub use roc::{RocPoint, roc_curve};
+pub use scorer::Scorer;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use rekindle_metrics::{
-    Interval, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact, wilson_interval,
+    ConfusionMatrix, Interval, Scorer, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact,
+    paired_permutation, wilson_interval,
 };
 use serde_json::Value;
 
@@ -66,6 +67,26 @@ fn mcnemars_test_matches_statsmodels() {
         close(&what, test.p_value, number(&case["p"]));
         let Interval { estimate, low, high, .. } = test.difference;
         ends(&what, (estimate, low, high), &case["difference"]);
+    }
+}
+
+#[test]
+fn the_permutation_test_of_macro_f1_matches_scipy() {
+    let golden = golden();
+    for case in cases(&golden, "permutations") {
+        let classes = number(&case["classes"]) as usize;
+        let [truth, a, b] = ["truth", "a", "b"]
+            .map(|key| numbers(&case[key]).into_iter().map(|class| class as usize).collect::<Vec<_>>());
+        let f1 = |predicted: Vec<usize>| {
+            Scorer::MacroF1.score(&ConfusionMatrix::new(&truth, &predicted, classes).unwrap(), 0.0)
+        };
+        let difference = |exchanged: &[bool]| {
+            let rows = a.iter().zip(&b).zip(exchanged);
+            let (left, right) = rows.map(|((&a, &b), &exchanged)| if exchanged { (b, a) } else { (a, b) }).unzip();
+            f1(left) - f1(right)
+        };
+        close("difference", difference(&vec![false; truth.len()]), number(&case["difference"]));
+        close("p", paired_permutation(truth.len(), 1 << truth.len(), 0, difference).unwrap(), number(&case["p"]));
     }
 }
 

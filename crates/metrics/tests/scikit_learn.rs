@@ -29,6 +29,7 @@ fn metrics_match_scikit_learn() {
         let matrix = ConfusionMatrix::new(&truth, &classes(&case["predicted"]), count).unwrap();
         close("accuracy", matrix.accuracy(), &case["accuracy"]);
         close("matthews", matrix.matthews(), &case["matthews"]);
+        close("balanced accuracy", matrix.balanced_accuracy(), &case["balanced_accuracy"]);
         let averages = [
             ("binary", Average::Binary { positive: 1 }),
             ("micro", Average::Micro),

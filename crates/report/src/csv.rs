@@ -57,8 +57,9 @@ pub fn scores_csv(results: &Results) -> Vec<u8> {
     let baselines = results.baselines.iter().map(|record| ("baseline", &record.approach, &record.curve));
     let rows = approaches.chain(baselines).flat_map(|(kind, name, curve)| {
         curve.iter().flat_map(move |point| {
-            let Scores { accuracy, f1, loss, .. } = &point.scores;
-            [("accuracy", accuracy), ("f1", f1), ("loss", loss)].map(
+            let Scores { accuracy, f1, loss, other, .. } = &point.scores;
+            let other = other.iter().map(|other| (results.design.metric.as_str(), other));
+            [("accuracy", accuracy), ("f1", f1), ("loss", loss)].into_iter().chain(other).map(
                 |(metric, Estimate { mean, interval, n, method, .. })| {
                     let end = |end: Option<f64>| end.map_or(String::new(), |end| end.to_string());
                     let (low, high) = (interval.map(|(low, _)| low), interval.map(|(_, high)| high));

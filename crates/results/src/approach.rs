@@ -78,7 +78,7 @@ pub struct ApproachRecord {
 impl ApproachRecord {
     /// Returns the record of an approach with these scores at the largest size, and no runs.
     pub fn new(approach: impl Into<String>, scores: Scores, curve: Vec<CurvePoint>) -> Self {
-        let Scores { accuracy, f1, loss } = &scores;
+        let Scores { accuracy, f1, loss, .. } = &scores;
         let (accuracy, f1, loss) = (accuracy.mean, f1.mean, loss.mean);
         Self { approach: approach.into(), accuracy, f1, loss, scores, curve, ..Self::default() }
     }
@@ -92,13 +92,14 @@ pub struct ComparisonRecord {
     pub a: String,
     /// The second.
     pub b: String,
-    /// Accuracy of `a` minus accuracy of `b`.
+    /// The metric that approaches are ranked by (accuracy by default), of `a` minus that of `b`.
     pub difference: f64,
-    /// 95 % confidence interval of the difference; absent if `n` is too small for one.
+    /// 95 % confidence interval of the difference, for `permutation` by the paired bootstrap; absent if `n` is too small for
+    /// one.
     pub interval: Option<(f64, f64)>,
     /// Number of test examples or folds.
     pub n: usize,
-    /// `McNemar, exact` or `paired t` over test examples, or `corrected t` over folds.
+    /// `McNemar, exact`, `paired t` or `permutation` over test examples, or `corrected t` over folds.
     pub method: String,
     /// Probability of a difference at least as large if there were none; absent if `n` is too small for a test.
     pub p_value: Option<f64>,

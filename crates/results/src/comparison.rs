@@ -120,6 +120,7 @@ fn settings(results: &Results) -> Vec<(String, String)> {
         ("seeds", listed(&design.seeds)),
         ("sizes", listed(&design.sizes)),
         ("validation examples", design.validation.to_string()),
+        ("metric", design.metric_label().into()),
         ("metric for best model", design.metric_for_best_model.clone().unwrap_or_else(|| "none".into())),
         ("max length", arguments.max_length.to_string()),
         ("batch size", arguments.batch_size.to_string()),
@@ -177,6 +178,9 @@ fn cautions(runs: &[(String, Results)]) -> Vec<String> {
     }
     if others.iter().any(|(_, results)| results.design.sizes.last() != first.design.sizes.last()) {
         cautions.push("The experiments used different numbers of training examples.".into());
+    }
+    if others.iter().any(|(_, results)| results.design.metric_label() != first.design.metric_label()) {
+        cautions.push("The experiments ranked their approaches by different metrics.".into());
     }
     let methods =
         names(runs.iter().flat_map(|(_, results)| estimates(results)).map(|estimate| estimate.method.as_str()));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Misclassified {
     /// Number of examples that an approach misclassified in at least one run.
     pub total: usize,
-    /// The approach with the highest accuracy of those that are not undertrained; empty in files of earlier releases.
+    /// The best approach of those that are not undertrained; empty in files of earlier releases.
     #[serde(default, rename = "best")]
     pub approach: String,
     /// Number of examples that this approach misclassified in at least one run.

@@ -25,7 +25,7 @@ impl Estimate {
     }
 }
 
-/// Accuracy, F1 and loss, each with its confidence interval.
+/// Accuracy, F1, loss and the metric that approaches are ranked by, each with its confidence interval.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Scores {
@@ -35,12 +35,15 @@ pub struct Scores {
     pub f1: Estimate,
     /// Mean cross-entropy, in nats.
     pub loss: Estimate,
+    /// The metric that approaches are ranked by, if it is none of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<Estimate>,
 }
 
 impl Scores {
     /// Returns the three scores.
     pub fn new(accuracy: Estimate, f1: Estimate, loss: Estimate) -> Self {
-        Self { accuracy, f1, loss }
+        Self { accuracy, f1, loss, other: None }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::scores::{Estimate, Scores};
+
 /// The source of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -125,6 +127,29 @@ pub struct DesignRecord {
     pub validation: usize,
     /// The metric that chooses the best epoch: `loss`, `accuracy` or `f1`; absent if the last epoch is used.
     pub metric_for_best_model: Option<String>,
+    /// The metric that approaches are ranked by, and that is compared between them, under the names of scikit-learn's
+    /// `scoring`: `accuracy`, `f1`, `f1_macro`, …; `loss` for the loss. Empty for accuracy in files of earlier releases.
+    #[serde(default)]
+    pub metric: String,
+    /// The name of that metric for readers, for example `macro F1`.
+    #[serde(default)]
+    pub metric_label: String,
+}
+
+impl DesignRecord {
+    /// Returns the name for readers of the metric that approaches are ranked by.
+    pub fn metric_label(&self) -> &str {
+        if self.metric_label.is_empty() { "accuracy" } else { &self.metric_label }
+    }
+
+    /// Returns the score that approaches are ranked by.
+    pub fn ranked<'a>(&self, scores: &'a Scores) -> &'a Estimate {
+        match self.metric.as_str() {
+            "f1" => &scores.f1,
+            "loss" => &scores.loss,
+            _ => scores.other.as_ref().unwrap_or(&scores.accuracy),
+        }
+    }
 }
 
 /// What is needed to run an experiment again.

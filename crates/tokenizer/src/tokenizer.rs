@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokenizers::models::ModelWrapper;
 use tokenizers::{Encoding, PostProcessor, Tokenizer as Inner, TruncationDirection};
 
 use crate::catch_panic::catch_panic;
@@ -199,6 +200,17 @@ impl Tokenizer {
     /// Returns the id of an entry, for example `[MASK]`.
     pub fn id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
+    }
+
+    /// Returns the id that stands for unknown words, if the tokenizer has one: `[UNK]` of most models.
+    pub fn unk_id(&self) -> Option<u32> {
+        match self.inner.get_model() {
+            ModelWrapper::WordPiece(model) => self.id(&model.unk_token),
+            ModelWrapper::WordLevel(model) => self.id(&model.unk_token),
+            ModelWrapper::BPE(model) => model.unk_token.as_deref().and_then(|token| self.id(token)),
+            // The field is private.
+            ModelWrapper::Unigram(model) => serde_json::to_value(model).ok()?["unk_id"].as_u64()?.try_into().ok(),
+        }
     }
 
     /// Returns the entry of an id.

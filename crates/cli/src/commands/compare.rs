@@ -21,7 +21,7 @@ pub struct CompareArgs {
 }
 
 /// One of the scores.
-type Metric = fn(&Scores) -> &Estimate;
+type Metric = fn(&Scores) -> Option<&Estimate>;
 
 /// Runs the command.
 ///
@@ -39,11 +39,20 @@ pub fn run(args: &CompareArgs) -> Result<(), Failure> {
         return Ok(writeln!(out)?);
     }
     let f1 = if runs.iter().all(|(_, results)| results.data.classes.len() == 2) { "F1" } else { "macro F1" };
-    Ok(out.write_all(text(&comparison, f1).as_bytes())?)
+    let mut metrics: Vec<(&str, Metric)> = vec![
+        ("accuracy", |scores| Some(&scores.accuracy)),
+        (f1, |scores| Some(&scores.f1)),
+        ("loss", |scores| Some(&scores.loss)),
+    ];
+    let label = runs[0].1.design.metric_label();
+    if runs.iter().all(|(_, results)| results.design.metric_label() == label) {
+        metrics.push((label, |scores| scores.other.as_ref()));
+    }
+    Ok(out.write_all(text(&comparison, &metrics).as_bytes())?)
 }
 
 /// The comparison as text: runs by number, settings, scores, cautions.
-fn text(comparison: &Comparison, f1: &str) -> String {
+fn text(comparison: &Comparison, metrics: &[(&str, Metric)]) -> String {
     let runs = comparison.runs.len();
     let mut rows = vec![vec![if runs == 1 { "run" } else { "runs" }.to_string()]];
     rows.extend(comparison.runs.iter().enumerate().map(|(index, run)| vec![format!("  {}", index + 1), run.clone()]));
@@ -61,12 +70,12 @@ fn text(comparison: &Comparison, f1: &str) -> String {
     rows.extend(comparison.same.iter().map(|(name, value)| vec![format!("  {name}"), value.clone()]));
     text += &format!("\n{}", columns(&rows));
 
-    let metrics: [(&str, Metric); 3] =
-        [("accuracy", |scores| &scores.accuracy), (f1, |scores| &scores.f1), ("loss", |scores| &scores.loss)];
-    for (name, metric) in metrics {
+    let all_scores = || comparison.scores.iter().flat_map(|row| row.scores.iter().flatten());
+    for (name, metric) in metrics.iter().filter(|(_, metric)| all_scores().any(|scores| metric(scores).is_some())) {
         let mut rows = vec![header(name, runs)];
         rows.extend(comparison.scores.iter().map(|row| {
-            let values = row.scores.iter().map(|scores| scores.as_ref().map_or("–".into(), |s| estimate(metric(s))));
+            let value = |scores: &Option<Scores>| scores.as_ref().and_then(metric).map_or("–".into(), estimate);
+            let values = row.scores.iter().map(value);
             std::iter::once(format!("  {}", row.name)).chain(values).collect()
         }));
         text += &format!("\n{}", columns(&rows));

@@ -7,7 +7,7 @@ use crate::options::{MIN_LENGTH, at_least};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rekindle::data::{Columns, DataError, Format, Leaks, Profile, ReadOptions, Row, Rows};
+use rekindle::data::{Columns, DataError, Format, Leaks, Profile, Row, Rows};
 use rekindle::report::thousands;
 use rekindle::tokenizer::{Tokenizer, TokenizerError};
 use serde_json::{Value, json};
@@ -76,6 +76,10 @@ const SMALL: f64 = 0.5;
 /// cannot be used are printed with the profile of the others, and are an error, too.
 pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let mut display = Display::new(if args.json { Verbosity::Quiet } else { Verbosity::Normal });
+    // Before the tokenizer, which may have to be downloaded.
+    let options = args.data_file.read_options();
+    let rows = Rows::open(args.path(), &options)?;
+    let test_rows = args.test.as_deref().map(|path| Rows::open(path, &options)).transpose()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
     let max_length = model::max_length(args.max_length, &found.model);
@@ -87,13 +91,13 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
             model.id
         ));
     }
-    let options = args.data_file.read_options();
-    let data = Part::read(args.path(), &options, &model.tokenizer, &mut |_| {})?;
+    let data = Part::read(args.path(), rows, &model.tokenizer, &mut |_| {})?;
     let mut leaks = Leaks::default();
     let test = args
         .test
         .as_deref()
-        .map(|path| Part::read(path, &options, &model.tokenizer, &mut |row| leaks.add(&data.profile, row)));
+        .zip(test_rows)
+        .map(|(path, rows)| Part::read(path, rows, &model.tokenizer, &mut |row| leaks.add(&data.profile, row)));
     let test = test.transpose()?;
     if args.json {
         let test_json = test.as_ref().map(|test| {
@@ -147,14 +151,13 @@ impl Defects {
 }
 
 impl Part {
-    /// Reads a file once; calls `observe` with each row.
+    /// Reads an open file; calls `observe` with each row.
     fn read(
         path: &Path,
-        options: &ReadOptions,
+        mut rows: Rows,
         tokenizer: &Tokenizer,
         observe: &mut dyn FnMut(&Row),
     ) -> Result<Self, Failure> {
-        let mut rows = Rows::open(path, options)?;
         let mut profile = Profile::default();
         let mut chunk = Chunk::default();
         let mut defects = Defects::default();

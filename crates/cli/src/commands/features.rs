@@ -41,7 +41,8 @@ pub struct FeaturesArgs {
     /// Use cached files only; do not access the network.
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
-    /// Features of a text: the hidden state of [CLS], or the mean over all tokens [default: as the checkpoint says].
+    /// Features of a text: the hidden state of [CLS], or the mean over all tokens [default: mean
+    /// for an embedding model, otherwise cls].
     #[arg(long, value_name = "KIND", help_heading = "Model")]
     pub pooling: Option<PoolingChoice>,
     /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`; longer texts are truncated [default: as the model was
@@ -116,7 +117,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     }
     let total = texts.len();
     let extraction = Extraction {
-        pooling: args.pooling.map_or(found.model.config.classifier_pooling, Into::into),
+        pooling: args.pooling.map_or_else(|| found.model.pooling(), Into::into),
         max_length: model::max_length(args.max_length, &found.model),
         batch_size: args.batch_size.get(),
         shard_size: args.shard_size.get(),
@@ -175,7 +176,7 @@ fn texts(args: &FeaturesArgs, display: &Display) -> Result<Vec<String>, Failure>
     }
     let options = args.data_file.read_options();
     let rows = Rows::open(args.data.as_deref().unwrap_or(Path::new("")), &options)?;
-    Ok(rows.map(|row| row.map(|row| row.text)).collect::<Result<_, _>>()?)
+    Ok(rows.collect_all()?.into_iter().map(|row| row.text).collect())
 }
 
 const EXAMPLES: &str = "\

@@ -20,6 +20,7 @@ use terminal_size::{Width, terminal_size_of};
 use self::hosts_page::HostsPage;
 use self::progress::{Runs, bar_line, duration};
 use self::text::{report_table, summary_table};
+use crate::exit::Failure;
 use crate::remote;
 
 /// How much is printed.
@@ -98,13 +99,13 @@ impl Display {
     /// Prints a line, unless quiet.
     pub fn line(&self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
-            self.aside(|| print(text));
+            self.aside(|| print(&fitted(text, 0, width_of(io::stdout()))));
         }
     }
 
     /// Prints a warning, also when quiet.
     pub fn warn(&self, text: &str) {
-        self.aside(|| print_error(&format!("\x1b[1;33mwarning:\x1b[0m {text}")));
+        self.aside(|| print_labelled("warning", YELLOW, text));
     }
 
     /// Prints above the progress bars.
@@ -120,7 +121,7 @@ impl Display {
 
     /// Prints the scores and findings of an experiment, also when quiet.
     pub fn summary(&self, results: &Results) {
-        self.result(&summary_table(results));
+        self.result(&summary_table(results, width_of(io::stdout())));
     }
 
     /// Prints the result of a command, also when quiet.
@@ -437,10 +438,42 @@ pub fn print_error(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
+/// Prints why a command failed to standard error.
+pub fn print_failure(failure: &Failure) {
+    print_labelled("error", RED, &failure.to_string());
+}
+
+/// The codes of colours on the terminal.
+const RED: u8 = 31;
+const YELLOW: u8 = 33;
+
+/// Prints a message with a coloured label to standard error.
+fn print_labelled(label: &str, colour: u8, text: &str) {
+    let text = fitted(text, label.len() + 2, width_of(io::stderr()));
+    print_error(&format!("\x1b[1;{colour}m{label}:\x1b[0m {text}"));
+}
+
+/// Breaks lines that are longer than the terminal is wide, the first one behind `before` columns; in a pipe, lines have any length.
+fn fitted(text: &str, before: usize, width: Option<usize>) -> String {
+    width.map_or_else(|| text.into(), |width| text::wrapped(text, before, width))
+}
+
 /// Returns the number of columns of the terminal that progress is drawn on.
 fn width() -> usize {
-    const DEFAULT: u16 = 80;
-    terminal_size_of(io::stderr()).map_or(DEFAULT, |(Width(columns), _)| columns).into()
+    const DEFAULT: usize = 80;
+    width_of(io::stderr()).unwrap_or(DEFAULT)
+}
+
+/// Returns the number of columns of the terminal that a stream writes to, if it is a terminal.
+#[cfg(unix)]
+fn width_of(stream: impl std::os::fd::AsFd) -> Option<usize> {
+    terminal_size_of(stream).map(|(Width(columns), _)| columns.into())
+}
+
+/// Returns the number of columns of the terminal that a stream writes to, if it is a terminal.
+#[cfg(windows)]
+fn width_of(stream: impl std::os::windows::io::AsHandle) -> Option<usize> {
+    terminal_size_of(stream).map(|(Width(columns), _)| columns.into())
 }
 
 /// The style of a progress bar.

@@ -52,27 +52,37 @@ fn classes(matched: &ClassMatch) -> String {
     }
 }
 
-/// The comparison: a line per approach and baseline, how each approach was trained, then the findings.
-pub fn summary_table(results: &Results) -> String {
-    let names: Vec<&str> = results.approaches.iter().chain(&results.baselines).map(name).collect();
-    let width = names.iter().map(|name| name.len()).max().unwrap_or(0).max("approach".len());
-    let row = |record: &ApproachRecord| {
-        let Scores { accuracy, f1, loss, .. } = &record.scores;
-        let interval = match accuracy.interval {
-            Some((low, high)) => format!("{low:.4} to {high:.4}"),
-            None => "unknown".into(),
-        };
-        format!("{:width$}  {:8.4}  {interval:16}  {:8.4}  {:8.6}", name(record), accuracy.mean, f1.mean, loss.mean)
+/// The comparison: a line per approach and baseline, how each approach was trained, then the findings. `width` is that of the
+/// terminal; without one, lines have any length.
+pub fn summary_table(results: &Results, width: Option<usize>) -> String {
+    let records = || results.approaches.iter().chain(&results.baselines);
+    let names = records().map(|record| name(record).len()).max().unwrap_or(0).max("approach".len());
+    let columns = columns(results);
+    let fits = names + columns.iter().map(|column| 2 + column.width).sum::<usize>();
+    let mut lines = Vec::new();
+    let is_table = width.is_none_or(|width| fits < width);
+    let row = |record: &ApproachRecord| match is_table {
+        true => {
+            let cells = columns.iter().map(|column| format!("  {}", column.cell(record)));
+            format!("{:names$}{}", name(record), cells.collect::<String>())
+        }
+        false => {
+            let cells = columns.iter().map(|column| format!("{} {}", column.name, column.cell(record).trim()));
+            format!("{}\n  {}", name(record), cells.collect::<Vec<_>>().join(", "))
+        }
     };
-    let mut lines = vec![format!("{:width$}  accuracy  95 % interval           F1      loss", "approach")];
+    if is_table {
+        let heads = columns.iter().map(|column| format!("  {}", column.head()));
+        lines.push(format!("{:names$}{}", "approach", heads.collect::<String>()));
+    }
     lines.extend(results.approaches.iter().map(row));
     if !results.baselines.is_empty() {
-        lines.push(format!("{:width$}", "without a pretrained model"));
+        lines.push(format!("{:names$}", "without a pretrained model"));
         lines.extend(results.baselines.iter().map(row));
     }
     lines.push(format!("F1: {}", averaging(&results.data.classes)));
     lines.push(String::new());
-    let trained = |record| Some(format!("{:width$}  {}", name(record), training(record)?));
+    let trained = |record| Some(format!("{:names$}  {}", name(record), training(record)?));
     let trained: Vec<String> = results.approaches.iter().filter_map(trained).collect();
     if !trained.is_empty() {
         lines.extend(trained);
@@ -80,7 +90,100 @@ pub fn summary_table(results: &Results) -> String {
     }
     lines.extend(results.findings.iter().cloned());
     lines.extend(leaks(results));
-    lines.join("\n")
+    let text = lines.join("\n");
+    width.map_or_else(|| text.clone(), |width| wrapped(&text, 0, width))
+}
+
+/// A column of the comparison.
+struct Column<'a> {
+    name: &'a str,
+    width: usize,
+    cell: Box<dyn Fn(&Scores) -> String + 'a>,
+}
+
+impl<'a> Column<'a> {
+    fn new(name: &'a str, digits: usize, score: impl Fn(&Scores) -> f64 + 'a) -> Self {
+        let width = name.len().max(8);
+        Self { name, width, cell: Box::new(move |scores| format!("{:width$.digits$}", score(scores))) }
+    }
+
+    /// The title, in front of an interval on the left, otherwise above the last digit.
+    fn head(&self) -> String {
+        let Self { name, width, .. } = self;
+        if *name == INTERVAL { format!("{name:width$}") } else { format!("{name:>width$}") }
+    }
+
+    fn cell(&self, record: &ApproachRecord) -> String {
+        (self.cell)(&record.scores)
+    }
+}
+
+/// The title of the column of intervals.
+const INTERVAL: &str = "95 % interval";
+
+/// The metric that ranks the approaches, its interval, and the other scores.
+fn columns(results: &Results) -> Vec<Column<'_>> {
+    let design = &results.design;
+    let digits = |name: &str| if name == "loss" { 6 } else { 4 };
+    let label = design.metric_label();
+    let ranked = Column::new(label, digits(label), |scores| design.ranked(scores).mean);
+    let interval = Column {
+        name: INTERVAL,
+        width: "0.1234 to 0.1234".len(),
+        cell: Box::new(|scores| match design.ranked(scores).interval {
+            Some((low, high)) => format!("{:16}", format!("{low:.4} to {high:.4}")),
+            None => format!("{:16}", "unknown"),
+        }),
+    };
+    let accuracy = Column::new("accuracy", 4, |scores| scores.accuracy.mean);
+    let (f1, loss) = (Column::new("F1", 4, |scores| scores.f1.mean), Column::new("loss", 6, |scores| scores.loss.mean));
+    let metric = if design.metric.is_empty() { "accuracy" } else { &design.metric };
+    let others = [("accuracy", accuracy), ("f1", f1), ("loss", loss)].into_iter();
+    let others = others.filter(|(name, _)| *name != metric).map(|(_, column)| column);
+    [ranked, interval].into_iter().chain(others).collect()
+}
+
+/// Breaks lines at spaces, so that they are narrower than the terminal. The parts of a line are aligned below what follows its
+/// indentation and its first column, if there is one. A word that is longer than a line is not cut. The first line begins
+/// behind `before` columns, with which the others align.
+pub fn wrapped(text: &str, before: usize, width: usize) -> String {
+    let lines = text.split('\n').enumerate();
+    let lines = lines.map(|(index, line)| wrapped_line(line, if index == 0 { before } else { 0 }, width));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn wrapped_line(line: &str, before: usize, width: usize) -> String {
+    // The last column stays free: some terminals wrap after it.
+    let room = width.saturating_sub(1);
+    if before + line.chars().count() <= room {
+        return line.into();
+    }
+    let indent = before.max(hanging_indent(line));
+    let indent = if indent * 2 > room { 0 } else { indent };
+    let (mut text, mut column, mut is_first) = (String::new(), before, true);
+    for word in line.split_inclusive(' ') {
+        let length = word.trim_end().chars().count();
+        if column + length > room && !is_first && length > 0 {
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+            text.push_str(&" ".repeat(indent));
+            column = indent;
+        }
+        text.push_str(word);
+        column += word.chars().count();
+        is_first &= length == 0;
+    }
+    text
+}
+
+/// The indentation of a line, or the beginning of its second column, which two spaces separate from the first.
+fn hanging_indent(line: &str) -> usize {
+    let indent = line.chars().take_while(|character| *character == ' ').count();
+    let second = line[indent..].find("  ").map(|gap| {
+        let first = line[indent..indent + gap].chars().count();
+        indent + first + line[indent + gap..].chars().take_while(|character| *character == ' ').count()
+    });
+    second.filter(|&second| second <= 20).unwrap_or(indent)
 }
 
 /// How F1 is averaged over classes.
@@ -120,4 +223,26 @@ fn leaks(results: &Results) -> Vec<String> {
     let test = line(profile.leaks, "test", "all scores are too high");
     let validation = line(profile.validation_leaks, "validation", "they cannot tell the best epoch");
     test.into_iter().chain(validation).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn long_lines_are_broken_between_words_and_aligned() {
+        let cases = [
+            ("short", 0, "short"),
+            ("one two three four five six", 0, "one two three\nfour five six"),
+            ("  one two three four five", 0, "  one two three\n  four five"),
+            ("key   one two three four five", 0, "key   one two\n      three four\n      five"),
+            ("one two three four", 4, "one two three\n    four"),
+            ("a/very/long/path/that/does/not/fit here", 0, "a/very/long/path/that/does/not/fit\nhere"),
+            ("one two three four five\n  six", 0, "one two three four\nfive\n  six"),
+        ];
+        for (text, before, expected) in cases {
+            let width = if text.contains('\n') || before > 0 { 20 } else { 18 };
+            assert_eq!(wrapped(text, before, width), expected, "{text}");
+        }
+    }
 }

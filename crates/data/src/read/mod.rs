@@ -213,6 +213,14 @@ impl Rows {
         Err(DataError::NoParquet { path: path.into() })
     }
 
+    /// Returns all rows.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read, or if rows are invalid: it names the first ten of them, and their number.
+    pub fn collect_all(self) -> Result<Vec<Row>, DataError> {
+        DataError::collect(self.format.unit(), self)
+    }
+
     /// Returns the format of the file.
     pub fn format(&self) -> Format {
         self.format

@@ -4,12 +4,14 @@ mod bootstrap;
 mod corrected;
 mod holm;
 mod mcnemar;
+mod permutation;
 mod wilson;
 
 pub use bootstrap::bootstrap;
 pub use corrected::{PairedTest, corrected_paired_t, corrected_t_interval};
 pub use holm::holm;
 pub use mcnemar::{McNemar, mcnemar_exact, smallest_p};
+pub use permutation::paired_permutation;
 pub use wilson::wilson_interval;
 
 use crate::error::MetricsError;

@@ -1,4 +1,4 @@
-//! Accuracy against the processor time that it cost.
+//! The metric of the experiment against the processor time that it cost.
 
 use maud::html;
 use rekindle_results::{ApproachRecord, Results};
@@ -7,42 +7,43 @@ use super::axis::Axis;
 use super::chart::{HALF, Mark, Panel, chart};
 use super::ink::{Ink, legend};
 use super::scores::{ends, extent};
-use super::{Section, figure, name, spec};
+use super::{Section, capitalized, charted, figure, name, spec};
 
 /// The height of the chart, in pixels.
 const HEIGHT: f64 = 230.0;
 
 /// A chart of the approaches whose cost is known, if there are several.
 pub(super) fn section(results: &Results) -> Option<Section> {
+    let [(what, score), _] = charted(results);
     let seconds = |record: &ApproachRecord| record.processor_seconds.filter(|&seconds| seconds > 0.0);
     let costs: Vec<(usize, &ApproachRecord, f64)> = results
         .approaches
         .iter()
         .enumerate()
         .filter_map(|(index, record)| Some((index, record, seconds(record)?)))
-        .filter(|(_, record, _)| record.scores.accuracy.mean.is_finite())
+        .filter(|(_, record, _)| score(&record.scores).mean.is_finite())
         .collect();
     if costs.len() < 2 {
         return None;
     }
     let mut marks = Vec::new();
     for &(index, record, seconds) in &costs {
-        let (ink, accuracy) = (Ink::Series(index), &record.scores.accuracy);
-        if let Some((low, high)) = accuracy.interval {
+        let (ink, estimate) = (Ink::Series(index), score(&record.scores));
+        if let Some((low, high)) = estimate.interval {
             marks.push(Mark::Interval(ink, (seconds, low), (seconds, high)));
         }
-        marks.push(Mark::Dot(ink, (seconds, accuracy.mean)));
+        marks.push(Mark::Dot(ink, (seconds, estimate.mean)));
     }
     let (least, most) = extent(costs.iter().map(|(.., seconds)| *seconds));
-    let (low, high) = extent(costs.iter().flat_map(|(_, record, _)| ends(&record.scores.accuracy)));
+    let (low, high) = extent(costs.iter().flat_map(|(_, record, _)| ends(score(&record.scores))));
     let x = Axis::logarithmic(least, most, "processor seconds");
-    let panel = Panel { x, y: Axis::linear(low, high, 5, "accuracy"), height: HEIGHT, marks };
+    let panel = Panel { x, y: Axis::linear(low, high, 5, what), height: HEIGHT, marks };
     let entries: Vec<_> =
         costs.iter().map(|(index, record, _)| (Ink::Series(*index), html! { (name(spec(record))) })).collect();
     let body = html! {
         (figure(
-            html! { "Accuracy" },
-            chart("accuracy of each approach by its processor seconds", HALF, &[panel]),
+            html! { (capitalized(what)) },
+            chart(&format!("{what} of each approach by its processor seconds"), HALF, &[panel]),
             Some(legend(&entries)),
         ))
         p.note {

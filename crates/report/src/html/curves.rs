@@ -2,14 +2,14 @@
 
 use maud::{Markup, html};
 
-use rekindle_results::{ApproachRecord, CurvePoint, EpochRecord, Estimate, Results, Scores, StepRecord};
+use rekindle_results::{ApproachRecord, CurvePoint, EpochRecord, Results, StepRecord};
 
 use super::axis::Axis;
 use super::chart::{HALF, Mark, Panel, THIRD, chart};
 use super::downsample::{FEW, POINTS, downsample, mean};
 use super::ink::{Ink, legend};
 use super::scores::{ends, extent};
-use super::{Section, baseline_name, figure, name, runs, spec};
+use super::{Find, Section, baseline_name, capitalized, charted, figure, name, runs, spec};
 
 /// Height of a chart, in pixels.
 const HEIGHT: f64 = 230.0;
@@ -17,7 +17,7 @@ const HEIGHT: f64 = 230.0;
 /// The points of a line.
 type Line = Vec<(f64, f64)>;
 
-/// The learning curves: accuracy and loss by the number of training examples.
+/// The learning curves: the scores by the number of training examples.
 pub(super) fn sizes(results: &Results) -> Option<Section> {
     if results.design.sizes.len() < 2 {
         return None;
@@ -34,8 +34,9 @@ pub(super) fn sizes(results: &Results) -> Option<Section> {
     let entries: Vec<_> = curves.iter().map(|(ink, of, _)| (*ink, html! { (name(of)) })).collect();
     let body = html! {
         div.charts {
-            (figure(html! { "Accuracy" }, size_chart(results, &curves, "accuracy", |scores| &scores.accuracy), None))
-            (figure(html! { "Loss, in nats" }, size_chart(results, &curves, "loss, in nats", |scores| &scores.loss), None))
+            @for (name, score) in charted(results) {
+                (figure(html! { (capitalized(name)) }, size_chart(results, &curves, name, &score), None))
+            }
         }
         (legend(&entries))
         p.note { "Means over runs with their confidence intervals, by the number of training examples. The test examples \
@@ -46,7 +47,7 @@ pub(super) fn sizes(results: &Results) -> Option<Section> {
 
 type Curve<'a> = (Ink, &'a str, &'a Vec<CurvePoint>);
 
-fn size_chart(results: &Results, curves: &[Curve<'_>], what: &str, score: fn(&Scores) -> &Estimate) -> Markup {
+fn size_chart(results: &Results, curves: &[Curve<'_>], what: &str, score: &Find<'_>) -> Markup {
     let points = curves.iter().flat_map(|(.., curve)| curve.iter());
     let (low, high) = extent(points.flat_map(|point| ends(score(&point.scores))));
     let mut marks = Vec::new();

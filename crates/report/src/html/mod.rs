@@ -19,7 +19,7 @@ mod ranking;
 mod scores;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use rekindle_results::{ApproachRecord, Results, RunRecord, Source};
+use rekindle_results::{ApproachRecord, Estimate, Results, RunRecord, Scores, Source};
 
 use crate::format::{self, thousands};
 
@@ -120,11 +120,34 @@ fn baseline_name(name: &str) -> &str {
     }
 }
 
-/// Returns the index of the approach with the highest accuracy, the first of several.
+/// Returns the index of the best approach, the first of several; in results of earlier releases, by accuracy.
 fn best(results: &Results) -> Option<usize> {
     let named = results.approaches.iter().position(|record| record.approach == results.misclassified.approach);
     let accuracy = |index: &usize| results.approaches[*index].accuracy;
     named.or_else(|| (0..results.approaches.len()).rev().max_by(|a, b| accuracy(a).total_cmp(&accuracy(b))))
+}
+
+/// How to find a score among others.
+type Find<'a> = Box<dyn Fn(&Scores) -> &Estimate + 'a>;
+
+/// Returns the scores that have charts, each with its name and unit: the metric that ranks the approaches, and the loss; or the
+/// loss and accuracy.
+fn charted(results: &Results) -> [(&str, Find<'_>); 2] {
+    let design = &results.design;
+    let ranked: Find<'_> = Box::new(|scores| design.ranked(scores));
+    match design.metric_label() {
+        "loss" => [(LOSS, ranked), ("accuracy", Box::new(|scores| &scores.accuracy))],
+        label => [(label, ranked), (LOSS, Box::new(|scores| &scores.loss))],
+    }
+}
+
+/// The loss with its unit.
+const LOSS: &str = "loss, in nats";
+
+/// Begins a text with a capital letter.
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn title(results: &Results) -> String {

@@ -76,6 +76,7 @@ fn layout(results: &Results) -> Vec<Fact> {
         ("Runs", "", html! { (design(results)) }),
         ("Seeds", "--seeds", html! { (numbers(record.seeds.iter().map(u64::to_string).collect())) }),
         ("First seed", "--seed", html! { (results.seed) }),
+        ("Metric", "--metric", html! { (record.metric_label()) }),
         ("Tested epoch", "--metric-for-best-model", html! { (chosen) }),
     ];
     if !record.sizes.is_empty() {

@@ -7,7 +7,9 @@ use rekindle_results::{ApproachRecord, ComparisonRecord, Estimate, Results, Scor
 use super::axis::Axis;
 use super::chart::{Anchor, HALF, Mark, Panel, chart};
 use super::ink::{Ink, swatch};
-use super::{Section, baseline_name, count, figure, label, name, scrolling, spec, thousands};
+use super::{
+    Find, Section, baseline_name, capitalized, charted, count, figure, label, name, scrolling, spec, thousands,
+};
 use crate::format;
 
 /// Height of a row of the chart, in pixels.
@@ -28,9 +30,7 @@ pub(super) fn table(results: &Results) -> Option<Section> {
                 tr {
                     th scope="col" { "Approach" }
                     th.number scope="col" { "Trainable" }
-                    th.number scope="col" { "Accuracy" }
-                    th.number scope="col" { (f1_name(results)) }
-                    th.number scope="col" { "Loss" }
+                    @for (name, ..) in scores(results) { th.number scope="col" { (name) } }
                     th.number scope="col" { "Measured on" }
                     th.number scope="col" { "Time" }
                     th.number scope="col" { "Examples per second" }
@@ -52,8 +52,7 @@ pub(super) fn table(results: &Results) -> Option<Section> {
     };
     let body = html! {
         div.charts {
-            (rows_chart(results, "accuracy", |scores| &scores.accuracy))
-            (rows_chart(results, "loss, in nats", |scores| &scores.loss))
+            @for (name, score) in charted(results) { (rows_chart(results, name, &score)) }
         }
         (scrolling("Scores", table))
         p.note { (explanation(results)) }
@@ -94,20 +93,34 @@ fn rate(per_second: Option<f64>) -> String {
     }
 }
 
-fn score_cells(results: &Results, scores: &Scores, undefined: bool) -> Markup {
+fn score_cells(results: &Results, record: &Scores, undefined: bool) -> Markup {
+    let measured = results.design.ranked(record);
     html! {
-        td.number data-label="Accuracy" { (format::estimate(&scores.accuracy, "")) }
-        td.number data-label=(f1_name(results)) { (format::estimate(&scores.f1, if undefined { "*" } else { "" })) }
-        td.number data-label="Loss" { (format::estimate(&scores.loss, "")) }
+        @for (name, score) in scores(results) {
+            td.number data-label=(name) {
+                (format::estimate(score(record), if undefined && name.ends_with("F1") { "*" } else { "" }))
+            }
+        }
         td.number data-label="Measured on" {
-            span.mean { (format::counted(scores.accuracy.n, &scores.accuracy.method)) }
-            @if scores.accuracy.interval.is_some() { " " span.interval { (scores.accuracy.method) } }
+            span.mean { (format::counted(measured.n, &measured.method)) }
+            @if measured.interval.is_some() { " " span.interval { (measured.method) } }
         }
     }
 }
 
-fn f1_name(results: &Results) -> &'static str {
-    if results.data.classes.len() > 2 { "Macro F1" } else { "F1" }
+/// Returns the columns of scores: the metric that ranks the approaches first, then accuracy, F1 and loss.
+fn scores(results: &Results) -> Vec<(String, Find<'_>)> {
+    let design = &results.design;
+    let f1 = if results.data.classes.len() > 2 { "Macro F1" } else { "F1" };
+    let ranked: Find<'_> = Box::new(|scores| design.ranked(scores));
+    let label = capitalized(design.metric_label());
+    let three: [(&str, Find<'_>); 3] = [
+        ("Accuracy", Box::new(|scores| &scores.accuracy)),
+        (f1, Box::new(|scores| &scores.f1)),
+        ("Loss", Box::new(|scores| &scores.loss)),
+    ];
+    let others: Vec<_> = three.into_iter().filter(|(name, _)| *name != label).collect();
+    std::iter::once((label, ranked)).chain(others.into_iter().map(|(name, score)| (name.to_string(), score))).collect()
 }
 
 /// Explains the table.
@@ -132,7 +145,7 @@ fn explanation(results: &Results) -> Markup {
 }
 
 /// A score of every approach and baseline with its interval, one row each; a labelled line marks each baseline.
-fn rows_chart(results: &Results, what: &str, score: fn(&Scores) -> &Estimate) -> Markup {
+fn rows_chart(results: &Results, what: &str, score: &Find<'_>) -> Markup {
     let approaches = results.approaches.iter().enumerate();
     let approaches = approaches.map(|(index, record)| (Ink::Series(index), spec(record), &record.scores));
     let baselines = results.baselines.iter().enumerate();
@@ -154,7 +167,7 @@ fn rows_chart(results: &Results, what: &str, score: fn(&Scores) -> &Estimate) ->
         marks.push(Mark::Dot(*ink, (estimate.mean, height)));
     }
     let height = ROW * (rows.len() as f64 + LABELS) + 46.0;
-    let caption = if what == "accuracy" { "Accuracy" } else { "Loss" };
+    let caption = capitalized(what.trim_end_matches(", in nats"));
     let title = format!("{caption} of each approach and baseline, with its confidence interval");
     figure(html! { (caption) }, chart(&title, HALF, &[Panel { x, y, height, marks }]), None)
 }
@@ -206,7 +219,7 @@ pub(super) fn comparisons(results: &Results) -> Option<Section> {
             thead {
                 tr {
                     th scope="col" { "Compared" }
-                    th.number scope="col" { "Difference in accuracy" }
+                    th.number scope="col" { "Difference in " (results.design.metric_label()) }
                     th.number scope="col" { "p" }
                     th.number scope="col" { "p, adjusted" }
                     th.number scope="col" { "Measured on" }
@@ -219,7 +232,13 @@ pub(super) fn comparisons(results: &Results) -> Option<Section> {
     let body = html! {
         (scrolling("Differences", table))
         p.note {
-            "The first minus the second, on the same test examples (" (methods.join("; ")) "). p is the probability of a \
+            "The first minus the second, on the same test examples (" (methods.join("; ")) "). "
+            @if methods.contains(&"permutation") {
+                "The permutation test exchanges the predictions of both at random; the intervals are those of the paired \
+                 bootstrap. "
+            }
+            @if results.design.metric == "loss" { "A lower loss is better. " }
+            "p is the probability of a \
              difference at least as large if there were none; it is adjusted for "
             (thousands(records.len())) @if records.len() == 1 { " comparison" } @else { " comparisons" }
             " (Holm, 1979). A difference is significant if the adjusted p is below 0.05. A difference that is not significant \

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use rekindle::data::TestSize;
 use rekindle::experiment::{Approach, ClassWeights};
+use rekindle::metrics::Scorer;
 use rekindle::train::{Metric, SaveStrategy, SchedulerType, Shuffle};
 
 use crate::options::model::ModelChoice;
@@ -56,6 +57,10 @@ pub struct ExperimentArgs {
     /// feature-extraction,last-layer, and probe on your own data].
     #[arg(long, value_name = "LIST", value_parser = Approaches::parse, help_heading = "Comparison", long_help = APPROACHES)]
     pub approaches: Option<Approaches>,
+    /// Metric that ranks the approaches, and that the tests, findings and charts compare: accuracy, balanced_accuracy, f1 (of
+    /// the second class; macro for more than two), f1_macro, f1_weighted, matthews_corrcoef or loss.
+    #[arg(long, default_value = "accuracy", value_name = "NAME", value_parser = str::parse::<Scorer>, help_heading = "Comparison")]
+    pub metric: Scorer,
     /// Number of stratified folds: each is the test set of a training on the others.
     #[arg(long, value_name = "FOLDS", value_parser = at_least(2), conflicts_with_all = ["train", "test", "validation", "test_size"], help_heading = "Comparison")]
     pub folds: Option<usize>,

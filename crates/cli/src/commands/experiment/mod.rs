@@ -157,9 +157,11 @@ fn approaches(args: &ExperimentArgs) -> Vec<Approach> {
 fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experiment, Failure> {
     let defaults = if files(args).is_empty() { Defaults::Notebook } else { Defaults::OwnData };
     let approach = |approach: &Approach| approach.with_defaults(defaults, args.learning_rate);
+    let approaches: Vec<Approach> = approaches(args).iter().map(approach).collect::<Result<_, _>>()?;
+    let is_new = |baseline: &Approach| approaches.iter().all(|approach| approach.name != baseline.name);
     Ok(Experiment {
-        approaches: approaches(args).iter().map(approach).collect::<Result<_, _>>()?,
-        baselines: Approach::baselines(),
+        baselines: Approach::baselines().into_iter().filter(is_new).collect(),
+        approaches,
         max_length: model::max_length(args.max_length, model),
         min_steps: args.epochs.map_or(defaults.min_steps(), |_| 0),
         pooling: Some(defaults.pooling(model)),
@@ -180,6 +182,7 @@ fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experime
         seeds: args.seeds.iter().copied().map(u64::from).collect(),
         sizes: args.sizes.iter().map(|size| size.0).collect(),
         class_weights: args.class_weights.0.clone(),
+        metric: args.metric,
         keep_models: args.save_models,
     })
 }
