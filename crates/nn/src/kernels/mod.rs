@@ -13,8 +13,6 @@ use burn::tensor::{Device, Tensor};
 
 use crate::activation::Curve;
 use crate::attention::AttentionOptions;
-#[cfg(feature = "flex")]
-use crate::attention::RelativePositions;
 use crate::device_layout::DeviceLayout;
 use crate::indices::Indices;
 use crate::layout::longest;
@@ -152,12 +150,7 @@ pub(crate) fn attention(
 ) -> Tensor<2> {
     let longest = longest(&layout.sequences.cu_seqlens);
     options.window = options.window.filter(|window| window + 1 < longest);
-    #[cfg(feature = "flex")]
-    if matches!(options, AttentionOptions { window: None, positions: RelativePositions::None, .. })
-        && let Some(output) = cpu::attention(qkv.each_ref(), layout, selection, options.heads, dropout)
-    {
-        return output;
-    }
+    try_fused!(cpu::attention(qkv.each_ref(), layout, selection, &options, dropout));
     portable::attention(qkv, layout, selection, options, dropout)
 }
 

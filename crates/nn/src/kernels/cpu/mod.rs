@@ -11,6 +11,8 @@ mod gather;
 mod join;
 mod linear;
 mod norm;
+mod relative;
+mod spans;
 mod sums;
 
 pub(super) use adamw::{adamw, clip_grad_norm};
