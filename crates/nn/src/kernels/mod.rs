@@ -122,11 +122,22 @@ pub(crate) fn gelu(input: Tensor<2>) -> Tensor<2> {
 
 /// An activation function of every element.
 pub(crate) fn activation(curve: Curve, input: Tensor<2>) -> Tensor<2> {
-    if curve == Curve::Gelu { gelu(input) } else { portable::activation(curve, input) }
+    if curve == Curve::Gelu {
+        return gelu(input);
+    }
+    #[cfg(feature = "flex")]
+    if cpu::FUSED.contains(&curve)
+        && let Some(custom) = rekindle_ops::CustomTensor::of(&input)
+    {
+        drop(input);
+        return cpu::activation(curve, custom);
+    }
+    portable::activation(curve, input)
 }
 
 /// An activation function of the first half of each row, times the second half.
 pub(crate) fn gated(curve: Curve, input: Tensor<2>) -> Tensor<2> {
+    try_fused!(cpu::gated(curve, &input));
     portable::gated(curve, input)
 }
 
@@ -156,6 +167,11 @@ pub(crate) fn attention(
 
 /// The rotation of each head's rows by their positions.
 pub(crate) fn rotary(input: Tensor<2>, layout: &DeviceLayout, rotation: Rotation) -> Tensor<2> {
+    #[cfg(feature = "flex")]
+    if let Some(custom) = rekindle_ops::CustomTensor::of(&input) {
+        drop(input);
+        return cpu::rotary(custom, layout, rotation);
+    }
     portable::rotary(input, layout, rotation)
 }
 

@@ -5,6 +5,8 @@ use std::cell::Cell;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 
+use rekindle_ops::CustomTensor;
+
 use super::{cpu, portable};
 use crate::attention::{AttentionOptions, RelativePositions};
 use crate::batch::{InputLimits, SequenceBatch};
@@ -161,8 +163,22 @@ fn norms() {
 #[test]
 fn gelu() {
     let input = random([70, 300]);
-    let fast = cpu::gelu(rekindle_ops::CustomTensor::of(&input).expect("a tensor of flex"));
+    let fast = cpu::gelu(CustomTensor::of(&input).expect("a tensor of flex"));
     compare(fast, burn::tensor::activation::gelu(input.clone()), &[&input], &[]);
+}
+
+#[test]
+fn activations_and_gates() {
+    for curve in cpu::FUSED {
+        let input = random([70, 300]);
+        let fast = cpu::activation(curve, CustomTensor::of(&input).expect("a tensor of flex"));
+        compare(fast, portable::activation(curve, input.clone()), &[&input], &[]);
+        for [rows, inner] in [[70, 300], [1, 1], [3, 5000]] {
+            let input = random([rows, 2 * inner]);
+            let fast = cpu::gated(curve, &input).expect("a tensor of flex");
+            compare(fast, portable::gated(curve, input.clone()), &[&input], &[]);
+        }
+    }
 }
 
 #[test]
@@ -348,7 +364,9 @@ fn rotary_embedding_matches_its_definition() {
                 }
             }
             let plain = portable::rotary(input.clone(), batch.layout(), rotation);
-            same(&numbers(plain), &expected, &format!("{selection:?}"));
+            same(&numbers(plain.clone()), &expected, &format!("{selection:?}"));
+            let fast = cpu::rotary(CustomTensor::of(&input).expect("a tensor of flex"), batch.layout(), rotation);
+            compare(fast, plain, &[&input], &[]);
         }
     }
 }

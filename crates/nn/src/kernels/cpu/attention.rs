@@ -369,7 +369,8 @@ fn sums(tasks: Vec<Vec<Option<Vec<f32>>>>, tables: usize) -> Vec<Option<Vec<f32>
 }
 
 /// The numbers of selections, as they are sent to a host.
-const SELECTIONS: [TokenSelection; 3] = [TokenSelection::All, TokenSelection::First, TokenSelection::Selected];
+pub(super) const SELECTIONS: [TokenSelection; 3] =
+    [TokenSelection::All, TokenSelection::First, TokenSelection::Selected];
 
 /// Replaces the gradient of a row of probabilities by that of its scores: `w (g - Σ g w / Σ w)`.
 ///

@@ -45,7 +45,7 @@ pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteS
 }
 
 #[derive(Debug)]
-struct Elementwise<K>(K);
+pub(super) struct Elementwise<K>(pub(super) K);
 
 impl<K: Kernel> Differentiable<1> for Elementwise<K> {
     const NAMES: [&'static str; 2] = K::NAMES;
@@ -110,8 +110,7 @@ impl Kernel for Gelu {
     #[inline(always)]
     fn backward(&self, grad: &mut [f32], inputs: &[f32], _: usize) {
         for (grad, &x) in grad.iter_mut().zip(inputs) {
-            let (cdf, exponential) = normal(x);
-            *grad *= cdf + x * exponential * 0.398_942_3;
+            *grad *= gelu_at(x).1;
         }
     }
 
@@ -122,6 +121,13 @@ impl Kernel for Gelu {
     fn from_params(_: &mut OpParams) -> Self {
         Self
     }
+}
+
+/// The exact GELU and its derivative.
+#[inline(always)]
+pub(super) fn gelu_at(x: f32) -> (f32, f32) {
+    let (cdf, exponential) = normal(x);
+    (x * cdf, cdf + x * exponential * 0.398_942_3)
 }
 
 /// Φ(x), and exp(-x²/2).

@@ -4,6 +4,7 @@
 //! some twenty elementwise passes, and its attention a padded batch. These kernels run on tensors in the memory of this process
 //! and, with the feature `remote`, on those of hosts that [`offer`] them.
 
+mod activation;
 mod adamw;
 mod attention;
 mod elementwise;
@@ -12,9 +13,11 @@ mod join;
 mod linear;
 mod norm;
 mod relative;
+mod rotary;
 mod spans;
 mod sums;
 
+pub(super) use activation::{FUSED, activation, gated};
 pub(super) use adamw::{adamw, clip_grad_norm};
 pub(super) use attention::attention;
 pub(super) use elementwise::{dropout, gelu};
@@ -22,11 +25,21 @@ pub(super) use gather::gather;
 pub(super) use join::join;
 pub(super) use linear::{linear, tied_projection};
 pub(super) use norm::{add_norm, norm};
+pub(super) use rotary::rotary;
 
 /// Offers the kernels to clients of a host.
 #[cfg(feature = "remote")]
 pub fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
-    [adamw::offer, attention::offer, elementwise::offer, gather::offer, linear::offer, norm::offer]
-        .into_iter()
-        .fold(server, |server, offer| offer(server))
+    [
+        activation::offer,
+        adamw::offer,
+        attention::offer,
+        elementwise::offer,
+        gather::offer,
+        linear::offer,
+        norm::offer,
+        rotary::offer,
+    ]
+    .into_iter()
+    .fold(server, |server, offer| offer(server))
 }
