@@ -162,10 +162,12 @@ pub fn matrix() -> Result<(), u8> {
 
 /// Returns the command that runs the golden tests on flex and on the given backends.
 pub fn golden(backends: &[OsString]) -> Command {
-    let mut test =
-        cargo(&["test", "--workspace", "--test", "transformers", "--test", "approaches", "--test", "devices"]);
+    let programs = ["distilbert", "train", "experiment", "cli"];
+    let mut test = cargo(&["test", "--workspace"]);
+    test.args(programs.iter().flat_map(|program| ["--test", program]));
     for backend in backends {
         test.arg("--features").arg(format!("rekindle-cli/{}", backend.display()));
     }
+    test.args(["--", "transformers::", "approaches::", "devices::"]);
     at_root(test)
 }

@@ -154,6 +154,13 @@ fn optimised(name: &str) -> PathBuf {
 
 fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // `cargo run` describes this package in the environment. The build script of ring watches these variables: with them,
+    // ring and all that depends on it would be compiled again by the next command of the user.
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
     command.args(arguments);
     command
 }

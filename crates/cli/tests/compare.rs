@@ -1,12 +1,12 @@
 //! `rekindle compare` as a user runs it.
 
-mod common;
 #[path = "../../results/tests/samples/mod.rs"]
 mod samples;
 
-use common::{Place, text};
 use rekindle::results::Results;
 use serde_json::Value;
+
+use crate::common::{Place, text};
 
 /// A place with results in folders.
 fn place(runs: &[(&str, &Results)]) -> Place {

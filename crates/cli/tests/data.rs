@@ -1,9 +1,8 @@
 //! Runs `rekindle data`.
 
-mod common;
-
-use common::{Place, text};
 use serde_json::{Value, json};
+
+use crate::common::{Place, text};
 
 /// Returns the output; the command must succeed.
 fn said(place: &Place, options: &[&str]) -> String {

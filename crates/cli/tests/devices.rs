@@ -1,9 +1,8 @@
 //! `rekindle devices`, and backends that are not available.
 
-mod common;
-
 use assert_cmd::Command;
-use common::{Place, text};
+
+use crate::common::{Place, text};
 
 #[test]
 fn every_backend_is_listed_with_its_devices_or_the_missing_feature() {

@@ -1,10 +1,8 @@
 //! Exit codes by the kind of failure.
 
-mod common;
-
 use std::process::{Command, Output, Stdio};
 
-use common::{Place, text};
+use crate::common::{Place, text};
 
 /// Runs a command, and returns its exit code and its output.
 fn ended(place: &Place, command: &str, options: &[&str]) -> (Option<i32>, String) {

@@ -1,13 +1,12 @@
 //! `rekindle experiment` as a user runs it: what it leaves, and what it says when it cannot go on.
 
-mod common;
-
 use std::fs;
 
-use common::{Place, text, timeless};
 use rekindle::data::{TestSize, twelve_sentences};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::Value;
+
+use crate::common::{Place, text, timeless};
 
 #[test]
 fn the_twelve_sentences_leave_every_artifact() {

@@ -1,14 +1,13 @@
 //! Faults of machines and files during `rekindle experiment`: a clear error, and complete earlier results.
 
-mod common;
-
 use std::fs;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use common::{Place, text, timeless};
 use serde_json::Value;
+
+use crate::common::{Place, text, timeless};
 
 const OPTIONS: [&str; 4] = ["--model", "embedded", "--approaches", "last-layer"];
 

@@ -1,18 +1,17 @@
 //! `rekindle features`: shards are whole, in order, the same whoever makes them, and made once.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
 use burn::tensor::Device;
-use common::{Place, text};
 use rekindle::data::twelve_sentences;
 use rekindle::distilbert::{Checkpoint, Mode, SequenceBatch};
 use rekindle::embedded::EMBEDDED;
 use rekindle::infer::PretrainedModel;
+
+use crate::common::{Place, text};
 
 /// 23 texts of uneven lengths, a line each.
 fn texts() -> Vec<String> {

@@ -1,14 +1,13 @@
 //! What a model's folder cannot do: lead out of itself, run a program, or have a pickle read.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{Place, text};
 use rekindle::files::FileError;
 use rekindle::infer::{InferError, ModelSource, PretrainedModel};
 use safetensors::SafeTensors;
+
+use crate::common::{Place, text};
 
 fn open(folder: &Path) -> Result<PretrainedModel, InferError> {
     PretrainedModel::from_folder(folder, "model", ModelSource::Folder)

@@ -1,11 +1,10 @@
 //! Extreme sizes and settings: a defined result, or a clear error.
 
-mod common;
-
 use std::fmt::Write;
 
-use common::{Place, text};
 use serde_json::Value;
+
+use crate::common::{Place, text};
 
 /// Runs an experiment that must fail with an error, not a panic.
 fn refused(place: &Place, options: &[&str], expected: &[&str]) {

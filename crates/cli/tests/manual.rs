@@ -1,11 +1,9 @@
 //! The man pages and completions of `cargo xtask dist`.
 
-mod common;
-
 use std::fs;
 use std::process::Command;
 
-use common::{Place, text};
+use crate::common::{Place, text};
 
 #[test]
 fn every_command_has_a_page_with_common_options_last() {

@@ -1,8 +1,6 @@
 //! No option is ignored: every file on the command line is read, and options that would have no effect are errors.
 
-mod common;
-
-use common::{Place, text};
+use crate::common::{Place, text};
 
 const ROWS: &str = "text,label\nso good,0\nvery good,0\nso bad,1\nvery bad,1\n";
 

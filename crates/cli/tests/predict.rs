@@ -1,9 +1,8 @@
 //! Runs `rekindle predict`.
 
-mod common;
-
-use common::{Place, text};
 use serde_json::Value;
+
+use crate::common::{Place, text};
 
 /// Returns a folder with a trained model in `model`.
 fn trained() -> Place {

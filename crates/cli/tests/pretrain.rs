@@ -1,15 +1,14 @@
 //! `rekindle vocab`, `pretrain` and `fill-mask` as a user runs them.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use common::{Place, text};
 use serde_json::Value;
+
+use crate::common::{Place, text};
 
 /// Sentences of a language with two words after each `the`.
 fn corpus() -> String {

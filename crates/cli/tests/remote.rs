@@ -1,5 +1,4 @@
 //! `rekindle host` and `--backend remote`, with real processes on loopback.
-#![cfg(feature = "remote")]
 
 mod common;
 #[path = "remote/hosts.rs"]

@@ -1,14 +1,13 @@
 //! Interrupts and resumes `rekindle experiment`: nothing is lost, and two runs never write to the same output.
 
-mod common;
-
 use std::fs;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use common::{Place, text, timeless};
 use serde_json::Value;
+
+use crate::common::{Place, text, timeless};
 
 /// An experiment of some seconds with all kinds of state.
 const OPTIONS: [&str; 12] = [

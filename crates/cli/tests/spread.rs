@@ -1,12 +1,9 @@
 //! A distributed experiment has the results of one device, whichever workers connect late, fail or refuse.
 #![cfg(feature = "flex")]
 
-mod common;
-
 use std::time::Instant;
 
 use burn::tensor::Device;
-use common::timeless;
 use rekindle::data::twelve_sentences;
 use rekindle::distilbert::Pooling;
 use rekindle::embedded::EMBEDDED;
@@ -19,6 +16,8 @@ use rekindle::train::{Stop, TrainingArguments};
 use rekindle::workers::{Event, Unavailable};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::common::timeless;
 
 /// The probe has no seeds.
 const APPROACHES: &str = "feature-extraction,last-layer,lora,last-1:pretrain=1,probe";

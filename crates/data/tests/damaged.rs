@@ -1,14 +1,13 @@
 //! Damaged CSV, TSV, JSONL and gzip: no panic, no hang, bounded memory, and errors that name file and place.
 
-mod mutate;
-
 use std::io::Write;
 use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use mutate::{Mutator, overwrite, survive};
 use rekindle_data::{Dataset, Profile, ReadOptions, Rows};
+
+use crate::mutate::{Mutator, overwrite, survive};
 
 const CSV: &str = "id,label,text\r\n1,pos,\"good, \"\"very\"\"\ngood\"\r\n\r\n2,neg,bad\r\n3,10,naïve 🎉\n";
 const TSV: &str = "text\tlabel\n\"good\" film\t1\nan \"open quote\t0\nplain\t1\n";

@@ -1,12 +1,11 @@
 //! Damaged Parquet: no panic, no hang, bounded memory, and errors that name file and place.
 #![cfg(feature = "parquet")]
 
-mod mutate;
-
 use std::path::Path;
 
-use mutate::{Mutator, overwrite, survive};
 use rekindle_data::{Dataset, Profile, ReadOptions, Rows};
+
+use crate::mutate::{Mutator, overwrite, survive};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/data/parquet");
 /// One file for each physical layout.

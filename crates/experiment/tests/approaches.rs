@@ -143,7 +143,7 @@ fn check(
     };
     let loss = largest(&|step| step.loss, &|step| step.loss);
     let norm = largest(&|step| step.grad_norm, &|step| step.grad_norm);
-    // The rows of docs/parity.md: `cargo test --test approaches -- --nocapture`.
+    // The rows of docs/parity.md: `cargo test --workspace --test experiment -- --nocapture approaches`.
     println!("| {what} | {} | {} | {loss:.1e} | {norm:.1e} |", case.trainable, case.steps.len());
     check_steps(&trained.steps, &case.steps, what);
     check_logits(&trained.evaluation.as_ref().expect("evaluated").logits, logits, what);

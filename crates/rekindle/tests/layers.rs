@@ -207,3 +207,28 @@ fn errors_and_values_cross_threads() {
     shared::<rekindle::train::EncodedDataset>();
     sent::<rekindle::data::Rows>();
 }
+
+/// With `autotests = false`, Cargo compiles only test files that are named.
+#[test]
+fn no_test_file_is_forgotten() {
+    let mut files = 0;
+    for package in packages() {
+        let read = |name: &str| fs::read_to_string(package.join(name)).unwrap_or_default();
+        let (manifest, program) = (read("Cargo.toml"), read("tests/main.rs"));
+        if !manifest.contains("autotests = false") {
+            assert!(program.is_empty(), "{}: tests/main.rs needs `autotests = false`", package.display());
+            continue;
+        }
+        for entry in fs::read_dir(package.join("tests")).expect("tests") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_stem().and_then(|name| name.to_str()).expect("a name");
+            if path.is_file() && name != "main" {
+                let named = program.lines().any(|line| line == format!("mod {name};"));
+                let separate = manifest.contains(&format!("[[test]]\nname = \"{name}\""));
+                assert!(named || separate, "{}: name it in tests/main.rs", path.display());
+                files += 1;
+            }
+        }
+    }
+    assert!(files > 40, "{files} files");
+}

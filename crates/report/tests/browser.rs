@@ -2,15 +2,14 @@
 //!
 //! The tests drive Chromium by its command line. Without it they print that they were skipped.
 
-#[path = "../../results/tests/samples/mod.rs"]
-mod samples;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use rekindle_report::report_html;
 use rekindle_results::Results;
+
+use crate::samples;
 
 /// Names under which Chromium is installed.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];

@@ -1,13 +1,12 @@
 //! An output folder replaces what earlier experiments wrote, completely, and nothing else.
 
-#[path = "../../results/tests/samples/mod.rs"]
-mod samples;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rekindle_report::{Output, ReportError};
+
+use crate::samples;
 
 const NAMES: [&str; 6] =
     ["tl_results.csv", "scores.csv", "history.csv", "predictions.csv", "report.html", "results.json"];

@@ -1,11 +1,10 @@
 //! `report.html` is complete and well-formed, and escapes every text.
 
-#[path = "../../results/tests/samples/mod.rs"]
-mod samples;
-
 use rekindle_report::{predictions_csv, report_html};
 use rekindle_results::Results;
 use roxmltree::{Document, Node, ParsingOptions};
+
+use crate::samples;
 
 /// The page as XML, without the doctype and with void elements closed.
 fn xml(html: &str) -> String {

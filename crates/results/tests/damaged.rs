@@ -2,11 +2,12 @@
 
 #[path = "../../data/tests/mutate/mod.rs"]
 mod mutate;
-mod samples;
 
 use mutate::{Mutator, overwrite, survive};
 use rekindle_results::{Comparison, Results};
 use serde_json::Value;
+
+use crate::samples;
 
 #[test]
 fn a_damaged_file_is_read_or_refused_with_its_line() {

@@ -1,12 +1,12 @@
 //! The schema version of `results.json`.
 
-mod samples;
-
 use std::fs;
 use std::path::Path;
 
 use rekindle_results::{Results, ResultsError, SCHEMA_VERSION};
 use serde_json::{Value, json};
+
+use crate::samples;
 
 /// Reads a file with this content.
 fn read(folder: &Path, content: &Value) -> Result<Results, ResultsError> {

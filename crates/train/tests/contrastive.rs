@@ -2,15 +2,12 @@
 //!
 //! The golden numbers are from `fixtures/contrastive/make.py`.
 
-mod golden;
-
 use std::collections::HashMap;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use golden::{Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
 use rekindle_checkpoint::values;
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, LoraConfig, Pooling};
 use rekindle_infer::features;
@@ -19,6 +16,8 @@ use rekindle_train::{
     TrainingArguments, TuningPlan,
 };
 use serde::Deserialize;
+
+use crate::golden::{Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
 
 #[derive(Deserialize)]
 struct Golden {

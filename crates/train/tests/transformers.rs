@@ -2,19 +2,18 @@
 //!
 //! The golden numbers are PyTorch's: `fixtures/distilbert/make.py`.
 
-mod golden;
-
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::Device;
-use golden::{Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
 use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification};
 use rekindle_train::{
     Classification, EncodedDataset, Evaluation, Event, Shuffle, Trained, Trainer, TrainingArguments, TuningPlan,
 };
 use serde::Deserialize;
+
+use crate::golden::{Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
 
 #[derive(Deserialize)]
 struct Golden {

@@ -1,0 +1,20 @@
+//! Runs the program as a user does: one program of tests, so that it is linked once. `remote` and `transcripts` are separate,
+//! because `cargo test --workspace` leaves them out.
+
+mod common;
+mod compare;
+mod data;
+mod determinism;
+mod devices;
+mod exit;
+mod experiment;
+mod faults;
+mod features;
+mod folder;
+mod limits;
+mod manual;
+mod options;
+mod predict;
+mod pretrain;
+mod resume;
+mod spread;

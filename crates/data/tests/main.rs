@@ -1,0 +1,12 @@
+//! Tests of reading and sampling: one program, so that it is linked once.
+
+mod damaged;
+mod damaged_parquet;
+mod formats;
+mod groups;
+mod mutate;
+mod parquet;
+mod profile;
+mod reading;
+mod rows;
+mod scikit_learn;

@@ -1,0 +1,4 @@
+//! Tests of experiments: one program, so that it is linked once.
+
+mod approaches;
+mod damaged;
