@@ -9,7 +9,7 @@ use crate::checks::answers;
 use crate::{at_root, cargo, root, run, target, told};
 
 /// The folders of the published libraries.
-pub const LIBRARIES: [&str; 18] = [
+pub const LIBRARIES: [&str; 19] = [
     "files",
     "raw",
     "checkpoint",
@@ -20,6 +20,7 @@ pub const LIBRARIES: [&str; 18] = [
     "data",
     "tokenizer",
     "distilbert",
+    "encoders",
     "infer",
     "train",
     "workers",

@@ -9,9 +9,10 @@ use std::{env, fs};
 use crate::{api, at_root, cargo, checks, experiment, root, run, target, told};
 
 /// The crates that hold tensors.
-const TENSORS: [&str; 7] = [
+const TENSORS: [&str; 8] = [
     "rekindle-nn",
     "rekindle-distilbert",
+    "rekindle-encoders",
     "rekindle-infer",
     "rekindle-train",
     "rekindle-experiment",

@@ -200,28 +200,19 @@ impl Checkpoint {
         self.files.get(file).map(|(path, _)| path.clone()).unwrap_or_default()
     }
 
-    /// A tensor in f32, row-major; with `transpose`, the transpose of a matrix. `added` is added to every row.
+    /// A tensor in f32, row-major; with `transpose`, the transpose of a matrix.
     ///
     /// A tensor that is stored in exactly this form is shared with the mapped file and not copied.
-    pub(crate) fn read(
-        &self,
-        name: &str,
-        transpose: bool,
-        added: Option<&[f32]>,
-    ) -> Result<Option<Bytes>, CheckpointError> {
+    pub(crate) fn read(&self, name: &str, transpose: bool) -> Result<Option<Bytes>, CheckpointError> {
         let Some(entry) = self.tensors.get(name) else { return Ok(None) };
         let file = &self.files[entry.file].1;
-        let as_is = cfg!(target_endian = "little") && entry.dtype == Dtype::F32 && !transpose && added.is_none();
+        let as_is = cfg!(target_endian = "little") && entry.dtype == Dtype::F32 && !transpose;
         if let Some(shared) = Some(entry.start..entry.end).filter(|_| as_is).and_then(|range| file.share(range)) {
             let (elements, _) = file[entry.start..entry.end].as_chunks::<4>();
             self.check_finite(name, entry, elements.iter().map(|&element| f32::from_le_bytes(element)))?;
             return Ok(Some(shared));
         }
-        let mut values = self.decoded(name, entry, transpose)?;
-        if let Some(added) = added {
-            let width = entry.shape.last().copied().unwrap_or(1).max(1);
-            values.chunks_mut(width).for_each(|row| row.iter_mut().zip(added).for_each(|(value, add)| *value += add));
-        }
+        let values = self.decoded(name, entry, transpose)?;
         Ok(Some(Bytes::from_elems(values)))
     }
 

@@ -6,12 +6,14 @@ pub struct Layout {
     /// The prefix of the encoder's parameters. They must be in the checkpoint, in the model's shape; parameters of a head may
     /// be missing or differ, and are then initialized.
     pub encoder: &'static str,
+    /// The prefix of parameters of the encoder that may be missing nevertheless, as those of a head: of a pooler.
+    pub pooler: Option<&'static str>,
     /// A parameter of the encoder, for the message about a file of another model.
     pub example: &'static str,
     /// The name maps. A file uses the first that [applies](NameMap::markers) to it, and its own names if none does.
     pub names: &'static [NameMap],
-    /// Pairs of tables; the first row of the second is added to every row of the first.
-    pub added_rows: &'static [(&'static str, &'static str)],
+    /// The ends of the names of tensors that are not weights: files may contain them, and no model reads them.
+    pub ignored: &'static [&'static str],
     /// Pairs of a tensor that files may contain and the parameter that the model uses in its place.
     pub tied: &'static [(&'static str, &'static str)],
 }
@@ -38,7 +40,12 @@ impl Layout {
 
     /// Whether a parameter belongs to the encoder.
     pub(crate) fn is_encoder(&self, name: &str) -> bool {
-        name.starts_with(self.encoder)
+        name.starts_with(self.encoder) && !self.pooler.is_some_and(|pooler| name.starts_with(pooler))
+    }
+
+    /// Whether a tensor is not a weight.
+    pub(crate) fn ignores(&self, name: &str) -> bool {
+        self.ignored.iter().any(|end| name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
     }
 }
 

@@ -4,12 +4,15 @@
 //! data, maps the names in files to the names of parameters. [`Checkpoint::load`] fills a module and returns a
 //! [`LoadReport`] of what did not match; [`save`] writes a module.
 //!
+//! [`ConfigFile`] has the fields of a `config.json` that all families share.
+//!
 //! The name of a parameter is its path through the module: a model whose fields carry transformers' names needs no map.
 //! [`parameters`], [`trainable`], [`values`] and [`with_values`] address parameters by these names.
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod bytes;
 mod checkpoint;
+mod config;
 mod decode;
 mod error;
 mod layout;
@@ -20,6 +23,7 @@ mod renamed;
 mod save;
 
 pub use checkpoint::Checkpoint;
+pub use config::{ConfigFile, insert_labels, label_names, labels};
 pub use error::CheckpointError;
 pub use layout::{Layout, NameMap};
 pub use load::{ClassMatch, LoadReport, Mismatch, ParamSpec, reinitialize};

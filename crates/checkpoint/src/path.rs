@@ -5,6 +5,9 @@
 //! | in the file | in the module |
 //! |---|---|
 //! | `LayerNorm` | `layer_norm` |
+//! | `layer_norm` | `plain_layer_norm` |
+//! | `self` | `self_attention` |
+//! | nothing | the variant of an enum |
 //! | `weight` of a LayerNorm | `gamma` |
 //! | `bias` of a LayerNorm | `beta` |
 //! | `weight` of a linear layer, `[out, in]` | `weight`, `[in, out]` |
@@ -31,11 +34,14 @@ impl ParamPath {
     pub(crate) fn name(&self) -> String {
         let name = |field: &String| match field.as_str() {
             "layer_norm" => "LayerNorm".to_string(),
+            "plain_layer_norm" => "layer_norm".to_string(),
+            "self_attention" => "self".to_string(),
             "gamma" => "weight".to_string(),
             "beta" => "bias".to_string(),
             other => other.to_string(),
         };
-        self.fields.iter().map(name).collect::<Vec<_>>().join(".")
+        let fields = self.fields.iter().zip(&self.containers).filter(|(_, container)| !container.starts_with("Enum:"));
+        fields.map(|(field, _)| name(field)).collect::<Vec<_>>().join(".")
     }
 
     /// Whether the current parameter is the matrix of a linear layer, which files store transposed.

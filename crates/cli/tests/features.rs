@@ -7,8 +7,8 @@ use std::process::Output;
 
 use burn::tensor::Device;
 use rekindle::data::twelve_sentences;
-use rekindle::distilbert::{Checkpoint, Mode, SequenceBatch};
 use rekindle::embedded::EMBEDDED;
+use rekindle::encoders::{Checkpoint, Mode, SequenceBatch};
 use rekindle::infer::PretrainedModel;
 
 use crate::common::{Place, text};
@@ -86,12 +86,12 @@ fn what_the_head_reads_of_each_text_in_order() {
         let pretrained = PretrainedModel::embedded(EMBEDDED).expect("the model");
         let device = Device::default().without_autodiff();
         let (config, model, _) = pretrained.load(&pretrained.config.labels(), 0, &device).expect("weights");
-        let mut model = model.trainable(|_| false);
-        model.pooling = serde_json::from_str(&format!("\"{pooling}\"")).expect("a pooling");
+        let pooling = serde_json::from_str(&format!("\"{pooling}\"")).expect("a pooling");
+        let model = model.trainable(|_| false).with_pooling(pooling);
         for (number, texts) in texts().chunks(10).enumerate() {
             let (shape, values) = rows(&place.path("out").join(shard(number)));
-            assert_eq!(shape, [texts.len(), config.dim]);
-            for (text, row) in texts.iter().zip(values.chunks(config.dim)) {
+            assert_eq!(shape, [texts.len(), config.hidden_size]);
+            for (text, row) in texts.iter().zip(values.chunks(config.hidden_size)) {
                 // Alone: without padding and without neighbours.
                 let ids = pretrained.tokenizer.encode_all(&[text], 64).expect("tokens");
                 let (ids, mask) = (&ids[0], vec![1; ids[0].len()]);

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use rekindle::data::twelve_sentences;
-use rekindle::distilbert::Pooling;
 use rekindle::embedded::EMBEDDED;
+use rekindle::encoders::Pooling;
 use rekindle::experiment::{
     Approach, Devices, Engine, Experiment, ExperimentError, ExperimentStore, Extraction, ExtractionEvent, Outcome,
     Progress, Sampling, TrainedModel, Worker,
@@ -67,7 +67,7 @@ fn comparable(outcome: &Outcome) -> (Value, Vec<Vec<u8>>) {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("model.safetensors");
     let bytes = |(_, model): &(String, TrainedModel)| {
-        let precision = rekindle::distilbert::Precision::F32;
+        let precision = rekindle::encoders::Precision::F32;
         match model {
             TrainedModel::SequenceClassifier(_, model) => model.save_safetensors(&path, precision),
             TrainedModel::SentenceClassifier(_, model) => model.save_safetensors(&path, precision),

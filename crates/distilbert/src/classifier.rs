@@ -9,9 +9,9 @@ use rekindle_checkpoint::{
     Checkpoint, CheckpointError, ClassMatch, LoadReport, Parameter, Precision, parameters, reinitialize, save,
     trainable,
 };
-use rekindle_nn::{Linear, Mode, SequenceBatch, TokenSelection, dropout};
+use rekindle_nn::{Linear, Mode, Pooling, SequenceBatch, TransformerEncoder, dropout};
 
-use crate::config::{DistilBertConfig, Pooling};
+use crate::config::DistilBertConfig;
 use crate::layout::LAYOUT;
 use crate::model::DistilBertModel;
 
@@ -31,7 +31,8 @@ pub struct DistilBertForSequenceClassification {
 }
 
 impl DistilBertForSequenceClassification {
-    pub(crate) fn new(config: &DistilBertConfig, device: &Device) -> Self {
+    /// A model with zeros, to be filled from a checkpoint.
+    pub fn new(config: &DistilBertConfig, device: &Device) -> Self {
         Self {
             distilbert: DistilBertModel::new(config, device),
             pre_classifier: Linear::new(config.dim, config.dim, device),
@@ -107,13 +108,7 @@ impl DistilBertForSequenceClassification {
     /// # Shapes
     /// - output: `[sequences, dim]`
     pub fn pool(&self, batch: &SequenceBatch, mode: Mode) -> Tensor<2> {
-        match self.pooling {
-            Pooling::Cls => self.distilbert.forward(batch, TokenSelection::First, mode.at(0)),
-            Pooling::Mean => {
-                let hidden = self.distilbert.forward(batch, TokenSelection::All, mode.at(0));
-                batch.mean(hidden)
-            }
-        }
+        self.distilbert.pool(batch, self.pooling, mode.at(0))
     }
 
     /// The head alone, on the features that [`pool`](Self::pool) returns.

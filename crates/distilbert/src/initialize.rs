@@ -10,7 +10,7 @@ impl DistilBertConfig {
     /// `initializer_range`.
     ///
     /// Each parameter is drawn from the seed and its own name, so that no other parameter affects it.
-    pub(crate) fn initialize(&self, spec: &ParamSpec, seed: u64) -> Vec<f32> {
+    pub fn initialize(&self, spec: &ParamSpec, seed: u64) -> Vec<f32> {
         let count = spec.shape.iter().product();
         if spec.name.ends_with(".bias") {
             return vec![0.0; count];

@@ -1,8 +1,6 @@
 //! The names of DistilBERT's tensors in files.
 
-use rekindle_checkpoint::{Checkpoint, Layout, NameMap};
-
-use crate::bert;
+use rekindle_checkpoint::{Layout, NameMap};
 
 /// The table that turns token ids into vectors, which is also the weight of the masked-language head.
 pub(crate) const WORD_EMBEDDINGS: &str = "distilbert.embeddings.word_embeddings.weight";
@@ -14,27 +12,12 @@ const NAMES: NameMap = NameMap {
     rules: &[("embeddings.**", "distilbert.embeddings.**"), ("transformer.**", "distilbert.transformer.**")],
 };
 
-/// The classifier's files, those of a BERT among them.
-pub(crate) const LAYOUT: Layout = Layout {
-    encoder: "distilbert.",
-    example: WORD_EMBEDDINGS,
-    names: &[bert::NAMES, NAMES],
-    added_rows: &[bert::TOKEN_TYPES],
-    tied: &[],
-};
+/// The classifier's files.
+pub const LAYOUT: Layout =
+    Layout { encoder: "distilbert.", pooler: None, example: WORD_EMBEDDINGS, names: &[NAMES], ignored: &[], tied: &[] };
 
 /// The files of the masked-language model. They may contain the projector's weight, which is the word table.
-pub(crate) const MASKED_LM_LAYOUT: Layout = Layout { tied: &[("vocab_projector.weight", WORD_EMBEDDINGS)], ..LAYOUT };
-
-/// The tensors behind an encoder begin with one of these: those of a classifier, of a masked-language model and of question
-/// answering.
-const HEADS: [&str; 5] = ["pre_classifier.", "classifier.", "vocab_", "cls.", "qa_outputs."];
-
-/// Returns whether a checkpoint has an encoder and no head of any kind, as sentence-transformers saves the encoder of an
-/// embedding model.
-pub fn is_bare_encoder(checkpoint: &Checkpoint) -> bool {
-    !checkpoint.is_empty() && !checkpoint.names().any(|name| HEADS.iter().any(|head| name.starts_with(head)))
-}
+pub const MASKED_LM_LAYOUT: Layout = Layout { tied: &[("vocab_projector.weight", WORD_EMBEDDINGS)], ..LAYOUT };
 
 #[cfg(test)]
 mod tests {

@@ -7,9 +7,8 @@
 //! Two things differ from a textbook encoder, and neither changes a number: sequences are packed, so that nothing is computed
 //! for padding, and the last layer is computed for `[CLS]` only, the one row that the classifier reads.
 //!
-//! To read the model, begin with `model`, in the order of the data; `classifier`, `masked_lm` and
-//! `sentence` have the heads. `layout` and
-//! `bert` map the names of checkpoints, and `initialize` has the initial values of what these lack. The layers are those of
+//! To read the model, begin with `model`, in the order of the data; `classifier` and `masked_lm` have the heads. `layout` maps
+//! the names of checkpoints, and `initialize` has the initial values of what these lack. The layers are those of
 //! rekindle-nn, and files are read and written by rekindle-checkpoint.
 //!
 //! # Example
@@ -35,7 +34,6 @@
 //! ```
 #![deny(missing_docs, missing_debug_implementations)]
 
-mod bert;
 mod classifier;
 mod config;
 mod initialize;
@@ -44,18 +42,19 @@ mod lora;
 mod masked_lm;
 mod model;
 mod roles;
-mod sentence;
 
 pub use classifier::DistilBertForSequenceClassification;
-pub use config::{DistilBertConfig, Pooling};
-pub use layout::is_bare_encoder;
-pub use lora::LoraConfig;
+pub use config::DistilBertConfig;
+pub use layout::{LAYOUT, MASKED_LM_LAYOUT};
 pub use masked_lm::{DistilBertForMaskedLM, VocabProjector};
-pub use model::{DistilBertModel, Embeddings, FeedForward, SelfAttention, Transformer, TransformerBlock};
+pub use model::{
+    DistilBertModel, Embeddings, FeedForward, LAYER_NORM_EPS, SelfAttention, Transformer, TransformerBlock,
+};
 pub use rekindle_checkpoint::{Checkpoint, CheckpointError, LoadReport, Precision};
-pub use rekindle_nn::{Activation, Mode, NnError, SequenceBatch, TokenSelection};
-pub use roles::{ParamInfo, ParamRole, ParamRoles};
-pub use sentence::{Embedding, SentenceClassifier};
+pub use rekindle_nn::{
+    Activation, Embedding, LoraConfig, Mode, NnError, ParamInfo, ParamRole, ParamRoles, Pooling, SequenceBatch, TokenSelection,
+    TransformerEncoder,
+};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

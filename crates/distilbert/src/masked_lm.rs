@@ -6,7 +6,9 @@ use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{Checkpoint, CheckpointError, LoadReport, Precision, save};
-use rekindle_nn::{Activation, LayerNorm, Linear, Mode, SequenceBatch, TokenSelection, tied_projection};
+use rekindle_nn::{
+    Activation, LayerNorm, Linear, Mode, SequenceBatch, TokenSelection, TransformerEncoder, tied_projection,
+};
 
 use crate::config::DistilBertConfig;
 use crate::layout::MASKED_LM_LAYOUT;
@@ -35,7 +37,8 @@ pub struct VocabProjector {
 }
 
 impl DistilBertForMaskedLM {
-    pub(crate) fn new(config: &DistilBertConfig, device: &Device) -> Self {
+    /// A model with zeros, to be filled from a checkpoint.
+    pub fn new(config: &DistilBertConfig, device: &Device) -> Self {
         Self {
             distilbert: DistilBertModel::new(config, device),
             vocab_transform: Linear::new(config.dim, config.dim, device),
@@ -77,7 +80,15 @@ impl DistilBertForMaskedLM {
     /// # Shapes
     /// - output: `[selected, vocab_size]`
     pub fn forward(&self, batch: &SequenceBatch, mode: Mode) -> Tensor<2> {
-        let hidden = self.distilbert.forward(batch, TokenSelection::Selected, mode.at(0));
+        self.words(self.distilbert.forward(batch, TokenSelection::Selected, mode.at(0)))
+    }
+
+    /// The head alone: the logits of every word from hidden states.
+    ///
+    /// # Shapes
+    /// - hidden: `[rows, dim]`
+    /// - output: `[rows, vocab_size]`
+    pub fn words(&self, hidden: Tensor<2>) -> Tensor<2> {
         let hidden = self.activation.forward(self.vocab_transform.forward(hidden));
         let hidden = self.vocab_layer_norm.forward(hidden);
         tied_projection(&self.distilbert.embeddings.word_embeddings, &self.vocab_projector.bias, hidden)

@@ -1,21 +1,21 @@
 //! The encoder, in the order of the data: embeddings, then layers of attention and feed-forward blocks.
 
-use std::ops::Range;
 use std::path::Path;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig};
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{CheckpointError, Precision, save};
 use rekindle_nn::{
-    Activation, AttentionOptions, LayerNorm, Linear, Mode, SequenceBatch, TokenSelection, attention, dropout,
-    embedding, join_halves,
+    Activation, AttentionOptions, LayerNorm, Linear, Mode, NamedLinear, ParamRole, SequenceBatch, TokenSelection,
+    TransformerEncoder, attention, dropout, embedding, is_tracked, layer_role,
 };
 
 use crate::config::DistilBertConfig;
+use crate::lora;
 
 /// The epsilon of all LayerNorms of DistilBERT.
-pub(crate) const LAYER_NORM_EPS: f64 = 1e-12;
+pub const LAYER_NORM_EPS: f64 = 1e-12;
 
 /// DistilBERT without a head (Sanh et al., 2019).
 #[derive(Module, Debug)]
@@ -189,73 +189,6 @@ impl DistilBertModel {
         Self { embeddings: Embeddings::new(config, device), transformer: Transformer { layer } }
     }
 
-    /// The last hidden states of the tokens of `selection`.
-    ///
-    /// The last layer computes keys and values for every token and everything else for these rows only, which gives the same
-    /// numbers for a fraction of that layer's work.
-    ///
-    /// Layers before the first tracked weight build no autodiff graph. On the CPU they compute the two halves of a batch in
-    /// parallel.
-    ///
-    /// # Shapes
-    /// - output: `[rows, dim]`, as [`TokenSelection`] says
-    pub fn forward(&self, batch: &SequenceBatch, selection: TokenSelection, mode: Mode) -> Tensor<2> {
-        let layers = self.transformer.layer.len();
-        let frozen = self.frozen_layers();
-        let bottom = if frozen.is_some() { mode.frozen() } else { mode };
-        let frozen = frozen.unwrap_or(0);
-        let start = |batch, mode: Mode| {
-            let hidden = self.embeddings.forward(batch, mode.at(layers));
-            self.layers(0..frozen, hidden, batch, selection, mode)
-        };
-        let halves = batch.halves().filter(|_| frozen > 0);
-        let hidden = match halves {
-            Some((first, second)) => {
-                [first, second].into_iter().for_each(|half| half.upload(true, frozen == layers));
-                if frozen < layers {
-                    batch.upload(false, true);
-                }
-                let (first, second) =
-                    join_halves(batch.device(), || start(first, bottom.at(0)), || start(second, bottom.at(1)));
-                Tensor::cat(vec![first, second], 0)
-            }
-            None => {
-                batch.upload(true, true);
-                start(batch, bottom)
-            }
-        };
-        self.layers(frozen..layers, hidden, batch, selection, mode)
-    }
-
-    /// Some of the layers. `selection` applies to the last one of the model.
-    fn layers(
-        &self,
-        range: Range<usize>,
-        hidden: Tensor<2>,
-        batch: &SequenceBatch,
-        selection: TokenSelection,
-        mode: Mode,
-    ) -> Tensor<2> {
-        let last = self.transformer.layer.len() - 1;
-        range.fold(hidden, |hidden, index| {
-            let selection = if index == last { selection } else { TokenSelection::All };
-            self.transformer.layer[index].forward(hidden, batch, selection, mode.at(index))
-        })
-    }
-
-    /// Whether autodiff tracks no weight of the encoder.
-    pub fn is_frozen(&self) -> bool {
-        self.frozen_layers() == Some(self.transformer.layer.len())
-    }
-
-    /// The number of layers before the first tracked weight; `None` if the embeddings are tracked.
-    fn frozen_layers(&self) -> Option<usize> {
-        if is_tracked(&self.embeddings) {
-            return None;
-        }
-        Some(self.transformer.layer.iter().take_while(|layer| !is_tracked(*layer)).count())
-    }
-
     /// Writes the encoder alone to `path`. As in transformers, the names lack the prefix `distilbert.`.
     ///
     /// # Errors
@@ -265,15 +198,42 @@ impl DistilBertModel {
     }
 }
 
-/// Whether autodiff tracks a weight of a module.
-fn is_tracked(module: &impl Module) -> bool {
-    struct Visitor(bool);
-    impl ModuleVisitor for Visitor {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0 |= param.val().is_require_grad();
-        }
+impl TransformerEncoder for DistilBertModel {
+    fn num_layers(&self) -> usize {
+        self.transformer.layer.len()
     }
-    let mut visitor = Visitor(false);
-    module.visit(&mut visitor);
-    visitor.0
+
+    fn embeddings(&self, batch: &SequenceBatch, mode: Mode) -> Tensor<2> {
+        self.embeddings.forward(batch, mode)
+    }
+
+    fn layer(
+        &self,
+        index: usize,
+        hidden: Tensor<2>,
+        batch: &SequenceBatch,
+        selection: TokenSelection,
+        mode: Mode,
+    ) -> Tensor<2> {
+        self.transformer.layer[index].forward(hidden, batch, selection, mode)
+    }
+
+    fn frozen_layers(&self) -> Option<usize> {
+        let layers = &self.transformer.layer;
+        (!is_tracked(&self.embeddings)).then(|| layers.iter().take_while(|layer| !is_tracked(*layer)).count())
+    }
+
+    fn linear_layers(&mut self) -> Vec<NamedLinear<'_>> {
+        let layers = self.transformer.layer.iter_mut().enumerate();
+        layers.flat_map(|(index, layer)| lora::linear_layers(index, layer)).collect()
+    }
+
+    fn role(&self, name: &str) -> ParamRole {
+        let is_fixed = self.embeddings.sinusoidal && name == "embeddings.position_embeddings.weight";
+        if is_fixed { ParamRole::Fixed } else { layer_role(name, "transformer.layer.") }
+    }
+
+    fn lora_targets(&self) -> &'static [&'static str] {
+        &lora::TARGETS
+    }
 }

@@ -1,43 +1,10 @@
-//! The role of each parameter in its model.
-//!
-//! Fine-tuning selects parameters by role, so that no caller has to know their names.
+//! The role of each parameter of DistilBERT.
 
-use burn::module::Module;
+use rekindle_nn::{ParamInfo, ParamRole, ParamRoles, TransformerEncoder};
 
 use crate::classifier::DistilBertForSequenceClassification;
 use crate::masked_lm::DistilBertForMaskedLM;
 use crate::model::DistilBertModel;
-
-/// The part of a model that a parameter belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ParamRole {
-    /// The embedding tables and their LayerNorm.
-    Embeddings,
-    /// A transformer layer, counted from 0 at the input.
-    Layer(usize),
-    /// Everything behind the encoder.
-    Head,
-    /// A low-rank adapter.
-    Adapter,
-    /// A table that is never trained: sinusoidal positions.
-    Fixed,
-}
-
-/// A parameter as seen by fine-tuning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ParamInfo {
-    /// The part of the model that it belongs to.
-    pub role: ParamRole,
-    /// Whether it is a bias, of a linear map or of a LayerNorm.
-    pub is_bias: bool,
-}
-
-/// A model that knows the roles of its parameters.
-pub trait ParamRoles: Module {
-    /// Returns the role of a parameter by its name in a checkpoint.
-    fn param_info(&self, name: &str) -> ParamInfo;
-}
 
 impl ParamRoles for DistilBertForSequenceClassification {
     fn param_info(&self, name: &str) -> ParamInfo {
@@ -56,18 +23,9 @@ fn info(encoder: &DistilBertModel, name: &str) -> ParamInfo {
     let role = match name.strip_prefix("distilbert.") {
         None => ParamRole::Head,
         Some(base) if base.contains(".lora.") => ParamRole::Adapter,
-        Some(base) => layer(base).map_or_else(|| embeddings(encoder, base), ParamRole::Layer),
+        Some(base) => encoder.role(base),
     };
     ParamInfo { role, is_bias: name.ends_with(".bias") }
-}
-
-fn layer(base: &str) -> Option<usize> {
-    base.strip_prefix("transformer.layer.")?.split('.').next()?.parse().ok()
-}
-
-fn embeddings(encoder: &DistilBertModel, base: &str) -> ParamRole {
-    let is_fixed = encoder.embeddings.sinusoidal && base == "embeddings.position_embeddings.weight";
-    if is_fixed { ParamRole::Fixed } else { ParamRole::Embeddings }
 }
 
 #[cfg(test)]

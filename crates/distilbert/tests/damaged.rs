@@ -87,10 +87,10 @@ fn tiny() -> Files {
 #[test]
 fn config_json() {
     let (config, weights) = tiny();
-    let configs = [config, fixture("base/config.json"), fixture("bert/config.json"), fixture("labels4/config.json")];
+    let configs = [config, fixture("base/config.json"), fixture("labels4/config.json")];
     let values = configs.each_ref().map(|config| json(config));
     damaged("config.json", 10_000, &[("model.safetensors", &weights)], |case, mutator| {
-        let which = if case % 3 > 0 { 0 } else { 1 + mutator.below(3) };
+        let which = if case % 3 > 0 { 0 } else { 1 + mutator.below(2) };
         match mutator.below(3) {
             0 => mutator.damage(&configs[which]),
             _ => mutator.damage_json(&values[which]),
@@ -102,12 +102,6 @@ fn config_json() {
 fn safetensors() {
     let (config, weights) = tiny();
     damaged("model.safetensors", 8_000, &[("config.json", &config)], |_, mutator| mutator.damage_safetensors(&weights));
-}
-
-#[test]
-fn bert_safetensors() {
-    let (config, weights) = (fixture("bert/config.json"), fixture("bert/model.safetensors"));
-    damaged("model.safetensors", 1_000, &[("config.json", &config)], |_, mutator| mutator.damage_safetensors(&weights));
 }
 
 #[test]
@@ -190,16 +184,6 @@ fn damage_that_was_once_accepted() {
         let files = [("config.json", config.to_string().into_bytes()), ("model.safetensors", weights.clone())];
         assert!(refusal(&files).contains("field `initializer_range`"), "{deviation}");
     }
-    // Twice as many token types of half the width.
-    let bert = fixture("bert/model.safetensors");
-    let (wide, narrow) = (b"[2,32]", b"[4,16]");
-    let name = b"token_type_embeddings.weight";
-    let at = bert.windows(name.len()).position(|window| window == name).expect("the table");
-    let at = at + bert[at..].windows(wide.len()).position(|window| window == wide).expect("its shape");
-    let mut damaged = bert.clone();
-    damaged[at..at + narrow.len()].copy_from_slice(narrow);
-    let error = refusal(&[("config.json", fixture("bert/config.json")), ("model.safetensors", damaged)]);
-    assert!(error.contains("token_type_embeddings") && error.contains("[4, 16]"), "{error}");
     // A missing shard.
     fs::remove_file(folder.path().join("model.safetensors")).expect("removed");
     let index = fixture("sharded/model.safetensors.index.json");

@@ -7,6 +7,7 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 use rekindle_distilbert::{
     Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
+    TransformerEncoder,
 };
 use serde::Deserialize;
 

@@ -1,6 +1,6 @@
 //! Learning rates, epochs and pooling where the user names none.
 
-use rekindle_distilbert::Pooling;
+use rekindle_encoders::Pooling;
 use rekindle_infer::PretrainedModel;
 
 /// Where the values come from that the user does not name: learning rates, weight decay, epochs and pooling.

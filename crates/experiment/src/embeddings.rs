@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
 use rekindle_baseline::DenseRows;
-use rekindle_distilbert::{DistilBertConfig, DistilBertModel, Embedding, Mode, Pooling, SequenceBatch};
+use rekindle_encoders::{Embedding, Encoder, EncoderConfig, Mode, Pooling, SequenceBatch, TransformerEncoder};
 use rekindle_infer::{by_length, read};
 use rekindle_train::{EncodedDataset, TrainError};
 
@@ -33,8 +33,8 @@ impl Embeddings {
     /// Computes the embeddings of a request that are not known yet.
     pub(crate) fn compute(
         &mut self,
-        encoder: &DistilBertModel,
-        config: &DistilBertConfig,
+        encoder: &Encoder,
+        config: &EncoderConfig,
         examples: &EncodedDataset,
         Request { poolings, layers, rows }: &Request<'_>,
         (batch_size, device): (usize, &Device),
@@ -53,10 +53,10 @@ impl Embeddings {
         };
         let values = read(values)?;
         if let Some(place) = values.iter().position(|value| !value.is_finite()) {
-            return Err(TrainError::Logits { sentence: missing[place / (kinds.len() * config.dim)] });
+            return Err(TrainError::Logits { sentence: missing[place / (kinds.len() * config.hidden_size)] });
         }
-        for (row, values) in missing.iter().zip(values.chunks(kinds.len() * config.dim)) {
-            for (&kind, values) in kinds.iter().zip(values.chunks(config.dim)) {
+        for (row, values) in missing.iter().zip(values.chunks(kinds.len() * config.hidden_size)) {
+            for (&kind, values) in kinds.iter().zip(values.chunks(config.hidden_size)) {
                 self.known.entry(kind).or_default().insert(*row, values.into());
             }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rekindle_distilbert::Pooling;
+use rekindle_encoders::Pooling;
 use rekindle_metrics::Scorer;
 use rekindle_train::TrainingArguments;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rekindle_checkpoint::{Checkpoint, CheckpointError, save_rows};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Pooling};
+use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier};
 use rekindle_files::check_compatible;
 use rekindle_infer::{ForwardError, InferError, PretrainedModel, features};
 use rekindle_train::Stop;
@@ -77,7 +77,7 @@ impl Extraction {
         stop: &Stop,
         observer: &mut dyn FnMut(ExtractionEvent<'_>),
     ) -> Result<(), ExperimentError> {
-        let positions = pretrained.config.max_position_embeddings;
+        let positions = pretrained.config.max_length();
         if self.max_length > positions {
             return Err(InferError::MaxLength { max_length: self.max_length, positions }.into());
         }
@@ -88,7 +88,7 @@ impl Extraction {
             "backend": backend,
             "pooling": self.pooling,
             "max_length": self.max_length,
-            "dim": pretrained.config.dim,
+            "dim": pretrained.config.hidden_size,
             "rows": texts.len(),
             "rows_sha256": texts_sha256(&texts),
             "shard_size": self.shard_size,
@@ -146,7 +146,7 @@ impl Shards {
 
     /// Whether a shard exists and is complete.
     fn exists(&self, number: usize) -> bool {
-        let shape = [self.rows(number).len(), self.pretrained.config.dim];
+        let shape = [self.rows(number).len(), self.pretrained.config.hidden_size];
         let path = self.path(number);
         path.is_file() && Checkpoint::from_file(&path).is_ok_and(|shard| shard.shape(TENSOR) == Some(&shape[..]))
     }
@@ -154,8 +154,8 @@ impl Shards {
 
 /// A frozen encoder on the devices of a worker.
 struct Encoder<'a> {
-    config: DistilBertConfig,
-    model: DistilBertForSequenceClassification,
+    config: EncoderConfig,
+    model: SequenceClassifier,
     devices: &'a Devices,
 }
 
@@ -171,9 +171,9 @@ impl WorkQueue for Shards {
     fn prepare<'a>(&'a self, devices: &'a Devices) -> Result<Encoder<'a>, Failure<ExperimentError>> {
         // The head is not used.
         let classes = self.pretrained.config.labels();
-        let (config, mut model, _) =
+        let (config, model, _) =
             self.pretrained.load(&classes, 0, &devices.first).map_err(|error| Failure::Fatal(error.into()))?;
-        model.pooling = self.extraction.pooling;
+        let model = model.with_pooling(self.extraction.pooling);
         Ok(Encoder { config, model, devices })
     }
 
@@ -186,7 +186,7 @@ impl WorkQueue for Shards {
         let Extraction { max_length, batch_size, .. } = self.extraction;
         let Encoder { config, model, devices } = encoder;
         let rows = self.rows(number);
-        let mut values = Vec::with_capacity(rows.len() * config.dim);
+        let mut values = Vec::with_capacity(rows.len() * config.hidden_size);
         for (place, texts) in self.texts[rows.clone()].chunks(CHUNK).enumerate() {
             self.check_stop().map_err(Failure::Fatal)?;
             let ids = self.pretrained.tokenizer.encode_all(texts, max_length);
@@ -204,7 +204,7 @@ impl WorkQueue for Shards {
     fn record(&self, number: usize, values: &Vec<f32>) -> Result<(), ExperimentError> {
         let path = self.path(number);
         let refuse = |error: CheckpointError| ExperimentError::Output { path: path.clone(), reason: error.to_string() };
-        save_rows(TENSOR, values, self.pretrained.config.dim, &path).map_err(refuse)
+        save_rows(TENSOR, values, self.pretrained.config.hidden_size, &path).map_err(refuse)
     }
 
     fn poisoned(&self, number: usize, reason: String) -> ExperimentError {

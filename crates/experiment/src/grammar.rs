@@ -88,7 +88,7 @@ fn names() -> String {
 
 #[cfg(test)]
 mod tests {
-    use rekindle_distilbert::{DistilBertConfig, LoraConfig};
+    use rekindle_encoders::{EncoderConfig, LoraConfig};
 
     use super::*;
     use crate::approaches::{FineTuning, Method};
@@ -134,7 +134,7 @@ mod tests {
             assert_eq!(Some(&parsed(spec, Defaults::Notebook, None)), expected.fine_tuning());
         }
         assert_eq!(parsed("last-layer", Defaults::Notebook, None).learning_rate, 2e-5);
-        let plan = parsed("last-2:lr=1e-4:head-lr=1e-3", Defaults::OwnData, None).plan(&DistilBertConfig::default());
+        let plan = parsed("last-2:lr=1e-4:head-lr=1e-3", Defaults::OwnData, None).plan(&EncoderConfig::default());
         let rates: Vec<f64> = plan.expect("a plan").groups.iter().map(|group| group.rate).collect();
         assert_eq!(rates, [1.0, 0.1, 0.1]);
     }

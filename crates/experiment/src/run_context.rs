@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::LoadReport;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Pooling};
+use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier};
 use rekindle_infer::PretrainedModel;
 use rekindle_train::{Checkpoints, EncodedDataset, Event, PooledFeatures, Stop, TrainError};
 
@@ -26,9 +26,9 @@ pub(crate) struct RunContext<'a> {
     pub(crate) runs: usize,
     /// All examples, tokenized.
     pub(crate) examples: EncodedDataset,
-    pub(crate) config: DistilBertConfig,
+    pub(crate) config: EncoderConfig,
     /// The model as it was loaded.
-    pub(crate) model: DistilBertForSequenceClassification,
+    pub(crate) model: SequenceClassifier,
     pub(crate) report: LoadReport,
     pub(crate) device: &'a Device,
     /// More devices that batches are split over.
@@ -120,8 +120,8 @@ impl<'a> RunContext<'a> {
             if stop.is_requested() { ControlFlow::Break(()) } else { flow }
         };
         let size = self.settings.arguments.per_device_eval_batch_size;
-        let (encoder, on) = (&self.model.distilbert, (size, self.device));
-        self.embeddings.compute(encoder, &self.config, &self.examples, request, on, &mut progress)
+        let (encoder, on) = (self.model.encoder(), (size, self.device));
+        self.embeddings.compute(&encoder, &self.config, &self.examples, request, on, &mut progress)
     }
 
     /// Returns the pooled features of all examples by the frozen encoder, if they are computed.
@@ -132,17 +132,17 @@ impl<'a> RunContext<'a> {
     /// Computes the features of all examples by a frozen model once for all runs, if there are several.
     pub(crate) fn remember_features(
         &mut self,
-        frozen: &DistilBertForSequenceClassification,
+        frozen: &SequenceClassifier,
         observer: &mut Observer<'_>,
     ) -> Result<(), TrainError> {
-        if self.runs <= 1 || self.features.contains_key(&frozen.pooling) {
+        if self.runs <= 1 || self.features.contains_key(&frozen.pooling()) {
             return Ok(());
         }
         let total = self.examples.len();
         let mut progress = |done| observer(Progress::Training(&Event::Extracting { done, total }));
         let size = self.settings.arguments.per_device_eval_batch_size;
         let features = PooledFeatures::of(frozen, &self.config, &self.examples, size, self.device, &mut progress)?;
-        self.features.insert(frozen.pooling, features);
+        self.features.insert(frozen.pooling(), features);
         Ok(())
     }
 }

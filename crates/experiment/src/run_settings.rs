@@ -1,6 +1,6 @@
 //! The settings that all runs of an experiment share.
 
-use rekindle_distilbert::Pooling;
+use rekindle_encoders::Pooling;
 use rekindle_metrics::Scorer;
 use rekindle_train::TrainingArguments;
 

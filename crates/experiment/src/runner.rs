@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use rekindle_distilbert::Pooling;
+use rekindle_encoders::Pooling;
 use rekindle_infer::{InferError, PretrainedModel};
 use rekindle_results::{ApproachRecord, Results};
 
@@ -110,7 +110,7 @@ impl Experiment {
 
     /// Returns an error if the examples do not fit the model.
     fn check(&self, pretrained: &PretrainedModel, sampling: &Sampling) -> Result<(), ExperimentError> {
-        let (max_length, positions) = (self.max_length, pretrained.config.max_position_embeddings);
+        let (max_length, positions) = (self.max_length, pretrained.config.max_length());
         if max_length > positions {
             return Err(InferError::MaxLength { max_length, positions }.into());
         }

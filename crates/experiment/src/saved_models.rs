@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rekindle_distilbert::Pooling;
+use rekindle_encoders::Pooling;
 use rekindle_infer::{BaseModel, ModelCard, PretrainedModel, SAVED_FILES, SavedModel};
 use rekindle_results::{ApproachRecord, Estimate, Results};
 

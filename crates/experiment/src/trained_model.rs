@@ -5,9 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::Checkpoint;
-use rekindle_distilbert::{
-    DistilBertConfig, DistilBertForSequenceClassification, Embedding, Precision, SentenceClassifier,
-};
+use rekindle_encoders::{Embedding, EncoderConfig, Precision, SentenceClassifier, SequenceClassifier};
 
 use crate::error::ExperimentError;
 
@@ -17,9 +15,9 @@ use crate::error::ExperimentError;
 #[non_exhaustive]
 pub enum TrainedModel {
     /// A fine-tuned model with transformers' head.
-    SequenceClassifier(DistilBertConfig, DistilBertForSequenceClassification),
+    SequenceClassifier(EncoderConfig, SequenceClassifier),
     /// A linear head on sentence embeddings.
-    SentenceClassifier(DistilBertConfig, SentenceClassifier),
+    SentenceClassifier(EncoderConfig, SentenceClassifier),
 }
 
 const CONFIG: &str = "config.json";
@@ -53,7 +51,7 @@ impl TrainedModel {
         if !path.is_file() {
             return Ok(None);
         }
-        let (config, checkpoint) = (DistilBertConfig::from_folder(folder)?, Checkpoint::from_file(&path)?);
+        let (config, checkpoint) = (EncoderConfig::from_folder(folder)?, Checkpoint::from_file(&path)?);
         let (model, report) = match fs::read(folder.join(EMBEDDING)) {
             Ok(json) => {
                 let damaged = |_| ExperimentError::StoredModel { path: path.clone() };
@@ -62,8 +60,7 @@ impl TrainedModel {
                 (Self::SentenceClassifier(config, model), report)
             }
             Err(_) => {
-                let (model, report) =
-                    DistilBertForSequenceClassification::from_checkpoint(&config, &checkpoint, 0, device)?;
+                let (model, report) = SequenceClassifier::from_checkpoint(&config, &checkpoint, 0, device)?;
                 (Self::SequenceClassifier(config, model), report)
             }
         };

@@ -12,7 +12,7 @@ use std::path::Path;
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use golden::{STEP, Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, TransformerBlock};
+use rekindle_encoders::{Checkpoint, EncoderConfig, SequenceClassifier, TransformerBlock};
 use rekindle_experiment::Approach;
 use rekindle_nn::Linear;
 use rekindle_train::{
@@ -74,20 +74,16 @@ struct Count {
 const ON_DEVICES: [&str; 5] = ["bitfit", "lora-all", "full-mean", "accumulation-mean", "class-weights"];
 
 /// The checkpoint that all cases start from, without dropout, as an approach has it; and its plan.
-fn start(case: &Case, device: &Device) -> (DistilBertConfig, TuningPlan, DistilBertForSequenceClassification) {
+fn start(case: &Case, device: &Device) -> (EncoderConfig, TuningPlan, SequenceClassifier) {
     let approach: Approach = case.spec.parse().expect("an approach");
     let approach = approach.fine_tuning().expect("a fine-tuning");
     let folder = Path::new("../../fixtures/distilbert/base");
-    let mut config = DistilBertConfig::from_folder(folder).expect("config");
+    let mut config = EncoderConfig::from_folder(folder).expect("config");
     (config.dropout, config.attention_dropout, config.seq_classif_dropout) = (0.0, 0.0, 0.0);
     config.classifier_pooling = approach.pooling.unwrap_or_default();
-    let (model, _) = DistilBertForSequenceClassification::from_checkpoint(
-        &config,
-        &Checkpoint::open(folder).expect("weights"),
-        0,
-        device,
-    )
-    .expect("model");
+    let (model, _) =
+        SequenceClassifier::from_checkpoint(&config, &Checkpoint::open(folder).expect("weights"), 0, device)
+            .expect("model");
     let plan = approach.plan(&config).expect("a plan");
     let mut model = plan.prepare(&model, 0).expect("prepared");
     assert_eq!(plan.count(&model), (case.trainable, case.total), "{}: trained and all parameters", case.name);
@@ -131,12 +127,7 @@ fn arguments(case: &Case) -> TrainingArguments {
     }
 }
 
-fn check(
-    trained: Trained<DistilBertForSequenceClassification, Evaluation>,
-    case: &Case,
-    logits: &[Vec<f32>],
-    what: &str,
-) {
+fn check(trained: Trained<SequenceClassifier, Evaluation>, case: &Case, logits: &[Vec<f32>], what: &str) {
     let largest = |ours: &dyn Fn(&StepRecord) -> f64, theirs: &dyn Fn(&Step) -> f64| {
         let relative = trained.steps.iter().zip(&case.steps).map(|(o, t)| (ours(o) - theirs(t)).abs() / theirs(t));
         relative.fold(0.0, f64::max)
@@ -206,10 +197,9 @@ fn the_best_epoch_is_kept_and_a_run_that_grows_worse_ends() {
 /// At full size: the counts of transformers and peft for distilbert-base.
 #[test]
 fn counts_at_full_size() {
-    let config = DistilBertConfig::default();
+    let config = EncoderConfig::default();
     let (model, _) =
-        DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 0, &Device::flex())
-            .expect("a model");
+        SequenceClassifier::from_checkpoint(&config, &Checkpoint::empty(), 0, &Device::flex()).expect("a model");
     for Count { spec, trainable, total } in fixture::<Vec<Count>>("approaches/counts.json") {
         let approach: Approach = spec.parse().expect("an approach");
         let plan = approach.fine_tuning().expect("a fine-tuning").plan(&config).expect("a plan");

@@ -3,9 +3,7 @@
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rekindle_distilbert::{
-    DistilBertConfig, DistilBertForSequenceClassification, Mode, SentenceClassifier, SequenceBatch,
-};
+use rekindle_encoders::{EncoderConfig, Mode, SentenceClassifier, SequenceBatch, SequenceClassifier};
 use rekindle_nn::NnError;
 use rekindle_tokenizer::Batch;
 
@@ -22,8 +20,8 @@ use crate::forward_error::ForwardError;
 /// # Errors
 /// Returns an error if a text does not fit the model, a logit is not finite, or `progress` cancels.
 pub fn logits<R: AsRef<[u32]>>(
-    model: &DistilBertForSequenceClassification,
-    config: &DistilBertConfig,
+    model: &SequenceClassifier,
+    config: &EncoderConfig,
     texts: &[R],
     batch_size: usize,
     device: &Device,
@@ -39,15 +37,15 @@ pub fn logits<R: AsRef<[u32]>>(
 /// # Errors
 /// Returns an error if a text does not fit the model, a value is not finite, or `progress` cancels.
 pub fn features<R: AsRef<[u32]>>(
-    model: &DistilBertForSequenceClassification,
-    config: &DistilBertConfig,
+    model: &SequenceClassifier,
+    config: &EncoderConfig,
     texts: &[R],
     batch_size: usize,
     device: &Device,
     progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Vec<f32>, ForwardError> {
     let forward = |batch: &SequenceBatch| model.pool(batch, Mode::Eval);
-    finite(by_length(texts, config, batch_size, device, progress, forward)?, config.dim)
+    finite(by_length(texts, config, batch_size, device, progress, forward)?, config.hidden_size)
 }
 
 /// Returns the logits of tokenized texts by a sentence classifier, as [`logits`] does by a sequence classifier.
@@ -56,7 +54,7 @@ pub fn features<R: AsRef<[u32]>>(
 /// Returns an error if a text does not fit the model, a logit is not finite, or `progress` cancels.
 pub fn sentence_logits<R: AsRef<[u32]>>(
     model: &SentenceClassifier,
-    config: &DistilBertConfig,
+    config: &EncoderConfig,
     texts: &[R],
     batch_size: usize,
     device: &Device,
@@ -85,7 +83,7 @@ fn finite(rows: Option<Tensor<2>>, width: usize) -> Result<Vec<f32>, ForwardErro
 /// Returns an error if a sequence does not fit the model, or `progress` cancels.
 pub fn by_length<R: AsRef<[u32]>>(
     sequences: &[R],
-    config: &DistilBertConfig,
+    config: &EncoderConfig,
     batch_size: usize,
     device: &Device,
     progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
@@ -124,7 +122,7 @@ pub fn by_length<R: AsRef<[u32]>>(
 /// Returns an error if a sequence does not fit the model.
 pub fn pack<R: AsRef<[u32]>>(
     sequences: &[R],
-    config: &DistilBertConfig,
+    config: &EncoderConfig,
     device: &Device,
 ) -> Result<SequenceBatch, NnError> {
     let batch = Batch::packed(sequences);

@@ -14,7 +14,8 @@ pub(crate) enum Rows {
 ///
 /// If all classes of the data are in the head, its rows are selected. If none is, the rows keep their order, if their number
 /// is right: names such as `LABEL_0` say nothing. If some are, they have their rows, and the rows of the others are initialised.
-pub(crate) fn rows(head: &[String], classes: &[String]) -> Rows {
+/// `parameters` have the rows.
+pub(crate) fn rows(head: &[String], classes: &[String], parameters: [String; 2]) -> Rows {
     if head == classes {
         return Rows::AsTheyAre(None);
     }
@@ -37,7 +38,7 @@ pub(crate) fn rows(head: &[String], classes: &[String]) -> Rows {
     }
     if unknown.len() < classes.len() {
         let rows = found.into_iter().map(Option::unwrap_or_default).collect();
-        let parameters = ["classifier.weight", "classifier.bias"].map(String::from).to_vec();
+        let parameters = parameters.to_vec();
         return Rows::Selected(rows, ClassMatch::Partly { unknown, head: head.to_vec(), parameters });
     }
     let by_position = head.len() == classes.len();
@@ -46,7 +47,11 @@ pub(crate) fn rows(head: &[String], classes: &[String]) -> Rows {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{ClassMatch, Rows};
+
+    fn rows(head: &[String], classes: &[String]) -> Rows {
+        super::rows(head, classes, ["classifier.weight", "classifier.bias"].map(String::from))
+    }
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| name.to_string()).collect()

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::trainable;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, SentenceClassifier};
+use rekindle_encoders::{EncoderConfig, SentenceClassifier, SequenceClassifier};
 use rekindle_metrics::{argmax, probabilities};
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
@@ -28,7 +28,7 @@ pub struct Prediction {
 
 /// A fine-tuned checkpoint that predicts the classes of texts.
 pub struct Classifier {
-    config: DistilBertConfig,
+    config: EncoderConfig,
     labels: Vec<String>,
     model: Model,
     tokenizer: Tokenizer,
@@ -38,7 +38,7 @@ pub struct Classifier {
 
 /// The kinds of models with a classification head.
 enum Model {
-    Sequence(Box<DistilBertForSequenceClassification>),
+    Sequence(Box<SequenceClassifier>),
     Sentence(Box<SentenceClassifier>),
 }
 
@@ -66,7 +66,7 @@ impl Classifier {
         };
         let (labels, tokenizer) = (config.labels(), pretrained.tokenizer.clone());
         let lengths = [modules.and_then(|modules| modules.max_length), pretrained.trained_max_length()];
-        let positions = config.max_position_embeddings;
+        let positions = config.max_length();
         let max_length = lengths.into_iter().flatten().fold(positions, usize::min);
         Ok(Self { config, labels, model, tokenizer, device: device.clone(), max_length })
     }
@@ -89,7 +89,7 @@ impl Classifier {
         max_length: usize,
         batch_size: usize,
     ) -> Result<Vec<Prediction>, InferError> {
-        let positions = self.config.max_position_embeddings;
+        let positions = self.config.max_length();
         if max_length > positions {
             return Err(InferError::MaxLength { max_length, positions });
         }
@@ -110,13 +110,10 @@ impl Classifier {
     }
 }
 
-fn sequence_classifier(
-    pretrained: &PretrainedModel,
-    device: &Device,
-) -> Result<DistilBertForSequenceClassification, InferError> {
+fn sequence_classifier(pretrained: &PretrainedModel, device: &Device) -> Result<SequenceClassifier, InferError> {
     let (config, checkpoint) = (&pretrained.config, &pretrained.checkpoint);
     // The seed has no effect, because every tensor must be in the checkpoint.
-    let (model, report) = DistilBertForSequenceClassification::from_checkpoint(config, checkpoint, 0, device)?;
+    let (model, report) = SequenceClassifier::from_checkpoint(config, checkpoint, 0, device)?;
     match InferError::missing_head(&report, &["classifier.", "score."]) {
         Some((tensor, other)) => Err(InferError::NoHead { model: pretrained.id.clone(), tensor, other }),
         None => Ok(model.trainable(|_| false)),

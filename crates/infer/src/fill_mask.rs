@@ -3,7 +3,7 @@
 use std::fmt;
 
 use burn::tensor::Device;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode, SequenceBatch};
+use rekindle_encoders::{EncoderConfig, MaskedLanguageModel, Mode, SequenceBatch};
 use rekindle_metrics::probabilities;
 use rekindle_tokenizer::{Tokenizer, TokenizerError};
 use serde::Serialize;
@@ -28,8 +28,8 @@ pub struct Guess {
 
 /// A checkpoint with a head for masked language modelling.
 pub struct FillMask {
-    config: DistilBertConfig,
-    model: DistilBertForMaskedLM,
+    config: EncoderConfig,
+    model: MaskedLanguageModel,
     tokenizer: Tokenizer,
     mask: u32,
     device: Device,
@@ -50,7 +50,7 @@ impl FillMask {
     pub fn new(pretrained: &PretrainedModel, device: &Device) -> Result<Self, InferError> {
         let (config, tokenizer) = (pretrained.config.clone(), pretrained.tokenizer.clone());
         // The seed has no effect, because every tensor must be in the checkpoint.
-        let (model, report) = DistilBertForMaskedLM::from_checkpoint(&config, &pretrained.checkpoint, 0, device)?;
+        let (model, report) = MaskedLanguageModel::from_checkpoint(&config, &pretrained.checkpoint, 0, device)?;
         if let Some((tensor, other)) = InferError::missing_head(&report, &["cls.", "lm_head."]) {
             return Err(InferError::NoMaskedLm { model: pretrained.id.clone(), tensor, other });
         }
@@ -65,7 +65,7 @@ impl FillMask {
     /// Returns an error if the text has no `[MASK]`, or more tokens than the model has positions.
     pub fn fill(&self, text: &str, top_k: usize) -> Result<Vec<Vec<Guess>>, InferError> {
         let refuse = |reason: String| InferError::Text { text: text.into(), reason };
-        let positions = self.config.max_position_embeddings;
+        let positions = self.config.max_length();
         let ids = self.tokenizer.encode(text, positions + 1)?;
         if ids.len() > positions {
             return Err(refuse(format!("longer than the {positions} tokens that the model has positions for")));

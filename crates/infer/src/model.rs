@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::{Checkpoint, LoadReport};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Pooling, is_bare_encoder};
+use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier, is_bare_encoder};
 use rekindle_files::check_symlinks;
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
@@ -55,7 +55,7 @@ pub struct PretrainedModel {
     /// The source of the model.
     pub source: ModelSource,
     /// Its configuration, with the classes of the checkpoint.
-    pub config: DistilBertConfig,
+    pub config: EncoderConfig,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
     /// Its tensors.
@@ -81,7 +81,7 @@ impl PretrainedModel {
         if let Some(reason) = not_a_model(folder) {
             return Err(InferError::NotAModel { folder: folder.into(), reason });
         }
-        let config = DistilBertConfig::from_folder(folder)?;
+        let config = EncoderConfig::from_folder(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         let model = Self::new(id, source, config, Tokenizer::from_folder(folder)?, checkpoint)?;
         Ok(Self { licence: card::licence(folder), folder: Some(folder.into()), ..model })
@@ -92,7 +92,7 @@ impl PretrainedModel {
     /// # Errors
     /// As [`from_folder`](Self::from_folder).
     pub fn embedded(model: EmbeddedModel) -> Result<Self, InferError> {
-        let config = DistilBertConfig::from_json(model.config, Path::new("embedded/config.json"))?;
+        let config = EncoderConfig::from_json(model.config, Path::new("embedded/config.json"))?;
         let checkpoint = Checkpoint::from_bytes("embedded/model.safetensors", model.weights)?;
         let tokenizer = Tokenizer::from_json_bytes(model.tokenizer)?;
         let opened = Self::new(model.id, ModelSource::Embedded, config, tokenizer, checkpoint)?;
@@ -102,7 +102,7 @@ impl PretrainedModel {
     fn new(
         id: &str,
         source: ModelSource,
-        config: DistilBertConfig,
+        config: EncoderConfig,
         tokenizer: Tokenizer,
         checkpoint: Checkpoint,
     ) -> Result<Self, InferError> {
@@ -125,16 +125,14 @@ impl PretrainedModel {
     /// Returns the maximum number of tokens per text that training fixed: the `model_max_length` of a model with a trained
     /// head, or of any model if it is less than the positions. `None` if the files say nothing of the kind.
     pub fn trained_max_length(&self) -> Option<usize> {
-        let positions = self.config.max_position_embeddings;
+        let positions = self.config.max_length();
         let length = self.tokenizer.model_max_length()?.min(positions);
         (length < positions || self.has_head()).then_some(length)
     }
 
-    /// Returns whether the checkpoint has a DistilBERT's classification head for its classes.
+    /// Returns whether the checkpoint has the classification head of its family for its classes.
     fn has_head(&self) -> bool {
-        let shape = [self.config.num_labels(), self.config.dim];
-        self.checkpoint.shape("classifier.weight") == Some(&shape[..])
-            && self.checkpoint.shape("pre_classifier.weight").is_some()
+        SequenceClassifier::has_head(&self.config, &self.checkpoint)
     }
 
     /// Returns the pooling that the encoder was trained with, as far as that can be known: what `config.json` says if it is not
@@ -154,18 +152,20 @@ impl PretrainedModel {
     /// its row, and a row is initialised for the others. If the head has none of them, its rows keep their order.
     ///
     /// # Errors
-    /// As [`DistilBertForSequenceClassification::from_checkpoint`].
+    /// As [`SequenceClassifier::from_checkpoint`].
     pub fn load(
         &self,
         classes: &[String],
         seed: u64,
         device: &Device,
-    ) -> Result<(DistilBertConfig, DistilBertForSequenceClassification, LoadReport), InferError> {
+    ) -> Result<(EncoderConfig, SequenceClassifier, LoadReport), InferError> {
         let config = self.config.clone().with_labels(classes);
-        let from = |config: &DistilBertConfig| {
-            DistilBertForSequenceClassification::from_checkpoint(config, &self.checkpoint, seed, device)
+        let from = |config: &EncoderConfig| SequenceClassifier::from_checkpoint(config, &self.checkpoint, seed, device);
+        let rows = if self.has_head() {
+            rows(&self.config.labels(), classes, self.config.output_parameters())
+        } else {
+            Rows::AsTheyAre(None)
         };
-        let rows = if self.has_head() { rows(&self.config.labels(), classes) } else { Rows::AsTheyAre(None) };
         let (model, mut report) = match &rows {
             Rows::Selected(..) => from(&self.config)?,
             _ => from(&config)?,

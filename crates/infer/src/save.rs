@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rekindle_checkpoint::{CheckpointError, Precision};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification};
+use rekindle_encoders::{EncoderConfig, MaskedLanguageModel, SequenceClassifier};
 use rekindle_files::{FileError, write_atomic};
 use rekindle_tokenizer::Tokenizer;
 
@@ -36,8 +36,8 @@ impl SavedModel<'_> {
     pub fn save_classifier(
         &self,
         folder: &Path,
-        config: &DistilBertConfig,
-        model: &DistilBertForSequenceClassification,
+        config: &EncoderConfig,
+        model: &SequenceClassifier,
     ) -> Result<(), InferError> {
         self.save(folder, &config.to_json(), |path| model.save_safetensors(path, Precision::F32))
     }
@@ -49,8 +49,8 @@ impl SavedModel<'_> {
     pub fn save_masked_lm(
         &self,
         folder: &Path,
-        config: &DistilBertConfig,
-        model: &DistilBertForMaskedLM,
+        config: &EncoderConfig,
+        model: &MaskedLanguageModel,
     ) -> Result<(), InferError> {
         self.save(folder, &config.to_masked_lm_json(), |path| model.save_safetensors(path, Precision::F32))
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rekindle_checkpoint::{Precision, save, save_values};
-use rekindle_distilbert::{DistilBertConfig, Pooling, SentenceClassifier};
+use rekindle_encoders::{EncoderConfig, Pooling, SentenceClassifier};
 use rekindle_files::FileError;
 use serde_json::{Value, json};
 
@@ -22,11 +22,11 @@ impl SavedModel<'_> {
     pub fn save_sentence_classifier(
         &self,
         folder: &Path,
-        config: &DistilBertConfig,
+        config: &EncoderConfig,
         model: &SentenceClassifier,
     ) -> Result<Vec<String>, InferError> {
         let averages = model.embedding.layers > 1;
-        let weights = |path: &Path| model.distilbert.save_safetensors(path, Precision::F32);
+        let weights = |path: &Path| model.encoder.save_safetensors(path, Precision::F32);
         self.save(folder, &config.to_encoder_json(averages), weights)?;
         let mut files = Files { folder, names: SAVED_FILES.map(String::from).to_vec() };
         let length = json!({ "max_seq_length": self.max_length, "do_lower_case": false });
@@ -37,11 +37,7 @@ impl SavedModel<'_> {
 }
 
 /// Writes the modules behind the encoder, and their list.
-fn write_modules(
-    files: &mut Files<'_>,
-    config: &DistilBertConfig,
-    model: &SentenceClassifier,
-) -> Result<(), InferError> {
+fn write_modules(files: &mut Files<'_>, config: &EncoderConfig, model: &SentenceClassifier) -> Result<(), InferError> {
     let embedding = model.embedding;
     let averages = embedding.layers > 1;
     let kinds = ["Transformer", "WeightedLayerPooling", "Pooling", "Normalize", "Dense"];
@@ -64,13 +60,13 @@ fn write_modules(
         let (config_path, weights) = (format!("{path}/{CONFIG}"), format!("{path}/{WEIGHTS}"));
         match *kind {
             "WeightedLayerPooling" => {
-                let (layers, start) = (config.n_layers, config.n_layers + 1 - embedding.layers);
-                let fields = json!({ "word_embedding_dimension": config.dim, "layer_start": start, "num_hidden_layers": layers });
+                let (layers, start) = (config.num_hidden_layers, config.num_hidden_layers + 1 - embedding.layers);
+                let fields = json!({ "word_embedding_dimension": config.hidden_size, "layer_start": start, "num_hidden_layers": layers });
                 files.write(&config_path, &pretty(&fields))?;
                 let ones = vec![("layer_weights".into(), vec![1.0; embedding.layers])];
                 save_values(ones, std::collections::HashMap::new(), &files.path(&weights)?)?;
             }
-            "Pooling" => files.write(&config_path, &pretty(&pooling_config(config.dim, embedding.pooling)))?,
+            "Pooling" => files.write(&config_path, &pretty(&pooling_config(config.hidden_size, embedding.pooling)))?,
             "Dense" => {
                 files.write(&config_path, &pretty(&dense_config(config)))?;
                 let dense = Dense { linear: model.classifier.clone() };
@@ -119,9 +115,9 @@ fn pooling_config(dim: usize, pooling: Pooling) -> Value {
     })
 }
 
-fn dense_config(config: &DistilBertConfig) -> Value {
+fn dense_config(config: &EncoderConfig) -> Value {
     json!({
-        "in_features": config.dim,
+        "in_features": config.hidden_size,
         "out_features": config.num_labels(),
         "bias": true,
         "activation_function": "torch.nn.modules.linear.Identity",

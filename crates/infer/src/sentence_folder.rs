@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{Checkpoint, Layout};
-use rekindle_distilbert::{DistilBertConfig, Embedding, Pooling, SentenceClassifier};
+use rekindle_encoders::{Embedding, Encoder, EncoderConfig, Pooling, SentenceClassifier};
 use rekindle_files::{FileError, check_symlinks};
 use rekindle_nn::Linear;
 use serde::Deserialize;
@@ -33,7 +33,8 @@ pub(crate) struct Dense {
     pub(crate) linear: Linear,
 }
 
-const DENSE: Layout = Layout { encoder: "linear.", example: "linear.weight", names: &[], added_rows: &[], tied: &[] };
+const DENSE: Layout =
+    Layout { encoder: "linear.", pooler: None, example: "linear.weight", names: &[], ignored: &[], tied: &[] };
 
 /// The modules of a model folder of sentence-transformers, in the order of the data: `Transformer`, optionally
 /// `WeightedLayerPooling` with equal weights, `Pooling`, and optionally `Normalize` and `Dense` without activation.
@@ -199,11 +200,11 @@ impl PretrainedModel {
         folder: &Path,
         modules: &SentenceModules,
         device: &Device,
-    ) -> Result<(DistilBertConfig, SentenceClassifier), InferError> {
+    ) -> Result<(EncoderConfig, SentenceClassifier), InferError> {
         let mut embedding = modules.embedding;
         let setfit: SetFitConfig = optional_json(&folder.join(SETFIT_CONFIG))?.unwrap_or_default();
         let (head, path) = match &modules.dense {
-            Some(dense) => (dense_module(&folder.join(dense), self.config.dim, device)?, folder.join(dense)),
+            Some(dense) => (dense_module(&folder.join(dense), self.config.hidden_size, device)?, folder.join(dense)),
             None => {
                 embedding.normalize |= setfit.normalize_embeddings;
                 let path = folder.join(SETFIT_HEAD);
@@ -216,7 +217,7 @@ impl PretrainedModel {
                         }
                     });
                 }
-                (setfit_head(&path, self.config.dim, device)?, path)
+                (setfit_head(&path, self.config.hidden_size, device)?, path)
             }
         };
         let classes = head.linear.weight.dims()[1];
@@ -230,7 +231,8 @@ impl PretrainedModel {
                 format!("a head of {classes} classes; the model has {}", config.num_labels()),
             ));
         }
-        let (mut model, _) = SentenceClassifier::from_checkpoint(&config, embedding, &self.checkpoint, device)?;
+        let encoder = Encoder::from_checkpoint(&config, &self.checkpoint, device)?;
+        let mut model = SentenceClassifier::new(encoder, embedding, &config, device);
         model.classifier = head.linear;
         Ok((config, model))
     }

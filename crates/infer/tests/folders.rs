@@ -142,16 +142,19 @@ fn folders_that_are_no_models_say_where_the_models_are() {
 }
 
 #[test]
-fn a_head_of_bert_is_not_called_missing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("bert");
-    encoder(&path);
-    fs::copy(Path::new(FIXTURES).join("distilbert/bert/config.json"), path.join("config.json")).expect("a fixture");
-    fs::copy(Path::new(FIXTURES).join("distilbert/bert/model.safetensors"), path.join("model.safetensors"))
-        .expect("a fixture");
-    let model = open(&path).expect("a model");
-    let error = Classifier::new(&model, &Device::flex()).expect_err("no head").to_string();
-    assert!(error.contains("another architecture"), "{error}");
+fn a_classifier_of_another_family_predicts_its_classes() {
+    for (family, label) in [("bert", "LABEL_"), ("roberta", "LABEL_"), ("electra", "LABEL_")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(family);
+        encoder(&path);
+        for name in ["config.json", "model.safetensors"] {
+            let from = Path::new(FIXTURES).join("encoders").join(family).join("base").join(name);
+            fs::copy(from, path.join(name)).expect("a fixture");
+        }
+        let classifier = Classifier::new(&open(&path).expect("a model"), &Device::flex()).expect("a head");
+        let predictions = classifier.classify(&["good"], 8, 1).expect("predictions");
+        assert!(predictions[0].label.starts_with(label), "{predictions:?}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use rekindle_checkpoint::Checkpoint;
-use rekindle_distilbert::{Embedding, Pooling, SentenceClassifier};
+use rekindle_encoders::{Embedding, Pooling, SentenceClassifier};
 use rekindle_infer::{Classifier, ModelCard, ModelSource, PretrainedModel, SavedModel};
 use serde::Deserialize;
 use tempfile::TempDir;

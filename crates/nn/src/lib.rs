@@ -3,6 +3,9 @@
 //! A [`SequenceBatch`] has sequences of token ids end to end, without padding. Layers compute all rows of it, or those that a
 //! [`TokenSelection`] names. [`Mode`] says whether dropout is active, and with which seed.
 //!
+//! [`TransformerEncoder`] has what all encoders share, from the order of the layers to [`Pooling`]; [`ParamRoles`] says which part
+//! of a model a parameter belongs to.
+//!
 //! The layers are [`embedding`], [`Linear`] with a [`Lora`] adapter, [`attention`] with [`rotary_embedding`], [`LayerNorm`], [`Activation`], [`dropout`] and
 //! [`tied_projection`]; [`AdamWRates`] and [`clip_grad_norm`] are the kernels of the optimizer. Each is a fused kernel with its derivative on the CPU (feature `flex`), also on the CPU of a host
 //! (feature `remote`), and consists of Burn's operations on all other backends. The module `kernels` makes this choice; no
@@ -15,6 +18,7 @@ mod batch;
 mod device_layout;
 mod dropout;
 mod embedding;
+mod encoder;
 mod error;
 mod indices;
 pub mod init;
@@ -26,6 +30,8 @@ mod mode;
 mod norm;
 mod optimizer;
 mod padded;
+mod pooling;
+mod roles;
 mod rotary;
 mod selection;
 
@@ -34,16 +40,19 @@ pub use attention::{AttentionOptions, RelativePositions, attention};
 pub use batch::{InputLimits, SequenceBatch};
 pub use dropout::dropout;
 pub use embedding::{embedding, tied_projection};
+pub use encoder::{TransformerEncoder, is_tracked};
 pub use error::{ErrorKind, NnError};
 pub use indices::Indices;
 #[cfg(all(feature = "flex", feature = "remote"))]
 pub use kernels::offer;
 pub use kernels::{join_halves, throttle};
 pub use linear::Linear;
-pub use lora::Lora;
+pub use lora::{Lora, LoraConfig, NamedLinear, merge_adapters};
 pub use mode::Mode;
 pub use norm::LayerNorm;
 pub use optimizer::{AdamWRates, clip_grad_norm};
+pub use pooling::{Embedding, Pooling};
+pub use roles::{ParamInfo, ParamRole, ParamRoles, layer_role};
 pub use rotary::rotary_embedding;
 pub use selection::TokenSelection;
 

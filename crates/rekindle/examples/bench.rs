@@ -10,9 +10,7 @@ use std::time::Instant;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use rekindle::data::{Dataset, ReadOptions};
-use rekindle::distilbert::{
-    DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
-};
+use rekindle::encoders::{EncoderConfig, Mode, SequenceBatch, SequenceClassifier, TokenSelection};
 use rekindle::infer::{ModelSource, PretrainedModel, logits};
 use rekindle::tokenizer::Batch;
 use rekindle::train::{AdamW, Classification, EncodedDataset, Trainer, TrainingArguments, TuningPlan};
@@ -33,8 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let pretrained = PretrainedModel::from_folder(folder, "bench", ModelSource::Folder)?;
     let device = Device::flex();
-    let (model, _) =
-        DistilBertForSequenceClassification::from_checkpoint(&pretrained.config, &pretrained.checkpoint, 0, &device)?;
+    let (model, _) = SequenceClassifier::from_checkpoint(&pretrained.config, &pretrained.checkpoint, 0, &device)?;
     let side = Side { config: &pretrained.config, model, device };
     let (train, test) = (sentences(&pretrained, train)?, sentences(&pretrained, test)?);
 
@@ -77,8 +74,8 @@ fn sentences(pretrained: &PretrainedModel, path: &Path) -> Result<EncodedDataset
 }
 
 struct Side<'a> {
-    config: &'a DistilBertConfig,
-    model: DistilBertForSequenceClassification,
+    config: &'a EncoderConfig,
+    model: SequenceClassifier,
     device: Device,
 }
 
@@ -106,7 +103,7 @@ impl Side<'_> {
 
 struct Learner<'a> {
     side: &'a Side<'a>,
-    model: Option<DistilBertForSequenceClassification>,
+    model: Option<SequenceClassifier>,
     optimizer: AdamW,
     steps: u64,
 }

@@ -7,9 +7,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
-use rekindle::distilbert::{
-    DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
-};
+use rekindle::encoders::{EncoderConfig, Mode, SequenceBatch, SequenceClassifier, TokenSelection};
 use rekindle::infer::{ModelSource, PretrainedModel};
 use rekindle::tokenizer::{Batch, Padding};
 use safetensors::SafeTensors;
@@ -45,12 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     ];
     let mut worst = 0f32;
     for (backend, device) in devices {
-        let (model, _) = DistilBertForSequenceClassification::from_checkpoint(
-            &pretrained.config,
-            &pretrained.checkpoint,
-            0,
-            &device,
-        )?;
+        let (model, _) = SequenceClassifier::from_checkpoint(&pretrained.config, &pretrained.checkpoint, 0, &device)?;
         let side = Side { config: &pretrained.config, model, device, reference: &reference };
         let gaps = [
             side.gap(1, None)?,
@@ -73,8 +66,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 struct Side<'a> {
-    config: &'a DistilBertConfig,
-    model: DistilBertForSequenceClassification,
+    config: &'a EncoderConfig,
+    model: SequenceClassifier,
     device: Device,
     reference: &'a Reference,
 }
@@ -98,9 +91,10 @@ impl Side<'_> {
                 &self.device,
             )?;
             let hidden = values(self.model.distilbert.forward(&input, TokenSelection::All, Mode::Eval))?;
-            let real = hidden.chunks(self.config.dim).zip(&batch.attention_mask).filter(|(_, mask)| **mask == 1);
+            let real =
+                hidden.chunks(self.config.hidden_size).zip(&batch.attention_mask).filter(|(_, mask)| **mask == 1);
             for (ours, _) in real {
-                let theirs = &self.reference.hidden[token * self.config.dim..];
+                let theirs = &self.reference.hidden[token * self.config.hidden_size..];
                 hidden_gap = hidden_gap.max(largest(ours, theirs));
                 token += 1;
             }

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use rekindle::data::{Dataset, ReadOptions};
-use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification};
 use rekindle::embedded::EMBEDDED;
+use rekindle::encoders::{Checkpoint, EncoderConfig, SequenceClassifier};
 use rekindle::infer::{PretrainedModel, logits};
 use rekindle::train::{
     Checkpoints, Classification, EncodedDataset, SaveStrategy, Trainer, TrainingArguments, TuningPlan,
@@ -37,10 +37,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let until = Duration::from_secs_f64(minutes.parse::<f64>()? * 60.0);
     let data = sentences_of(Path::new(sentences))?;
-    let config = DistilBertConfig::default().with_labels(["0", "1"]);
+    let config = EncoderConfig::default().with_labels(["0", "1"]);
     let device = Device::flex();
-    let (mut model, _) =
-        DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 42, &device)?;
+    let (mut model, _) = SequenceClassifier::from_checkpoint(&config, &Checkpoint::empty(), 42, &device)?;
     println!("parameters {}", model.parameters().iter().map(|parameter| parameter.size).sum::<usize>());
 
     let began = Instant::now();
@@ -101,12 +100,12 @@ fn sentences_of(path: &Path) -> Result<EncodedDataset, Box<dyn Error>> {
 
 /// Trains everything for an epoch, with a checkpoint in it where there is a folder for one, and returns the model and the number of steps.
 fn train(
-    config: &DistilBertConfig,
-    model: DistilBertForSequenceClassification,
+    config: &EncoderConfig,
+    model: SequenceClassifier,
     data: &EncodedDataset,
     device: &Device,
     folder: Option<&Path>,
-) -> Result<(DistilBertForSequenceClassification, usize), Box<dyn Error>> {
+) -> Result<(SequenceClassifier, usize), Box<dyn Error>> {
     if let Some(folder) = folder.filter(|folder| folder.exists()) {
         fs::remove_dir_all(folder)?;
     }

@@ -12,10 +12,8 @@ use std::process::ExitCode;
 
 use burn::tensor::{Device, Int, Tensor};
 use rekindle::data::{DataError, Dataset, ReadOptions, Split, TestSize, train_test_split};
-use rekindle::distilbert::{
-    Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
-};
 use rekindle::embedded::EMBEDDED;
+use rekindle::encoders::{Checkpoint, EncoderConfig, Mode, SequenceBatch, SequenceClassifier, TokenSelection};
 use rekindle::infer::{ModelSource, PretrainedModel};
 use rekindle::tokenizer::{Batch, Tokenizer};
 use rekindle::train::{Classification, EncodedDataset, TrainError, Trainer, TrainingArguments, TuningPlan, evaluate};
@@ -36,7 +34,7 @@ struct Method {
     name: &'static str,
     pretrained: bool,
     /// What learns of a model.
-    plan: fn(&DistilBertConfig) -> Result<TuningPlan, TrainError>,
+    plan: fn(&EncoderConfig) -> Result<TuningPlan, TrainError>,
     learning_rate: f64,
     weight_decay: f64,
 }
@@ -102,8 +100,7 @@ fn compare() -> Result<(), Box<dyn Error>> {
     let features = task.features(&model, &config, &device)?;
     for split in 0..splits {
         let (_, model, _) = pretrained.load(&task.classes, split.into(), &device)?;
-        let (random, _) =
-            DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), split.into(), &device)?;
+        let (random, _) = SequenceClassifier::from_checkpoint(&config, &Checkpoint::empty(), split.into(), &device)?;
         let random = Base { features: task.features(&random, &config, &device)?, model: random };
         let pretrained = Base { features: features.clone(), model };
         for size in SIZES {
@@ -130,7 +127,7 @@ fn name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
-fn about(id: &str, task: &Task, model: &DistilBertForSequenceClassification) -> Value {
+fn about(id: &str, task: &Task, model: &SequenceClassifier) -> Value {
     use burn::module::Module;
     let methods = METHODS.iter().map(|method| {
         json!({ "name": method.name, "learning_rate": method.learning_rate, "weight_decay": method.weight_decay })
@@ -201,8 +198,8 @@ impl Task {
     /// What a base makes of every sentence that may be tested on, `[sentences, dim]`, without dropout.
     fn features(
         &self,
-        model: &DistilBertForSequenceClassification,
-        config: &DistilBertConfig,
+        model: &SequenceClassifier,
+        config: &EncoderConfig,
         device: &Device,
     ) -> Result<Tensor<2>, Box<dyn Error>> {
         let batches = self.sentences[self.first_tested()..].chunks(BATCH).map(|sentences| {
@@ -217,7 +214,7 @@ impl Task {
 
 /// A model with a fresh head, and what its base makes of the sentences to test on.
 struct Base {
-    model: DistilBertForSequenceClassification,
+    model: SequenceClassifier,
     features: Tensor<2>,
 }
 
@@ -228,7 +225,7 @@ impl Base {
         method: &Method,
         task: &Task,
         rows: &Split,
-        config: &DistilBertConfig,
+        config: &EncoderConfig,
         seed: u32,
     ) -> Result<f64, Box<dyn Error>> {
         let device = self.features.device();
@@ -254,12 +251,7 @@ impl Base {
     }
 
     /// Tests a head on the features of the base.
-    fn test_head(
-        &self,
-        model: &DistilBertForSequenceClassification,
-        task: &Task,
-        rows: &[usize],
-    ) -> Result<f64, Box<dyn Error>> {
+    fn test_head(&self, model: &SequenceClassifier, task: &Task, rows: &[usize]) -> Result<f64, Box<dyn Error>> {
         let places: Vec<i32> = rows.iter().map(|row| (row - task.first_tested()) as i32).collect();
         let places = Tensor::<1, Int>::from_data(places.as_slice(), &self.features.device());
         let logits = model.trainable(|_| false).classify(self.features.clone().select(0, places), Mode::Eval);

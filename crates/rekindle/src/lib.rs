@@ -1,7 +1,7 @@
 //! Transfer learning for text classification, from a DistilBERT checkpoint to a compared, packed result.
 //!
 //! This crate is the facade of the Rekindle crates. [`data`] and [`tokenizer`] turn files into token ids,
-//! [`distilbert`] is the model, [`infer`] predicts with it, [`train`] trains it, [`metrics`] scores it, and [`experiment`] compares
+//! [`encoders`] has the models, [`distilbert`] the first of them, [`infer`] predicts with it, [`train`] trains it, [`metrics`] scores it, and [`experiment`] compares
 //! approaches.
 //! [`results`] are the numbers of an experiment, and [`report`] renders them; [`workers`] distributes work over devices.
 //! [`nn`] has the layers of models, [`checkpoint`] reads and writes their files, and [`files`] writes files atomically.
@@ -20,6 +20,7 @@ pub use rekindle_baseline as baseline;
 pub use rekindle_checkpoint as checkpoint;
 pub use rekindle_data as data;
 pub use rekindle_distilbert as distilbert;
+pub use rekindle_encoders as encoders;
 pub use rekindle_experiment as experiment;
 pub use rekindle_files as files;
 pub use rekindle_hub as hub;

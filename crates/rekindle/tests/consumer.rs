@@ -162,6 +162,7 @@ fn no_library_brings_a_network_that_was_not_asked_for() {
         "ops",
         "nn",
         "distilbert",
+        "encoders",
         "infer",
         "train",
         "report",
@@ -187,7 +188,7 @@ fn the_facade_brings_nothing_of_the_command_line() {
 #[test]
 fn what_has_tensors_brings_the_backend_that_it_is_asked_for_alone() {
     let backends = [("burn-flex", "flex"), ("burn-ndarray", "ndarray"), ("burn-wgpu", "wgpu")];
-    for name in ["nn", "distilbert", "infer", "train", "experiment", "rekindle"] {
+    for name in ["nn", "distilbert", "encoders", "infer", "train", "experiment", "rekindle"] {
         for asked in [&[][..], &["flex"], &["ndarray"], &["wgpu"]] {
             let packages = packages(name, asked);
             assert!(packages.iter().any(|package| package == "burn"), "{packages:?}");
@@ -283,7 +284,8 @@ const TRAIN: &str = r#"
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification};
+use rekindle_distilbert::DistilBertConfig;
+use rekindle_encoders::{Checkpoint, EncoderConfig, SequenceClassifier};
 use rekindle_train::{Classification, EncodedDataset, Event, Trainer, TrainingArguments, TuningPlan};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -292,7 +294,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         vocab_size: 20, dim: 16, hidden_dim: 32, n_heads: 2, n_layers: 2, initializer_range: 0.2,
         ..Default::default()
     };
-    let (model, _) = DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 42, &device)?;
+    let config = EncoderConfig::from(config);
+    let (model, _) = SequenceClassifier::from_checkpoint(&config, &Checkpoint::empty(), 42, &device)?;
     // The word in the middle says which class it is.
     let sentences = (0..32).map(|row| vec![1, 10 + row % 2, 2]).collect();
     let data = EncodedDataset::new(sentences, [0, 1].repeat(16), 2)?;
@@ -340,7 +343,7 @@ fn those_with_tensors_are_built_and_run() {
     let flex = &["flex"];
     let [distilbert, train, experiment] = run([
         Member { name: "distilbert", features: flex, beside: &["burn"], main: DISTILBERT },
-        Member { name: "train", features: flex, beside: &["burn", "distilbert"], main: TRAIN },
+        Member { name: "train", features: flex, beside: &["burn", "distilbert", "encoders"], main: TRAIN },
         Member { name: "experiment", features: flex, beside: &["burn", "data", "infer"], main: EXPERIMENT },
     ]);
     assert_eq!(distilbert, "[2, 2] [1.000, 1.000]\n");

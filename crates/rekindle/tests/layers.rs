@@ -37,12 +37,13 @@ fn no_arrow_runs_back() {
         ("rekindle-ops", &["burn", "burn-autodiff", "burn-flex", "burn-ir"]),
         ("rekindle-nn", &["burn", "rekindle-ops", "rekindle-raw"]),
         ("rekindle-distilbert", &["burn", "rekindle-checkpoint", "rekindle-files", "rekindle-nn"]),
+        ("rekindle-encoders", &["burn", "rekindle-checkpoint", "rekindle-distilbert", "rekindle-files", "rekindle-nn"]),
         (
             "rekindle-infer",
             &[
                 "burn",
                 "rekindle-checkpoint",
-                "rekindle-distilbert",
+                "rekindle-encoders",
                 "rekindle-files",
                 "rekindle-metrics",
                 "rekindle-nn",
@@ -55,7 +56,7 @@ fn no_arrow_runs_back() {
                 "burn",
                 "rekindle-checkpoint",
                 "rekindle-data",
-                "rekindle-distilbert",
+                "rekindle-encoders",
                 "rekindle-files",
                 "rekindle-infer",
                 "rekindle-metrics",
@@ -72,7 +73,7 @@ fn no_arrow_runs_back() {
                 "rekindle-checkpoint",
                 "rekindle-data",
                 "rekindle-tokenizer",
-                "rekindle-distilbert",
+                "rekindle-encoders",
                 "rekindle-files",
                 "rekindle-infer",
                 "rekindle-metrics",
@@ -148,11 +149,25 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// A change for a model family is a change of the model crates.
+#[test]
+fn no_crate_above_the_encoders_names_a_family() {
+    let mut found = Vec::new();
+    ["infer", "train", "experiment"].map(|name| sources(&root().join(format!("crates/{name}/src")), &mut found));
+    for path in found {
+        let source = fs::read_to_string(&path).expect("read");
+        for family in ["DistilBert", "BertFor", "Roberta", "Electra"] {
+            assert!(!source.contains(family), "{family} in {}", path.display());
+        }
+    }
+}
+
 /// The choice between fused CPU kernels and Burn's operations is made below the models.
 #[test]
 fn no_model_file_depends_on_the_feature_of_the_fused_kernels() {
     let mut found = Vec::new();
     sources(&root().join("crates/distilbert/src"), &mut found);
+    sources(&root().join("crates/encoders/src"), &mut found);
     assert!(!found.is_empty());
     for path in found {
         let source = fs::read_to_string(&path).expect("read");
@@ -183,7 +198,7 @@ fn errors_and_values_cross_threads() {
     fn sent<T: Send>() {}
     error::<rekindle::baseline::BaselineError>();
     error::<rekindle::data::DataError>();
-    error::<rekindle::distilbert::NnError>();
+    error::<rekindle::encoders::NnError>();
     error::<rekindle::experiment::ExperimentError>();
     error::<rekindle_files::FileError>();
     error::<rekindle_checkpoint::CheckpointError>();
@@ -197,8 +212,8 @@ fn errors_and_values_cross_threads() {
     shared::<rekindle::baseline::TfidfLogisticRegression>();
     shared::<rekindle::data::Dataset>();
     shared::<rekindle::data::Profile>();
-    shared::<rekindle::distilbert::Checkpoint>();
-    shared::<rekindle::distilbert::DistilBertForSequenceClassification>();
+    shared::<rekindle::encoders::Checkpoint>();
+    shared::<rekindle::encoders::SequenceClassifier>();
     shared::<rekindle::infer::Classifier>();
     shared::<rekindle::infer::FillMask>();
     shared::<rekindle::infer::PretrainedModel>();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use burn::tensor::Device;
 use criterion::{Criterion, criterion_group, criterion_main};
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, LoraConfig};
+use rekindle_encoders::{Checkpoint, EncoderConfig, LoraConfig, SequenceClassifier};
 use rekindle_infer::logits;
 use rekindle_train::{Classification, EncodedDataset, Trainer, TrainingArguments, TuningPlan};
 
@@ -15,9 +15,8 @@ const LENGTHS: [usize; 8] = [9, 31, 14, 24, 40, 11, 27, 28];
 
 fn steps(criterion: &mut Criterion) {
     let device = Device::default();
-    let config = DistilBertConfig::default();
-    let (model, _) = DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 0, &device)
-        .expect("a model");
+    let config = EncoderConfig::default();
+    let (model, _) = SequenceClassifier::from_checkpoint(&config, &Checkpoint::empty(), 0, &device).expect("a model");
     let sentences: Vec<Vec<u32>> = LENGTHS.iter().map(|&length| (1000..1000 + length as u32).collect()).collect();
     let data = EncodedDataset::new(sentences.clone(), vec![0, 1, 0, 1, 0, 1, 0, 1], 2).expect("data");
     let mut group = criterion.benchmark_group("8 sentences, 184 tokens");

@@ -2,7 +2,7 @@
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
+use rekindle_encoders::{EncoderConfig, Mode, SequenceClassifier};
 use rekindle_infer::pack;
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ use crate::settings::{DATA, fingerprint};
 /// If the encoder is frozen and deterministic (`frozen_dropout = false`), its features are computed once for all epochs.
 #[derive(Debug)]
 pub struct Classification<'a> {
-    config: &'a DistilBertConfig,
+    config: &'a EncoderConfig,
     train: &'a EncodedDataset,
     evaluation: Option<&'a EncodedDataset>,
     /// Features that the caller has computed.
@@ -34,7 +34,7 @@ pub struct Classification<'a> {
 
 impl<'a> Classification<'a> {
     /// Trains the model of `config` on `train`, without evaluations.
-    pub fn new(config: &'a DistilBertConfig, train: &'a EncodedDataset) -> Self {
+    pub fn new(config: &'a EncoderConfig, train: &'a EncodedDataset) -> Self {
         let (evaluation, features, train_features, eval_features) = (None, None, None, None);
         Self { config, train, evaluation, features, train_features, eval_features, reads_features: false }
     }
@@ -62,7 +62,7 @@ impl<'a> Classification<'a> {
     /// Computes the features of `data`, if the encoder stays frozen and they are not known.
     fn extract(
         &self,
-        model: &DistilBertForSequenceClassification,
+        model: &SequenceClassifier,
         data: &EncodedDataset,
         context: TrainingContext<'_>,
         event: impl Fn(usize, usize) -> Event,
@@ -80,12 +80,12 @@ impl<'a> Classification<'a> {
     fn logits(
         &self,
         examples: &[usize],
-        model: &DistilBertForSequenceClassification,
+        model: &SequenceClassifier,
         mode: Mode,
         context: TrainingContext<'_>,
     ) -> Result<Tensor<2>, TrainError> {
         let features = self.known(&self.train_features, self.train).filter(|_| self.reads_features);
-        if let Some(features) = features.filter(|_| model.distilbert.is_frozen()) {
+        if let Some(features) = features.filter(|_| model.is_frozen()) {
             return Ok(model.classify(features.rows(self.train, examples.iter().copied()), mode));
         }
         let sequences: Vec<&[u32]> = examples.iter().map(|&example| self.train.sentence(example)).collect();
@@ -94,7 +94,7 @@ impl<'a> Classification<'a> {
 }
 
 impl Objective for Classification<'_> {
-    type Model = DistilBertForSequenceClassification;
+    type Model = SequenceClassifier;
     type Step = ();
     type Evaluation = Evaluation;
 
@@ -193,7 +193,7 @@ impl Objective for Classification<'_> {
             let event = |done, total| Event::Evaluating { done, total };
             self.eval_features = self.extract(model, data, context, event, observer)?;
         }
-        let features = self.known(&self.eval_features, data).filter(|_| model.distilbert.is_frozen());
+        let features = self.known(&self.eval_features, data).filter(|_| model.is_frozen());
         let size = context.arguments.per_device_eval_batch_size;
         Ok(evaluate(model, self.config, data, features, size, context.device, observer)?.logits)
     }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use burn::tensor::Tensor;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
+use rekindle_encoders::{EncoderConfig, Mode, SequenceClassifier};
 use rekindle_infer::pack;
 use serde_json::{Map, Value};
 
@@ -26,7 +26,7 @@ use crate::settings::{DATA, fingerprint};
 /// A batch is not split over several devices, because its pairs need all of its embeddings.
 #[derive(Clone, Debug)]
 pub struct Contrastive<'a> {
-    config: &'a DistilBertConfig,
+    config: &'a EncoderConfig,
     train: &'a EncodedDataset,
     loss: ContrastiveLoss,
     batches: ClassBatches,
@@ -36,7 +36,7 @@ pub struct Contrastive<'a> {
 impl<'a> Contrastive<'a> {
     /// Trains the model of `config` on `train`, in batches of the size that the arguments of the training have.
     pub fn new(
-        config: &'a DistilBertConfig,
+        config: &'a EncoderConfig,
         train: &'a EncodedDataset,
         loss: ContrastiveLoss,
         arguments: &TrainingArguments,
@@ -52,7 +52,7 @@ impl<'a> Contrastive<'a> {
 }
 
 impl Objective for Contrastive<'_> {
-    type Model = DistilBertForSequenceClassification;
+    type Model = SequenceClassifier;
     type Step = ();
     type Evaluation = Infallible;
 

@@ -1,7 +1,7 @@
 //! Evaluation: loss and scores of a classifier on a data set.
 
 use burn::tensor::Device;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode};
+use rekindle_encoders::{EncoderConfig, Mode, SequenceClassifier};
 use rekindle_infer::{logits, read};
 use rekindle_metrics::{Average, ConfusionMatrix, argmax, probabilities};
 
@@ -64,8 +64,8 @@ impl Evaluation {
 /// # Errors
 /// Returns an error if the data set is empty or does not fit the model, a logit is not finite, or the observer cancels.
 pub fn evaluate(
-    model: &DistilBertForSequenceClassification,
-    config: &DistilBertConfig,
+    model: &SequenceClassifier,
+    config: &EncoderConfig,
     data: &EncodedDataset,
     features: Option<&PooledFeatures>,
     batch_size: usize,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use burn::tensor::Tensor;
 use rekindle_checkpoint::trainable;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode};
+use rekindle_encoders::{EncoderConfig, MaskedLanguageModel, Mode};
 use rekindle_infer::read;
 use serde_json::{Map, Value};
 
@@ -24,7 +24,7 @@ const EVALUATION: u64 = 1 << 63;
 /// masked words of one large batch, and their step is its step.
 #[derive(Clone, Debug)]
 pub struct MaskedLm<'a> {
-    config: &'a DistilBertConfig,
+    config: &'a EncoderConfig,
     masking: Masking,
     train: &'a [Vec<u32>],
     evaluation: Option<&'a [Vec<u32>]>,
@@ -50,7 +50,7 @@ impl MaskedLmEvaluation {
 
 impl<'a> MaskedLm<'a> {
     /// Trains the model of `config` on sequences, without evaluations.
-    pub fn new(config: &'a DistilBertConfig, masking: Masking, train: &'a [Vec<u32>]) -> Self {
+    pub fn new(config: &'a EncoderConfig, masking: Masking, train: &'a [Vec<u32>]) -> Self {
         Self { config, masking, train, evaluation: None }
     }
 
@@ -83,7 +83,7 @@ impl MaskedStep {
 }
 
 impl Objective for MaskedLm<'_> {
-    type Model = DistilBertForMaskedLM;
+    type Model = MaskedLanguageModel;
     type Step = MaskedStep;
     type Evaluation = MaskedLmEvaluation;
 

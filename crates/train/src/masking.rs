@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode};
+use rekindle_encoders::{EncoderConfig, MaskedLanguageModel, Mode};
 use rekindle_infer::pack;
 use rekindle_tokenizer::Tokenizer;
 
@@ -127,8 +127,8 @@ impl MaskedBatch {
     /// Returns an error if the sequences do not fit the model, or there is no token to predict.
     pub fn loss(
         &self,
-        model: &DistilBertForMaskedLM,
-        config: &DistilBertConfig,
+        model: &MaskedLanguageModel,
+        config: &EncoderConfig,
         mode: Mode,
         device: &Device,
     ) -> Result<Tensor<1>, TrainError> {

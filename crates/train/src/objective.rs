@@ -1,7 +1,7 @@
 //! Objectives: what a training minimises, and how the result is evaluated.
 
 use burn::tensor::{Device, Tensor};
-use rekindle_distilbert::{Mode, ParamRoles};
+use rekindle_encoders::{Mode, ParamRoles};
 use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;

@@ -1,9 +1,7 @@
 //! Tuning plans: which parameters are trainable, at which learning rate, from which epoch, and with which adapters.
 
 use rekindle_checkpoint::trainable;
-use rekindle_distilbert::{
-    DistilBertConfig, DistilBertForSequenceClassification, LoraConfig, ParamInfo, ParamRole, ParamRoles,
-};
+use rekindle_encoders::{EncoderConfig, LoraConfig, ParamInfo, ParamRole, ParamRoles, SequenceClassifier};
 use serde::Serialize;
 
 use crate::error::TrainError;
@@ -73,8 +71,8 @@ impl TuningPlan {
     ///
     /// # Errors
     /// Returns an error if the model has fewer layers.
-    pub fn last_layers(count: usize, config: &DistilBertConfig) -> Result<Self, TrainError> {
-        let layers = config.n_layers;
+    pub fn last_layers(count: usize, config: &EncoderConfig) -> Result<Self, TrainError> {
+        let layers = config.num_hidden_layers;
         if count > layers {
             let reason = format!("{count} layers are to be trained, but the model has {layers}");
             return Err(TrainError::Argument { argument: "last layers", reason });
@@ -84,8 +82,8 @@ impl TuningPlan {
     }
 
     /// Trains all parameters except a sinusoidal position table.
-    pub fn full(config: &DistilBertConfig) -> Self {
-        let layers = (0..config.n_layers).rev().map(ParamSelector::Layer);
+    pub fn full(config: &EncoderConfig) -> Self {
+        let layers = (0..config.num_hidden_layers).rev().map(ParamSelector::Layer);
         Self::of([ParamSelector::Head].into_iter().chain(layers).chain([ParamSelector::Embeddings]))
     }
 
@@ -162,11 +160,7 @@ impl TuningPlan {
     ///
     /// # Errors
     /// Returns an error if the settings of the adapters are not valid.
-    pub fn prepare(
-        &self,
-        model: &DistilBertForSequenceClassification,
-        seed: u64,
-    ) -> Result<DistilBertForSequenceClassification, TrainError> {
+    pub fn prepare(&self, model: &SequenceClassifier, seed: u64) -> Result<SequenceClassifier, TrainError> {
         Ok(match &self.lora {
             Some(lora) => model.with_lora(lora, seed)?,
             None => model.clone(),
@@ -181,7 +175,7 @@ impl TuningPlan {
 
     /// Returns the numbers of trainable parameters and of all parameters of a prepared model, counted as peft counts them:
     /// with adapters, the head counts twice, because peft keeps its initial values too.
-    pub fn count(&self, model: &DistilBertForSequenceClassification) -> (usize, usize) {
+    pub fn count(&self, model: &SequenceClassifier) -> (usize, usize) {
         let (mut trained, mut all) = (0, 0);
         for parameter in model.parameters() {
             let param = model.param_info(&parameter.name);
@@ -195,11 +189,14 @@ impl TuningPlan {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
     fn the_first_group_that_selects_a_parameter_applies() {
-        let config = DistilBertConfig { n_layers: 2, ..DistilBertConfig::default() };
+        let config = r#"{ "model_type": "distilbert", "n_layers": 2 }"#;
+        let config = EncoderConfig::from_json(config.as_bytes(), Path::new("config.json")).expect("valid");
         let plan = TuningPlan::full(&config).gradually(2).with_layer_decay(0.5);
         let weight = |role| ParamInfo { role, is_bias: false };
         let (head, words) = (weight(ParamRole::Head), weight(ParamRole::Embeddings));

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch};
+use rekindle_encoders::{EncoderConfig, Mode, SequenceBatch, SequenceClassifier};
 use rekindle_infer::by_length;
 
 use crate::dataset::EncodedDataset;
@@ -36,15 +36,15 @@ impl PooledFeatures {
     /// # Errors
     /// Returns an error if a text does not fit the model, or `progress` cancels.
     pub fn of(
-        model: &DistilBertForSequenceClassification,
-        config: &DistilBertConfig,
+        model: &SequenceClassifier,
+        config: &EncoderConfig,
         data: &EncodedDataset,
         batch_size: usize,
         device: &Device,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Self>, TrainError> {
         let all = data.whole();
-        if !model.distilbert.is_frozen() || all.len().saturating_mul(config.dim * size_of::<f32>()) > MOST_BYTES {
+        if !model.is_frozen() || all.len().saturating_mul(config.hidden_size * size_of::<f32>()) > MOST_BYTES {
             return Ok(None);
         }
         let forward = |batch: &SequenceBatch| model.pool(batch, Mode::Eval);

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use burn::module::{ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::trainable;
-use rekindle_distilbert::ParamRoles;
+use rekindle_encoders::ParamRoles;
 
 use crate::plan::TuningPlan;
 

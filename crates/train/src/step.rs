@@ -1,7 +1,7 @@
 //! One optimizer step: losses, gradients and the update.
 
 use burn::tensor::{Gradients, Tensor};
-use rekindle_distilbert::Mode;
+use rekindle_encoders::Mode;
 
 use crate::dataset::balanced;
 use crate::error::TrainError;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use rekindle_distilbert::ParamRoles;
+use rekindle_encoders::ParamRoles;
 use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;

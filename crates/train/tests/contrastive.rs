@@ -9,7 +9,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rekindle_checkpoint::values;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, LoraConfig, Pooling};
+use rekindle_encoders::{Checkpoint, EncoderConfig, LoraConfig, Pooling, SequenceClassifier};
 use rekindle_infer::features;
 use rekindle_train::{
     Checkpoints, Contrastive, ContrastiveLoss, EncodedDataset, Event, SaveStrategy, Stop, TrainError, Trainer,
@@ -66,13 +66,12 @@ impl Golden {
 }
 
 /// The checkpoint of the golden tables with mean pooling.
-fn model(dropout: f64, device: &Device) -> (DistilBertConfig, DistilBertForSequenceClassification) {
+fn model(dropout: f64, device: &Device) -> (EncoderConfig, SequenceClassifier) {
     let folder = Path::new("../../fixtures/distilbert/base");
-    let mut config = DistilBertConfig::from_folder(folder).expect("config");
+    let mut config = EncoderConfig::from_folder(folder).expect("config");
     (config.dropout, config.attention_dropout, config.classifier_pooling) = (dropout, dropout, Pooling::Mean);
     let checkpoint = Checkpoint::open(folder).expect("weights");
-    let (model, _) =
-        DistilBertForSequenceClassification::from_checkpoint(&config, &checkpoint, 0, device).expect("a model");
+    let (model, _) = SequenceClassifier::from_checkpoint(&config, &checkpoint, 0, device).expect("a model");
     (config, model)
 }
 

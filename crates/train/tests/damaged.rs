@@ -9,7 +9,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use mutate::{Mutator, overwrite, survive};
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification};
+use rekindle_distilbert::DistilBertConfig;
+use rekindle_encoders::{Checkpoint, EncoderConfig, MaskedLanguageModel, SequenceClassifier};
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{
     Checkpoints, Classification, EncodedDataset, MaskedLm, Masking, SaveStrategy, TrainError, Trainer,
@@ -34,7 +35,7 @@ const PLACES: [&str; 12] = [
 ];
 
 /// A model of one layer and sixteen words, and sequences of these.
-fn tiny() -> (DistilBertConfig, DistilBertForMaskedLM, Masking, Vec<Vec<u32>>) {
+fn tiny() -> (EncoderConfig, MaskedLanguageModel, Masking, Vec<Vec<u32>>) {
     let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from);
     let words = special.into_iter().chain((0..11).map(|word| format!("w{word}")));
     let tokenizer = Tokenizer::wordpiece(words.collect(), true).expect("a tokenizer");
@@ -47,8 +48,9 @@ fn tiny() -> (DistilBertConfig, DistilBertForMaskedLM, Masking, Vec<Vec<u32>>) {
         n_layers: 1,
         ..DistilBertConfig::default()
     };
+    let config = EncoderConfig::from(config);
     let (model, _) =
-        DistilBertForMaskedLM::from_checkpoint(&config, &Checkpoint::empty(), 1, &Device::flex()).expect("a model");
+        MaskedLanguageModel::from_checkpoint(&config, &Checkpoint::empty(), 1, &Device::flex()).expect("a model");
     let sequences = (0..6).map(|row| vec![2, 5 + row, 6 + row, 7 + row, 3]).collect();
     (config, model, Masking::new(&tokenizer, 0.3).expect("a masking"), sequences)
 }
@@ -97,8 +99,7 @@ fn checkpoints_of_classification() {
         ..TrainingArguments::default()
     };
     let (device, plan) = (Device::flex(), TuningPlan::full(&config));
-    let (model, _) = DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 1, &device)
-        .expect("a model");
+    let (model, _) = SequenceClassifier::from_checkpoint(&config, &Checkpoint::empty(), 1, &device).expect("a model");
     let folder = tempfile::tempdir().expect("a folder");
     let checkpoints =
         Checkpoints { folder: folder.path().into(), save_strategy: Some(SaveStrategy::Epoch), save_final: false };

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{Checkpoint, parameters, trainable};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Mode, Precision, SequenceBatch};
+use rekindle_encoders::{EncoderConfig, MaskedLanguageModel, Mode, Precision, SequenceBatch};
 use rekindle_train::{AdamW, MaskedBatch, SchedulerType, TrainingArguments};
 use safetensors::SafeTensors;
 use serde::Deserialize;
@@ -95,12 +95,12 @@ fn devices() -> Vec<(&'static str, Device)> {
 }
 
 /// The checkpoint without dropout, all of it trained.
-fn model(device: &Device) -> (DistilBertConfig, DistilBertForMaskedLM) {
+fn model(device: &Device) -> (EncoderConfig, MaskedLanguageModel) {
     let folder = Path::new("../../fixtures/distilbert/masked_lm");
-    let mut config = DistilBertConfig::from_folder(folder).expect("config");
-    (config.dropout, config.attention_dropout) = (0.0, 0.0);
+    let mut config = EncoderConfig::from_folder(folder).expect("config");
+    (config.hidden_dropout_prob, config.attention_probs_dropout_prob) = (0.0, 0.0);
     let (model, report) =
-        DistilBertForMaskedLM::from_checkpoint(&config, &Checkpoint::open(folder).expect("weights"), 0, device)
+        MaskedLanguageModel::from_checkpoint(&config, &Checkpoint::open(folder).expect("weights"), 0, device)
             .expect("model");
     assert_eq!(report, Default::default(), "every tensor matched");
     (config, trainable(&model, |_| true))

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::{Checkpoint, save_values, save_with, values};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForMaskedLM, Precision};
+use rekindle_distilbert::DistilBertConfig;
+use rekindle_encoders::{EncoderConfig, MaskedLanguageModel, Precision};
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{
     Checkpoints, Event, MaskedLm, MaskedLmEvaluation, Masking, Metric, Objective, SaveStrategy, Stop, TrainError,
@@ -17,8 +18,8 @@ use rekindle_train::{
 
 /// A tiny model, and sequences of its words.
 struct Case {
-    config: DistilBertConfig,
-    model: DistilBertForMaskedLM,
+    config: EncoderConfig,
+    model: MaskedLanguageModel,
     masking: Masking,
     sequences: Vec<Vec<u32>>,
     held_out: Option<Vec<Vec<u32>>>,
@@ -26,7 +27,7 @@ struct Case {
     device: Device,
 }
 
-type TrainedLm = Trained<DistilBertForMaskedLM, MaskedLmEvaluation>;
+type TrainedLm = Trained<MaskedLanguageModel, MaskedLmEvaluation>;
 
 fn masking(probability: f64) -> Masking {
     let words = (0..45).map(|word| format!("w{word}"));
@@ -47,9 +48,9 @@ fn case(dropout: f64) -> Case {
         attention_dropout: dropout,
         ..DistilBertConfig::default()
     };
+    let config = EncoderConfig::from(config);
     let device = Device::flex();
-    let (model, _) =
-        DistilBertForMaskedLM::from_checkpoint(&config, &Checkpoint::empty(), 1, &device).expect("a model");
+    let (model, _) = MaskedLanguageModel::from_checkpoint(&config, &Checkpoint::empty(), 1, &device).expect("a model");
     let row = |index: u32| {
         let inner = (0..3 + index % 11).map(|place| 5 + (index * 7 + place * place) % 45);
         [2].into_iter().chain(inner).chain([3]).collect()
@@ -226,7 +227,7 @@ struct Recorder<'a> {
 }
 
 impl<'a> Objective for &Recorder<'a> {
-    type Model = DistilBertForMaskedLM;
+    type Model = MaskedLanguageModel;
     type Step = <MaskedLm<'a> as Objective>::Step;
     type Evaluation = <MaskedLm<'a> as Objective>::Evaluation;
     const NAME: &'static str = "recorder";
@@ -255,7 +256,7 @@ impl<'a> Objective for &Recorder<'a> {
         step: &Self::Step,
         examples: &[usize],
         model: &Self::Model,
-        mode: rekindle_distilbert::Mode,
+        mode: rekindle_encoders::Mode,
         context: TrainingContext<'_>,
     ) -> Result<burn::tensor::Tensor<1>, TrainError> {
         self.losses.borrow_mut().extend(examples);

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::{Checkpoint, values};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoraConfig};
+use rekindle_distilbert::DistilBertConfig;
+use rekindle_encoders::{EncoderConfig, LoraConfig, SequenceClassifier};
 use rekindle_train::{
     Checkpoints, Classification, EncodedDataset, Evaluation, Event, Metric, SaveStrategy, Stop, TrainError, Trained,
     Trainer, TrainingArguments, TuningPlan,
@@ -23,7 +24,7 @@ fn devices() -> Vec<Device> {
 }
 
 /// A tiny model with dropout, and sentences of three classes.
-fn tiny() -> (DistilBertConfig, EncodedDataset, EncodedDataset) {
+fn tiny() -> (EncoderConfig, EncodedDataset, EncodedDataset) {
     let config = DistilBertConfig {
         vocab_size: 50,
         max_position_embeddings: 16,
@@ -33,6 +34,7 @@ fn tiny() -> (DistilBertConfig, EncodedDataset, EncodedDataset) {
         n_layers: 2,
         ..DistilBertConfig::default()
     };
+    let config = EncoderConfig::from(config);
     let sentence = |index: u32| {
         let inner = (0..3 + index % 9).map(|place| 5 + (index * 7 + place * place) % 45);
         [2].into_iter().chain(inner).chain([3]).collect()
@@ -57,7 +59,7 @@ fn arguments() -> TrainingArguments {
     }
 }
 
-fn plans(config: &DistilBertConfig) -> Vec<TuningPlan> {
+fn plans(config: &EncoderConfig) -> Vec<TuningPlan> {
     let lora = LoraConfig { r: 2, ..LoraConfig::default() };
     let last = TuningPlan::last_layers(1, config).expect("a layer");
     let gradual = TuningPlan::full(config).gradually(1).with_layer_decay(0.5);
@@ -65,7 +67,7 @@ fn plans(config: &DistilBertConfig) -> Vec<TuningPlan> {
 }
 
 /// A trained classifier.
-type Classifier = Trained<DistilBertForSequenceClassification, Evaluation>;
+type Classifier = Trained<SequenceClassifier, Evaluation>;
 
 /// Everything of a training except its times.
 fn numbers(trained: &Classifier) -> impl PartialEq + std::fmt::Debug {
@@ -75,7 +77,7 @@ fn numbers(trained: &Classifier) -> impl PartialEq + std::fmt::Debug {
 }
 
 struct Bench {
-    config: DistilBertConfig,
+    config: EncoderConfig,
     train: EncodedDataset,
     evaluation: Option<EncodedDataset>,
     arguments: TrainingArguments,
@@ -87,10 +89,9 @@ impl Bench {
         Classification::new(&self.config, &self.train).evaluated_on(self.evaluation.as_ref())
     }
 
-    fn model(&self, plan: &TuningPlan) -> DistilBertForSequenceClassification {
+    fn model(&self, plan: &TuningPlan) -> SequenceClassifier {
         let (model, _) =
-            DistilBertForSequenceClassification::from_checkpoint(&self.config, &Checkpoint::empty(), 1, &self.device)
-                .expect("a model");
+            SequenceClassifier::from_checkpoint(&self.config, &Checkpoint::empty(), 1, &self.device).expect("a model");
         plan.prepare(&model, 5).expect("prepared")
     }
 

@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::{Checkpoint, values};
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoraConfig};
+use rekindle_distilbert::DistilBertConfig;
+use rekindle_encoders::{EncoderConfig, LoraConfig, SequenceClassifier};
 use rekindle_train::{Classification, EncodedDataset, Evaluation, Trained, Trainer, TrainingArguments, TuningPlan};
 
 /// A tiny model, and sentences of three classes and uneven lengths.
-fn tiny() -> (DistilBertConfig, EncodedDataset) {
+fn tiny() -> (EncoderConfig, EncodedDataset) {
     let config = DistilBertConfig {
         vocab_size: 50,
         max_position_embeddings: 16,
@@ -22,6 +23,7 @@ fn tiny() -> (DistilBertConfig, EncodedDataset) {
         seq_classif_dropout: 0.0,
         ..DistilBertConfig::default()
     };
+    let config = EncoderConfig::from(config);
     let sentence = |index: u32| {
         let inner = (0..3 + index % 9).map(|place| 5 + (index * 7 + place * place) % 45);
         [2].into_iter().chain(inner).chain([3]).collect()
@@ -30,7 +32,7 @@ fn tiny() -> (DistilBertConfig, EncodedDataset) {
     (config.with_labels(["a", "b", "c"]), data.expect("data"))
 }
 
-fn plans(config: &DistilBertConfig) -> [TuningPlan; 4] {
+fn plans(config: &EncoderConfig) -> [TuningPlan; 4] {
     let lora = LoraConfig { r: 2, ..LoraConfig::default() };
     let last = TuningPlan::last_layers(1, config).expect("a layer");
     let gradual = TuningPlan::full(config).gradually(1).with_layer_decay(0.5);
@@ -50,7 +52,7 @@ fn arguments() -> TrainingArguments {
     }
 }
 
-type TrainedClassifier = Trained<DistilBertForSequenceClassification, Evaluation>;
+type TrainedClassifier = Trained<SequenceClassifier, Evaluation>;
 
 fn train(
     plan: &TuningPlan,
@@ -60,8 +62,7 @@ fn train(
 ) -> TrainedClassifier {
     let (config, _) = tiny();
     let (model, _) =
-        DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::empty(), 1, &devices[0])
-            .expect("a model");
+        SequenceClassifier::from_checkpoint(&config, &Checkpoint::empty(), 1, &devices[0]).expect("a model");
     let model = plan.prepare(&model, 5).expect("prepared");
     let objective = Classification::new(&config, data);
     let trainer = Trainer::new(objective, plan, arguments, &devices[0]).split_over(&devices[1..]);

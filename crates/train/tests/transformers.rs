@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::Device;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification};
+use rekindle_encoders::{Checkpoint, EncoderConfig, SequenceClassifier};
 use rekindle_train::{
     Classification, EncodedDataset, Evaluation, Event, Shuffle, Trained, Trainer, TrainingArguments, TuningPlan,
 };
@@ -42,19 +42,15 @@ struct Order {
 }
 
 /// A trained classifier.
-type TrainedClassifier = Trained<DistilBertForSequenceClassification, Evaluation>;
+type TrainedClassifier = Trained<SequenceClassifier, Evaluation>;
 
 fn run(golden: &Golden, run: &Run, device: &Device) -> TrainedClassifier {
     let folder = Path::new("../../fixtures/distilbert/base");
-    let mut config = DistilBertConfig::from_folder(folder).expect("config");
+    let mut config = EncoderConfig::from_folder(folder).expect("config");
     (config.dropout, config.attention_dropout, config.seq_classif_dropout) = (0.0, 0.0, 0.0);
-    let (model, report) = DistilBertForSequenceClassification::from_checkpoint(
-        &config,
-        &Checkpoint::open(folder).expect("weights"),
-        0,
-        device,
-    )
-    .expect("model");
+    let (model, report) =
+        SequenceClassifier::from_checkpoint(&config, &Checkpoint::open(folder).expect("weights"), 0, device)
+            .expect("model");
     assert!(report.missing.is_empty(), "the head is in the checkpoint");
     let data = EncodedDataset::new(golden.rows.clone(), golden.labels.clone(), 2).expect("data");
     let plan = match run.plan.as_str() {
@@ -78,8 +74,8 @@ fn run(golden: &Golden, run: &Run, device: &Device) -> TrainedClassifier {
 
 /// Trains and evaluates on the same sentences.
 fn learn(
-    model: DistilBertForSequenceClassification,
-    config: &DistilBertConfig,
+    model: SequenceClassifier,
+    config: &EncoderConfig,
     plan: &TuningPlan,
     data: &EncodedDataset,
     arguments: &TrainingArguments,
@@ -102,15 +98,11 @@ fn cached_features_train_alike() {
     let device = Device::flex();
     let losses = |base_dropout: f64, frozen_dropout: bool| {
         let folder = Path::new("../../fixtures/distilbert/base");
-        let mut config = DistilBertConfig::from_folder(folder).expect("config");
+        let mut config = EncoderConfig::from_folder(folder).expect("config");
         (config.dropout, config.attention_dropout, config.seq_classif_dropout) = (base_dropout, base_dropout, 0.2);
-        let (model, _) = DistilBertForSequenceClassification::from_checkpoint(
-            &config,
-            &Checkpoint::open(folder).expect("weights"),
-            0,
-            &device,
-        )
-        .expect("model");
+        let (model, _) =
+            SequenceClassifier::from_checkpoint(&config, &Checkpoint::open(folder).expect("weights"), 0, &device)
+                .expect("model");
         let arguments = TrainingArguments {
             learning_rate: 2e-3,
             num_train_epochs: 3,

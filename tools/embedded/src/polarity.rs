@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rekindle::burn::tensor::Device;
 use rekindle::data::{Dataset, ReadOptions, TestSize};
-use rekindle::distilbert::Precision;
+use rekindle::encoders::Precision;
 use rekindle::infer::{ModelSource, PretrainedModel};
 use rekindle::train::{Classification, EncodedDataset, Event, Trainer, TrainingArguments, TuningPlan};
 
@@ -26,7 +26,7 @@ pub fn train(model: &Path, labelled: &Path, folder: &Path) -> Result<(), Box<dyn
     let (config, model, _) = pretrained.load(lines.classes.names(), SEED, &device)?;
     let encode = |data: &Dataset| -> Result<_, Box<dyn Error>> {
         let texts: Vec<&str> = data.examples.iter().map(|example| example.text.as_str()).collect();
-        let sentences = pretrained.tokenizer.encode_all(&texts, config.max_position_embeddings)?;
+        let sentences = pretrained.tokenizer.encode_all(&texts, config.max_length())?;
         Ok(EncodedDataset::new(sentences, data.labels(), data.classes.len())?)
     };
     let arguments = TrainingArguments {
@@ -52,7 +52,7 @@ pub fn train(model: &Path, labelled: &Path, folder: &Path) -> Result<(), Box<dyn
     let trained = Trainer::new(objective, &plan, &arguments, &device).run(model, &mut observe)?;
 
     std::fs::create_dir_all(folder)?;
-    trained.model.distilbert.save_safetensors(&folder.join("model.safetensors"), Precision::F16)?;
+    trained.model.encoder().save_safetensors(&folder.join("model.safetensors"), Precision::F16)?;
     std::fs::write(folder.join("config.json"), pretrained.config.to_json())?;
     std::fs::write(folder.join("tokenizer.json"), pretrained.tokenizer.to_json()?)?;
     Ok(())

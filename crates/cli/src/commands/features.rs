@@ -2,7 +2,7 @@
 
 use crate::options::model::ModelChoice;
 use crate::options::{DataFileArgs, EngineArgs, MIN_LENGTH, at_least, positive};
-use rekindle::distilbert::Pooling;
+use rekindle::encoders::Pooling;
 use std::num::NonZero;
 use std::path::Path;
 use std::path::PathBuf;
@@ -163,7 +163,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
         thousands(total),
         thousands(read),
         if shards == 1 { "one shard".into() } else { format!("{shards} shards") },
-        found.model.config.dim,
+        found.model.config.hidden_size,
         args.output.display()
     ));
     Ok(())

@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use clap::{ArgGroup, Args};
 use rekindle::checkpoint::parameters;
-use rekindle::distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM};
+use rekindle::distilbert::DistilBertConfig;
+use rekindle::encoders::{Checkpoint, EncoderConfig, MaskedLanguageModel};
 use rekindle::files::check_symlinks;
 use rekindle::infer::{BaseModel, MODEL_FILES, ModelCard, PretrainedModel, SAVED_FILES, SavedModel};
 use rekindle::report::thousands;
@@ -125,15 +126,15 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     check_checkpoint(&checkpoints, args.resume)?;
     let start = start(args, &mut display)?;
     let Start { config, tokenizer, checkpoint, .. } = &start;
-    if args.max_length > config.max_position_embeddings {
-        let positions = config.max_position_embeddings;
+    if args.max_length > config.max_length() {
+        let positions = config.max_length();
         let length = args.max_length;
         let reason = format!("--max-length {length} is more than the {positions} positions of the model");
         return Err(Failure::usage(reason));
     }
     let masking = Masking::new(tokenizer, args.mlm_probability)?;
     let corpus = Corpus::read(&args.corpus, tokenizer, args.max_length, args.validation_split_percentage.into())?;
-    let (model, report) = DistilBertForMaskedLM::from_checkpoint(config, checkpoint, args.seed.into(), &device)?;
+    let (model, report) = MaskedLanguageModel::from_checkpoint(config, checkpoint, args.seed.into(), &device)?;
     describe(&display, args, config, &corpus, &model);
     if args.model.is_some() {
         report_table(&report).iter().for_each(|line| display.line(line));
@@ -201,7 +202,7 @@ fn check_checkpoint(checkpoints: &Checkpoints, resume: bool) -> Result<(), Failu
 
 /// The model to train.
 struct Start {
-    config: DistilBertConfig,
+    config: EncoderConfig,
     tokenizer: Tokenizer,
     checkpoint: Arc<Checkpoint>,
     /// The maximum length that is saved: what the checkpoint had, because training on shorter texts takes no positions away.
@@ -219,7 +220,7 @@ fn start(args: &PretrainArgs, display: &mut Display) -> Result<Start, Failure> {
         found.warnings().iter().for_each(|warning| display.warn(warning));
         let base = Some(BaseModel::from(&found.model));
         let model = &found.model;
-        let max_length = model.trained_max_length().unwrap_or(model.config.max_position_embeddings);
+        let max_length = model.trained_max_length().unwrap_or(model.config.max_length());
         let PretrainedModel { config, tokenizer, checkpoint, .. } = found.model;
         return Ok(Start { config, tokenizer, checkpoint, max_length, base });
     }
@@ -238,7 +239,7 @@ fn start(args: &PretrainArgs, display: &mut Display) -> Result<Start, Failure> {
         pad_token_id: tokenizer.pad_id(),
         ..DistilBertConfig::default()
     };
-    let config = DistilBertConfig::from_json(config.to_masked_lm_json().as_bytes(), Path::new("new model"))
+    let config = EncoderConfig::from_json(config.to_masked_lm_json().as_bytes(), Path::new("new model"))
         .map_err(Failure::usage)?;
     let (checkpoint, max_length) = (Checkpoint::empty().into(), args.max_length);
     Ok(Start { config, tokenizer, checkpoint, max_length, base: None })
@@ -261,14 +262,14 @@ fn arguments(args: &PretrainArgs) -> TrainingArguments {
 fn describe(
     display: &Display,
     args: &PretrainArgs,
-    config: &DistilBertConfig,
+    config: &EncoderConfig,
     corpus: &Corpus,
-    model: &DistilBertForMaskedLM,
+    model: &MaskedLanguageModel,
 ) {
     let sizes: usize = parameters(model).iter().map(|parameter| parameter.size).sum();
-    let DistilBertConfig { n_layers, dim, n_heads, vocab_size, .. } = config;
+    let EncoderConfig { num_hidden_layers, hidden_size, num_attention_heads, vocab_size, .. } = config;
     display.line(&format!(
-        "model    {} parameters: {n_layers} layers of {dim}, {n_heads} heads, {} words",
+        "model    {} parameters: {num_hidden_layers} layers of {hidden_size}, {num_attention_heads} heads, {} words",
         thousands(sizes),
         thousands(*vocab_size)
     ));

@@ -79,7 +79,7 @@ const MAX_LENGTH: usize = 64;
 
 /// The maximum number of tokens per text: as given, as the model was trained, or the default.
 pub fn max_length(given: Option<usize>, model: &PretrainedModel) -> usize {
-    let fallback = || MAX_LENGTH.min(model.config.max_position_embeddings);
+    let fallback = || MAX_LENGTH.min(model.config.max_length());
     given.or_else(|| model.trained_max_length()).unwrap_or_else(fallback)
 }
 

@@ -1,23 +1,23 @@
 //! Adaptive pretraining: masked language modelling on the training texts before fine-tuning (Gururangan et al., 2020).
 
 use rekindle_checkpoint::trainable;
-use rekindle_distilbert::{DistilBertForMaskedLM, DistilBertModel};
+use rekindle_encoders::MaskedLanguageModel;
 use rekindle_train::{Checkpoints, MaskedLm, Masking, Observer, TrainError, Trainer, TrainingArguments, TuningPlan};
 
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 
 /// Trains the masked language model of the checkpoint on the training texts of a run, one sequence per text, at the learning
-/// rate of transformers' `run_mlm.py`, and returns its encoder.
+/// rate of transformers' `run_mlm.py`, and returns it.
 pub(crate) fn adapt(
     context: &RunContext<'_>,
     spec: &RunSpec,
     epochs: usize,
     observer: &mut Observer<'_>,
-) -> Result<DistilBertModel, TrainError> {
+) -> Result<MaskedLanguageModel, TrainError> {
     let masking = Masking::new(&context.pretrained.tokenizer, Masking::DEFAULT_PROBABILITY)?;
     let checkpoint = &context.pretrained.checkpoint;
-    let (model, _) = DistilBertForMaskedLM::from_checkpoint(&context.config, checkpoint, spec.seed, context.device)?;
+    let (model, _) = MaskedLanguageModel::from_checkpoint(&context.config, checkpoint, spec.seed, context.device)?;
     let sequences: Vec<Vec<u32>> = spec.rows.train.iter().map(|&row| context.examples.sentence(row).to_vec()).collect();
     let arguments = TrainingArguments {
         num_train_epochs: epochs,
@@ -36,5 +36,5 @@ pub(crate) fn adapt(
     let trainer = Trainer::new(objective, &plan, &arguments, context.device)
         .with_checkpoints(checkpoints)
         .with_stop(context.stop());
-    Ok(trainable(&trainer.run(model, observer)?.model.distilbert, |_| false))
+    Ok(trainable(&trainer.run(model, observer)?.model, |_| false))
 }

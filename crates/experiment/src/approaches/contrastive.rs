@@ -7,9 +7,8 @@ use std::time::Instant;
 use burn::module::Module;
 use rekindle_baseline::{DenseRows, LogisticOptions, LogisticRegression};
 use rekindle_checkpoint::trainable;
-use rekindle_distilbert::{
-    DistilBertConfig, DistilBertForSequenceClassification, Embedding, LoraConfig, Mode, Pooling, SentenceClassifier,
-};
+use rekindle_encoders::TransformerEncoder;
+use rekindle_encoders::{Embedding, EncoderConfig, LoraConfig, Mode, Pooling, SentenceClassifier, SequenceClassifier};
 use rekindle_infer::{by_length, read, sentence_logits};
 use rekindle_results::RunRecord;
 use rekindle_train::{
@@ -64,7 +63,7 @@ impl ContrastiveFineTuning {
         },
     };
 
-    fn plan(&self, config: &DistilBertConfig) -> TuningPlan {
+    fn plan(&self, config: &EncoderConfig) -> TuningPlan {
         match self.rank {
             Some(r) => TuningPlan::lora(LoraConfig { r, ..LoraConfig::default() }),
             None => TuningPlan::full(config),
@@ -93,7 +92,7 @@ impl ContrastiveFineTuning {
         }
     }
 
-    fn embedding(&self, config: &DistilBertConfig) -> Embedding {
+    fn embedding(&self, config: &EncoderConfig) -> Embedding {
         Embedding { pooling: Pooling::Mean, layers: self.layers.count(config), normalize: true }
     }
 
@@ -103,11 +102,10 @@ impl ContrastiveFineTuning {
         context: &RunContext<'_>,
         spec: &RunSpec,
         observer: &mut Observer<'_>,
-    ) -> Result<(usize, Trained<DistilBertForSequenceClassification, std::convert::Infallible>), TrainError> {
-        let config = DistilBertConfig { classifier_pooling: Pooling::Mean, ..context.config.clone() };
+    ) -> Result<(usize, Trained<SequenceClassifier, std::convert::Infallible>), TrainError> {
+        let config = context.config.clone().with_pooling(Pooling::Mean);
         let plan = self.plan(&config);
-        let mut model = plan.prepare(&context.model, spec.seed)?;
-        model.pooling = Pooling::Mean;
+        let model = plan.prepare(&context.model, spec.seed)?.with_pooling(Pooling::Mean);
         let train = context.examples.select(&spec.rows.train);
         let arguments = self.arguments(&context.settings.arguments, spec.seed);
         let objective = Contrastive::new(&config, &train, self.loss, &arguments);
@@ -131,17 +129,17 @@ impl ContrastiveFineTuning {
         let (config, embedding) = (&context.config, encoder.embedding);
         let texts: Vec<&[u32]> = rows.iter().map(|&row| context.examples.sentence(row)).collect();
         let size = context.settings.arguments.per_device_eval_batch_size;
-        let forward = |batch: &_| encoder.distilbert.embed(batch, embedding, Mode::Eval);
+        let forward = |batch: &_| encoder.encoder.embed(batch, embedding, Mode::Eval);
         let mut progress = |_| ControlFlow::Continue(());
         let embeddings = by_length(&texts, config, size, context.device, &mut progress, forward);
         let embeddings = embeddings.and_then(|rows| rows.map_or(Ok(Vec::new()), read)).map_err(TrainError::from);
         let embeddings = embeddings.map_err(ExperimentError::Examples)?;
-        let embeddings = DenseRows::new(embeddings.into_iter().map(f64::from).collect(), config.dim);
+        let embeddings = DenseRows::new(embeddings.into_iter().map(f64::from).collect(), config.hidden_size);
         let (labels, classes) = (context.sampling.labels(rows), config.num_labels());
         let weights = context.class_weights(rows);
         let options = LogisticOptions { c: C, ..LogisticOptions::default() };
         let regression = LogisticRegression::fit(&embeddings, &labels, classes, weights.as_deref(), &options)?;
-        Ok(with_head(encoder.distilbert, embedding, &regression, config, context.device))
+        Ok(with_head(encoder.encoder, embedding, &regression, config, context.device))
     }
 }
 
@@ -179,13 +177,13 @@ impl Learner for ContrastiveFineTuning {
         self.layers.check(config)?;
         let plan = self.plan(config);
         let model = plan.prepare(&context.model, 0)?;
-        let head = config.num_labels() * (config.dim + 1);
-        Ok([plan.count(&model).0 + head, model.distilbert.num_params() + head])
+        let head = config.num_labels() * (config.hidden_size + 1);
+        Ok([plan.count(&model).0 + head, model.encoder().num_params() + head])
     }
 
     fn saved_parameters(&self, context: &RunContext<'_>) -> usize {
         let config = &context.config;
-        context.model.distilbert.num_params() + config.num_labels() * (config.dim + 1)
+        context.model.encoder().num_params() + config.num_labels() * (config.hidden_size + 1)
     }
 
     /// A step costs three forward passes, and every example is embedded once.
@@ -201,7 +199,7 @@ impl Learner for ContrastiveFineTuning {
     ) -> Result<Fitted, ExperimentError> {
         let (pairs, trained) = self.train(context, spec, observer).map_err(|source| spec.failed(source))?;
         let began = Instant::now();
-        let encoder = trainable(&trained.model.merged().distilbert, |_| false);
+        let encoder = trainable(&trained.model.merged().encoder(), |_| false);
         let embedding = self.embedding(&context.config);
         let model = SentenceClassifier::new(encoder, embedding, &context.config, context.device);
         let model = self.fit_head(model, context, &spec.rows.train)?;
@@ -218,7 +216,7 @@ impl Learner for ContrastiveFineTuning {
 /// A fine-tuned encoder with its head.
 struct Fine {
     approach: String,
-    config: DistilBertConfig,
+    config: EncoderConfig,
     model: SentenceClassifier,
 }
 

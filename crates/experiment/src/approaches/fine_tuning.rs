@@ -1,6 +1,6 @@
 //! Fine-tuning: approaches that train parameters of the model by gradient descent.
 
-use rekindle_distilbert::{DistilBertConfig, DistilBertForSequenceClassification, LoraConfig, Pooling};
+use rekindle_encoders::{EncoderConfig, LoraConfig, Pooling, SequenceClassifier};
 use rekindle_results::RunRecord;
 use rekindle_train::{
     Classification, Evaluation, Event, PooledFeatures, TrainError, Trained, Trainer, TrainingArguments, TuningPlan,
@@ -146,7 +146,7 @@ impl FineTuning {
     ///
     /// # Errors
     /// Returns an error if the model has fewer layers than the approach trains.
-    pub fn plan(&self, config: &DistilBertConfig) -> Result<TuningPlan, TrainError> {
+    pub fn plan(&self, config: &EncoderConfig) -> Result<TuningPlan, TrainError> {
         let plan = match &self.method {
             Method::FeatureExtraction => TuningPlan::head(),
             Method::LastLayers(count) => TuningPlan::last_layers(*count, config)?,
@@ -169,10 +169,10 @@ impl FineTuning {
     }
 
     /// Returns the configuration of the model.
-    pub(crate) fn config(&self, context: &RunContext<'_>) -> DistilBertConfig {
+    pub(crate) fn config(&self, context: &RunContext<'_>) -> EncoderConfig {
         let pooling = self.pooling.or(context.settings.pooling);
         let classifier_pooling = pooling.unwrap_or(context.config.classifier_pooling);
-        DistilBertConfig { classifier_pooling, ..context.config.clone() }
+        context.config.clone().with_pooling(classifier_pooling)
     }
 
     /// Trains on the training examples of a run. Epochs are evaluated on the validation examples if there are any, otherwise
@@ -183,7 +183,7 @@ impl FineTuning {
         context: &mut RunContext<'_>,
         spec: &RunSpec,
         observer: &mut Observer<'_>,
-    ) -> Result<Trained<DistilBertForSequenceClassification, Evaluation>, TrainError> {
+    ) -> Result<Trained<SequenceClassifier, Evaluation>, TrainError> {
         let config = self.config(context);
         let model = plan.prepare(&self.start(&config, context, spec, observer)?, spec.seed)?;
         if plan.freezes_encoder() && self.pretrain_epochs == 0 {
@@ -221,21 +221,21 @@ impl FineTuning {
     /// initialised by the seed.
     fn start(
         &self,
-        config: &DistilBertConfig,
+        config: &EncoderConfig,
         context: &RunContext<'_>,
         spec: &RunSpec,
         observer: &mut Observer<'_>,
-    ) -> Result<DistilBertForSequenceClassification, TrainError> {
-        let mut model = match spec.seed == context.settings.seed {
+    ) -> Result<SequenceClassifier, TrainError> {
+        let model = match spec.seed == context.settings.seed {
             true => context.model.clone(),
             false => context.model.reinitialize(config, &context.report, spec.seed),
         };
-        model.pooling = config.classifier_pooling;
-        if self.pretrain_epochs > 0 {
-            model.distilbert =
-                adapt(context, spec, self.pretrain_epochs, &mut |event| observer(Progress::Pretraining(event)))?;
+        let model = model.with_pooling(config.classifier_pooling);
+        if self.pretrain_epochs == 0 {
+            return Ok(model);
         }
-        Ok(model)
+        let mut observe = |event: &Event| observer(Progress::Pretraining(event));
+        Ok(model.with_encoder_of(&adapt(context, spec, self.pretrain_epochs, &mut observe)?))
     }
 }
 
@@ -335,8 +335,8 @@ impl Learner for FineTuning {
 struct FineTuned {
     settings: FineTuning,
     approach: String,
-    config: DistilBertConfig,
-    model: DistilBertForSequenceClassification,
+    config: EncoderConfig,
+    model: SequenceClassifier,
     plan: TuningPlan,
     /// Examples whose logits are known, and these logits.
     tested: Option<(Vec<usize>, Vec<f32>)>,

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use rekindle_baseline::{BaselineError, DenseRows, LogisticOptions, LogisticRegression, Validation, cross_validate};
 use rekindle_data::repeated_stratified_k_fold;
-use rekindle_distilbert::{DistilBertConfig, DistilBertModel, Embedding, Pooling};
+use rekindle_encoders::{Embedding, Encoder, EncoderConfig, Pooling};
 use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
 
@@ -46,11 +46,11 @@ impl Probe {
     };
 
     /// Returns the numbers of layers that are compared.
-    fn layers(&self, config: &DistilBertConfig) -> Vec<usize> {
+    fn layers(&self, config: &EncoderConfig) -> Vec<usize> {
         match self.layers {
             Some(layers) => vec![layers.count(config)],
-            None if config.n_layers == 1 => vec![1],
-            None => vec![1, AVERAGED.min(config.n_layers)],
+            None if config.num_hidden_layers == 1 => vec![1],
+            None => vec![1, AVERAGED.min(config.num_hidden_layers)],
         }
     }
 
@@ -134,12 +134,12 @@ impl Learner for Probe {
     fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
         let config = &context.config;
         self.layers.map_or(Ok(()), |layers| layers.check(config))?;
-        Ok([config.num_labels() * (config.dim + 1), self.saved_parameters(context)])
+        Ok([config.num_labels() * (config.hidden_size + 1), self.saved_parameters(context)])
     }
 
     fn saved_parameters(&self, context: &RunContext<'_>) -> usize {
         let config = &context.config;
-        context.model.distilbert.num_params() + config.num_labels() * (config.dim + 1)
+        context.model.encoder().num_params() + config.num_labels() * (config.hidden_size + 1)
     }
 
     /// The examples are embedded once.
@@ -160,7 +160,7 @@ impl Learner for Probe {
         let request = Request { poolings: &poolings, layers: &layers, rows: &rows };
         context.embed(&request, observer).map_err(|source| spec.failed(source))?;
 
-        let (train, dim) = (&spec.rows.train, context.config.dim);
+        let (train, dim) = (&spec.rows.train, context.config.hidden_size);
         let of = |pooling| layers.iter().map(move |&layers| Embedding { pooling, layers, normalize: true });
         let embeddings = poolings.iter().flat_map(|&pooling| of(pooling));
         let candidates: Vec<(Embedding, DenseRows)> =
@@ -184,7 +184,7 @@ impl Learner for Probe {
             .into();
         let predictor = Probed {
             config: context.config.clone(),
-            encoder: context.model.distilbert.clone(),
+            encoder: context.model.encoder(),
             device: context.device.clone(),
             embedding: *embedding,
             regression,
@@ -195,8 +195,8 @@ impl Learner for Probe {
 
 /// A fitted probe.
 struct Probed {
-    config: DistilBertConfig,
-    encoder: DistilBertModel,
+    config: EncoderConfig,
+    encoder: Encoder,
     device: Device,
     embedding: Embedding,
     regression: LogisticRegression,
@@ -209,7 +209,7 @@ impl Predictor for Probed {
         rows: &[usize],
         _: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError> {
-        let embeddings = context.embeddings.rows(self.embedding, rows, self.config.dim);
+        let embeddings = context.embeddings.rows(self.embedding, rows, self.config.hidden_size);
         Ok(self.regression.scores(&embeddings).into_iter().map(|score| score as f32).collect())
     }
 

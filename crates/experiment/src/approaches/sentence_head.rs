@@ -3,7 +3,7 @@
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use rekindle_baseline::LogisticRegression;
-use rekindle_distilbert::{DistilBertConfig, DistilBertModel, Embedding, SentenceClassifier};
+use rekindle_encoders::{Embedding, Encoder, EncoderConfig, SentenceClassifier};
 use rekindle_train::TrainError;
 
 use crate::learner::count;
@@ -33,18 +33,18 @@ impl Layers {
     }
 
     /// Returns how many layers of a model that is.
-    pub(crate) fn count(self, config: &DistilBertConfig) -> usize {
+    pub(crate) fn count(self, config: &EncoderConfig) -> usize {
         match self {
             Self::Last(count) => count,
-            Self::All => config.n_layers,
+            Self::All => config.num_hidden_layers,
         }
     }
 
     /// Returns an error if a model has fewer layers.
-    pub(crate) fn check(self, config: &DistilBertConfig) -> Result<(), TrainError> {
+    pub(crate) fn check(self, config: &EncoderConfig) -> Result<(), TrainError> {
         let layers = self.count(config);
-        if layers > config.n_layers {
-            let reason = format!("{layers} layers are to be averaged, but the model has {}", config.n_layers);
+        if layers > config.num_hidden_layers {
+            let reason = format!("{layers} layers are to be averaged, but the model has {}", config.num_hidden_layers);
             return Err(TrainError::Argument { argument: "layers", reason });
         }
         Ok(())
@@ -53,14 +53,14 @@ impl Layers {
 
 /// Returns an encoder with the coefficients of a regression on its embeddings as the head.
 pub(crate) fn with_head(
-    encoder: DistilBertModel,
+    encoder: Encoder,
     embedding: Embedding,
     regression: &LogisticRegression,
-    config: &DistilBertConfig,
+    config: &EncoderConfig,
     device: &Device,
 ) -> SentenceClassifier {
     let mut model = SentenceClassifier::new(encoder, embedding, config, device);
-    let (dim, classes) = (config.dim, config.num_labels());
+    let (dim, classes) = (config.hidden_size, config.num_labels());
     let coefficients = regression.coefficients();
     let weight: Vec<f32> =
         (0..dim).flat_map(|column| (0..classes).map(move |class| coefficients[class * dim + column] as f32)).collect();

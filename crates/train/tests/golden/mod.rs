@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use burn::tensor::Device;
-use rekindle_distilbert::{DistilBertForSequenceClassification, Precision};
+use rekindle_encoders::{Precision, SequenceClassifier};
 use rekindle_train::StepRecord;
 use safetensors::SafeTensors;
 use serde::Deserialize;
@@ -75,7 +75,7 @@ pub fn check_logits(ours: &[f32], theirs: &[Vec<f32>], what: &str) {
 
 /// The weights as a checkpoint holds them, each within what `tolerance` says of it by name.
 pub fn check_weights(
-    model: &DistilBertForSequenceClassification,
+    model: &SequenceClassifier,
     theirs: &HashMap<String, Weights>,
     tolerance: impl Fn(&str, &Weights) -> f64,
     what: &str,

@@ -1,0 +1,98 @@
+//! The model families, and what their files say of themselves.
+
+use std::fmt;
+
+use rekindle_checkpoint::Layout;
+
+use crate::config::EncoderConfig;
+use crate::{bert, distilbert, electra, roberta};
+
+/// A model family: a `model_type` of transformers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Family {
+    /// DistilBERT (Sanh et al., 2019).
+    DistilBert,
+    /// BERT (Devlin et al., 2018), and the many models of its architecture: MiniLM, BGE, E5, FinBERT.
+    Bert,
+    /// RoBERTa (Liu et al., 2019), and models of its architecture: DistilRoBERTa, BERTweet.
+    Roberta,
+    /// XLM-RoBERTa (Conneau et al., 2019), for a hundred languages: multilingual E5.
+    XlmRoberta,
+    /// CamemBERT (Martin et al., 2019), for French.
+    Camembert,
+    /// ELECTRA (Clark et al., 2020).
+    Electra,
+}
+
+/// What the files of a family look like. Each family's module has one.
+pub(crate) struct FamilySpec {
+    /// `model_type` in config.json.
+    pub(crate) model_type: &'static str,
+    /// The prefix of transformers' class names.
+    pub(crate) class: &'static str,
+    /// The fields of config.json and their defaults, of transformers' configuration class, as JSON.
+    pub(crate) defaults: &'static str,
+    /// Pairs of a field of [`EncoderConfig`] and the family's name of it, where these differ.
+    pub(crate) renamed: &'static [(&'static str, &'static str)],
+    /// Fields that may have one value only, as JSON.
+    pub(crate) required: &'static [(&'static str, &'static str)],
+    /// Matrices between the encoder and the output layer, without which a file has no head of this family.
+    pub(crate) head: &'static [&'static str],
+    /// The output layer of the classifier, which has a row per class.
+    pub(crate) output: &'static str,
+    /// The files of the classifier.
+    pub(crate) classifier: Layout,
+    /// The files of the masked language model.
+    pub(crate) masked_lm: Layout,
+    /// Models of the hub, for example.
+    pub(crate) examples: &'static [&'static str],
+}
+
+impl Family {
+    /// All families, in the order of their appearance.
+    pub const ALL: [Self; 6] =
+        [Self::DistilBert, Self::Bert, Self::Roberta, Self::XlmRoberta, Self::Camembert, Self::Electra];
+
+    pub(crate) fn spec(self) -> &'static FamilySpec {
+        match self {
+            Self::DistilBert => &distilbert::SPEC,
+            Self::Bert => &bert::SPEC,
+            Self::Roberta => &roberta::ROBERTA,
+            Self::XlmRoberta => &roberta::XLM_ROBERTA,
+            Self::Camembert => &roberta::CAMEMBERT,
+            Self::Electra => &electra::SPEC,
+        }
+    }
+
+    /// Returns the family of a `model_type`.
+    pub fn of(model_type: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.model_type() == model_type)
+    }
+
+    /// Returns the `model_type` in config.json.
+    pub fn model_type(self) -> &'static str {
+        self.spec().model_type
+    }
+
+    /// Returns models of the hub of this family, for example.
+    pub fn examples(self) -> &'static [&'static str] {
+        self.spec().examples
+    }
+
+    /// Returns whether a second text of a pair has segment 1, in models whose configuration has two segments.
+    pub fn has_segments(self, config: &EncoderConfig) -> bool {
+        config.type_vocab_size > 1
+    }
+
+    /// Returns all values of `model_type`, for messages.
+    pub(crate) fn known() -> String {
+        Self::ALL.map(Self::model_type).join(", ")
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.model_type())
+    }
+}

@@ -1,0 +1,62 @@
+//! What the heads of all families have in common.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use rekindle_checkpoint::LoadReport;
+use rekindle_nn::{Linear, Mode, Pooling, SequenceBatch, TokenSelection, TransformerEncoder};
+
+use crate::config::EncoderConfig;
+
+/// An encoder with a sequence-classification head.
+pub(crate) trait Classifier: Module {
+    type Encoder: TransformerEncoder;
+
+    /// The prefixes of the parameters between the encoder and the output layer that peft does not train beside adapters.
+    const TRANSFORM: &'static [&'static str] = &[];
+
+    /// A model with zeros, to be filled from a checkpoint.
+    fn new(config: &EncoderConfig, device: &Device) -> Self;
+
+    /// The encoder, and what the head reads of it.
+    fn parts(&self) -> (&Self::Encoder, Pooling);
+
+    /// The encoder, what the head reads of it, and the output layer.
+    fn parts_mut(&mut self) -> (&mut Self::Encoder, &mut Pooling, &mut Linear);
+
+    /// Replaces the encoder, but for what the head alone reads of it.
+    fn set_encoder(&mut self, encoder: Self::Encoder) {
+        *self.parts_mut().0 = encoder;
+    }
+
+    /// Called with the report of what was missing when the model was filled.
+    fn loaded(&mut self, _: &LoadReport) {}
+
+    /// The logits from the pooled hidden states.
+    ///
+    /// # Shapes
+    /// - pooled: `[sequences, hidden_size]`
+    /// - output: `[sequences, num_labels]`
+    fn classify(&self, pooled: Tensor<2>, mode: Mode) -> Tensor<2>;
+}
+
+/// An encoder with a masked-language head.
+pub(crate) trait MaskedLm: Module {
+    type Encoder: TransformerEncoder;
+
+    /// A model with zeros, to be filled from a checkpoint.
+    fn new(config: &EncoderConfig, device: &Device) -> Self;
+
+    fn encoder(&self) -> &Self::Encoder;
+
+    /// The logits of all words from hidden states.
+    ///
+    /// # Shapes
+    /// - hidden: `[rows, hidden_size]`
+    /// - output: `[rows, vocab_size]`
+    fn words(&self, hidden: Tensor<2>) -> Tensor<2>;
+
+    /// The logits of all words at the selected tokens.
+    fn forward(&self, batch: &SequenceBatch, mode: Mode) -> Tensor<2> {
+        self.words(self.encoder().forward(batch, TokenSelection::Selected, mode.at(0)))
+    }
+}
