@@ -52,8 +52,8 @@ pub use model::{
 };
 pub use rekindle_checkpoint::{Checkpoint, CheckpointError, LoadReport, Precision};
 pub use rekindle_nn::{
-    Activation, Embedding, LoraConfig, Mode, NnError, ParamInfo, ParamRole, ParamRoles, Pooling, SequenceBatch, TokenSelection,
-    TransformerEncoder,
+    Activation, Embedding, LoraConfig, Mode, NnError, ParamInfo, ParamRole, ParamRoles, Pooling, SequenceBatch,
+    TokenSelection, TransformerEncoder,
 };
 
 /// The README's example is compiled and run.

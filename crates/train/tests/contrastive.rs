@@ -69,7 +69,8 @@ impl Golden {
 fn model(dropout: f64, device: &Device) -> (EncoderConfig, SequenceClassifier) {
     let folder = Path::new("../../fixtures/distilbert/base");
     let mut config = EncoderConfig::from_folder(folder).expect("config");
-    (config.dropout, config.attention_dropout, config.classifier_pooling) = (dropout, dropout, Pooling::Mean);
+    (config.hidden_dropout_prob, config.attention_probs_dropout_prob, config.classifier_pooling) =
+        (dropout, dropout, Pooling::Mean);
     let checkpoint = Checkpoint::open(folder).expect("weights");
     let (model, _) = SequenceClassifier::from_checkpoint(&config, &checkpoint, 0, device).expect("a model");
     (config, model)
