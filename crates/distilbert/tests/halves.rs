@@ -4,6 +4,7 @@
 use burn::tensor::{Device, Tensor};
 use rekindle_distilbert::{
     Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch, TokenSelection,
+    TransformerEncoder,
 };
 
 /// The rounding errors of sums of about this many terms, relative to the largest value.

@@ -108,7 +108,7 @@ impl BertEmbeddings {
     /// - output: `[tokens, embedding_size]`
     pub fn forward(&self, batch: &SequenceBatch, mode: Mode) -> Tensor<2> {
         let words = embedding(&self.word_embeddings, batch.input_ids());
-        let types = embedding(&self.token_type_embeddings, batch.positions());
+        let types = embedding(&self.token_type_embeddings, batch.token_types());
         let positions = embedding(&self.position_embeddings, batch.positions());
         dropout(self.layer_norm.forward_sum(words + types, positions), self.dropout, mode)
     }

@@ -361,6 +361,11 @@ impl From<DistilBertConfig> for EncoderConfig {
 
 impl From<&EncoderConfig> for InputLimits {
     fn from(config: &EncoderConfig) -> Self {
-        Self { vocab_size: config.vocab_size, max_length: config.max_length() }
+        Self {
+            vocab_size: config.vocab_size,
+            max_length: config.max_length(),
+            first_position: config.first_position(),
+            type_vocab_size: config.type_vocab_size,
+        }
     }
 }

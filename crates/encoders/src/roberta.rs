@@ -128,7 +128,7 @@ impl Classifier for RobertaForSequenceClassification {
     fn new(config: &EncoderConfig, device: &Device) -> Self {
         Self {
             roberta: BertModel::new(config, device),
-            classifier: ClassificationHead::new(config, Activation::Gelu, device),
+            classifier: ClassificationHead::new(config, Activation::Tanh, device),
             pooling: config.classifier_pooling,
         }
     }
