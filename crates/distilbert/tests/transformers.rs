@@ -206,15 +206,6 @@ fn load_reports_name_the_tensors_that_transformers_names() {
         (unexpected.map(String::from).to_vec(), head.map(String::from).to_vec())
     );
     assert_eq!((load("no_prefix").unexpected.len(), load("no_prefix").missing), (0, head.map(String::from).to_vec()));
-    assert_eq!(
-        (load("bert").unexpected, load("bert").missing),
-        (
-            ["classifier.bias", "classifier.weight", "bert.pooler.dense.bias", "bert.pooler.dense.weight"]
-                .map(String::from)
-                .to_vec(),
-            head.map(String::from).to_vec()
-        )
-    );
     for whole in ["base", "gamma_beta", "sharded", "labels4"] {
         assert_eq!(load(whole), Default::default(), "{whole}");
     }

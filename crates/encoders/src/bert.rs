@@ -5,13 +5,13 @@ use burn::nn::{Embedding, EmbeddingConfig, Initializer};
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{Layout, LoadReport, NameMap};
 use rekindle_nn::{
-    Activation, AttentionOptions, LayerNorm, Linear, Mode, NamedLinear, ParamRole, Pooling, SequenceBatch, TokenSelection,
-    TransformerEncoder, attention, dropout, embedding, is_tracked, layer_role, tied_projection,
+    Activation, AttentionOptions, LayerNorm, Linear, Mode, NamedLinear, ParamRole, Pooling, SequenceBatch,
+    TokenSelection, TransformerEncoder, attention, dropout, embedding, is_tracked, layer_role, tied_projection,
 };
 
 use crate::config::EncoderConfig;
 use crate::family::FamilySpec;
-use crate::heads::{Classifier, MaskedLm};
+use crate::heads::{Classifier, MaskedLm, decoder};
 
 /// The fields of config.json that BERT and its kin have, with transformers' defaults.
 pub(crate) const SPEC: FamilySpec = FamilySpec {
@@ -39,12 +39,8 @@ pub(crate) const SPEC: FamilySpec = FamilySpec {
 };
 
 /// What BERT and its kin support of its options.
-pub(crate) const REQUIRED: &[(&str, &str)] = &[
-    ("position_embedding_type", "\"absolute\""),
-    ("is_decoder", "false"),
-    ("add_cross_attention", "false"),
-    ("tie_word_embeddings", "true"),
-];
+pub(crate) const REQUIRED: &[(&str, &str)] =
+    &[("position_embedding_type", "\"absolute\""), ("is_decoder", "false"), ("add_cross_attention", "false")];
 
 /// An encoder that was saved alone lacks the prefix `bert.`.
 const CLASSIFIER: Layout = Layout {
@@ -395,13 +391,15 @@ pub struct BertHeads {
     pub predictions: BertPredictions,
 }
 
-/// The prediction of words. Its matrix is the word table of the encoder.
+/// The prediction of words.
 #[derive(Module, Debug)]
 pub struct BertPredictions {
     /// Before the projection to words.
     pub transform: BertTransform,
     /// `[vocab_size]`.
     pub bias: Param<Tensor<1>>,
+    /// `[embedding_size, vocab_size]`, in place of the word table and the bias, if these are not tied.
+    pub decoder: Option<Linear>,
 }
 
 /// A linear layer, an activation function and a LayerNorm.
@@ -435,7 +433,7 @@ impl MaskedLm for BertForMaskedLM {
     fn new(config: &EncoderConfig, device: &Device) -> Self {
         let transform = BertTransform::new(config, config.hidden_act, device);
         let bias = Initializer::Zeros.init([config.vocab_size], device);
-        let predictions = BertPredictions { transform, bias };
+        let predictions = BertPredictions { transform, bias, decoder: decoder(config, device) };
         Self { bert: BertModel::new(config, device), cls: BertHeads { predictions } }
     }
 
@@ -444,7 +442,11 @@ impl MaskedLm for BertForMaskedLM {
     }
 
     fn words(&self, hidden: Tensor<2>) -> Tensor<2> {
-        let BertPredictions { transform, bias } = &self.cls.predictions;
-        tied_projection(&self.bert.embeddings.word_embeddings, bias, transform.forward(hidden))
+        let BertPredictions { transform, bias, decoder } = &self.cls.predictions;
+        let hidden = transform.forward(hidden);
+        match decoder {
+            Some(decoder) => decoder.forward(hidden),
+            None => tied_projection(&self.bert.embeddings.word_embeddings, bias, hidden),
+        }
     }
 }

@@ -53,6 +53,8 @@ pub struct EncoderConfig {
     pub initializer_range: f64,
     /// The id of the padding token.
     pub pad_token_id: u32,
+    /// Whether the masked-language head projects to words by the word table.
+    pub tie_word_embeddings: bool,
     /// What the classifier reads. transformers supports only the default for most families, and ignores the field.
     pub classifier_pooling: Pooling,
     /// Class names by their index, as strings of numbers.
@@ -79,8 +81,14 @@ struct Fields {
     layer_norm_eps: f64,
     initializer_range: f64,
     pad_token_id: u32,
+    #[serde(default = "yes")]
+    tie_word_embeddings: bool,
     #[serde(default)]
     classifier_pooling: Pooling,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl EncoderConfig {
@@ -152,6 +160,7 @@ impl EncoderConfig {
             layer_norm_eps: read.layer_norm_eps,
             initializer_range: read.initializer_range,
             pad_token_id: read.pad_token_id,
+            tie_word_embeddings: read.tie_word_embeddings,
             classifier_pooling: read.classifier_pooling,
             id2label,
             fields,
@@ -352,6 +361,7 @@ impl From<DistilBertConfig> for EncoderConfig {
             layer_norm_eps: rekindle_distilbert::LAYER_NORM_EPS,
             initializer_range: config.initializer_range,
             pad_token_id: config.pad_token_id,
+            tie_word_embeddings: true,
             classifier_pooling: config.classifier_pooling,
             id2label: config.id2label,
             fields,

@@ -12,7 +12,7 @@ use rekindle_nn::{
 use crate::bert::{self, BertEmbeddings, BertEncoder};
 use crate::config::EncoderConfig;
 use crate::family::FamilySpec;
-use crate::heads::{Classifier, MaskedLm};
+use crate::heads::{Classifier, MaskedLm, decoder};
 use crate::roberta::ClassificationHead;
 
 pub(crate) const SPEC: FamilySpec = FamilySpec {
@@ -162,7 +162,7 @@ pub struct ElectraForMaskedLM {
     pub electra: ElectraModel,
     /// Before the projection to words.
     pub generator_predictions: GeneratorPredictions,
-    /// The projection to words, whose matrix is the word table of the encoder.
+    /// The projection to words.
     pub generator_lm_head: GeneratorHead,
 }
 
@@ -175,9 +175,18 @@ pub struct GeneratorPredictions {
     pub dense: Linear,
 }
 
+/// The projection to words.
+#[derive(Module, Debug)]
+pub enum GeneratorHead {
+    /// By the word table of the encoder.
+    Tied(WordBias),
+    /// By a matrix of its own, `[embedding_size, vocab_size]`.
+    Untied(Linear),
+}
+
 /// The bias of the projection to words.
 #[derive(Module, Debug)]
-pub struct GeneratorHead {
+pub struct WordBias {
     /// `[vocab_size]`.
     pub bias: Param<Tensor<1>>,
 }
@@ -190,8 +199,9 @@ impl MaskedLm for ElectraForMaskedLM {
             layer_norm: LayerNorm::new(config.embedding_size, config.layer_norm_eps, device),
             dense: Linear::new(config.hidden_size, config.embedding_size, device),
         };
-        let bias = Initializer::Zeros.init([config.vocab_size], device);
-        let generator_lm_head = GeneratorHead { bias };
+        let bias = || WordBias { bias: Initializer::Zeros.init([config.vocab_size], device) };
+        let generator_lm_head =
+            decoder(config, device).map_or_else(|| GeneratorHead::Tied(bias()), GeneratorHead::Untied);
         Self { electra: ElectraModel::new(config, device), generator_predictions, generator_lm_head }
     }
 
@@ -202,6 +212,11 @@ impl MaskedLm for ElectraForMaskedLM {
     fn words(&self, hidden: Tensor<2>) -> Tensor<2> {
         let GeneratorPredictions { layer_norm, dense } = &self.generator_predictions;
         let hidden = layer_norm.forward(Activation::Gelu.forward(dense.forward(hidden)));
-        tied_projection(&self.electra.embeddings.word_embeddings, &self.generator_lm_head.bias, hidden)
+        match &self.generator_lm_head {
+            GeneratorHead::Tied(WordBias { bias }) => {
+                tied_projection(&self.electra.embeddings.word_embeddings, bias, hidden)
+            }
+            GeneratorHead::Untied(decoder) => decoder.forward(hidden),
+        }
     }
 }

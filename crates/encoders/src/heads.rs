@@ -39,6 +39,11 @@ pub(crate) trait Classifier: Module {
     fn classify(&self, pooled: Tensor<2>, mode: Mode) -> Tensor<2>;
 }
 
+/// The projection to words of a model whose word table is not tied to it.
+pub(crate) fn decoder(config: &EncoderConfig, device: &Device) -> Option<Linear> {
+    (!config.tie_word_embeddings).then(|| Linear::new(config.embedding_size, config.vocab_size, device))
+}
+
 /// An encoder with a masked-language head.
 pub(crate) trait MaskedLm: Module {
     type Encoder: TransformerEncoder;

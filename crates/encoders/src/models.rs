@@ -6,8 +6,8 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{
-    Checkpoint, CheckpointError, ClassMatch, LoadReport, ParamSpec, Parameter, Precision, parameters, reinitialize,
-    save, trainable,
+    Checkpoint, CheckpointError, ClassMatch, Layout, LoadReport, ParamSpec, Parameter, Precision, parameters,
+    reinitialize, save, trainable,
 };
 use rekindle_distilbert::{DistilBertForMaskedLM, DistilBertForSequenceClassification, DistilBertModel};
 use rekindle_nn::{
@@ -286,6 +286,11 @@ impl SequenceClassifier {
         self
     }
 
+    /// The linear layers of the encoder, which can get adapters, in the order of the data.
+    pub fn linear_layers(&mut self) -> Vec<NamedLinear<'_>> {
+        each!(Self, self, model => model.parts_mut().0.linear_layers())
+    }
+
     /// The same weights with new adapters, which have no effect before they are trained.
     ///
     /// # Errors
@@ -377,7 +382,7 @@ pub enum MaskedLanguageModel {
 impl MaskedLanguageModel {
     /// Loads the model of `config` from a checkpoint, as [`SequenceClassifier::from_checkpoint`] does.
     ///
-    /// The projection to words is the word table. A checkpoint may contain it twice.
+    /// The projection to words is the word table, unless the configuration says otherwise. A checkpoint may contain it twice.
     ///
     /// # Errors
     /// As for the classifier, and when the checkpoint's projection differs from the word table.
@@ -388,7 +393,9 @@ impl MaskedLanguageModel {
         device: &Device,
     ) -> Result<(Self, LoadReport), CheckpointError> {
         let model = new!(Self, MaskedLm, config, device);
-        checkpoint.load(model, &config.family.spec().masked_lm, &|spec| initial(config, spec, seed), device)
+        let layout = config.family.spec().masked_lm;
+        let layout = Layout { tied: if config.tie_word_embeddings { layout.tied } else { &[] }, ..layout };
+        checkpoint.load(model, &layout, &|spec| initial(config, spec, seed), device)
     }
 
     /// Writes all tensors to `path` under transformers' names; the word table once.

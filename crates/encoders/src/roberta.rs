@@ -1,7 +1,7 @@
 //! RoBERTa (Liu et al., 2019) and models of its architecture: BERT with other positions and heads.
 
 use burn::module::{Module, Param};
-use burn::nn::Initializer;
+use burn::nn::{Embedding, Initializer};
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{Layout, NameMap};
 use rekindle_nn::{Activation, LayerNorm, Linear, Mode, Pooling, dropout, tied_projection};
@@ -9,7 +9,7 @@ use rekindle_nn::{Activation, LayerNorm, Linear, Mode, Pooling, dropout, tied_pr
 use crate::bert::{self, BertModel};
 use crate::config::EncoderConfig;
 use crate::family::FamilySpec;
-use crate::heads::{Classifier, MaskedLm};
+use crate::heads::{Classifier, MaskedLm, decoder};
 
 /// Positions start behind the id of the padding token.
 pub(crate) const ROBERTA: FamilySpec = FamilySpec {
@@ -155,7 +155,7 @@ pub struct RobertaForMaskedLM {
     pub lm_head: LmHead,
 }
 
-/// The prediction of words. Its matrix is the word table of the encoder.
+/// The prediction of words.
 #[derive(Module, Debug)]
 pub struct LmHead {
     /// `[hidden_size, hidden_size]`.
@@ -164,6 +164,8 @@ pub struct LmHead {
     pub plain_layer_norm: LayerNorm,
     /// `[vocab_size]`.
     pub bias: Param<Tensor<1>>,
+    /// `[hidden_size, vocab_size]`, in place of the word table and the bias, if these are not tied.
+    pub decoder: Option<Linear>,
 }
 
 impl LmHead {
@@ -172,12 +174,21 @@ impl LmHead {
             dense: Linear::new(config.hidden_size, config.hidden_size, device),
             plain_layer_norm: LayerNorm::new(config.hidden_size, config.layer_norm_eps, device),
             bias: Initializer::Zeros.init([config.vocab_size], device),
+            decoder: decoder(config, device),
         }
     }
 
-    /// The hidden states that the projection to words reads. The activation function is GELU, whatever the layers have.
-    pub(crate) fn forward(&self, hidden: Tensor<2>) -> Tensor<2> {
-        self.plain_layer_norm.forward(Activation::Gelu.forward(self.dense.forward(hidden)))
+    /// The logits of all words, which are tied to a table. The activation function is GELU, whatever the layers have.
+    ///
+    /// # Shapes
+    /// - hidden: `[rows, hidden_size]`
+    /// - output: `[rows, vocab_size]`
+    pub(crate) fn forward(&self, hidden: Tensor<2>, table: &Embedding) -> Tensor<2> {
+        let hidden = self.plain_layer_norm.forward(Activation::Gelu.forward(self.dense.forward(hidden)));
+        match &self.decoder {
+            Some(decoder) => decoder.forward(hidden),
+            None => tied_projection(table, &self.bias, hidden),
+        }
     }
 }
 
@@ -193,7 +204,6 @@ impl MaskedLm for RobertaForMaskedLM {
     }
 
     fn words(&self, hidden: Tensor<2>) -> Tensor<2> {
-        let table = &self.roberta.embeddings.word_embeddings;
-        tied_projection(table, &self.lm_head.bias, self.lm_head.forward(hidden))
+        self.lm_head.forward(hidden, &self.roberta.embeddings.word_embeddings)
     }
 }

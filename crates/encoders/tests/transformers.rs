@@ -34,6 +34,8 @@ struct Table {
     segments: bool,
     at: Vec<Vec<usize>>,
     hidden: Vec<Vec<Vec<f32>>>,
+    missing: Vec<String>,
+    unexpected: Vec<String>,
     logits: Option<Vec<Vec<f32>>>,
     masked_lm: Option<Vec<Words>>,
 }
@@ -177,5 +179,18 @@ fn words_are_those_of_transformers() {
             let found = values(model.forward(&batch, Mode::Eval));
             close(&format!("{}, words of row {row} at {position}", case.name), &found[0], logits);
         }
+    });
+}
+
+#[test]
+fn load_reports_name_the_tensors_that_transformers_names() {
+    each_case(|case| {
+        let (_, report) = SequenceClassifier::from_checkpoint(&case.config, &case.checkpoint, 0, &case.device).unwrap();
+        let sorted = |mut names: Vec<String>| {
+            names.sort();
+            names
+        };
+        let found = (sorted(report.missing), sorted(report.unexpected));
+        assert_eq!(found, (case.table.missing.clone(), case.table.unexpected.clone()), "{}", case.name);
     });
 }

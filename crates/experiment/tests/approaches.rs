@@ -12,7 +12,7 @@ use std::path::Path;
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use golden::{STEP, Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
-use rekindle_encoders::{Checkpoint, EncoderConfig, SequenceClassifier, TransformerBlock};
+use rekindle_encoders::{Checkpoint, EncoderConfig, SequenceClassifier};
 use rekindle_experiment::Approach;
 use rekindle_nn::Linear;
 use rekindle_train::{
@@ -79,7 +79,7 @@ fn start(case: &Case, device: &Device) -> (EncoderConfig, TuningPlan, SequenceCl
     let approach = approach.fine_tuning().expect("a fine-tuning");
     let folder = Path::new("../../fixtures/distilbert/base");
     let mut config = EncoderConfig::from_folder(folder).expect("config");
-    (config.dropout, config.attention_dropout, config.seq_classif_dropout) = (0.0, 0.0, 0.0);
+    (config.hidden_dropout_prob, config.attention_probs_dropout_prob, config.classifier_dropout) = (0.0, 0.0, 0.0);
     config.classifier_pooling = approach.pooling.unwrap_or_default();
     let (model, _) =
         SequenceClassifier::from_checkpoint(&config, &Checkpoint::open(folder).expect("weights"), 0, device)
@@ -87,20 +87,8 @@ fn start(case: &Case, device: &Device) -> (EncoderConfig, TuningPlan, SequenceCl
     let plan = approach.plan(&config).expect("a plan");
     let mut model = plan.prepare(&model, 0).expect("prepared");
     assert_eq!(plan.count(&model), (case.trainable, case.total), "{}: trained and all parameters", case.name);
-    model.distilbert.transformer.layer.iter_mut().flat_map(maps).for_each(as_the_script);
+    model.linear_layers().into_iter().for_each(|layer| as_the_script(layer.linear));
     (config, plan, model)
-}
-
-fn maps(layer: &mut TransformerBlock) -> [&mut Linear; 6] {
-    let (attention, ffn) = (&mut layer.attention, &mut layer.ffn);
-    [
-        &mut attention.q_lin,
-        &mut attention.k_lin,
-        &mut attention.v_lin,
-        &mut attention.out_lin,
-        &mut ffn.lin1,
-        &mut ffn.lin2,
-    ]
 }
 
 /// Gives an adapter the values that the script gives it.

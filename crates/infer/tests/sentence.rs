@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use rekindle_checkpoint::Checkpoint;
-use rekindle_encoders::{Embedding, Pooling, SentenceClassifier};
+use rekindle_encoders::{Embedding, Encoder, Pooling, SentenceClassifier};
 use rekindle_infer::{Classifier, ModelCard, ModelSource, PretrainedModel, SavedModel};
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -100,9 +100,8 @@ fn a_saved_folder_gives_the_same_logits() {
     let from = fixtures().join("sentence_transformers");
     let (pretrained, device) = (open(&from), Device::flex());
     let modules = pretrained.modules().expect("modules").expect("modules");
-    let (mut model, _) =
-        SentenceClassifier::from_checkpoint(&pretrained.config, modules.embedding, &pretrained.checkpoint, &device)
-            .expect("a model");
+    let encoder = Encoder::from_checkpoint(&pretrained.config, &pretrained.checkpoint, &device).expect("an encoder");
+    let mut model = SentenceClassifier::new(encoder, modules.embedding, &pretrained.config, &device);
     let dense = Checkpoint::open(&from.join("4_Dense")).expect("weights");
     let values = |name| dense.values(name).expect("values").expect("a tensor");
     let weight = burn::tensor::TensorData::new(values("linear.weight"), [3, 16]);

@@ -47,7 +47,7 @@ type TrainedClassifier = Trained<SequenceClassifier, Evaluation>;
 fn run(golden: &Golden, run: &Run, device: &Device) -> TrainedClassifier {
     let folder = Path::new("../../fixtures/distilbert/base");
     let mut config = EncoderConfig::from_folder(folder).expect("config");
-    (config.dropout, config.attention_dropout, config.seq_classif_dropout) = (0.0, 0.0, 0.0);
+    (config.hidden_dropout_prob, config.attention_probs_dropout_prob, config.classifier_dropout) = (0.0, 0.0, 0.0);
     let (model, report) =
         SequenceClassifier::from_checkpoint(&config, &Checkpoint::open(folder).expect("weights"), 0, device)
             .expect("model");
@@ -99,7 +99,8 @@ fn cached_features_train_alike() {
     let losses = |base_dropout: f64, frozen_dropout: bool| {
         let folder = Path::new("../../fixtures/distilbert/base");
         let mut config = EncoderConfig::from_folder(folder).expect("config");
-        (config.dropout, config.attention_dropout, config.seq_classif_dropout) = (base_dropout, base_dropout, 0.2);
+        (config.hidden_dropout_prob, config.attention_probs_dropout_prob, config.classifier_dropout) =
+            (base_dropout, base_dropout, 0.2);
         let (model, _) =
             SequenceClassifier::from_checkpoint(&config, &Checkpoint::open(folder).expect("weights"), 0, &device)
                 .expect("model");
