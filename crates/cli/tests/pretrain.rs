@@ -92,7 +92,7 @@ fn a_model_from_plain_text_fills_masks() {
     assert!(!place.path("model/checkpoint").exists());
     let config: Value =
         serde_json::from_slice(&fs::read(place.path("model/config.json")).expect("read")).expect("JSON");
-    assert_eq!(config["architectures"], serde_json::json!(["MaskedLanguageModel"]));
+    assert_eq!(config["architectures"], serde_json::json!(["DistilBertForMaskedLM"]));
 
     let texts = ["the [MASK] sleeps .", "[MASK] cat [MASK] ."];
     let ran = place.command("fill-mask").args(["--model", "model", "--top-k", "3"]).args(texts).output().expect("ran");

@@ -153,7 +153,9 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 #[test]
 fn no_crate_above_the_encoders_names_a_family() {
     let mut found = Vec::new();
-    ["infer", "train", "experiment"].map(|name| sources(&root().join(format!("crates/{name}/src")), &mut found));
+    for name in ["infer", "train", "experiment"] {
+        sources(&root().join(format!("crates/{name}/src")), &mut found);
+    }
     for path in found {
         let source = fs::read_to_string(&path).expect("read");
         for family in ["DistilBert", "BertFor", "Roberta", "Electra"] {

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use rekindle_data::{Dataset, ReadOptions};
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForSequenceClassification, Mode, SequenceBatch};
+use rekindle_encoders::{Checkpoint, EncoderConfig, Mode, SequenceBatch, SequenceClassifier};
 use rekindle_tokenizer::{Batch, Tokenizer};
 use rekindle_train::{AdamW, EncodedDataset, TrainingArguments, TuningPlan, evaluate};
 
@@ -46,9 +46,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let options = ReadOptions { header: false, ..ReadOptions::default() };
     let train = Dataset::read(Path::new(train), &options)?;
     let test = Dataset::read_with_classes(Path::new(test), &options, &train.classes)?;
-    let config = DistilBertConfig::from_folder(folder)?.with_labels(train.classes.names());
-    let (model, _) =
-        DistilBertForSequenceClassification::from_checkpoint(&config, &Checkpoint::open(folder)?, SEED, &device)?;
+    let config = EncoderConfig::from_folder(folder)?.with_labels(train.classes.names());
+    let (model, _) = SequenceClassifier::from_checkpoint(&config, &Checkpoint::open(folder)?, SEED, &device)?;
     let tokenizer = Tokenizer::from_folder(folder)?;
     let (train, test) = (encode(&train, &tokenizer)?, encode(&test, &tokenizer)?);
 

@@ -1,0 +1,3 @@
+//! Tests of the models: one program, so that it is linked once.
+
+mod transformers;
