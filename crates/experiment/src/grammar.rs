@@ -156,7 +156,6 @@ mod tests {
             ("last-0", "unknown"),
             ("", "unknown"),
             ("lora:r=0", "`r=0`"),
-            ("lora:targets=q_lin+w", "`w`"),
             ("lora:alpha=0", "lora_alpha"),
             ("full:r=8", "unknown option `r`"),
             ("full:lr", "OPTION=VALUE"),
