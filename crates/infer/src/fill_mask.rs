@@ -12,7 +12,7 @@ use crate::batched::read;
 use crate::error::InferError;
 use crate::model::PretrainedModel;
 
-/// A word for a `[MASK]`: the fields of transformers' `fill-mask` pipeline.
+/// A word for a mask token: the fields of transformers' `fill-mask` pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Guess {
@@ -22,7 +22,7 @@ pub struct Guess {
     pub token: u32,
     /// Its entry in the vocabulary.
     pub token_str: String,
-    /// The text with the word in place of `[MASK]`; with several masks, it includes special tokens and the other masks.
+    /// The text with the word in place of the mask token; with several masks, it includes special tokens and the other masks.
     pub sequence: String,
 }
 
@@ -46,7 +46,7 @@ impl FillMask {
     /// Loads the weights of a checkpoint with a head for masked language modelling.
     ///
     /// # Errors
-    /// Returns an error if the head is missing, if the tokenizer has no `[MASK]`, or if the weights cannot be read.
+    /// Returns an error if the head is missing, if the tokenizer has no mask token, or if the weights cannot be read.
     pub fn new(pretrained: &PretrainedModel, device: &Device) -> Result<Self, InferError> {
         let (config, tokenizer) = (pretrained.config.clone(), pretrained.tokenizer.clone());
         // The seed has no effect, because every tensor must be in the checkpoint.
@@ -54,15 +54,15 @@ impl FillMask {
         if let Some((tensor, other)) = InferError::missing_head(&report, &["cls.", "lm_head."]) {
             return Err(InferError::NoMaskedLm { model: pretrained.id.clone(), tensor, other });
         }
-        let mask = tokenizer.id("[MASK]").ok_or(TokenizerError::SpecialToken { token: "[MASK]" })?;
+        let mask = tokenizer.mask_id().ok_or(TokenizerError::SpecialToken { token: "mask token".into() })?;
         Ok(Self { config, model, tokenizer, mask, device: device.clone() })
     }
 
-    /// Returns the `top_k` most probable words for every `[MASK]` of a text, in the order of the text, the most probable
+    /// Returns the `top_k` most probable words for every mask token of a text, such as `[MASK]`, in the order of the text, the most probable
     /// first.
     ///
     /// # Errors
-    /// Returns an error if the text has no `[MASK]`, or more tokens than the model has positions.
+    /// Returns an error if the text has no mask token, or more tokens than the model has positions.
     pub fn fill(&self, text: &str, top_k: usize) -> Result<Vec<Vec<Guess>>, InferError> {
         let refuse = |reason: String| InferError::Text { text: text.into(), reason };
         let positions = self.config.max_length();
@@ -72,7 +72,8 @@ impl FillMask {
         }
         let masks: Vec<u32> = (0..).zip(&ids).filter(|(_, id)| **id == self.mask).map(|(place, _)| place).collect();
         if masks.is_empty() {
-            return Err(refuse("has no [MASK] to fill".into()));
+            let mask = self.tokenizer.token(self.mask).unwrap_or_default();
+            return Err(refuse(format!("has no {mask} to fill")));
         }
         let batch = SequenceBatch::new(&ids, &vec![1; ids.len()], &[0, ids.len()], &self.config, &self.device)?;
         let logits = read(self.model.forward(&batch.selecting(&masks)?, Mode::Eval))?;

@@ -66,7 +66,7 @@ impl SavedModel<'_> {
         for (name, content) in [
             (config_name, config),
             (tokenizer, &self.tokenizer.to_json()?),
-            (tokenizer_config, &self.tokenizer.config_json(self.max_length)),
+            (tokenizer_config, &self.tokenizer.config_json(self.max_length, false)),
             (card, &self.card.to_string()),
         ] {
             let write = |new: &Path| fs::write(new, content).map_err(|source| FileError::write(new, source));

@@ -1,6 +1,6 @@
 //! The errors of this crate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -9,9 +9,21 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum TokenizerError {
     /// A folder contains no tokenizer.
-    #[error("{folder}: contains neither tokenizer.json nor vocab.txt")]
+    #[error("{folder}: contains neither tokenizer.json nor vocab.txt, nor vocab.json with merges.txt")]
     Missing {
         /// The folder.
+        folder: PathBuf,
+    },
+    /// A folder contains a SentencePiece model only.
+    #[error(
+        "{path}: a SentencePiece model, which is not read; write its tokenizer.json once, with Python and the packages \
+         transformers, sentencepiece and protobuf: python -c \"from transformers import AutoTokenizer; \
+         AutoTokenizer.from_pretrained('{folder}').save_pretrained('{folder}')\""
+    )]
+    SentencePiece {
+        /// The model.
+        path: PathBuf,
+        /// Its folder.
         folder: PathBuf,
     },
     /// A file cannot be read.
@@ -36,11 +48,11 @@ pub enum TokenizerError {
         /// What is wrong.
         reason: String,
     },
-    /// The vocabulary lacks a special token that BERT-like models need.
+    /// The vocabulary lacks a special token that is needed.
     #[error("the vocabulary has no {token}")]
     SpecialToken {
-        /// The token.
-        token: &'static str,
+        /// The token, or what it is for.
+        token: String,
     },
     /// An id is far above the number of entries.
     #[error("`{token}` has the id {id}, but the vocabulary has only {entries} entries")]
@@ -89,6 +101,21 @@ pub enum ErrorKind {
 }
 
 impl TokenizerError {
+    /// An error of the library.
+    pub(crate) fn library(error: impl std::fmt::Display) -> Self {
+        Self::Encode(error.to_string())
+    }
+
+    /// Names the file, unless the error names one.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::SpecialToken { .. } | Self::Id { .. } | Self::Encode(_) | Self::MaxLength { .. } => {
+                Self::Invalid { path: path.into(), reason: self.to_string() }
+            }
+            _ => self,
+        }
+    }
+
     /// What kind of failure this is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

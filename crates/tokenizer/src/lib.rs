@@ -1,8 +1,8 @@
-//! Converts texts to token ids and batches, with the ids of transformers for BERT-like encoders.
+//! Converts texts and pairs of texts to token ids and batches, with the ids of transformers.
 //!
-//! A [`Tokenizer`] wraps a Hugging Face tokenizer, read from `tokenizer.json` or `vocab.txt` or created from a
-//! vocabulary in memory. It truncates to the caller's length instead of its file's. [`Tokenizer::learn`] learns a
-//! vocabulary from text. A [`Batch`] holds texts end to end, packed or padded.
+//! A [`Tokenizer`] wraps a Hugging Face tokenizer, read from the folder of a model or created from a vocabulary in memory. It
+//! truncates to the caller's length instead of its file's. [`Tokenizer::encode_pair`] returns [`Encoded`] pairs with their
+//! segments. [`Tokenizer::learn`] learns a vocabulary from text. A [`Batch`] holds texts end to end, packed or padded.
 //!
 //! ```
 //! use rekindle_tokenizer::{Batch, Tokenizer};
@@ -22,15 +22,20 @@
 
 mod batch;
 mod catch_panic;
+mod class;
 mod config;
+mod encode;
 mod error;
+mod fields;
 mod learn;
-
+mod pipeline;
 mod settings;
+mod special;
 mod tokenizer;
 mod vocabulary;
 
-pub use batch::{Batch, Padding};
+pub use batch::{Batch, Padding, Side};
+pub use encode::Encoded;
 pub use error::{ErrorKind, TokenizerError};
 pub use tokenizer::Tokenizer;
 

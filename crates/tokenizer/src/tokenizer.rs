@@ -1,59 +1,87 @@
 //! The tokenizer.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokenizers::models::ModelWrapper;
-use tokenizers::{Encoding, PostProcessor, Tokenizer as Inner, TruncationDirection};
+use serde::Deserialize;
+use tokenizers::{ModelWrapper, PaddingDirection, Tokenizer as Inner, TruncationDirection};
 
+use crate::batch::Side;
 use crate::catch_panic::catch_panic;
+use crate::class::Class;
 use crate::error::TokenizerError;
+use crate::pipeline;
 use crate::settings::Settings;
+use crate::special::{Role, SpecialTokens};
 use crate::vocabulary;
-
-/// The number of bytes of a longer text that are tokenized first; more are tokenized only if these do not fill the
-/// maximum length.
-const LONG_TEXT: usize = 16 * 1024;
-/// The number of bytes before a cut whose tokens may differ from those of the whole text, because a word or an added
-/// token is cut.
-const MARGIN: usize = 4 * 1024;
 
 /// Texts on which a new tokenizer is tested.
 const TRIALS: [&str; 2] = ["", "A b."];
 /// The message if the library panics.
 const DAMAGED: &str = "the tokenizer is damaged: its parts are inconsistent";
+/// The models of SentencePiece in repositories of the hub.
+const SENTENCEPIECE: [&str; 4] = ["sentencepiece.bpe.model", "spiece.model", "spm.model", "tokenizer.model"];
 
 /// A Hugging Face tokenizer without truncation and padding of its own. Cloning is cheap.
 #[derive(Clone)]
 pub struct Tokenizer {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) special: SpecialTokens,
     pad_id: u32,
     ids: usize,
-    pub(crate) truncates_left: bool,
+    pub(crate) truncation_side: Side,
+    pub(crate) padding_side: Side,
     model_max_length: Option<usize>,
+    has_type_ids: bool,
+}
+
+/// What a `tokenizer.json` says of its model and cannot be asked of the library.
+#[derive(Default, Deserialize)]
+struct Parts {
+    #[serde(default)]
+    model: ModelParts,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ModelParts {
+    unk_id: serde_json::Value,
+    unk_token: serde_json::Value,
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json` in `folder` or, if it does not exist, `vocab.txt`.
+    /// Reads `tokenizer.json` in `folder` or, if it does not exist, `vocab.txt`, or `vocab.json` and `merges.txt`.
     ///
-    /// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` change it as in transformers: where
-    /// `do_lower_case`, `strip_accents` or `tokenize_chinese_chars` differ from `tokenizer.json`, the fields count.
+    /// `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json` and the `model_type` of `config.json` count as
+    /// in transformers 5. For BERT and MPNet, `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` come before what
+    /// `tokenizer.json` says. The classes of RoBERTa, XLM-RoBERTa, CamemBERT, ALBERT and DeBERTa-v2 build their own parts
+    /// around its vocabulary. All other classes follow `tokenizer.json`.
     ///
     /// # Errors
-    /// Returns an error if both are missing, a file cannot be read or parsed, a field has a value that is not supported, or
-    /// the parts are inconsistent: the vocabulary has no `[PAD]`, ids are far above the number of entries, or a part fails on
-    /// simple texts.
+    /// Returns an error if there is no vocabulary, a file cannot be read or parsed, a field has a value that is not supported,
+    /// or the parts are inconsistent: no padding token, ids far above the number of entries, or a part that fails on simple
+    /// texts.
     pub fn from_folder(folder: &Path) -> Result<Self, TokenizerError> {
-        let (json, vocab) = (folder.join("tokenizer.json"), folder.join("vocab.txt"));
-        if !json.is_file() && !vocab.is_file() {
-            return Err(TokenizerError::Missing { folder: folder.into() });
+        let file = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
+        if let Some(json) = file("tokenizer.json") {
+            let settings = Settings::from_folder(folder)?;
+            return Self::from_json(&read(&json)?, &json, &settings);
         }
-        let settings = Settings::from_folder(folder)?;
-        match json.is_file() {
-            true => Self::from_json(&read(&json)?, &json, &settings),
-            false => Self::new(vocabulary::from_file(&vocab, &settings)?, &settings),
+        let (text, vocab, merges) = (file("vocab.txt"), file("vocab.json"), file("merges.txt"));
+        if text.is_none() && (vocab.is_none() || merges.is_none()) {
+            return Err(missing(folder, vocab.or(merges)));
         }
+        let mut settings = Settings::from_folder(folder)?;
+        let reads_json = text.is_none() || matches!(settings.class, Some(Class::Roberta | Class::Gpt2));
+        let (inner, path) = match (text, vocab.zip(merges)) {
+            (_, Some((vocab, merges))) if reads_json => {
+                (vocabulary::from_vocab_json(&vocab, &merges, &settings)?, vocab)
+            }
+            (Some(text), _) => (vocabulary::from_vocab_txt(&text, &mut settings)?, text),
+            _ => return Err(missing(folder, None)),
+        };
+        Self::new(inner, &settings, ModelParts::default(), true).map_err(|error| error.in_file(&path))
     }
 
     /// Parses the content of a `tokenizer.json`.
@@ -70,30 +98,45 @@ impl Tokenizer {
     /// Returns an error if `[PAD]`, `[UNK]`, `[CLS]` or `[SEP]` is missing.
     pub fn wordpiece(vocabulary: Vec<String>, lowercase: bool) -> Result<Self, TokenizerError> {
         let settings = Settings::lowercased(lowercase);
-        Self::new(vocabulary::wordpiece(vocabulary, &settings)?, &settings)
+        Self::new(vocabulary::wordpiece(vocabulary, &settings)?, &settings, ModelParts::default(), true)
     }
 
     fn from_json(json: &[u8], path: &Path, settings: &Settings) -> Result<Self, TokenizerError> {
         let invalid = |reason: String| TokenizerError::Invalid { path: path.into(), reason };
         // The library panics on some input that is not JSON, so parse it first.
         parse::<serde::de::IgnoredAny>(json, path)?;
+        let parts = serde_json::from_slice::<Parts>(json).unwrap_or_default().model;
         let changed = settings.with_normalizer(json)?;
         let json = changed.as_deref().unwrap_or(json);
         let inner = catch_panic(|| Inner::from_bytes(json)).ok_or_else(|| invalid(DAMAGED.into()))?;
         let inner = inner.map_err(|error| invalid(error.to_string()))?;
-        Self::new(inner, settings).map_err(|error| match error {
-            TokenizerError::Invalid { .. } => error,
-            error => invalid(error.to_string()),
-        })
+        let rebuilds = settings.class.is_some_and(|class| class.rebuilds(inner.get_model()));
+        Self::new(inner, settings, parts, rebuilds).map_err(|error| error.in_file(path))
     }
 
-    fn new(mut inner: Inner, settings: &Settings) -> Result<Self, TokenizerError> {
-        settings.apply(&mut inner)?;
+    /// If the class `builds` its parts, they replace those of `inner`.
+    fn new(mut inner: Inner, settings: &Settings, model: ModelParts, builds: bool) -> Result<Self, TokenizerError> {
+        let class = settings.class.filter(|_| builds);
+        if let Some(class) = class {
+            let unk_id = model.unk_id.as_u64().map(|id| id as usize);
+            pipeline::build(&mut inner, class, settings, unk_id)?;
+        }
+        settings.apply(&mut inner, builds)?;
+        if let Some(class) = class {
+            pipeline::build_post_processor(&mut inner, class, settings)?;
+        }
+        if inner.get_post_processor().is_none() {
+            inner.with_post_processor(Some(pipeline::segments()?));
+        }
         let left = inner.get_truncation().is_some_and(|file| file.direction == TruncationDirection::Left);
+        let padding = inner.get_padding().cloned();
         // Files contain truncation and padding of their own, often to 128 tokens. Only the side counts.
-        inner.with_truncation(None).map_err(|error| TokenizerError::Encode(error.to_string()))?;
+        inner.with_truncation(None).map_err(TokenizerError::library)?;
         inner.with_padding(None);
-        let pad_id = inner.token_to_id("[PAD]").ok_or(TokenizerError::SpecialToken { token: "[PAD]" })?;
+        let pads_left = padding.as_ref().is_some_and(|file| matches!(file.direction, PaddingDirection::Left));
+        let unknown = model.unknown(&inner);
+        let special = SpecialTokens::find(&inner, settings, unknown, padding.map(|file| file.pad_token));
+        let pad_id = special.id(Role::Pad).ok_or_else(|| settings.missing(Role::Pad))?;
         let entries = inner.get_vocab(true);
         let greatest = entries.iter().max_by_key(|(_, id)| **id);
         let ids = greatest.map_or(0, |(_, id)| *id as usize + 1);
@@ -101,8 +144,16 @@ impl Tokenizer {
         if let Some((token, id)) = greatest.filter(|_| ids > 2 * entries.len() + 1024) {
             return Err(TokenizerError::Id { token: token.clone(), id: *id, entries: entries.len() });
         }
-        let (truncates_left, model_max_length) = (settings.truncates_left.unwrap_or(left), settings.model_max_length);
-        let tokenizer = Self { inner: Arc::new(inner), pad_id, ids, truncates_left, model_max_length };
+        let tokenizer = Self {
+            inner: Arc::new(inner),
+            special,
+            pad_id,
+            ids,
+            truncation_side: settings.truncation_side.unwrap_or(Side::left_if(left)),
+            padding_side: settings.padding_side.unwrap_or(Side::left_if(pads_left)),
+            model_max_length: settings.model_max_length,
+            has_type_ids: settings.has_type_ids,
+        };
         for text in TRIALS {
             if let Some(id) = tokenizer.encode(text, usize::MAX)?.into_iter().find(|id| *id as usize >= ids) {
                 return Err(TokenizerError::Encode(format!(
@@ -123,9 +174,39 @@ impl Tokenizer {
         self.ids
     }
 
-    /// Returns the id of `[PAD]`.
+    /// Returns the id of the padding token, `[PAD]` for BERT.
     pub fn pad_id(&self) -> u32 {
         self.pad_id
+    }
+
+    /// Returns the id of the token for what the vocabulary does not have, `[UNK]` for BERT, if there is one.
+    pub fn unk_id(&self) -> Option<u32> {
+        self.special.id(Role::Unk)
+    }
+
+    /// Returns the id of the token of masked words, `[MASK]` for BERT, if there is one.
+    pub fn mask_id(&self) -> Option<u32> {
+        self.special.id(Role::Mask)
+    }
+
+    /// Returns the id of the token that starts a text, `[CLS]` for BERT and `<s>` for RoBERTa, if there is one.
+    pub fn cls_id(&self) -> Option<u32> {
+        self.special.id(Role::Cls).or(self.special.id(Role::Bos))
+    }
+
+    /// Returns the id of the token that ends a text, `[SEP]` for BERT and `</s>` for RoBERTa, if there is one.
+    pub fn sep_id(&self) -> Option<u32> {
+        self.special.id(Role::Sep).or(self.special.id(Role::Eos))
+    }
+
+    /// Returns the side at which the files say to pad a batch (`padding_side`).
+    pub fn padding_side(&self) -> Side {
+        self.padding_side
+    }
+
+    /// Returns whether transformers gives `token_type_ids` to the model (`model_input_names`).
+    pub fn has_type_ids(&self) -> bool {
+        self.has_type_ids
     }
 
     /// Returns the maximum number of tokens per text that the files give (`model_max_length`). It says what a model was
@@ -134,83 +215,9 @@ impl Tokenizer {
         self.model_max_length
     }
 
-    /// Returns the ids of one text: `[CLS]`, at most `max_length - 2` word pieces from its start, `[SEP]`. With the setting
-    /// `truncation_side: left`, the word pieces are those at its end.
-    ///
-    /// # Errors
-    /// Returns an error if `max_length` leaves no room for a word, or the tokenizer fails on the text.
-    pub fn encode(&self, text: &str, max_length: usize) -> Result<Vec<u32>, TokenizerError> {
-        let room = self.room(max_length)?;
-        let mut length = LONG_TEXT;
-        loop {
-            let head = self.head(text, length);
-            if head.len() == text.len() {
-                return self.finish(caught(|| self.inner.encode_fast(text, false))?, room);
-            }
-            let encoding = caught(|| self.inner.encode(head, false))?;
-            if certain(&encoding, head) >= room {
-                return self.finish(encoding, room);
-            }
-            length *= 4;
-        }
-    }
-
-    /// Returns the ids of many texts in their order, computed on all cores.
-    ///
-    /// # Errors
-    /// See [`encode`](Self::encode).
-    pub fn encode_all<T: AsRef<str>>(&self, texts: &[T], max_length: usize) -> Result<Vec<Vec<u32>>, TokenizerError> {
-        let room = self.room(max_length)?;
-        let heads: Vec<&str> = texts.iter().map(|text| self.head(text.as_ref(), LONG_TEXT)).collect();
-        let whole = |head: &str, text: &T| head.len() == text.as_ref().len();
-        let encodings = match heads.iter().zip(texts).all(|(head, text)| whole(head, text)) {
-            true => caught(|| self.inner.encode_batch_fast(heads.clone(), false))?,
-            false => caught(|| self.inner.encode_batch(heads.clone(), false))?,
-        };
-        let each = encodings.into_iter().zip(texts).zip(heads);
-        each.map(|((encoding, text), head)| match whole(head, text) || certain(&encoding, head) >= room {
-            true => self.finish(encoding, room),
-            false => self.encode(text.as_ref(), max_length),
-        })
-        .collect()
-    }
-
-    /// Returns the word pieces of many texts in their order, computed on all cores, without truncation and special
-    /// tokens.
-    ///
-    /// # Errors
-    /// Returns an error if the tokenizer fails.
-    pub fn pieces_all<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Vec<u32>>, TokenizerError> {
-        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-        let encodings = caught(|| self.inner.encode_batch_fast(texts, false))?;
-        Ok(encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect())
-    }
-
-    /// Returns the number of tokens of many texts in their order, computed on all cores. Texts are not truncated, and
-    /// special tokens count, so [`encode`](Self::encode) does not truncate a text of at most `max_length` tokens.
-    ///
-    /// # Errors
-    /// Returns an error if the tokenizer fails.
-    pub fn lengths_all<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<usize>, TokenizerError> {
-        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-        let encodings = caught(|| self.inner.encode_batch_fast(texts, false))?;
-        Ok(encodings.iter().map(|encoding| encoding.len() + self.special()).collect())
-    }
-
     /// Returns the id of an entry, for example `[MASK]`.
     pub fn id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
-    }
-
-    /// Returns the id that stands for unknown words, if the tokenizer has one: `[UNK]` of most models.
-    pub fn unk_id(&self) -> Option<u32> {
-        match self.inner.get_model() {
-            ModelWrapper::WordPiece(model) => self.id(&model.unk_token),
-            ModelWrapper::WordLevel(model) => self.id(&model.unk_token),
-            ModelWrapper::BPE(model) => model.unk_token.as_deref().and_then(|token| self.id(token)),
-            // The field is private.
-            ModelWrapper::Unigram(model) => serde_json::to_value(model).ok()?["unk_id"].as_u64()?.try_into().ok(),
-        }
     }
 
     /// Returns the entry of an id.
@@ -225,12 +232,11 @@ impl Tokenizer {
         entries.into_iter().map(|(token, _)| token).collect()
     }
 
-    /// Returns the sorted ids of special tokens: `[PAD]`, `[UNK]`, `[CLS]`, `[SEP]`, `[MASK]` and others.
+    /// Returns the sorted ids of special tokens, such as `[PAD]`, `[UNK]`, `[CLS]`, `[SEP]` and `[MASK]` of BERT.
     pub fn special_ids(&self) -> Vec<u32> {
         let added = self.inner.get_added_tokens_decoder();
         let added = added.into_iter().filter(|(_, token)| token.special).map(|(id, _)| id);
-        let named = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].into_iter().filter_map(|token| self.id(token));
-        let mut ids: Vec<u32> = added.chain(named).collect();
+        let mut ids: Vec<u32> = added.chain(self.special.ids()).collect();
         ids.sort_unstable();
         ids.dedup();
         ids
@@ -249,32 +255,7 @@ impl Tokenizer {
     /// # Errors
     /// Returns an error if a part of it cannot be serialized.
     pub fn to_json(&self) -> Result<String, TokenizerError> {
-        self.inner.to_string(true).map_err(refused)
-    }
-
-    /// Returns how many word pieces fit in addition to the special tokens.
-    fn room(&self, max_length: usize) -> Result<usize, TokenizerError> {
-        let special = self.special();
-        match max_length.checked_sub(special) {
-            None | Some(0) => Err(TokenizerError::MaxLength { max_length, special }),
-            Some(room) => Ok(room),
-        }
-    }
-
-    /// Returns the number of special tokens that every text gets.
-    fn special(&self) -> usize {
-        self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false))
-    }
-
-    /// Returns the first `length` bytes of a text, or all of it if its end is needed.
-    fn head<'a>(&self, text: &'a str, length: usize) -> &'a str {
-        if self.truncates_left { text } else { &text[..text.floor_char_boundary(length)] }
-    }
-
-    fn finish(&self, mut encoding: Encoding, room: usize) -> Result<Vec<u32>, TokenizerError> {
-        let side = if self.truncates_left { TruncationDirection::Left } else { TruncationDirection::Right };
-        encoding.truncate(room, 0, side);
-        Ok(caught(|| self.inner.post_process(encoding, None, true))?.get_ids().to_vec())
+        self.inner.to_string(true).map_err(TokenizerError::library)
     }
 }
 
@@ -286,22 +267,34 @@ impl fmt::Debug for Tokenizer {
     }
 }
 
-/// Returns how many tokens of a text's head are also those of the whole text: those of words that end well before the
-/// cut.
-fn certain(encoding: &Encoding, head: &str) -> usize {
-    let (words, ends) = (encoding.get_word_ids(), encoding.get_offsets());
-    let end = head.len().saturating_sub(MARGIN);
-    let Some(first) = ends.iter().position(|&(_, last)| last > end) else { return ends.len() };
-    words[..first].iter().rposition(|word| *word != words[first]).map_or(0, |last| last + 1)
+impl ModelParts {
+    /// The token that the model has for what its vocabulary lacks.
+    fn unknown(&self, inner: &Inner) -> Option<String> {
+        match inner.get_model() {
+            ModelWrapper::WordPiece(model) => return Some(model.unk_token.clone()),
+            ModelWrapper::WordLevel(model) => return Some(model.unk_token.clone()),
+            ModelWrapper::BPE(_) | ModelWrapper::Unigram(_) => {}
+        }
+        let by_id = || inner.id_to_token(self.unk_id.as_u64()?.try_into().ok()?);
+        self.unk_token.as_str().map(String::from).or_else(by_id)
+    }
+}
+
+/// The error for a folder without a vocabulary, which may have one of two files that belong together.
+fn missing(folder: &Path, half: Option<PathBuf>) -> TokenizerError {
+    if let Some(path) = half {
+        let reason = "a vocabulary needs both vocab.json and merges.txt".into();
+        return TokenizerError::Invalid { path, reason };
+    }
+    match SENTENCEPIECE.into_iter().map(|name| folder.join(name)).find(|path| path.is_file()) {
+        Some(path) => TokenizerError::SentencePiece { path, folder: folder.into() },
+        None => TokenizerError::Missing { folder: folder.into() },
+    }
 }
 
 /// Calls the library, which panics on some damaged files.
-fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TokenizerError> {
-    catch_panic(work).ok_or_else(|| TokenizerError::Encode(DAMAGED.into()))?.map_err(refused)
-}
-
-fn refused(error: tokenizers::Error) -> TokenizerError {
-    TokenizerError::Encode(error.to_string())
+pub(crate) fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TokenizerError> {
+    catch_panic(work).ok_or_else(|| TokenizerError::Encode(DAMAGED.into()))?.map_err(TokenizerError::library)
 }
 
 /// The first line of a Git LFS pointer, which lies in place of a file that was not downloaded.

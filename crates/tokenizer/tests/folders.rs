@@ -82,7 +82,7 @@ fn every_field_that_changes_ids_is_obeyed() {
         // What is saved again has the same ids.
         let again = tempfile::tempdir().expect("a folder");
         write(&again, "tokenizer.json", &tokenizer.to_json().expect("JSON"));
-        write(&again, "tokenizer_config.json", &tokenizer.config_json(16));
+        write(&again, "tokenizer_config.json", &tokenizer.config_json(16, false));
         let tokenizer = Tokenizer::from_folder(again.path()).expect(name);
         check(&tokenizer, &golden, ids, truncated, &format!("{name}, saved"));
     }
@@ -94,7 +94,7 @@ fn autotokenizer_gives_the_same_ids_for_saved_folders() {
     assert_eq!(golden.saved.len(), 13);
     for Saved { normalizer, tokenizer_config, ids, truncated } in &golden.saved {
         let tokenizer = Tokenizer::from_folder(folder(normalizer, []).path()).expect("a tokenizer");
-        let saved: Value = serde_json::from_str(&tokenizer.config_json(16)).expect("JSON");
+        let saved: Value = serde_json::from_str(&tokenizer.config_json(16, false)).expect("JSON");
         assert_eq!(&saved, tokenizer_config, "{normalizer}");
         check(&tokenizer, &golden, ids, truncated, &normalizer.to_string());
         let opened = with_config(normalizer, &saved).expect("a tokenizer");
@@ -109,8 +109,15 @@ fn fields_that_cannot_be_obeyed_are_rejected_by_name() {
     let uncased = json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true});
     for (normalizer, config, expected) in [
         (&Value::Null, json!({"tokenizer_class": "BertJapaneseTokenizer"}), "`tokenizer_class`: BertJapaneseTokenizer"),
-        (&Value::Null, json!({"cls_token": "<s>"}), "`cls_token`: \"<s>\" is not supported; [CLS] is"),
-        (&uncased, json!({"pad_token": {"content": "<pad>"}}), "`pad_token`"),
+        (&Value::Null, json!({"cls_token": "<s>"}), "`cls_token`: the vocabulary has no <s>"),
+        (&uncased, json!({"pad_token": {"content": "<pad>"}}), "`pad_token`: the vocabulary has no <pad>"),
+        (&uncased, json!({"mask_token": 3}), "`mask_token`: 3 is not a token"),
+        (&uncased, json!({"padding_side": "both"}), "`padding_side`: \"both\" is not `left` or `right`"),
+        (
+            &Value::Null,
+            json!({"tokenizer_class": "RobertaTokenizer"}),
+            "RobertaTokenizer is not supported with vocab.txt",
+        ),
         (&uncased, json!({"truncation_side": "middle"}), "`truncation_side`: \"middle\" is not `left` or `right`"),
         (&uncased, json!({"do_lower_case": "no"}), "`do_lower_case`: \"no\" is not true or false"),
         (&cased, json!({"do_lower_case": true}), "`do_lower_case`: tokenizer.json says otherwise"),
@@ -128,7 +135,7 @@ fn fields_that_cannot_be_obeyed_are_rejected_by_name() {
     for (file, content, expected) in [
         ("added_tokens.json", json!({"<x>": "1"}), "field `<x>`: its id"),
         ("added_tokens.json", json!({"<x>": 1}), "added tokens: `<x>` has the id 1"),
-        ("special_tokens_map.json", json!({"sep_token": "</s>"}), "field `sep_token`: \"</s>\" is not supported"),
+        ("special_tokens_map.json", json!({"sep_token": "</s>"}), "field `sep_token`: the vocabulary has no </s>"),
     ] {
         let folder = folder(&Value::Null, [(file, &content)]);
         let error = Tokenizer::from_folder(folder.path()).expect_err("refused").to_string();

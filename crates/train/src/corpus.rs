@@ -11,7 +11,7 @@ use crate::error::TrainError;
 /// Lines that are tokenized at once.
 const CHUNK: usize = 4096;
 
-/// Text as sequences of token ids: `[CLS]`, words, `[SEP]`.
+/// Text as sequences of token ids: words between the special tokens of a text, `[CLS]` and `[SEP]` for BERT.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Corpus {
     /// The sequences to train on.
@@ -75,7 +75,6 @@ impl Corpus {
 struct Packer<'a> {
     tokenizer: &'a Tokenizer,
     special: Vec<u32>,
-    ends: [u32; 2],
     /// The most words of a sequence.
     room: usize,
     words: Vec<u32>,
@@ -84,14 +83,13 @@ struct Packer<'a> {
 
 impl<'a> Packer<'a> {
     fn new(tokenizer: &'a Tokenizer, max_length: usize) -> Result<Self, TrainError> {
-        let id = |token| tokenizer.id(token).ok_or(rekindle_tokenizer::TokenizerError::SpecialToken { token });
-        let ends = [id("[CLS]")?, id("[SEP]")?];
-        if max_length < 3 {
-            let special = ends.len();
+        let special = tokenizer.special_tokens_per_text(false);
+        if max_length <= special {
             return Err(rekindle_tokenizer::TokenizerError::MaxLength { max_length, special }.into());
         }
+        let room = max_length - special;
         let (words, sequences) = (Vec::new(), Vec::new());
-        Ok(Self { tokenizer, special: tokenizer.special_ids(), ends, room: max_length - 2, words, sequences })
+        Ok(Self { tokenizer, special: tokenizer.special_ids(), room, words, sequences })
     }
 
     fn add(&mut self, lines: &[String]) -> Result<(), TrainError> {
@@ -113,8 +111,7 @@ impl<'a> Packer<'a> {
     fn end(&mut self) {
         let words = std::mem::take(&mut self.words);
         if words.iter().any(|id| self.special.binary_search(id).is_err()) {
-            let [first, last] = self.ends;
-            self.sequences.push([first].into_iter().chain(words).chain([last]).collect());
+            self.sequences.push(self.tokenizer.with_special_tokens(&words));
         }
     }
 }

@@ -117,7 +117,7 @@ pub enum TrainError {
         files: String,
     },
     /// The tokenizer cannot mask words.
-    #[error("the tokenizer has no [MASK]")]
+    #[error("the tokenizer has no mask token")]
     NoMask,
     /// A training checkpoint cannot be written; earlier checkpoints are unchanged.
     #[error("checkpoint {0}")]

@@ -11,7 +11,7 @@ use crate::classification::cross_entropy;
 use crate::error::TrainError;
 
 /// Masks words (Devlin et al., 2019), as transformers' `DataCollatorForLanguageModeling`: of the chosen tokens, 80 % become
-/// `[MASK]`, 10 % become a random token of the vocabulary, and 10 % are unchanged.
+/// the mask token, 10 % become a random token of the vocabulary, and 10 % are unchanged.
 #[derive(Clone, Debug)]
 pub struct Masking {
     mask: u32,
@@ -28,13 +28,13 @@ impl Masking {
     /// Chooses each token with `probability`, except special tokens, which include unknown words.
     ///
     /// # Errors
-    /// Returns an error if the tokenizer has no `[MASK]`, or the probability is not above 0 and at most 1.
+    /// Returns an error if the tokenizer has no mask token, or the probability is not above 0 and at most 1.
     pub fn new(tokenizer: &Tokenizer, probability: f64) -> Result<Self, TrainError> {
         if !(probability > 0.0 && probability <= 1.0) {
             let reason = format!("{probability} is not above 0 and at most 1");
             return Err(TrainError::argument("mlm_probability", reason));
         }
-        let mask = tokenizer.id("[MASK]").ok_or(TrainError::NoMask)?;
+        let mask = tokenizer.mask_id().ok_or(TrainError::NoMask)?;
         Ok(Self { mask, words: tokenizer.vocab_size() as u32, special: tokenizer.special_ids(), probability })
     }
 

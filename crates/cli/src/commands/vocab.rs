@@ -43,7 +43,9 @@ pub fn run(args: &VocabArgs) -> Result<(), Failure> {
     let tokenizer = Tokenizer::learn(&args.corpus, args.size)?;
     files::prepare(&args.output)?;
     let vocabulary: String = tokenizer.vocabulary().iter().map(|entry| format!("{entry}\n")).collect();
-    for (name, content) in FILES.into_iter().zip([vocabulary, tokenizer.config_json(POSITIONS), tokenizer.to_json()?]) {
+    for (name, content) in
+        FILES.into_iter().zip([vocabulary, tokenizer.config_json(POSITIONS, false), tokenizer.to_json()?])
+    {
         files::write(&args.output.join(name), &content)?;
     }
     print(&format!("{} entries in {}", thousands(tokenizer.vocab_size()), args.output.display()));
