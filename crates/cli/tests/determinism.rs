@@ -33,7 +33,7 @@ fn run(place: &Place, backend: &str, threads: &str, dropout: &str) -> (Value, BT
 fn threads_change_no_byte(dropout: &str, others: [&str; 2]) {
     let place = Place::new();
     let all = fs::read_to_string("../../fixtures/transfer/sentences.tsv").expect("sentences");
-    place.write("sentences.tsv", all.lines().step_by(12).collect::<Vec<_>>().join("\n"));
+    place.write("sentences.tsv", all.lines().step_by(24).collect::<Vec<_>>().join("\n"));
     for backend in backends() {
         let one = run(&place, backend, "1", dropout);
         assert_eq!(one.1.len(), 5 * 5, "five files for each approach");

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::samples;
 
-#[test]
-fn a_damaged_file_is_read_or_refused_with_its_line() {
+/// Reads damaged results instead of valid ones, and compares what could be read with the valid ones.
+fn damaged(cases: u64, damage: impl Fn(&mut Mutator, &[u8], &Value) -> Vec<u8>) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("results.json");
     let whole = [samples::toy(), samples::many_classes(3)].map(|mut results| {
@@ -25,19 +25,24 @@ fn a_damaged_file_is_read_or_refused_with_its_line() {
     });
     let text = whole.each_ref().map(|results| serde_json::to_vec_pretty(results).expect("JSON"));
     let values = text.each_ref().map(|text| serde_json::from_slice::<Value>(text).expect("JSON"));
-    let cases = 8_000;
     let outcome =
         survive("results.json", cases, &[&["results.json"], &["line ", "not the results of an experiment"]], |case| {
-            let (mut mutator, which) = (Mutator::new(case), usize::from(case.is_multiple_of(5)));
-            let bytes = match mutator.below(3) {
-                0 => mutator.damage(&text[which]),
-                _ => mutator.damage_json(&values[which]),
-            };
-            overwrite(&path, bytes);
+            let which = usize::from(case.is_multiple_of(5));
+            overwrite(&path, damage(&mut Mutator::new(case), &text[which], &values[which]));
             let results = Results::read(folder.path()).map_err(|error| error.to_string())?;
             let comparison = Comparison::of(&[("whole".into(), whole[which].clone()), ("damaged".into(), results)]);
             assert!(!comparison.scores.is_empty());
             Ok(())
         });
     assert!(outcome.read > cases / 100 && outcome.refused > cases / 20, "damage of both kinds: {outcome:?}");
+}
+
+#[test]
+fn a_file_with_damaged_bytes_is_read_or_refused_with_its_line() {
+    damaged(3_000, |mutator, text, _| mutator.damage(text));
+}
+
+#[test]
+fn a_file_with_damaged_values_is_read_or_refused_with_its_line() {
+    damaged(5_000, |mutator, _, values| mutator.damage_json(values));
 }
