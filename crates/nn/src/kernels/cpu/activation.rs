@@ -194,3 +194,17 @@ fn gate_backward(
         *for_gate = grad * value;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::assert_sent;
+    use super::*;
+
+    #[test]
+    fn a_host_receives_the_function() {
+        for curve in FUSED {
+            assert_sent(&Elementwise(curve), &[]);
+            assert_sent(&Gated(curve), &[]);
+        }
+    }
+}

@@ -387,3 +387,33 @@ fn softmax_backward(grads: &mut [f32], weights: &[f32]) {
         *grad = weight * (*grad - mean);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::assert_sent;
+    use super::*;
+
+    #[test]
+    fn a_host_receives_the_options_of_attention() {
+        let layout = SequenceLayout {
+            cu_seqlens: vec![0, 2, 5],
+            mask: Some([1, 1, 1, 0, 1].into()),
+            cu_selected: vec![0, 1, 2],
+            selected: [1, 3].into(),
+        };
+        let integers = layout.to_integers();
+        let layout = Arc::new(layout);
+        for (selection, window) in SELECTIONS.into_iter().zip([None, Some(0), Some(64)]) {
+            for terms in Terms::ALL {
+                let dropout = window.map(|window| Dropout::new(DropoutSpec { rate: 0.1, seed: window as u64 }));
+                let layout = layout.clone();
+                let spec = || Spec { layout: layout.clone(), selection, heads: 3, width: 8, window, terms, dropout };
+                match terms.tables().len() {
+                    0 => assert_sent(&Attention::<3>(spec()), &integers),
+                    1 => assert_sent(&Attention::<4>(spec()), &integers),
+                    _ => assert_sent(&Attention::<5>(spec()), &integers),
+                }
+            }
+        }
+    }
+}

@@ -43,3 +43,10 @@ pub fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
     .into_iter()
     .fold(server, |server, offer| offer(server))
 }
+
+/// Checks that a host receives the operation that a client sends.
+#[cfg(test)]
+fn assert_sent<O: rekindle_ops::Differentiable<N>, const N: usize>(op: &O, integers: &[u32]) {
+    let received = O::from_params(&mut rekindle_ops::OpParams::new(op.params(), integers.into()));
+    assert_eq!(format!("{received:?}"), format!("{op:?}"));
+}

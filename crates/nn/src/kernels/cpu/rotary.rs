@@ -95,3 +95,20 @@ impl Differentiable<1> for Rotary {
         Self { layout: SequenceLayout::from_integers(&params.integers()).into(), rotation }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::assert_sent;
+    use super::*;
+
+    #[test]
+    fn a_host_receives_the_options_of_a_rotation() {
+        let layout = SequenceLayout { cu_seqlens: vec![0, 2, 5], ..SequenceLayout::default() };
+        let integers = layout.to_integers();
+        let layout = Arc::new(layout);
+        for selection in SELECTIONS {
+            let rotation = Rotation { selection, width: 64, theta: 160_000.0 };
+            assert_sent(&Rotary { layout: layout.clone(), rotation }, &integers);
+        }
+    }
+}
