@@ -16,9 +16,11 @@ pub(crate) struct DeviceLayout {
     pub(crate) device: Device,
     integers: OnceLock<Tensor<1, Int>>,
     padded: OnceLock<PaddedLayout>,
-    /// Cosines and sines, `[rows, 1, width / 2]`, of the rotations so far.
-    rotations: Arc<Mutex<Vec<(Rotation, [Tensor<3>; 2])>>>,
+    rotations: Arc<Mutex<Vec<Rotated>>>,
 }
+
+/// Cosines and sines of a rotation, each `[rows, 1, width / 2]`.
+type Rotated = (Rotation, [Tensor<3>; 2]);
 
 impl DeviceLayout {
     pub(crate) fn new(sequences: SequenceLayout, device: &Device) -> Self {

@@ -1,5 +1,7 @@
 //! Activation functions, and gated linear units.
 
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
 use burn::tensor::{Shape, Tensor};
 use pulp::Arch;
 use rekindle_ops::memory::{CHUNK, each, rows_of, tensor, values};
@@ -79,7 +81,7 @@ fn apply_backward(grad: &mut [f32], inputs: &[f32], function: impl Fn(f32) -> (f
 #[inline(always)]
 fn gelu_tanh(x: f32) -> (f32, f32) {
     // (1 + tanh(z / 2)) / 2 = σ(z).
-    const TWICE: f32 = 1.595_769_1;
+    const TWICE: f32 = (2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2) as f32;
     const CUBIC: f32 = 0.044_715;
     let square = x * x;
     gated_by_sigmoid(x, TWICE * x * (1.0 + CUBIC * square), TWICE * (1.0 + 3.0 * CUBIC * square))

@@ -9,7 +9,7 @@ use rekindle_ops::{CustomTensor, Differentiable, FlexTensor, OpParams, Saved, ru
 use rekindle_raw::product::{Then, View, ViewMut, product};
 
 use super::elementwise::{Dropout, Kernel, exp_negative};
-use super::relative::{Head, Kind, Rows, Terms, add_term, term_backward};
+use super::relative::{Head, Kind, Rows, Term, Terms};
 use super::spans::{Span, spans};
 use crate::attention::{AttentionOptions, RelativePositions};
 use crate::device_layout::DeviceLayout;
@@ -166,12 +166,9 @@ impl<const N: usize> Differentiable<N> for Attention<N> {
         let tasks = spans.iter().zip(pieces).zip(cut(&mut kept, areas));
         each(tasks.collect(), |((span, output), kept)| {
             let (area, tokens, width) = (span.area(), span.tokens.len(), spec.width);
-            let tables: Vec<(Kind, &FlexTensor, Rows)> = spec
-                .terms
-                .tables()
-                .iter()
-                .zip(&inputs[3..])
-                .map(|(&kind, table)| (kind, table, Rows::new(span, rows_of(table)[0])))
+            let tables = spec.terms.tables().iter().zip(&inputs[3..]);
+            let terms: Vec<Term<'_>> = tables
+                .map(|(&kind, table)| Term { kind, table: Some(table), rows: Rows::new(span, rows_of(table)[0]) })
                 .collect();
             let mut weights = vec![0.0; area];
             for head in 0..spec.heads {
@@ -179,9 +176,7 @@ impl<const N: usize> Differentiable<N> for Attention<N> {
                 let query = View::new(query, dim).rows(&span.queries).columns(from, width);
                 let [key, value] = [key, value].map(|all| View::new(all, dim).rows(&span.tokens).columns(from, width));
                 product(ViewMut::new(&mut weights, tokens), query, key.transposed(), spec.scale(), Then::Replace);
-                for (kind, table, rows) in &tables {
-                    add_term(*kind, table, rows, spec.head(head), [query, key], &mut weights);
-                }
+                terms.iter().for_each(|term| term.add(spec.head(head), [query, key], &mut weights));
                 spec.softmax(&mut weights, span);
                 if keep {
                     kept[head * area..(head + 1) * area].copy_from_slice(&weights);
@@ -289,12 +284,12 @@ impl Spec {
         let (area, tokens, width, dim) = (span.area(), span.tokens.len(), self.width, self.heads * self.width);
         let (mut dropped, mut grads) = (vec![0.0; area], vec![0.0; area]);
         let kinds = self.terms.tables().iter().zip(inputs.tables).zip(&mut *into.tables);
-        let mut tables: Vec<_> = kinds
+        let mut terms: Vec<_> = kinds
             .filter_map(|((&kind, table), for_table)| {
                 let entries = table.as_ref().map(|table| rows_of(table)[0]);
                 let columns = if kind == Kind::Bias { self.heads } else { dim };
                 let entries = entries.or(for_table.as_ref().map(|values| values.len() / columns))?;
-                Some((kind, table.as_ref(), Rows::new(span, entries), for_table))
+                Some((Term { kind, table: table.as_ref(), rows: Rows::new(span, entries) }, for_table))
             })
             .collect();
         // Blocks of one sequence have keys in common.
@@ -322,9 +317,9 @@ impl Spec {
             product(for_query, View::new(&grads, tokens), key, self.scale(), Then::Replace);
             let for_key = ViewMut::new(into.key, dim).columns(from, width);
             product(for_key, View::new(&grads, tokens).transposed(), query, self.scale(), then);
-            for (kind, table, rows, for_table) in &mut tables {
-                let (into, for_table) = ([&mut *into.query, &mut *into.key], for_table.as_deref_mut());
-                term_backward(*kind, *table, rows, self.head(head), [query, key], &grads, into, for_table);
+            for (term, for_table) in &mut terms {
+                let into = [&mut *into.query, &mut *into.key];
+                term.backward(self.head(head), [query, key], &grads, into, for_table.as_deref_mut());
             }
         }
     }

@@ -95,102 +95,102 @@ impl Head {
     }
 }
 
-/// Adds the term of a table to the scores of a block.
-pub(super) fn add_term(
-    kind: Kind,
-    table: &FlexTensor,
-    rows: &Rows,
-    head: Head,
-    [query, key]: [View<'_>; 2],
-    scores: &mut [f32],
-) {
-    let tokens = scores.len() / rows.offsets.len().max(1);
-    let [_, columns] = rows_of(table);
-    let table = &values(table)[rows.within(columns)];
-    let by_query = |terms: &[f32], stride: usize, scores: &mut [f32]| {
-        for (index, (scores, &offset)) in scores.chunks_exact_mut(tokens).zip(&rows.offsets).enumerate() {
-            for (score, term) in scores.iter_mut().zip(&terms[index * stride + offset..]) {
-                *score += term;
-            }
-        }
-    };
-    match kind {
-        Kind::Bias => {
-            let column: Vec<f32> = table.iter().skip(head.index).step_by(columns).copied().collect();
-            by_query(&column, 0, scores);
-        }
-        Kind::Keys => {
-            let mut terms = vec![0.0; rows.offsets.len() * rows.count];
-            product(
-                ViewMut::new(&mut terms, rows.count),
-                query,
-                head.view(table).transposed(),
-                head.scale,
-                Then::Replace,
-            );
-            by_query(&terms, rows.count, scores);
-        }
-        Kind::Queries => {
-            let mut terms = vec![0.0; tokens * rows.count];
-            product(
-                ViewMut::new(&mut terms, rows.count),
-                key,
-                head.view(table).transposed(),
-                head.scale,
-                Then::Replace,
-            );
-            for (scores, &offset) in scores.chunks_exact_mut(tokens).zip(&rows.offsets) {
-                for (score, term) in scores.iter_mut().zip(terms[offset..].iter().step_by(rows.count + 1)) {
+/// The term of a table in the scores of a block.
+pub(super) struct Term<'a> {
+    pub(super) kind: Kind,
+    /// The table; absent in the backward pass of a bias.
+    pub(super) table: Option<&'a FlexTensor>,
+    pub(super) rows: Rows,
+}
+
+impl Term<'_> {
+    /// The rows of the table that the block reads.
+    fn table(&self) -> Option<&[f32]> {
+        self.table.map(|table| &values(table)[self.rows.within(rows_of(table)[1])])
+    }
+
+    /// Adds the term to the scores of one head.
+    pub(super) fn add(&self, head: Head, [query, key]: [View<'_>; 2], scores: &mut [f32]) {
+        let Some(table) = self.table() else { return };
+        let Rows { count, offsets, .. } = &self.rows;
+        let tokens = scores.len() / offsets.len().max(1);
+        let by_query = |terms: &[f32], stride: usize, scores: &mut [f32]| {
+            for (index, (scores, &offset)) in scores.chunks_exact_mut(tokens).zip(offsets).enumerate() {
+                for (score, term) in scores.iter_mut().zip(&terms[index * stride + offset..]) {
                     *score += term;
+                }
+            }
+        };
+        let products = |rows: View<'_>, length: usize| {
+            let mut terms = vec![0.0; length * count];
+            product(ViewMut::new(&mut terms, *count), rows, head.view(table).transposed(), head.scale, Then::Replace);
+            terms
+        };
+        match self.kind {
+            Kind::Bias => {
+                let columns = head.dim / head.width;
+                let column: Vec<f32> = table.iter().skip(head.index).step_by(columns).copied().collect();
+                by_query(&column, 0, scores);
+            }
+            Kind::Keys => by_query(&products(query, offsets.len()), *count, scores),
+            Kind::Queries => {
+                let terms = products(key, tokens);
+                for (scores, &offset) in scores.chunks_exact_mut(tokens).zip(offsets) {
+                    for (score, term) in scores.iter_mut().zip(terms[offset..].iter().step_by(count + 1)) {
+                        *score += term;
+                    }
                 }
             }
         }
     }
-}
 
-/// Adds the gradients of the term of a table to those of the block's queries, of its keys, and of the table.
-pub(super) fn term_backward(
-    kind: Kind,
-    table: Option<&FlexTensor>,
-    rows: &Rows,
-    head: Head,
-    [query, key]: [View<'_>; 2],
-    grads: &[f32],
-    [for_query, for_key]: [&mut [f32]; 2],
-    for_table: Option<&mut [f32]>,
-) {
-    let tokens = grads.len() / rows.offsets.len().max(1);
-    let each_query = || grads.chunks_exact(tokens).zip(&rows.offsets);
-    let (others, for_others, mut terms) = match kind {
-        Kind::Bias => {
-            let Some(for_table) = for_table else { return };
-            let columns = head.dim / head.width;
-            let for_table = &mut for_table[rows.within(columns)];
-            for (grads, &offset) in each_query() {
-                let sums = for_table[offset * columns + head.index..].iter_mut().step_by(columns);
-                sums.zip(grads).for_each(|(sum, grad)| *sum += grad);
+    /// Adds the gradients of the term, from those of the scores of one head, to those of the block's queries, of its keys, and of
+    /// the table.
+    pub(super) fn backward(
+        &self,
+        head: Head,
+        [query, key]: [View<'_>; 2],
+        grads: &[f32],
+        [for_query, for_key]: [&mut [f32]; 2],
+        for_table: Option<&mut [f32]>,
+    ) {
+        let Rows { count, offsets, .. } = &self.rows;
+        let tokens = grads.len() / offsets.len().max(1);
+        let by_query = || grads.chunks_exact(tokens).zip(offsets);
+        let (others, for_others, terms) = match self.kind {
+            Kind::Bias => {
+                let Some(for_table) = for_table else { return };
+                let columns = head.dim / head.width;
+                let for_table = &mut for_table[self.rows.within(columns)];
+                for (grads, &offset) in by_query() {
+                    let sums = for_table[offset * columns + head.index..].iter_mut().step_by(columns);
+                    sums.zip(grads).for_each(|(sum, grad)| *sum += grad);
+                }
+                return;
             }
-            return;
-        }
-        Kind::Keys => (query, for_query, vec![0.0; rows.offsets.len() * rows.count]),
-        Kind::Queries => (key, for_key, vec![0.0; tokens * rows.count]),
-    };
-    for (index, (grads, &offset)) in each_query().enumerate() {
-        match kind {
-            Kind::Keys => terms[index * rows.count + offset..][..tokens].copy_from_slice(grads),
-            _ => {
-                let terms = terms[offset..].iter_mut().step_by(rows.count + 1);
-                terms.zip(grads).for_each(|(term, grad)| *term = *grad);
+            Kind::Keys => {
+                let mut terms = vec![0.0; offsets.len() * count];
+                for (index, (grads, &offset)) in by_query().enumerate() {
+                    terms[index * count + offset..][..tokens].copy_from_slice(grads);
+                }
+                (query, for_query, terms)
             }
+            Kind::Queries => {
+                let mut terms = vec![0.0; tokens * count];
+                for (grads, &offset) in by_query() {
+                    let terms = terms[offset..].iter_mut().step_by(count + 1);
+                    terms.zip(grads).for_each(|(term, grad)| *term = *grad);
+                }
+                (key, for_key, terms)
+            }
+        };
+        let terms = View::new(&terms, *count);
+        if let Some(table) = self.table() {
+            product(head.view_mut(for_others), terms, head.view(table), head.scale, Then::Add);
         }
-    }
-    let terms = View::new(&terms, rows.count);
-    if let Some(table) = table {
-        let table = &values(table)[rows.within(head.dim)];
-        product(head.view_mut(for_others), terms, head.view(table), head.scale, Then::Add);
-    }
-    if let Some(for_table) = for_table {
-        let for_table = head.view_mut(&mut for_table[rows.within(head.dim)]);
-        product(for_table, terms.transposed(), others, head.scale, Then::Add);
+        if let Some(for_table) = for_table {
+            let for_table = head.view_mut(&mut for_table[self.rows.within(head.dim)]);
+            product(for_table, terms.transposed(), others, head.scale, Then::Add);
+        }
     }
 }
