@@ -107,6 +107,44 @@ fn the_same_seed_gives_the_same_results_and_another_seed_others() {
     let first = run("42");
     assert_eq!(run("42"), first);
     assert_ne!(run("43")["approaches"], first["approaches"]);
+    // Without validation examples, the test examples are evaluated once.
+    let approach = &first["approaches"][1];
+    let [epoch] = &approach["epochs"].as_array().expect("epochs")[..] else { panic!("one epoch: {approach}") };
+    assert_eq!((&epoch["epoch"], &epoch["eval_loss"]), (&2.into(), &approach["loss"]));
+    let losses: Vec<f64> = approach["steps"].as_array().expect("steps")[2..]
+        .iter()
+        .map(|step| step["loss"].as_f64().expect("a loss"))
+        .collect();
+    let mean = (8.0 * losses[0] + losses[1]) / 9.0;
+    assert!((epoch["train_loss"].as_f64().expect("a loss") - mean).abs() < 1e-9, "of nine examples in two batches");
+}
+
+#[test]
+fn random_texts_that_occur_twice_cannot_be_predicted() {
+    let place = Place::new();
+    let mut state = 7u64;
+    let mut random = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let text = |random: &mut dyn FnMut(u64) -> u64| {
+        let word = |random: &mut dyn FnMut(u64) -> u64| format!("word{}", random(500));
+        (0..8).map(|_| word(random)).collect::<Vec<_>>().join(" ")
+    };
+    let rows: Vec<(String, u64)> = (0..100).map(|_| (text(&mut random), random(2))).collect();
+    // The second time in upper case and with more space: the same text.
+    let twice = rows
+        .iter()
+        .map(|(text, label)| format!("{text},{label}\n{},{label}\n", text.to_uppercase().replace(' ', "  ")));
+    place.write("twice.csv", format!("text,label\n{}", twice.collect::<String>()));
+    let (results, said) =
+        place.results(&["--model", "embedded", "twice.csv", "--folds", "5", "--approaches", "tfidf,probe"]);
+    for approach in results["approaches"].as_array().expect("approaches") {
+        let accuracy = approach["accuracy"].as_f64().expect("a number");
+        assert!((0.3..0.7).contains(&accuracy), "{accuracy} is not chance");
+    }
+    assert!(said.contains("100 repeat the text of another and stay with it"), "{said}");
+    assert!(!said.contains("ignificantly better than majority"), "{said}");
 }
 
 #[test]

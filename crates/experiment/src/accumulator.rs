@@ -91,7 +91,7 @@ impl RunAccumulator {
         record.train_seconds = runs.iter().map(|run| run.train_seconds).sum();
         record.eval_seconds = runs.iter().map(|run| run.eval_seconds).sum();
         // A learner without epochs reads its examples once.
-        let trained = runs.iter().map(|run| run.size * run.epochs.len().max(1)).sum();
+        let trained = runs.iter().map(|run| run.size * run.epochs.last().map_or(1, |epoch| epoch.epoch)).sum();
         record.train_examples_per_second = per_second(trained, record.train_seconds);
         record.eval_examples_per_second = per_second(evaluated(runs, sampling), record.eval_seconds);
         record.runs = runs.clone();
@@ -99,15 +99,10 @@ impl RunAccumulator {
     }
 }
 
-/// Returns the number of evaluated examples: after every epoch the validation examples, and at last the test examples; or, if
-/// there are no validation examples, the test examples after every epoch.
+/// Returns the number of evaluated examples: after every epoch the validation examples, and at last the test examples.
 fn evaluated(runs: &[RunRecord], sampling: &Sampling) -> usize {
     let validation = sampling.samples[0].validation.len();
-    let of = |run: &RunRecord| match validation {
-        0 => run.epochs.len().max(1) * run.test,
-        _ => run.epochs.len() * validation + run.test,
-    };
-    runs.iter().map(of).sum()
+    runs.iter().map(|run| run.epochs.len() * validation + run.test).sum()
 }
 
 fn per_second(examples: usize, seconds: f64) -> Option<f64> {

@@ -31,7 +31,7 @@ pub struct RunRecord {
     pub hyperparameters: BTreeMap<String, String>,
     /// Every step.
     pub steps: Vec<StepRecord>,
-    /// Every epoch, evaluated on the validation examples if there are any, otherwise on the test examples.
+    /// Every epoch, evaluated on the validation examples; without any, the last epoch alone, evaluated on the test examples.
     pub epochs: Vec<EpochRecord>,
     /// Time in training steps, in seconds.
     pub train_seconds: f64,

@@ -47,6 +47,8 @@ pub struct Trained<M, E> {
     pub steps: Vec<StepRecord>,
     /// All evaluated epochs, in order.
     pub epochs: Vec<EpochRecord>,
+    /// The mean training loss over the examples of each epoch, evaluated or not.
+    pub train_losses: Vec<f64>,
     /// Time in training steps, including those before an interruption.
     pub train_time: Duration,
     /// Time in evaluations.
@@ -311,6 +313,8 @@ impl<'a, O: Objective> Run<'a, O> {
             Some(kept) => (best_epoch, kept.model.unwrap_or(model), Some(kept.evaluation)),
             None => (last_epoch, model, None),
         };
+        let trained = self.history.records.last().map_or(0, |step| step.epoch);
+        let train_losses = (1..=trained).map(|epoch| self.history.mean_loss(epoch)).collect();
         let (steps, epochs) = (self.history.records, self.best.epochs);
         Ok(Trained {
             model,
@@ -318,6 +322,7 @@ impl<'a, O: Objective> Run<'a, O> {
             best_epoch,
             steps,
             epochs,
+            train_losses,
             train_time: self.train_time,
             eval_time: self.eval_time,
         })

@@ -1,10 +1,12 @@
 //! Fine-tuning: approaches that train parameters of the model by gradient descent.
 
+use std::time::Instant;
+
 use rekindle_encoders::{EncoderConfig, LoraConfig, Pooling, SequenceClassifier};
 use rekindle_results::RunRecord;
 use rekindle_train::{
-    Classification, Evaluation, Event, PooledFeatures, TrainError, Trained, Trainer, TrainingArguments, TuningPlan,
-    evaluate,
+    Classification, EpochRecord, Evaluation, Event, PooledFeatures, TrainError, Trained, Trainer, TrainingArguments,
+    TuningPlan, evaluate,
 };
 
 use super::adapt::adapt;
@@ -175,8 +177,7 @@ impl FineTuning {
         context.config.clone().with_pooling(classifier_pooling)
     }
 
-    /// Trains on the training examples of a run. Epochs are evaluated on the validation examples if there are any, otherwise
-    /// on the test examples.
+    /// Trains on the training examples of a run. Epochs are evaluated on the validation examples, if there are any.
     fn train(
         &self,
         plan: &TuningPlan,
@@ -191,17 +192,15 @@ impl FineTuning {
         }
         let context = &*context;
         let rows = &*spec.rows;
-        let has_validation = !rows.validation.is_empty();
-        let evaluated = if has_validation { &rows.validation } else { &rows.test };
-        let [train, evaluation] = [&rows.train, evaluated].map(|rows| context.examples.select(rows));
+        let [train, validation] = [&rows.train, &rows.validation].map(|rows| context.examples.select(rows));
         let arguments = TrainingArguments {
             class_weights: context.class_weights(&rows.train),
-            load_best_model_at_end: has_validation,
+            load_best_model_at_end: !validation.is_empty(),
             num_train_epochs: context.settings.epochs(rows.train.len()),
             ..self.arguments(&context.settings.arguments, spec.seed)
         };
         let objective = Classification::new(&config, &train)
-            .evaluated_on(Some(&evaluation).filter(|data| !data.is_empty()))
+            .evaluated_on(Some(&validation).filter(|data| !data.is_empty()))
             .with_features(self.features(plan, context));
         let trainer = Trainer::new(objective, plan, &arguments, context.device)
             .with_checkpoints(context.checkpoints(spec))
@@ -317,16 +316,21 @@ impl Learner for FineTuning {
         record.epochs = trained.epochs.iter().map(epoch_record).collect();
         record.train_seconds = trained.train_time.as_secs_f64();
         record.eval_seconds = trained.eval_time.as_secs_f64();
-        // Without validation examples, the last epoch was evaluated on the test examples.
-        let tested = trained.evaluation.filter(|_| spec.rows.validation.is_empty());
-        let predictor = FineTuned {
+        let mut predictor = FineTuned {
             settings: self.clone(),
             approach: spec.name.to_string(),
             config: self.config(context),
             model: trained.model,
             plan,
-            tested: tested.map(|evaluation| (spec.rows.test.clone(), evaluation.logits)),
+            tested: None,
         };
+        if spec.rows.validation.is_empty() && !spec.rows.test.is_empty() {
+            let train_loss = trained.train_losses.last().copied().unwrap_or(f64::NAN);
+            let began = Instant::now();
+            let epoch = predictor.test_last_epoch(context, spec, (trained.best_epoch, train_loss), observer)?;
+            record.epochs = vec![epoch_record(&epoch)];
+            record.eval_seconds += began.elapsed().as_secs_f64();
+        }
         Ok(Fitted { predictor: Box::new(predictor), record })
     }
 }
@@ -340,6 +344,29 @@ struct FineTuned {
     plan: TuningPlan,
     /// Examples whose logits are known, and these logits.
     tested: Option<(Vec<usize>, Vec<f32>)>,
+}
+
+impl FineTuned {
+    /// Evaluates the model of the last epoch on the test examples, keeps its logits, and returns the record of the epoch. Earlier
+    /// epochs are not evaluated: without validation examples, nothing may depend on them.
+    fn test_last_epoch(
+        &mut self,
+        context: &RunContext<'_>,
+        spec: &RunSpec,
+        (epoch, train_loss): (usize, f64),
+        observer: &mut Observer<'_>,
+    ) -> Result<EpochRecord, ExperimentError> {
+        let test = &spec.rows.test;
+        let logits = self.logits(context, test, observer)?;
+        let labels = context.sampling.labels(test);
+        let tested =
+            Evaluation::new(logits, &labels, self.config.num_labels()).map_err(|source| spec.failed(source))?;
+        let (accuracy, f1) = (Some(tested.accuracy()), Some(tested.f1().value));
+        let record = EpochRecord { epoch, train_loss, eval_loss: tested.loss, accuracy, f1 };
+        let _ = observer(Progress::Training(&Event::Epoch(record.clone())));
+        self.tested = Some((test.clone(), tested.logits));
+        Ok(record)
+    }
 }
 
 impl Predictor for FineTuned {

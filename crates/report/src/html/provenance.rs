@@ -163,7 +163,7 @@ fn approaches(results: &Results) -> Markup {
 
 fn approach(results: &Results, record: &ApproachRecord) -> Markup {
     let runs = runs(results, record);
-    let epochs = range(runs.iter().map(|run| run.epochs.len()));
+    let epochs = range(runs.iter().map(|run| run.steps.last().map_or(0, |step| step.epoch)));
     let steps = range(runs.iter().map(|run| run.steps.len()));
     html! {
         tr {
