@@ -1,10 +1,10 @@
 //! Output folders and files.
 
 use std::fs::{self, File};
-use std::io;
-use std::path::Path;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
-use rekindle::files::{FileError, Lock, write_atomic};
+use rekindle::files::{FileError, Lock, check_lfs_pointer, write_atomic};
 
 use crate::exit::Failure;
 
@@ -37,6 +37,20 @@ pub fn check_new(folder: &Path, names: &[&str], overwrite: bool) -> Result<(), F
         folder.display(),
         there.join(", ")
     )))
+}
+
+/// Checks that files are not pointers of Git LFS. A file that cannot be read, or is not a regular file, is left to its reader.
+///
+/// # Errors
+/// Returns an error that names the first pointer.
+pub fn check_pointers<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), Failure> {
+    for path in paths.into_iter().filter(|path| path.is_file()) {
+        let mut start = Vec::new();
+        if File::open(path).and_then(|file| file.take(64).read_to_end(&mut start)).is_ok() {
+            check_lfs_pointer(path, &start)?;
+        }
+    }
+    Ok(())
 }
 
 /// Locks a folder against other runs until the lock is dropped.

@@ -137,7 +137,10 @@ fn what_cannot_be_read_is_told_by_name() {
     place.write("notes.txt", "no JSON at all");
     place.write("reviews.csv", "text,label\ngood,1\n");
     place.write("config.json", "{\"model_type\": \"distilbert\"}");
-    let cases: [(&[&str], &[&str]); 8] = [
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+    place.write("pointer/results.json", pointer);
+    let cases: [(&[&str], &[&str]); 9] = [
+        (&["pointer"], &["pointer/results.json", "pointer of Git LFS"]),
         (&["good", "nowhere"], &["nowhere", "No such file"]),
         (&["empty"], &["empty/results.json", "file not found", "output folder"]),
         (&["good", "broken"], &["broken/results.json", "damaged file", "line 1"]),

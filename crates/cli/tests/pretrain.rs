@@ -225,3 +225,18 @@ fn what_has_no_mask_or_does_not_fit_is_refused() {
         assert!(ran.status.code() == Some(3) && error.contains(expected) && ran.stdout.is_empty(), "{error}");
     }
 }
+
+#[test]
+fn a_pointer_of_git_lfs_is_no_corpus() {
+    let place = Place::new();
+    place.write("corpus.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n");
+    let outputs = [
+        place.plain("vocab").args(["--corpus", "corpus.txt", "--output", "out"]).output(),
+        place.command("pretrain").args(["--model", "embedded", "--corpus", "corpus.txt", "--output", "out"]).output(),
+    ];
+    for output in outputs.map(|output| output.expect("it ran")) {
+        let error = text(&output.stderr);
+        assert!(output.status.code() == Some(3) && error.contains("corpus.txt: a pointer of Git LFS"), "{error}");
+        assert!(!place.path("out/vocab.txt").exists());
+    }
+}

@@ -7,6 +7,7 @@ use clap::Args;
 use rekindle::results::{Comparison, Estimate, Results, Scores};
 
 use crate::exit::Failure;
+use crate::files;
 
 /// The options of `rekindle compare`.
 #[derive(Args, Debug)]
@@ -28,6 +29,8 @@ type Metric = fn(&Scores) -> Option<&Estimate>;
 /// # Errors
 /// Returns an error if results cannot be read. Then nothing is printed.
 pub fn run(args: &CompareArgs) -> Result<(), Failure> {
+    let file = |run: &PathBuf| if run.is_dir() { run.join("results.json") } else { run.clone() };
+    files::check_pointers(&args.runs.iter().map(file).collect::<Vec<_>>())?;
     let mut runs = Vec::new();
     for path in &args.runs {
         runs.push((path.display().to_string(), Results::read(path)?));

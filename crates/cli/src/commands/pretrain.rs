@@ -123,6 +123,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     let save_strategy = Some(args.save_every.map_or(LONG_EPOCHS, SaveStrategy::Steps));
     let checkpoints = Checkpoints { folder: folder.clone(), save_strategy, save_final: false };
     files::check_new(&args.output, &SAVED_FILES, args.overwrite)?;
+    files::check_pointers(&args.corpus)?;
     check_checkpoint(&checkpoints, args.resume)?;
     let start = start(args, &mut display)?;
     let Start { config, tokenizer, checkpoint, .. } = &start;

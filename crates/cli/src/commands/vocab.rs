@@ -40,6 +40,7 @@ const POSITIONS: usize = 512;
 /// has files that would be replaced.
 pub fn run(args: &VocabArgs) -> Result<(), Failure> {
     files::check_new(&args.output, &FILES, args.overwrite)?;
+    files::check_pointers(&args.corpus)?;
     let tokenizer = Tokenizer::learn(&args.corpus, args.size)?;
     files::prepare(&args.output)?;
     let vocabulary: String = tokenizer.vocabulary().iter().map(|entry| format!("{entry}\n")).collect();

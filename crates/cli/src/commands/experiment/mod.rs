@@ -35,10 +35,10 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let (device, workers) = args.engine.workers(args.devices_per_run, |text| display.warn(text))?;
     let output = output(args)?;
+    let sampling = sampling(args)?;
     if output.is_replacing() {
         display.line(&format!("replaces the earlier results in {}", args.output.display()));
     }
-    let sampling = sampling(args)?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
     let Found { model, substituted } = found;
