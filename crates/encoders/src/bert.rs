@@ -25,6 +25,7 @@ pub(crate) const SPEC: FamilySpec = FamilySpec {
     }"#,
     renamed: &[],
     required: REQUIRED,
+    check: |_| Ok(()),
     head: &["bert.pooler.dense.weight"],
     output: "classifier",
     classifier: CLASSIFIER,

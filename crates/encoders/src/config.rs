@@ -7,6 +7,7 @@ use rekindle_checkpoint::{CheckpointError, ConfigFile, insert_labels, label_name
 use rekindle_distilbert::DistilBertConfig;
 use rekindle_nn::{Activation, InputLimits, Pooling};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::family::Family;
@@ -73,6 +74,7 @@ struct Fields {
     intermediate_size: usize,
     embedding_size: Option<usize>,
     max_position_embeddings: usize,
+    #[serde(default)]
     type_vocab_size: usize,
     hidden_act: Activation,
     hidden_dropout_prob: f64,
@@ -166,7 +168,14 @@ impl EncoderConfig {
             fields,
         };
         config.validate(&file)?;
+        (spec.check)(&file)?;
         Ok(config)
+    }
+
+    /// Returns the fields that the family alone has.
+    pub(crate) fn options<T: DeserializeOwned + Default>(&self) -> T {
+        // They were read once, when the family checked them.
+        serde_json::from_value(Value::Object(self.fields.clone())).unwrap_or_default()
     }
 
     fn validate(&self, file: &ConfigFile) -> Result<(), CheckpointError> {
@@ -225,6 +234,8 @@ impl EncoderConfig {
     fn first_position(&self) -> usize {
         match self.family {
             Family::Roberta | Family::XlmRoberta | Family::Camembert => self.pad_token_id as usize + 1,
+            // transformers does not read the id from the configuration.
+            Family::Mpnet => 2,
             _ => 0,
         }
     }

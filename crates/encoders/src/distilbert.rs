@@ -26,6 +26,7 @@ pub(crate) const SPEC: FamilySpec = FamilySpec {
         ("classifier_dropout", "seq_classif_dropout"),
     ],
     required: &[],
+    check: |_| Ok(()),
     head: &["pre_classifier.weight"],
     output: "classifier",
     classifier: LAYOUT,

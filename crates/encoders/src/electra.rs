@@ -26,6 +26,7 @@ pub(crate) const SPEC: FamilySpec = FamilySpec {
     }"#,
     renamed: &[],
     required: bert::REQUIRED,
+    check: |_| Ok(()),
     head: &["classifier.dense.weight"],
     output: "classifier.out_proj",
     classifier: CLASSIFIER,

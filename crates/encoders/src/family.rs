@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use rekindle_checkpoint::Layout;
+use rekindle_checkpoint::{CheckpointError, ConfigFile, Layout};
 
 use crate::config::EncoderConfig;
-use crate::{bert, distilbert, electra, roberta};
+use crate::{albert, bert, distilbert, electra, mpnet, roberta};
 
 /// A model family: a `model_type` of transformers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,10 @@ pub enum Family {
     Camembert,
     /// ELECTRA (Clark et al., 2020).
     Electra,
+    /// MPNet (Song et al., 2020), the base of all-mpnet-base-v2.
+    Mpnet,
+    /// ALBERT (Lan et al., 2019).
+    Albert,
 }
 
 /// What the files of a family look like. Each family's module has one.
@@ -37,6 +41,8 @@ pub(crate) struct FamilySpec {
     pub(crate) renamed: &'static [(&'static str, &'static str)],
     /// Fields that may have one value only, as JSON.
     pub(crate) required: &'static [(&'static str, &'static str)],
+    /// Checks the fields that the family alone has.
+    pub(crate) check: fn(&ConfigFile) -> Result<(), CheckpointError>,
     /// Matrices between the encoder and the output layer, without which a file has no head of this family.
     pub(crate) head: &'static [&'static str],
     /// The output layer of the classifier, which has a row per class.
@@ -51,8 +57,16 @@ pub(crate) struct FamilySpec {
 
 impl Family {
     /// All families, in the order of their appearance.
-    pub const ALL: [Self; 6] =
-        [Self::DistilBert, Self::Bert, Self::Roberta, Self::XlmRoberta, Self::Camembert, Self::Electra];
+    pub const ALL: [Self; 8] = [
+        Self::DistilBert,
+        Self::Bert,
+        Self::Roberta,
+        Self::XlmRoberta,
+        Self::Camembert,
+        Self::Electra,
+        Self::Mpnet,
+        Self::Albert,
+    ];
 
     pub(crate) fn spec(self) -> &'static FamilySpec {
         match self {
@@ -62,6 +76,8 @@ impl Family {
             Self::XlmRoberta => &roberta::XLM_ROBERTA,
             Self::Camembert => &roberta::CAMEMBERT,
             Self::Electra => &electra::SPEC,
+            Self::Mpnet => &mpnet::SPEC,
+            Self::Albert => &albert::SPEC,
         }
     }
 

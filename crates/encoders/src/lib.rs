@@ -35,6 +35,7 @@
 //! ```
 #![deny(missing_docs, missing_debug_implementations)]
 
+pub mod albert;
 pub mod bert;
 mod config;
 mod distilbert;
@@ -43,6 +44,7 @@ mod family;
 mod heads;
 mod initialize;
 mod models;
+pub mod mpnet;
 pub mod roberta;
 mod sentence;
 

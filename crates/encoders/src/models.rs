@@ -15,12 +15,14 @@ use rekindle_nn::{
     TransformerEncoder, merge_adapters,
 };
 
+use crate::albert::{AlbertForMaskedLM, AlbertForSequenceClassification, AlbertModel};
 use crate::bert::{BertForMaskedLM, BertForSequenceClassification, BertModel};
 use crate::config::EncoderConfig;
 use crate::electra::{ElectraForMaskedLM, ElectraForSequenceClassification, ElectraModel};
 use crate::family::Family;
 use crate::heads::{Classifier, MaskedLm};
 use crate::initialize::initialize;
+use crate::mpnet::{MpnetForMaskedLM, MpnetForSequenceClassification, MpnetModel};
 use crate::roberta::{RobertaForMaskedLM, RobertaForSequenceClassification};
 
 /// Evaluates an expression for the model of any family.
@@ -31,6 +33,8 @@ macro_rules! each {
             $enum::Bert($model) => $result,
             $enum::Roberta($model) => $result,
             $enum::Electra($model) => $result,
+            $enum::Mpnet($model) => $result,
+            $enum::Albert($model) => $result,
         }
     };
 }
@@ -43,6 +47,8 @@ macro_rules! new {
             Family::Bert => $enum::Bert($trait::new($config, $device)),
             Family::Roberta | Family::XlmRoberta | Family::Camembert => $enum::Roberta($trait::new($config, $device)),
             Family::Electra => $enum::Electra($trait::new($config, $device)),
+            Family::Mpnet => $enum::Mpnet($trait::new($config, $device)),
+            Family::Albert => $enum::Albert($trait::new($config, $device)),
         }
     };
 }
@@ -58,6 +64,10 @@ pub enum Encoder {
     Roberta(BertModel),
     /// ELECTRA.
     Electra(ElectraModel),
+    /// MPNet.
+    Mpnet(MpnetModel),
+    /// ALBERT.
+    Albert(AlbertModel),
 }
 
 impl Encoder {
@@ -140,6 +150,10 @@ pub enum SequenceClassifier {
     Roberta(RobertaForSequenceClassification),
     /// ELECTRA.
     Electra(ElectraForSequenceClassification),
+    /// MPNet.
+    Mpnet(MpnetForSequenceClassification),
+    /// ALBERT.
+    Albert(AlbertForSequenceClassification),
 }
 
 impl SequenceClassifier {
@@ -268,6 +282,8 @@ impl SequenceClassifier {
             Self::Bert(model) => Encoder::Bert(model.bert.clone()),
             Self::Roberta(model) => Encoder::Roberta(model.roberta.clone()),
             Self::Electra(model) => Encoder::Electra(model.electra.clone()),
+            Self::Mpnet(model) => Encoder::Mpnet(model.mpnet.clone()),
+            Self::Albert(model) => Encoder::Albert(model.albert.clone()),
         }
     }
 
@@ -281,6 +297,8 @@ impl SequenceClassifier {
             (Self::Bert(model), MaskedLanguageModel::Bert(other)) => model.set_encoder(other.encoder().clone()),
             (Self::Roberta(model), MaskedLanguageModel::Roberta(other)) => model.set_encoder(other.encoder().clone()),
             (Self::Electra(model), MaskedLanguageModel::Electra(other)) => model.set_encoder(other.encoder().clone()),
+            (Self::Mpnet(model), MaskedLanguageModel::Mpnet(other)) => model.set_encoder(other.encoder().clone()),
+            (Self::Albert(model), MaskedLanguageModel::Albert(other)) => model.set_encoder(other.encoder().clone()),
             _ => {}
         }
         self
@@ -377,6 +395,10 @@ pub enum MaskedLanguageModel {
     Roberta(RobertaForMaskedLM),
     /// ELECTRA.
     Electra(ElectraForMaskedLM),
+    /// MPNet.
+    Mpnet(MpnetForMaskedLM),
+    /// ALBERT.
+    Albert(AlbertForMaskedLM),
 }
 
 impl MaskedLanguageModel {

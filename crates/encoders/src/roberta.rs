@@ -23,6 +23,7 @@ pub(crate) const ROBERTA: FamilySpec = FamilySpec {
     }"#,
     renamed: &[],
     required: bert::REQUIRED,
+    check: |_| Ok(()),
     head: &["classifier.dense.weight"],
     output: "classifier.out_proj",
     classifier: CLASSIFIER,
