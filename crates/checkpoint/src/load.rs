@@ -185,7 +185,9 @@ fn compare(specs: &[ParamSpec], tensors: &Renamed<'_>, layout: &Layout) -> Resul
         report.mismatched.push(Mismatch { name: tensor, parameter, checkpoint: found, model: expected });
     }
     let is_known = |name: &str| {
-        layout.tied.iter().any(|(tensor, _)| *tensor == name) || specs.iter().any(|spec| spec.name == name)
+        layout.ignores(name)
+            || layout.tied.iter().any(|(tensor, _)| *tensor == name)
+            || specs.iter().any(|spec| spec.name == name)
     };
     let unexpected = tensors.names().filter(|name| !is_known(name)).filter_map(|name| tensors.in_file(name));
     report.unexpected = unexpected.map(String::from).collect();

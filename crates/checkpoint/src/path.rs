@@ -7,6 +7,7 @@
 //! | `LayerNorm` | `layer_norm` |
 //! | `layer_norm` | `plain_layer_norm` |
 //! | `self` | `self_attention` |
+//! | `Wqkv`, `Wi`, `Wo` | `wqkv`, `wi`, `wo` |
 //! | nothing | the variant of an enum |
 //! | `weight` of a LayerNorm | `gamma` |
 //! | `bias` of a LayerNorm | `beta` |
@@ -36,6 +37,9 @@ impl ParamPath {
             "layer_norm" => "LayerNorm".to_string(),
             "plain_layer_norm" => "layer_norm".to_string(),
             "self_attention" => "self".to_string(),
+            "wqkv" => "Wqkv".to_string(),
+            "wi" => "Wi".to_string(),
+            "wo" => "Wo".to_string(),
             "gamma" => "weight".to_string(),
             "beta" => "bias".to_string(),
             other => other.to_string(),

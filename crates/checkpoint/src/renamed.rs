@@ -27,9 +27,6 @@ impl<'a> Renamed<'a> {
             let map = layout.map_for(in_file.iter().copied());
             for name in in_file {
                 let parameter = modern(&map.map_or_else(|| name.to_string(), |map| map.parameter(name)));
-                if layout.ignores(&parameter) {
-                    continue;
-                }
                 if let Some(twin) = names.insert(parameter, name) {
                     let reason = format!("tensors `{name}` and `{twin}` are the same parameter");
                     return Err(CheckpointError::Safetensors { path: checkpoint.path_of(name), reason });

@@ -428,14 +428,33 @@ impl BertTransform {
     }
 }
 
+impl BertHeads {
+    pub(crate) fn new(config: &EncoderConfig, device: &Device) -> Self {
+        let transform = BertTransform::new(config, config.hidden_act, device);
+        let bias = Initializer::Zeros.init([config.vocab_size], device);
+        Self { predictions: BertPredictions { transform, bias, decoder: decoder(config, device) } }
+    }
+
+    /// The logits of all words, which are tied to a table.
+    ///
+    /// # Shapes
+    /// - hidden: `[rows, hidden_size]`
+    /// - output: `[rows, vocab_size]`
+    pub(crate) fn words(&self, hidden: Tensor<2>, table: &Embedding) -> Tensor<2> {
+        let BertPredictions { transform, bias, decoder } = &self.predictions;
+        let hidden = transform.forward(hidden);
+        match decoder {
+            Some(decoder) => decoder.forward(hidden),
+            None => tied_projection(table, bias, hidden),
+        }
+    }
+}
+
 impl MaskedLm for BertForMaskedLM {
     type Encoder = BertModel;
 
     fn new(config: &EncoderConfig, device: &Device) -> Self {
-        let transform = BertTransform::new(config, config.hidden_act, device);
-        let bias = Initializer::Zeros.init([config.vocab_size], device);
-        let predictions = BertPredictions { transform, bias, decoder: decoder(config, device) };
-        Self { bert: BertModel::new(config, device), cls: BertHeads { predictions } }
+        Self { bert: BertModel::new(config, device), cls: BertHeads::new(config, device) }
     }
 
     fn encoder(&self) -> &BertModel {
@@ -443,11 +462,6 @@ impl MaskedLm for BertForMaskedLM {
     }
 
     fn words(&self, hidden: Tensor<2>) -> Tensor<2> {
-        let BertPredictions { transform, bias, decoder } = &self.cls.predictions;
-        let hidden = transform.forward(hidden);
-        match decoder {
-            Some(decoder) => decoder.forward(hidden),
-            None => tied_projection(&self.bert.embeddings.word_embeddings, bias, hidden),
-        }
+        self.cls.words(hidden, &self.bert.embeddings.word_embeddings)
     }
 }

@@ -1,18 +1,17 @@
 //! ELECTRA (Clark et al., 2020): BERT whose embeddings may be narrower than its layers.
 
-use burn::module::{Module, Param};
-use burn::nn::Initializer;
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{Layout, NameMap};
 use rekindle_nn::{
     Activation, LayerNorm, Linear, Mode, NamedLinear, ParamRole, Pooling, SequenceBatch, TokenSelection,
-    TransformerEncoder, is_tracked, layer_role, tied_projection,
+    TransformerEncoder, is_tracked, layer_role,
 };
 
 use crate::bert::{self, BertEmbeddings, BertEncoder};
 use crate::config::EncoderConfig;
 use crate::family::FamilySpec;
-use crate::heads::{Classifier, MaskedLm, decoder};
+use crate::heads::{Classifier, MaskedLm, WordProjection};
 use crate::roberta::ClassificationHead;
 
 pub(crate) const SPEC: FamilySpec = FamilySpec {
@@ -164,7 +163,7 @@ pub struct ElectraForMaskedLM {
     /// Before the projection to words.
     pub generator_predictions: GeneratorPredictions,
     /// The projection to words.
-    pub generator_lm_head: GeneratorHead,
+    pub generator_lm_head: WordProjection,
 }
 
 /// A linear layer, GELU and a LayerNorm.
@@ -176,22 +175,6 @@ pub struct GeneratorPredictions {
     pub dense: Linear,
 }
 
-/// The projection to words.
-#[derive(Module, Debug)]
-pub enum GeneratorHead {
-    /// By the word table of the encoder.
-    Tied(WordBias),
-    /// By a matrix of its own, `[embedding_size, vocab_size]`.
-    Untied(Linear),
-}
-
-/// The bias of the projection to words.
-#[derive(Module, Debug)]
-pub struct WordBias {
-    /// `[vocab_size]`.
-    pub bias: Param<Tensor<1>>,
-}
-
 impl MaskedLm for ElectraForMaskedLM {
     type Encoder = ElectraModel;
 
@@ -200,9 +183,7 @@ impl MaskedLm for ElectraForMaskedLM {
             layer_norm: LayerNorm::new(config.embedding_size, config.layer_norm_eps, device),
             dense: Linear::new(config.hidden_size, config.embedding_size, device),
         };
-        let bias = || WordBias { bias: Initializer::Zeros.init([config.vocab_size], device) };
-        let generator_lm_head =
-            decoder(config, device).map_or_else(|| GeneratorHead::Tied(bias()), GeneratorHead::Untied);
+        let generator_lm_head = WordProjection::new(config, true, device);
         Self { electra: ElectraModel::new(config, device), generator_predictions, generator_lm_head }
     }
 
@@ -213,11 +194,6 @@ impl MaskedLm for ElectraForMaskedLM {
     fn words(&self, hidden: Tensor<2>) -> Tensor<2> {
         let GeneratorPredictions { layer_norm, dense } = &self.generator_predictions;
         let hidden = layer_norm.forward(Activation::Gelu.forward(dense.forward(hidden)));
-        match &self.generator_lm_head {
-            GeneratorHead::Tied(WordBias { bias }) => {
-                tied_projection(&self.electra.embeddings.word_embeddings, bias, hidden)
-            }
-            GeneratorHead::Untied(decoder) => decoder.forward(hidden),
-        }
+        self.generator_lm_head.forward(hidden, &self.electra.embeddings.word_embeddings)
     }
 }

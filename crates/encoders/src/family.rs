@@ -5,7 +5,7 @@ use std::fmt;
 use rekindle_checkpoint::{CheckpointError, ConfigFile, Layout};
 
 use crate::config::EncoderConfig;
-use crate::{albert, bert, distilbert, electra, mpnet, roberta};
+use crate::{albert, bert, deberta_v2, distilbert, electra, modernbert, mpnet, roberta};
 
 /// A model family: a `model_type` of transformers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,10 @@ pub enum Family {
     Mpnet,
     /// ALBERT (Lan et al., 2019).
     Albert,
+    /// DeBERTa-v2 and v3 (He et al., 2020 and 2021).
+    DebertaV2,
+    /// ModernBERT (Warner et al., 2024), and Ettin.
+    ModernBert,
 }
 
 /// What the files of a family look like. Each family's module has one.
@@ -57,7 +61,7 @@ pub(crate) struct FamilySpec {
 
 impl Family {
     /// All families, in the order of their appearance.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::DistilBert,
         Self::Bert,
         Self::Roberta,
@@ -66,6 +70,8 @@ impl Family {
         Self::Electra,
         Self::Mpnet,
         Self::Albert,
+        Self::DebertaV2,
+        Self::ModernBert,
     ];
 
     pub(crate) fn spec(self) -> &'static FamilySpec {
@@ -78,6 +84,8 @@ impl Family {
             Self::Electra => &electra::SPEC,
             Self::Mpnet => &mpnet::SPEC,
             Self::Albert => &albert::SPEC,
+            Self::DebertaV2 => &deberta_v2::SPEC,
+            Self::ModernBert => &modernbert::SPEC,
         }
     }
 

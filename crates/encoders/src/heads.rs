@@ -1,9 +1,10 @@
 //! What the heads of all families have in common.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
+use burn::nn::{Embedding, Initializer};
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::LoadReport;
-use rekindle_nn::{Linear, Mode, Pooling, SequenceBatch, TokenSelection, TransformerEncoder};
+use rekindle_nn::{Linear, Mode, Pooling, SequenceBatch, TokenSelection, TransformerEncoder, tied_projection};
 
 use crate::config::EncoderConfig;
 
@@ -42,6 +43,44 @@ pub(crate) trait Classifier: Module {
 /// The projection to words of a model whose word table is not tied to it.
 pub(crate) fn decoder(config: &EncoderConfig, device: &Device) -> Option<Linear> {
     (!config.tie_word_embeddings).then(|| Linear::new(config.embedding_size, config.vocab_size, device))
+}
+
+/// The projection of hidden states to words.
+#[derive(Module, Debug)]
+pub enum WordProjection {
+    /// By the word table of the encoder.
+    Tied(WordBias),
+    /// By a matrix of its own, `[embedding_size, vocab_size]`.
+    Untied(Linear),
+}
+
+/// The bias of the projection to words.
+#[derive(Module, Debug)]
+pub struct WordBias {
+    /// `[vocab_size]`.
+    pub bias: Option<Param<Tensor<1>>>,
+}
+
+impl WordProjection {
+    pub(crate) fn new(config: &EncoderConfig, bias: bool, device: &Device) -> Self {
+        let (width, words) = (config.embedding_size, config.vocab_size);
+        match (config.tie_word_embeddings, bias) {
+            (true, _) => Self::Tied(WordBias { bias: bias.then(|| Initializer::Zeros.init([words], device)) }),
+            (false, true) => Self::Untied(Linear::new(width, words, device)),
+            (false, false) => Self::Untied(Linear::without_bias(width, words, device)),
+        }
+    }
+
+    /// # Shapes
+    /// - hidden: `[rows, embedding_size]`
+    /// - output: `[rows, vocab_size]`
+    pub(crate) fn forward(&self, hidden: Tensor<2>, table: &Embedding) -> Tensor<2> {
+        match self {
+            Self::Untied(linear) => linear.forward(hidden),
+            Self::Tied(WordBias { bias: Some(bias) }) => tied_projection(table, bias, hidden),
+            Self::Tied(WordBias { bias: None }) => hidden.matmul(table.weight.val().transpose()),
+        }
+    }
 }
 
 /// An encoder with a masked-language head.

@@ -38,18 +38,21 @@
 pub mod albert;
 pub mod bert;
 mod config;
+pub mod deberta_v2;
 mod distilbert;
 pub mod electra;
 mod family;
 mod heads;
 mod initialize;
 mod models;
+pub mod modernbert;
 pub mod mpnet;
 pub mod roberta;
 mod sentence;
 
 pub use config::EncoderConfig;
 pub use family::Family;
+pub use heads::{WordBias, WordProjection};
 pub use models::{Encoder, MaskedLanguageModel, SequenceClassifier, is_bare_encoder};
 pub use rekindle_checkpoint::{Checkpoint, CheckpointError, LoadReport, Precision};
 pub use rekindle_nn::{

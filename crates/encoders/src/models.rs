@@ -18,10 +18,12 @@ use rekindle_nn::{
 use crate::albert::{AlbertForMaskedLM, AlbertForSequenceClassification, AlbertModel};
 use crate::bert::{BertForMaskedLM, BertForSequenceClassification, BertModel};
 use crate::config::EncoderConfig;
+use crate::deberta_v2::{DebertaV2ForMaskedLM, DebertaV2ForSequenceClassification, DebertaV2Model};
 use crate::electra::{ElectraForMaskedLM, ElectraForSequenceClassification, ElectraModel};
 use crate::family::Family;
 use crate::heads::{Classifier, MaskedLm};
 use crate::initialize::initialize;
+use crate::modernbert::{ModernBertForMaskedLM, ModernBertForSequenceClassification, ModernBertModel};
 use crate::mpnet::{MpnetForMaskedLM, MpnetForSequenceClassification, MpnetModel};
 use crate::roberta::{RobertaForMaskedLM, RobertaForSequenceClassification};
 
@@ -35,6 +37,8 @@ macro_rules! each {
             $enum::Electra($model) => $result,
             $enum::Mpnet($model) => $result,
             $enum::Albert($model) => $result,
+            $enum::DebertaV2($model) => $result,
+            $enum::ModernBert($model) => $result,
         }
     };
 }
@@ -49,6 +53,8 @@ macro_rules! new {
             Family::Electra => $enum::Electra($trait::new($config, $device)),
             Family::Mpnet => $enum::Mpnet($trait::new($config, $device)),
             Family::Albert => $enum::Albert($trait::new($config, $device)),
+            Family::DebertaV2 => $enum::DebertaV2($trait::new($config, $device)),
+            Family::ModernBert => $enum::ModernBert($trait::new($config, $device)),
         }
     };
 }
@@ -68,6 +74,10 @@ pub enum Encoder {
     Mpnet(MpnetModel),
     /// ALBERT.
     Albert(AlbertModel),
+    /// DeBERTa-v2 or v3.
+    DebertaV2(DebertaV2Model),
+    /// ModernBERT.
+    ModernBert(ModernBertModel),
 }
 
 impl Encoder {
@@ -154,6 +164,10 @@ pub enum SequenceClassifier {
     Mpnet(MpnetForSequenceClassification),
     /// ALBERT.
     Albert(AlbertForSequenceClassification),
+    /// DeBERTa-v2 or v3.
+    DebertaV2(DebertaV2ForSequenceClassification),
+    /// ModernBERT.
+    ModernBert(ModernBertForSequenceClassification),
 }
 
 impl SequenceClassifier {
@@ -284,6 +298,8 @@ impl SequenceClassifier {
             Self::Electra(model) => Encoder::Electra(model.electra.clone()),
             Self::Mpnet(model) => Encoder::Mpnet(model.mpnet.clone()),
             Self::Albert(model) => Encoder::Albert(model.albert.clone()),
+            Self::DebertaV2(model) => Encoder::DebertaV2(model.deberta.clone()),
+            Self::ModernBert(model) => Encoder::ModernBert(model.model.clone()),
         }
     }
 
@@ -299,6 +315,12 @@ impl SequenceClassifier {
             (Self::Electra(model), MaskedLanguageModel::Electra(other)) => model.set_encoder(other.encoder().clone()),
             (Self::Mpnet(model), MaskedLanguageModel::Mpnet(other)) => model.set_encoder(other.encoder().clone()),
             (Self::Albert(model), MaskedLanguageModel::Albert(other)) => model.set_encoder(other.encoder().clone()),
+            (Self::DebertaV2(model), MaskedLanguageModel::DebertaV2(other)) => {
+                model.set_encoder(other.encoder().clone());
+            }
+            (Self::ModernBert(model), MaskedLanguageModel::ModernBert(other)) => {
+                model.set_encoder(other.encoder().clone());
+            }
             _ => {}
         }
         self
@@ -399,6 +421,10 @@ pub enum MaskedLanguageModel {
     Mpnet(MpnetForMaskedLM),
     /// ALBERT.
     Albert(AlbertForMaskedLM),
+    /// DeBERTa-v2 or v3.
+    DebertaV2(DebertaV2ForMaskedLM),
+    /// ModernBERT.
+    ModernBert(ModernBertForMaskedLM),
 }
 
 impl MaskedLanguageModel {

@@ -12,6 +12,17 @@ pub fn normal(deviation: f32, count: usize, seed: u64, name: &str) -> Vec<f32> {
     sample(Normal::new(0.0, deviation).ok(), count, seed, name)
 }
 
+/// `count` values of a normal distribution with mean 0, drawn again while they are beyond `cutoff` deviations.
+pub fn truncated_normal(deviation: f32, cutoff: f32, count: usize, seed: u64, name: &str) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ fnv1a(name));
+    match Normal::new(0.0, deviation) {
+        Ok(normal) if deviation > 0.0 && cutoff > 0.0 => {
+            normal.sample_iter(&mut rng).filter(|value: &f32| value.abs() <= cutoff * deviation).take(count).collect()
+        }
+        _ => vec![0.0; count],
+    }
+}
+
 /// `count` values of a uniform distribution over `-bound..bound`. All are 0 if the bound is not a positive number.
 pub fn uniform(bound: f32, count: usize, seed: u64, name: &str) -> Vec<f32> {
     sample(Uniform::new(-bound, bound).ok(), count, seed, name)
