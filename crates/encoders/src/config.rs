@@ -131,7 +131,8 @@ impl EncoderConfig {
         let spec = family.spec();
         file.remove_nulls(&NULLABLE);
         for (field, only) in spec.required {
-            let is_other = |value: &&Value| !value.is_null() && value.to_string() != *only;
+            let supported: Value = serde_json::from_str(only).unwrap_or_default();
+            let is_other = |value: &&Value| !value.is_null() && **value != supported;
             if let Some(other) = file.fields.get(*field).filter(is_other) {
                 return Err(file.refuse(field, format!("{other} is not supported; {only} is")));
             }
