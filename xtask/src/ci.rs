@@ -163,7 +163,7 @@ pub fn matrix() -> Result<(), u8> {
 
 /// Returns the command that runs the golden tests on flex and on the given backends.
 pub fn golden(backends: &[OsString]) -> Command {
-    let programs = ["distilbert", "train", "experiment", "cli"];
+    let programs = ["distilbert", "encoders", "train", "experiment", "cli"];
     let mut test = cargo(&["test", "--workspace"]);
     test.args(programs.iter().flat_map(|program| ["--test", program]));
     for backend in backends {
