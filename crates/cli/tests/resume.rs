@@ -151,8 +151,10 @@ fn begin_ignoring(place: &Place, signal: &str) -> Child {
 
 #[cfg(unix)]
 fn send(signal: &str, child: &Child) {
-    let status = std::process::Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
-    assert!(status.expect("kill").success());
+    // In a Turkish locale, procps' kill does not know HUP.
+    let mut kill = std::process::Command::new("kill");
+    kill.env("LC_ALL", "C").args([&format!("-{signal}"), &child.id().to_string()]);
+    assert!(kill.status().expect("kill").success());
 }
 
 #[cfg(unix)]

@@ -52,7 +52,7 @@ impl Host {
     /// Sends a signal, for example `-STOP`.
     #[cfg(unix)]
     pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        let sent = Command::new("kill").env("LC_ALL", "C").args([signal, &self.child.id().to_string()]).status();
         assert!(sent.expect("kill").success());
     }
 
