@@ -19,10 +19,21 @@ pub(super) const TOKENIZERS: [&str; 2] = ["tokenizer.json", "vocab.txt"];
 /// Weights in a format that can hold a program, which is never read.
 #[cfg(feature = "download")]
 pub(super) const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
-/// Settings and further tokens of the tokenizer, and the model card with the licence. Not every repository has them.
+/// Settings and further tokens of the tokenizer, the model card with the licence, and the settings and the head of a model of
+/// sentence-transformers or SetFit. Not every repository has them.
 #[cfg(feature = "download")]
-pub(super) const OPTIONAL: [&str; 4] =
-    ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "README.md"];
+pub(super) const OPTIONAL: [&str; 8] = [
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "README.md",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "config_setfit.json",
+    "model_head.safetensors",
+];
+/// The modules of a model of sentence-transformers. Each has a folder.
+pub(super) const MODULES: &str = "modules.json";
 
 /// The folder of the model `id`, which must be a valid name.
 pub(super) fn repo_folder(cache: &Path, id: &str) -> PathBuf {
@@ -63,7 +74,10 @@ fn is_complete(snapshot: &Path) -> bool {
             .ok()
             .and_then(|index| shards(&index))
             .is_some_and(|shards| shards.iter().all(|shard| has(shard)));
-    has(CONFIG) && has_weights && TOKENIZERS.iter().any(|name| has(name))
+    // A model without modules is one, too.
+    let has_modules = fs::read(snapshot.join(MODULES))
+        .map_or(true, |list| module_files(&list).is_some_and(|files| files.iter().all(|file| has(file))));
+    has(CONFIG) && has_weights && has_modules && TOKENIZERS.iter().any(|name| has(name))
 }
 
 /// The names of the files that an index of sharded weights points to, each once; `None` if it is not such an index.
@@ -76,6 +90,28 @@ pub(super) fn shards(index: &[u8]) -> Option<BTreeSet<String>> {
         .map(|shard| shard.as_str().filter(|name| is_plain_name(name)).map(str::to_owned))
         .collect::<Option<BTreeSet<_>>>()?;
     (!shards.is_empty()).then_some(shards)
+}
+
+/// The files that the modules of sentence-transformers need in their own folders; `None` if it is not a list of modules.
+///
+/// `Transformer` is the model itself, and `Normalize` has no files. Other modules are not supported, which whoever opens the
+/// model says.
+pub(super) fn module_files(list: &[u8]) -> Option<Vec<String>> {
+    let modules: Vec<serde_json::Value> = serde_json::from_slice(list).ok()?;
+    let mut needed = Vec::new();
+    for module in &modules {
+        let (path, kind) = (module.get("path")?.as_str()?, module.get("type")?.as_str()?);
+        let files: &[&str] = match kind.rsplit('.').next() {
+            Some("Pooling" | "WeightedLayerPooling") => &[CONFIG],
+            Some("Dense") => &[CONFIG, WEIGHTS],
+            _ => continue,
+        };
+        if !is_plain_name(path) {
+            return None;
+        }
+        needed.extend(files.iter().map(|file| format!("{path}/{file}")));
+    }
+    Some(needed)
 }
 
 /// Whether a text that came from outside is safe as the name of a file in a folder.
@@ -107,6 +143,27 @@ mod tests {
     }
 
     #[test]
+    fn modules_need_the_files_of_their_folders() {
+        let list = |path: &str| {
+            let module =
+                |path: &str, kind: &str| format!(r#"{{"path": "{path}", "type": "sentence_transformers.{kind}"}}"#);
+            let modules = [
+                module("", "models.Transformer"),
+                module(path, "models.Pooling"),
+                module("2_Normalize", "models.Normalize"),
+                module("3_Dense", "base.modules.dense.Dense"),
+            ];
+            module_files(format!("[{}]", modules.join(",")).as_bytes())
+        };
+        let expected = ["1_Pooling/config.json", "3_Dense/config.json", "3_Dense/model.safetensors"];
+        assert_eq!(list("1_Pooling").expect("modules"), expected);
+        for path in ["", "..", "../x", "/etc", "a/b"] {
+            assert_eq!(list(path), None, "{path}");
+        }
+        assert_eq!(module_files(b"{}"), None);
+    }
+
+    #[test]
     fn a_model_counts_only_when_whole() {
         let cache = tempfile::tempdir().expect("a folder");
         let snapshot = snapshot_folder(cache.path(), "o/n", "c0ffee");
@@ -123,6 +180,11 @@ mod tests {
         assert_eq!(found(), None, "a shard is missing");
         write("2.safetensors", "");
         assert_eq!(found(), Some(snapshot.clone()), "no branch, and one snapshot");
+        write(MODULES, r#"[{"path": "1_Pooling", "type": "Pooling"}]"#);
+        assert_eq!(found(), None, "the pooling is missing");
+        fs::create_dir_all(snapshot.join("1_Pooling")).expect("created");
+        write("1_Pooling/config.json", "{}");
+        assert_eq!(found(), Some(snapshot.clone()));
         fs::create_dir_all(snapshot.with_file_name("facade")).expect("created");
         assert_eq!(found(), Some(snapshot.clone()), "no branch, and one complete snapshot");
         fs::write(refs.join("main"), "facade").expect("written");

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::cache::{self, CONFIG, INDEX, OPTIONAL, PICKLES, TOKENIZERS, WEIGHTS};
+use super::cache::{self, CONFIG, INDEX, MODULES, OPTIONAL, PICKLES, TOKENIZERS, WEIGHTS};
 use super::client::{Client, Fault, Listing};
 use super::failure::Failure;
 use super::transfer::{RemoteFile, defect};
@@ -20,6 +20,7 @@ pub(super) fn download(
     session.fetch_needed(CONFIG, progress)?;
     session.fetch_tokenizer(progress)?;
     session.fetch_weights(progress)?;
+    session.fetch_modules(progress)?;
     session.publish()
 }
 
@@ -91,6 +92,18 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Fetches the modules of sentence-transformers, which say how the model pools and normalises.
+    fn fetch_modules(&self, progress: &mut dyn FnMut(Download<'_>)) -> Result<(), HubError> {
+        if !self.listing.has(MODULES) {
+            return Ok(());
+        }
+        let list = self.fetch_file(MODULES, progress)?;
+        let bytes = fs::read(&list).map_err(|source| HubError::Io { path: list, source })?;
+        let files = cache::module_files(&bytes)
+            .ok_or_else(|| self.failure.unexpected(format!("{MODULES} does not list modules and their folders")))?;
+        files.iter().try_for_each(|file| self.fetch_needed(file, progress).map(drop))
+    }
+
     /// Makes sure that `file` lies in the snapshot with the right content.
     fn fetch_file(&self, file: &str, progress: &mut dyn FnMut(Download<'_>)) -> Result<PathBuf, HubError> {
         let link = self.snapshot.join(file);
@@ -111,6 +124,7 @@ impl<'a> Session<'a> {
             commit: &self.listing.sha,
             blobs,
             link: &link,
+            folders: file.matches('/').count(),
         };
         let mut report = |done_bytes, size: Option<u64>| {
             progress(Download { file, done_bytes, total_bytes: size.unwrap_or(done_bytes) })

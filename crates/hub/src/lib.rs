@@ -1,7 +1,8 @@
 //! Downloads the files of a model from the Hugging Face hub.
 //!
-//! [`fetch`] returns the folder with `config.json`, the weights and the tokenizer files of a repository. The folder is
-//! in the cache that the Python libraries use, so that a model downloaded by one is found by the other.
+//! [`fetch`] returns the folder with `config.json`, the weights and the tokenizer files of a repository, and with the modules
+//! of sentence-transformers (`modules.json`, `1_Pooling/config.json` and so on) if it has any. The folder is in the cache that
+//! the Python libraries use, so that a model downloaded by one is found by the other.
 //!
 //! # The cache comes first
 //!

@@ -21,6 +21,8 @@ pub(super) struct RemoteFile<'a> {
     pub(super) blobs: PathBuf,
     /// The file in the snapshot.
     pub(super) link: &'a Path,
+    /// How many folders of the repository the file lies in.
+    pub(super) folders: usize,
 }
 
 impl RemoteFile<'_> {
@@ -68,10 +70,11 @@ impl RemoteFile<'_> {
     /// Links to the blob from the snapshot, relatively, as Python does. Where the system has no links, the blob itself
     /// is moved there.
     fn link(&self, etag: &str, blob: &Path) -> io::Result<()> {
-        if let Some(snapshot) = self.link.parent() {
-            fs::create_dir_all(snapshot)?;
+        if let Some(folder) = self.link.parent() {
+            fs::create_dir_all(folder)?;
         }
-        let target = Path::new("..").join("..").join("blobs").join(etag);
+        let repository: PathBuf = std::iter::repeat_n("..", 2 + self.folders).collect();
+        let target = repository.join("blobs").join(etag);
         #[cfg(unix)]
         let linked = std::os::unix::fs::symlink(target, self.link);
         #[cfg(windows)]

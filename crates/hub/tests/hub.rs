@@ -135,6 +135,56 @@ fn all_shards_are_downloaded() {
 }
 
 #[test]
+fn the_modules_of_sentence_transformers_are_downloaded() {
+    let modules = br#"[{"path": "", "type": "sentence_transformers.models.Transformer"},
+        {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+        {"path": "2_Normalize", "type": "sentence_transformers.models.Normalize"},
+        {"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]"#;
+    let mut list = whole();
+    list.extend([
+        ("modules.json", modules.to_vec()),
+        ("sentence_bert_config.json", b"{\"max_seq_length\": 256}".to_vec()),
+        ("1_Pooling/config.json", b"{\"pooling_mode\": \"mean\"}".to_vec()),
+        ("2_Dense/config.json", b"{\"in_features\": 8}".to_vec()),
+        ("2_Dense/model.safetensors", b"weights of the layer".to_vec()),
+        ("2_Dense/pytorch_model.bin", b"never fetched".to_vec()),
+        ("onnx/model.onnx", b"never fetched".to_vec()),
+    ]);
+    let (first, server) = (cache(), serve(&list, Quirks::default()));
+    let snapshot = get(&options(&first, &server)).expect("fetched");
+    assert_eq!(names(&snapshot.join("1_Pooling")), ["config.json"]);
+    assert_eq!(names(&snapshot.join("2_Dense")), ["config.json", "model.safetensors"]);
+    assert!(snapshot.join("sentence_bert_config.json").is_file() && !snapshot.join("onnx").exists());
+    let weights = snapshot.join("2_Dense/model.safetensors");
+    assert_eq!(fs::read(&weights).expect("read"), b"weights of the layer");
+    #[cfg(unix)]
+    {
+        let blob = Path::new("../../../blobs").join(sha256(b"weights of the layer"));
+        assert_eq!(fs::read_link(&weights).expect("a link"), blob);
+    }
+    let asked = server.requests().len();
+    assert_eq!(get(&options(&first, &server)).expect("cached"), snapshot);
+    assert_eq!(server.requests().len(), asked, "the cache is enough");
+
+    fs::remove_file(weights).expect("removed");
+    assert_eq!(cached(ID, &options(&first, &server)).expect("a name"), None, "a module without its weights");
+
+    list.retain(|(name, _)| *name != "1_Pooling/config.json");
+    let (second, server) = (cache(), serve(&list, Quirks::default()));
+    let error = get(&options(&second, &server)).expect_err("a file of a module is missing");
+    assert!(error.to_string().contains("1_Pooling/config.json"), "{error}");
+
+    for (name, body) in &mut list {
+        if *name == "modules.json" {
+            *body = br#"[{"path": "../../x", "type": "Pooling"}]"#.to_vec();
+        }
+    }
+    let (third, server) = (cache(), serve(&list, Quirks::default()));
+    let error = get(&options(&third, &server)).expect_err("a folder outside the model");
+    assert!(error.to_string().contains("modules.json"), "{error}");
+}
+
+#[test]
 fn a_missing_file_is_named() {
     for missing in ["config.json", "model.safetensors"] {
         let wanted = |name: &str| name != missing && name != "pytorch_model.bin";
