@@ -110,6 +110,32 @@ const WITHOUT_EFFECT: &[(&str, &[&str], [&str; 2])] = &[
     ("experiment", &["--data", "good.csv", "--repeats", "3"], ["--repeats", "--folds"]),
     ("experiment", &["--zip-models"], ["--zip-models", "--save-models"]),
     ("experiment", &["--learning-rate", "1e-3", "--approaches", "probe"], ["--learning-rate", "--approaches"]),
+    ("experiment", &["--epochs", "5", "--approaches", "probe,tfidf"], ["--epochs", "epochs"]),
+    ("experiment", &["--warmup-steps", "5", "--approaches", "probe"], ["--warmup-steps", "learning rate"]),
+    (
+        "experiment",
+        &["--lr-scheduler-type", "cosine", "--approaches", "majority"],
+        ["--lr-scheduler-type", "learning rate"],
+    ),
+    (
+        "experiment",
+        &["--gradient-accumulation-steps", "2", "--approaches", "contrastive"],
+        ["--gradient-accumulation-steps", "pairs"],
+    ),
+    (
+        "experiment",
+        &[
+            "--early-stopping-patience",
+            "2",
+            "--validation-size",
+            "0.5",
+            "--approaches",
+            "contrastive",
+            "--data",
+            "x.csv",
+        ],
+        ["--early-stopping-patience", "selects an epoch"],
+    ),
     ("experiment", &["--train", "good.csv", "--test", "more.csv", "--repeats", "3"], ["--repeats", "--folds"]),
     (
         "experiment",

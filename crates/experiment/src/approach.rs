@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rekindle_train::TrainError;
 
 use crate::approaches::{Baseline, FineTuning, Probe};
+use crate::defaults::TrainingOption;
 use crate::error::ExperimentError;
 use crate::learner::Learner;
 
@@ -68,9 +69,9 @@ impl Approach {
         learner.downcast_ref()
     }
 
-    /// Returns whether the approach trains by gradient descent, so that a learning rate has an effect.
-    pub fn has_learning_rate(&self) -> bool {
-        self.learner.rates()[0] > 0.0
+    /// Returns whether an option of the training has an effect.
+    pub fn has_option(&self, option: TrainingOption) -> bool {
+        self.learner.has_option(option)
     }
 
     /// Returns the name in sentences.

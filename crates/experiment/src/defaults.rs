@@ -15,6 +15,31 @@ pub enum Defaults {
     OwnData,
 }
 
+/// What the user names for all approaches: it replaces their defaults, but not the options of their specs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Overrides {
+    /// The highest learning rate of all parameters.
+    pub learning_rate: Option<f64>,
+    /// The passes over the training examples.
+    pub epochs: Option<usize>,
+    /// The examples per batch.
+    pub batch_size: Option<usize>,
+}
+
+/// An option of the training that not every approach has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrainingOption {
+    /// Passes over the training examples.
+    Epochs,
+    /// The learning rate and its schedule.
+    LearningRate,
+    /// Several batches per step.
+    GradientAccumulation,
+    /// The choice of the best epoch by validation examples.
+    BestEpoch,
+}
+
 impl Defaults {
     /// Returns the passes over the training examples.
     pub fn epochs(self) -> usize {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::approach::Approach;
 use crate::approaches::KINDS;
-use crate::defaults::Defaults;
+use crate::defaults::{Defaults, Overrides};
 use crate::error::ExperimentError;
 
 impl Approach {
@@ -26,13 +26,12 @@ impl Approach {
         Ok(approaches)
     }
 
-    /// Returns the approach with the values of `defaults`, or with one learning rate for all parameters, where its spec names
-    /// none.
+    /// Returns the approach with the values of `overrides`, or else of `defaults`, where its spec names none.
     ///
     /// # Errors
     /// Returns an error if the spec is not valid.
-    pub fn with_defaults(&self, defaults: Defaults, learning_rate: Option<f64>) -> Result<Self, ExperimentError> {
-        Self::parse(&self.spec, defaults, learning_rate)
+    pub fn with_defaults(&self, defaults: Defaults, overrides: Overrides) -> Result<Self, ExperimentError> {
+        Self::parse(&self.spec, defaults, overrides)
     }
 }
 
@@ -42,12 +41,12 @@ impl FromStr for Approach {
     /// Parses `NAME[:OPTION=VALUE]…`, for example `full:layer-decay=0.9` or `lora:r=16:targets=q_lin+v_lin:lr=1e-3`, with
     /// [`Defaults::Notebook`].
     fn from_str(spec: &str) -> Result<Self, ExperimentError> {
-        Self::parse(spec, Defaults::Notebook, None)
+        Self::parse(spec, Defaults::Notebook, Overrides::default())
     }
 }
 
 impl Approach {
-    fn parse(spec: &str, defaults: Defaults, learning_rate: Option<f64>) -> Result<Self, ExperimentError> {
+    fn parse(spec: &str, defaults: Defaults, overrides: Overrides) -> Result<Self, ExperimentError> {
         let refuse = |reason: String| ExperimentError::Approach { spec: spec.into(), reason };
         let mut parts = spec.split(':');
         // Python spells names with underscores.
@@ -55,7 +54,7 @@ impl Approach {
         let known = KINDS.iter().find_map(|kind| (kind.parse)(&given));
         let unknown = || refuse(format!("unknown approach; expected {}", names()));
         let (mut name, mut learner) = known.ok_or_else(unknown)?;
-        learner.use_defaults(defaults, learning_rate);
+        learner.use_defaults(defaults, overrides);
         let mut seen = Vec::new();
         for part in parts {
             let (key, value) =
@@ -115,8 +114,9 @@ mod tests {
 
     #[test]
     fn a_rate_that_the_user_names_replaces_the_default_of_all_parameters() {
-        let parsed = |spec: &str, defaults, rate| {
-            let approach = spec.parse::<Approach>().expect(spec).with_defaults(defaults, rate).expect(spec);
+        let parsed = |spec: &str, defaults, learning_rate| {
+            let overrides = Overrides { learning_rate, ..Overrides::default() };
+            let approach = spec.parse::<Approach>().expect(spec).with_defaults(defaults, overrides).expect(spec);
             approach.fine_tuning().expect("a fine-tuning").clone()
         };
         let rates = |spec: &str, rate| {

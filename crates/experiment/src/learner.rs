@@ -7,7 +7,7 @@ use burn::module::Module;
 use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
 
-use crate::defaults::Defaults;
+use crate::defaults::{Defaults, Overrides, TrainingOption};
 use crate::error::ExperimentError;
 use crate::progress::Observer;
 use crate::run_context::RunContext;
@@ -24,9 +24,9 @@ pub(crate) struct Kind {
 
 /// How an approach learns, with its options.
 pub(crate) trait Learner: Any + fmt::Debug + Send + Sync {
-    /// Sets what the options of the grammar do not name: the values of `defaults`, or one learning rate for all parameters.
-    fn use_defaults(&mut self, defaults: Defaults, learning_rate: Option<f64>) {
-        let _ = (defaults, learning_rate);
+    /// Sets what the options of the grammar do not name: the values of `defaults`, or those that replace them.
+    fn use_defaults(&mut self, defaults: Defaults, overrides: Overrides) {
+        let _ = (defaults, overrides);
     }
 
     /// Sets an option of the grammar.
@@ -40,6 +40,12 @@ pub(crate) trait Learner: Any + fmt::Debug + Send + Sync {
     /// Returns the highest learning rate and the weight decay, for the record: 0 without gradient descent.
     fn rates(&self) -> [f64; 2] {
         [0.0; 2]
+    }
+
+    /// Returns whether an option of the training has an effect: none has without gradient descent.
+    fn has_option(&self, option: TrainingOption) -> bool {
+        let _ = option;
+        false
     }
 
     /// Returns whether runs differ by seed. Others are run with the first seed only.

@@ -48,7 +48,7 @@ mod undertrained;
 
 pub use approach::Approach;
 pub use approaches::{FineTuning, Method};
-pub use defaults::Defaults;
+pub use defaults::{Defaults, Overrides, TrainingOption};
 pub use devices::{Devices, Worker};
 pub use error::ExperimentError;
 pub use experiment::Experiment;

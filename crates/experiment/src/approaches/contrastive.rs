@@ -16,7 +16,7 @@ use rekindle_train::{
 };
 
 use super::sentence_head::{Layers, with_head};
-use crate::defaults::Defaults;
+use crate::defaults::{Defaults, Overrides, TrainingOption};
 use crate::error::ExperimentError;
 use crate::history::step_record;
 use crate::learner::{Fitted, Kind, Learner, Predictor, count, number, unknown_option};
@@ -27,6 +27,11 @@ use crate::trained_model::TrainedModel;
 
 /// Texts per batch, all pairs of which are used.
 const BATCH_SIZE: usize = 16;
+/// The largest number of classes for the recipe of few classes. More classes than two batches have texts make most batches
+/// without most classes.
+const FEW_CLASSES: usize = 2 * BATCH_SIZE;
+/// Passes over the texts of few classes, and of many: many steps undo what tells many classes apart in the pretrained encoder.
+const EPOCHS: [usize; 2] = [10, 3];
 /// Learning rates of all parameters, and of adapters.
 const LEARNING_RATES: [f64; 2] = [1e-4, 1e-3];
 const WEIGHT_DECAY: f64 = 0.01;
@@ -37,10 +42,13 @@ const C: f64 = 10.0;
 /// Options of contrastive fine-tuning.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ContrastiveFineTuning {
-    loss: ContrastiveLoss,
+    /// The loss; absent for the usual one of the number of classes.
+    loss: Option<ContrastiveLoss>,
     /// The highest learning rate; absent for the usual one.
     learning_rate: Option<f64>,
-    epochs: usize,
+    /// The passes over the texts; absent for those that are usual for the number of classes.
+    epochs: Option<usize>,
+    batch_size: usize,
     /// The rank of adapters; absent if all parameters of the encoder are trained.
     rank: Option<usize>,
     /// The layers that are averaged for the head. The loss reads the last one.
@@ -49,8 +57,8 @@ pub(crate) struct ContrastiveFineTuning {
 
 impl Default for ContrastiveFineTuning {
     fn default() -> Self {
-        let (loss, layers) = (ContrastiveLoss::default(), Layers::default());
-        Self { loss, learning_rate: None, epochs: 10, rank: None, layers }
+        let layers = Layers::default();
+        Self { loss: None, learning_rate: None, epochs: None, batch_size: BATCH_SIZE, rank: None, layers }
     }
 }
 
@@ -75,20 +83,31 @@ impl ContrastiveFineTuning {
         self.learning_rate.unwrap_or(LEARNING_RATES[usize::from(self.rank.is_some())])
     }
 
+    /// Returns the loss for so many classes.
+    fn loss(&self, classes: usize) -> ContrastiveLoss {
+        let usual = if classes > FEW_CLASSES { ContrastiveLoss::SUPCON } else { ContrastiveLoss::Cosine };
+        self.loss.unwrap_or(usual)
+    }
+
+    /// Returns the passes over the texts of so many classes.
+    fn epochs(&self, classes: usize) -> usize {
+        self.epochs.unwrap_or(EPOCHS[usize::from(classes > FEW_CLASSES)])
+    }
+
     /// Returns the arguments of the experiment, without those of classification.
-    fn arguments(&self, shared: &TrainingArguments, seed: u64) -> TrainingArguments {
+    fn arguments(&self, context: &RunContext<'_>, seed: u64) -> TrainingArguments {
         TrainingArguments {
             learning_rate: self.learning_rate(),
             weight_decay: WEIGHT_DECAY,
-            num_train_epochs: self.epochs,
+            num_train_epochs: self.epochs(context.config.num_labels()),
             max_steps: None,
-            per_device_train_batch_size: BATCH_SIZE,
+            per_device_train_batch_size: self.batch_size,
             gradient_accumulation_steps: 1,
             class_weights: None,
             load_best_model_at_end: false,
             early_stopping_patience: None,
             seed,
-            ..shared.clone()
+            ..context.settings.arguments.clone()
         }
     }
 
@@ -107,8 +126,8 @@ impl ContrastiveFineTuning {
         let plan = self.plan(&config);
         let model = plan.prepare(&context.model, spec.seed)?.with_pooling(Pooling::Mean);
         let train = context.examples.select(&spec.rows.train);
-        let arguments = self.arguments(&context.settings.arguments, spec.seed);
-        let objective = Contrastive::new(&config, &train, self.loss, &arguments);
+        let arguments = self.arguments(context, spec.seed);
+        let objective = Contrastive::new(&config, &train, self.loss(config.num_labels()), &arguments);
         let pairs = objective.pairs();
         // With a final checkpoint, a run that is resumed while it is tested does not repeat the training.
         let checkpoints = context.checkpoints(spec).map(|all| Checkpoints { save_final: true, ..all });
@@ -144,27 +163,33 @@ impl ContrastiveFineTuning {
 }
 
 impl Learner for ContrastiveFineTuning {
-    fn use_defaults(&mut self, _: Defaults, learning_rate: Option<f64>) {
-        self.learning_rate = self.learning_rate.or(learning_rate);
+    fn use_defaults(&mut self, _: Defaults, overrides: Overrides) {
+        (self.learning_rate, self.epochs) = (overrides.learning_rate, overrides.epochs);
+        self.batch_size = overrides.batch_size.unwrap_or(BATCH_SIZE);
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
             "loss" => {
-                self.loss = match value {
+                self.loss = Some(match value {
                     "cosine" => ContrastiveLoss::Cosine,
                     "supcon" => ContrastiveLoss::SUPCON,
                     "triplet" => ContrastiveLoss::TRIPLET,
                     _ => return Err("expected loss=cosine, loss=supcon or loss=triplet".into()),
-                };
+                });
             }
             "lr" => self.learning_rate = Some(number(value)?),
-            "epochs" => self.epochs = count(value)?,
+            "epochs" => self.epochs = Some(count(value)?),
             "r" => self.rank = Some(count(value)?),
             "layers" => self.layers = Layers::parse(value)?,
             _ => return Err(unknown_option(key, "epochs, layers, loss, lr and r")),
         }
         Ok(())
+    }
+
+    /// A step needs all pairs of its batch, and nothing is evaluated before the head is fitted.
+    fn has_option(&self, option: TrainingOption) -> bool {
+        matches!(option, TrainingOption::Epochs | TrainingOption::LearningRate)
     }
 
     fn rates(&self) -> [f64; 2] {
@@ -187,8 +212,8 @@ impl Learner for ContrastiveFineTuning {
     }
 
     /// A step costs three forward passes, and every example is embedded once.
-    fn cost(&self, _: &RunContext<'_>, spec: &RunSpec) -> f64 {
-        (spec.size * (3 * self.epochs + 1)) as f64
+    fn cost(&self, context: &RunContext<'_>, spec: &RunSpec) -> f64 {
+        (spec.size * (3 * self.epochs(context.config.num_labels()) + 1)) as f64
     }
 
     fn fit(
@@ -236,5 +261,33 @@ impl Predictor for Fine {
 
     fn into_model(self: Box<Self>) -> Option<TrainedModel> {
         Some(TrainedModel::SentenceClassifier(self.config, self.model))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loss_and_epochs_depend_on_the_number_of_classes() {
+        let usual = ContrastiveFineTuning::default();
+        let of =
+            |approach: &ContrastiveFineTuning| [2, 32, 33].map(|count| (approach.loss(count), approach.epochs(count)));
+        let few = (ContrastiveLoss::Cosine, 10);
+        assert_eq!(of(&usual), [few, few, (ContrastiveLoss::SUPCON, 3)]);
+        let named = ContrastiveFineTuning { loss: Some(ContrastiveLoss::TRIPLET), epochs: Some(7), ..usual };
+        assert_eq!(of(&named), [(ContrastiveLoss::TRIPLET, 7); 3]);
+    }
+
+    #[test]
+    fn values_for_all_approaches_replace_the_defaults_but_not_the_options() {
+        let overrides = Overrides { learning_rate: Some(1e-5), epochs: Some(3), batch_size: Some(32) };
+        let mut approach = ContrastiveFineTuning::default();
+        approach.use_defaults(Defaults::OwnData, overrides);
+        assert_eq!((approach.learning_rate(), approach.epochs(2), approach.batch_size), (1e-5, 3, 32));
+        approach.set("epochs", "4").expect("an option");
+        assert_eq!(approach.epochs(2), 4);
+        approach.use_defaults(Defaults::OwnData, Overrides::default());
+        assert_eq!(approach, ContrastiveFineTuning::default());
     }
 }

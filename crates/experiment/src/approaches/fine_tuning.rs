@@ -10,7 +10,7 @@ use rekindle_train::{
 };
 
 use super::adapt::adapt;
-use crate::defaults::Defaults;
+use crate::defaults::{Defaults, Overrides, TrainingOption};
 use crate::error::ExperimentError;
 use crate::history::{epoch_record, step_record};
 use crate::learner::{Fitted, Kind, Learner, Predictor, count, number, positive, unknown_option};
@@ -239,7 +239,8 @@ impl FineTuning {
 }
 
 impl Learner for FineTuning {
-    fn use_defaults(&mut self, defaults: Defaults, learning_rate: Option<f64>) {
+    /// Epochs and batch size are those of the experiment.
+    fn use_defaults(&mut self, defaults: Defaults, Overrides { learning_rate, .. }: Overrides) {
         let rates = self.method.rates(defaults);
         self.learning_rate = learning_rate.unwrap_or(rates.learning_rate);
         self.head_learning_rate = rates.head_learning_rate.filter(|_| learning_rate.is_none());
@@ -282,6 +283,10 @@ impl Learner for FineTuning {
             Method::Lora(lora) => lora.validate().map_err(|error| error.to_string()),
             _ => Ok(()),
         }
+    }
+
+    fn has_option(&self, _: TrainingOption) -> bool {
+        true
     }
 
     fn rates(&self) -> [f64; 2] {

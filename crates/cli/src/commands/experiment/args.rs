@@ -78,14 +78,15 @@ pub struct ExperimentArgs {
     /// trained; 64 if its files do not say].
     #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Training")]
     pub max_length: Option<usize>,
-    /// Number of examples per batch.
-    #[arg(long, default_value_t = 8, value_name = "EXAMPLES", value_parser = at_least(1), help_heading = "Training")]
-    pub batch_size: usize,
+    /// Number of examples per batch [default: 8; for contrastive: 16].
+    #[arg(long, value_name = "EXAMPLES", value_parser = at_least(1), help_heading = "Training")]
+    pub batch_size: Option<usize>,
     /// Number of batches whose gradients are accumulated per step.
     #[arg(long, default_value_t = 1, value_name = "BATCHES", value_parser = at_least(1), help_heading = "Training")]
     pub gradient_accumulation_steps: usize,
     /// Number of passes over the training examples [default: 1 for the notebook's sentences; on your data 3, or up to 20
-    /// until there are 100 steps].
+    /// until there are 100 steps; for contrastive 10, or 3
+    /// with more than 32 classes].
     #[arg(long, value_parser = at_least(1), help_heading = "Training")]
     pub epochs: Option<usize>,
     /// Peak learning rate of all parameters, in every approach without an `lr` of its own [default: by approach].
@@ -157,6 +158,9 @@ impl ExperimentArgs {
         self.file.as_ref().or(self.data.as_ref())
     }
 }
+
+/// The default of `--batch-size`, of approaches without one of their own.
+pub const BATCH_SIZE: usize = 8;
 
 /// The default of `--output`.
 pub const DEFAULT_OUTPUT: &str = "artifacts_transfer_learning";
@@ -298,8 +302,9 @@ Options of the others:
                       k_lin, v_lin, out_lin, lin1, lin2
                       [q_lin+v_lin]
   loss=LOSS           for contrastive: cosine, supcon or triplet
-                      [cosine]
-  epochs=EPOCHS       for contrastive: passes over the texts [10]
+                      [cosine; more than 32 classes: supcon]
+  epochs=EPOCHS       for contrastive: passes over the texts
+                      [10; more than 32 classes: 3]
   layers=lastN        for contrastive: average of the last N layers
                       for the head [last]";
 

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use rekindle::experiment::Approach;
+use rekindle::experiment::{Approach, TrainingOption};
+use rekindle::train::SchedulerType;
 
 use super::args::ExperimentArgs;
 use crate::exit::Failure;
@@ -23,10 +24,6 @@ pub fn check(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Failu
         (args.test.is_some() && !has_file, "--test: needs a file to train on; add --data or --train"),
         (args.validation.is_some() && !has_file, "--validation: needs a file to train on; add --data or --train"),
         (args.zip_models && !args.save_models, "--zip-models: needs --save-models"),
-        (
-            args.learning_rate.is_some() && !approaches.iter().any(Approach::has_learning_rate),
-            "--learning-rate: none of the --approaches has a learning rate",
-        ),
         (args.repeats > 1 && args.folds.is_none(), "--repeats: needs --folds, the number of folds per repeat"),
         (
             args.metric_for_best_model.is_some() && !is_split,
@@ -42,11 +39,37 @@ pub fn check(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Failu
     if let Some((_, reason)) = needs.iter().find(|(is_missing, _)| *is_missing) {
         return Err(Failure::usage(reason));
     }
+    has_effect(args, approaches)?;
     if let Some(option) = args.data_file.given().filter(|_| !has_file) {
         return Err(Failure::usage(format!("{option}: needs a file to read; add --data or --train")));
     }
     distinct("--seeds", args.seeds.iter().map(u32::to_string))?;
     distinct("--sizes", args.sizes.iter().map(|size| size.0.map_or("all".into(), |size| size.to_string())))
+}
+
+/// Checks that one of the approaches has each given option of the training.
+fn has_effect(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Failure> {
+    let given = [
+        ("--epochs", args.epochs.is_some(), TrainingOption::Epochs),
+        ("--learning-rate", args.learning_rate.is_some(), TrainingOption::LearningRate),
+        ("--lr-scheduler-type", args.lr_scheduler_type != SchedulerType::Linear, TrainingOption::LearningRate),
+        ("--warmup-steps", args.warmup_steps > 0.0, TrainingOption::LearningRate),
+        ("--gradient-accumulation-steps", args.gradient_accumulation_steps > 1, TrainingOption::GradientAccumulation),
+        ("--metric-for-best-model", args.metric_for_best_model.is_some(), TrainingOption::BestEpoch),
+        ("--early-stopping-patience", args.early_stopping_patience.is_some(), TrainingOption::BestEpoch),
+    ];
+    let is_unused = |option| !approaches.iter().any(|approach| approach.has_option(option));
+    let Some((name, _, option)) = given.into_iter().find(|(_, is_given, option)| *is_given && is_unused(*option))
+    else {
+        return Ok(());
+    };
+    let reason = match option {
+        TrainingOption::Epochs => "trains in epochs",
+        TrainingOption::LearningRate => "has a learning rate",
+        TrainingOption::GradientAccumulation => "accumulates gradients; contrastive needs all pairs of a batch at once",
+        _ => "selects an epoch",
+    };
+    Err(Failure::usage(format!("{name}: none of the --approaches {reason}")))
 }
 
 /// Checks that a list names nothing twice: the repetition would be computed again, or counted once.

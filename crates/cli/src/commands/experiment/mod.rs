@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use rekindle::data::{Dataset, twelve_sentences};
 use rekindle::experiment::{
-    Approach, Defaults, Engine, Experiment, ExperimentError, ExperimentStore, Progress, Sampling,
+    Approach, Defaults, Engine, Experiment, ExperimentError, ExperimentStore, Overrides, Progress, Sampling,
 };
 use rekindle::infer::PretrainedModel;
 use rekindle::report::{Output, StepRow, thousands};
@@ -23,7 +23,7 @@ use crate::options::model::{self, Found};
 use crate::terminal::{Display, Verbosity};
 
 pub use args::ExperimentArgs;
-use args::{DEFAULT_OUTPUT, Switch};
+use args::{BATCH_SIZE, DEFAULT_OUTPUT, Switch};
 use costs::Costs;
 
 /// Runs the command.
@@ -156,7 +156,9 @@ fn approaches(args: &ExperimentArgs) -> Vec<Approach> {
 /// The experiment that the options describe.
 fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experiment, Failure> {
     let defaults = if files(args).is_empty() { Defaults::Notebook } else { Defaults::OwnData };
-    let approach = |approach: &Approach| approach.with_defaults(defaults, args.learning_rate);
+    let overrides = Overrides { learning_rate: args.learning_rate, epochs: args.epochs, batch_size: args.batch_size };
+    let batch_size = args.batch_size.unwrap_or(BATCH_SIZE);
+    let approach = |approach: &Approach| approach.with_defaults(defaults, overrides);
     let approaches: Vec<Approach> = approaches(args).iter().map(approach).collect::<Result<_, _>>()?;
     let is_new = |baseline: &Approach| approaches.iter().all(|approach| approach.name != baseline.name);
     Ok(Experiment {
@@ -167,8 +169,8 @@ fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experime
         pooling: Some(defaults.pooling(model)),
         arguments: TrainingArguments {
             num_train_epochs: args.epochs.unwrap_or(defaults.epochs()),
-            per_device_train_batch_size: args.batch_size,
-            per_device_eval_batch_size: args.batch_size,
+            per_device_train_batch_size: batch_size,
+            per_device_eval_batch_size: batch_size,
             gradient_accumulation_steps: args.gradient_accumulation_steps,
             lr_scheduler_type: args.lr_scheduler_type,
             warmup_steps: args.warmup_steps,
