@@ -63,6 +63,14 @@ impl Embeddings {
         Ok(())
     }
 
+    /// Adds the embeddings of other texts, numbered from `first` on.
+    pub(crate) fn extend(&mut self, others: Self, first: usize) {
+        for (kind, rows) in others.known {
+            let rows = rows.into_iter().map(|(row, values)| (first + row, values));
+            self.known.entry(kind).or_default().extend(rows);
+        }
+    }
+
     /// Returns the embeddings of examples that are known; others are left out.
     pub(crate) fn rows(&self, embedding: Embedding, rows: &[usize], dim: usize) -> DenseRows {
         let Some(known) = self.known.get(&(embedding.pooling, embedding.layers)) else {

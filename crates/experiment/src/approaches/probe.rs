@@ -1,5 +1,6 @@
 //! The linear probe: logistic regression on the embeddings of the frozen encoder.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use burn::module::Module;
@@ -8,12 +9,12 @@ use rekindle_baseline::{BaselineError, DenseRows, LogisticOptions, LogisticRegre
 use rekindle_data::repeated_stratified_k_fold;
 use rekindle_encoders::{Embedding, Encoder, EncoderConfig, Pooling};
 use rekindle_results::RunRecord;
-use rekindle_train::TrainError;
+use rekindle_train::{EncodedDataset, TrainError};
 
 use super::sentence_head::{Layers, with_head};
-use crate::embeddings::Request;
+use crate::embeddings::{Embeddings, Request};
 use crate::error::ExperimentError;
-use crate::learner::{Fitted, Kind, Learner, Predictor, positive, unknown_option};
+use crate::learner::{Fitted, Kind, Learner, Predictor, count, positive, unknown_option};
 use crate::progress::Observer;
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
@@ -37,6 +38,8 @@ pub(crate) struct Probe {
     layers: Option<Layers>,
     /// The inverse strength of regularization; absent for the best one by inner folds.
     c: Option<f64>,
+    /// How many training examples the name of each class counts as.
+    names: usize,
 }
 
 impl Probe {
@@ -65,7 +68,8 @@ impl Probe {
 
     /// Returns the best candidate and C by inner folds of the training examples: those of the highest accuracy, and of the
     /// smallest loss among equals. Another pooling must be better by more than the standard error of the accuracy, because the
-    /// mean is better for most encoders, and few examples cannot tell.
+    /// mean is better for most encoders, and few examples cannot tell. The names of the classes, which are last, are fitted in
+    /// all folds.
     fn choose(
         &self,
         candidates: &[(Embedding, DenseRows)],
@@ -75,7 +79,9 @@ impl Probe {
         seed: u64,
     ) -> Result<(usize, f64), BaselineError> {
         let grid = self.c.map_or_else(|| VALUES_OF_C.to_vec(), |c| vec![c]);
-        let folds = inner_folds(labels, classes, seed);
+        let examples = labels.len() - self.names * classes;
+        let mut folds = inner_folds(&labels[..examples], classes, seed);
+        folds.iter_mut().for_each(|(fitted, _)| fitted.extend(examples..labels.len()));
         let has_classes = labels.windows(2).any(|pair| pair[0] != pair[1]);
         if folds.is_empty() || !has_classes || candidates.len() * grid.len() == 1 {
             return Ok((0, self.c.unwrap_or(USUAL_C)));
@@ -85,7 +91,7 @@ impl Probe {
             for found in cross_validate(rows, labels, classes, class_weights, &folds, &grid)? {
                 let is_better = best.as_ref().is_none_or(|(other, best)| {
                     if candidates[*other].0.pooling != embedding.pooling {
-                        let error = (best.accuracy * (1.0 - best.accuracy) / labels.len() as f64).sqrt();
+                        let error = (best.accuracy * (1.0 - best.accuracy) / examples as f64).sqrt();
                         return found.accuracy > best.accuracy + error;
                     }
                     (found.accuracy, -found.log_loss) > (best.accuracy, -best.log_loss)
@@ -96,6 +102,44 @@ impl Probe {
             }
         }
         Ok(best.map_or((0, USUAL_C), |(place, found)| (place, found.c)))
+    }
+
+    /// Embeds the names of the classes as texts that are numbered behind the examples. Returns their numbers, as often as they
+    /// count.
+    fn embed_names(
+        &self,
+        context: &mut RunContext<'_>,
+        Request { poolings, layers, .. }: Request<'_>,
+    ) -> Result<Vec<usize>, ExperimentError> {
+        if self.names == 0 {
+            return Ok(Vec::new());
+        }
+        let words: Vec<String> =
+            context.sampling.all.classes.names().iter().map(|name| name.replace('_', " ")).collect();
+        let texts: Vec<&str> = words.iter().map(String::as_str).collect();
+        let ids = context.pretrained.tokenizer.encode_all(&texts, context.settings.max_length)?;
+        let rows: Vec<usize> = (0..texts.len()).collect();
+        let names = EncodedDataset::new(ids, rows.clone(), texts.len()).map_err(ExperimentError::Examples)?;
+        let request = Request { poolings, layers, rows: &rows };
+        let (size, encoder) = (context.settings.arguments.per_device_eval_batch_size, context.model.encoder());
+        let (mut embeddings, mut progress) = (Embeddings::default(), |_, _| ControlFlow::Continue(()));
+        embeddings
+            .compute(&encoder, &context.config, &names, &request, (size, context.device), &mut progress)
+            .map_err(ExperimentError::Examples)?;
+        let first = context.examples.len();
+        context.embeddings.extend(embeddings, first);
+        Ok(std::iter::repeat_n(first..first + texts.len(), self.names).flatten().collect())
+    }
+}
+
+/// Returns an error if a class has a name without letters, such as a number, which says nothing about its texts.
+fn check_names(names: &[String]) -> Result<(), TrainError> {
+    match names.iter().find(|name| !name.chars().any(char::is_alphabetic)) {
+        None => Ok(()),
+        Some(name) => {
+            let reason = format!("the name of class `{name}` has no letters; name the classes in words");
+            Err(TrainError::Argument { argument: "names", reason })
+        }
     }
 }
 
@@ -120,7 +164,8 @@ impl Learner for Probe {
                 });
             }
             "layers" => self.layers = Some(Layers::parse(value)?),
-            _ => return Err(unknown_option(key, "C, layers and pooling")),
+            "names" => self.names = count(value)?,
+            _ => return Err(unknown_option(key, "C, layers, names and pooling")),
         }
         Ok(())
     }
@@ -134,6 +179,9 @@ impl Learner for Probe {
     fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
         let config = &context.config;
         self.layers.map_or(Ok(()), |layers| layers.check(config))?;
+        if self.names > 0 {
+            check_names(context.sampling.all.classes.names())?;
+        }
         Ok([config.num_labels() * (config.hidden_size + 1), self.saved_parameters(context)])
     }
 
@@ -159,13 +207,16 @@ impl Learner for Probe {
         let rows: Vec<usize> = spec.rows.train.iter().chain(&spec.rows.test).copied().collect();
         let request = Request { poolings: &poolings, layers: &layers, rows: &rows };
         context.embed(&request, observer).map_err(|source| spec.failed(source))?;
+        let names = self.embed_names(context, request)?;
 
         let (train, dim) = (&spec.rows.train, context.config.hidden_size);
+        let fitted: Vec<usize> = train.iter().chain(&names).copied().collect();
         let of = |pooling| layers.iter().map(move |&layers| Embedding { pooling, layers, normalize: true });
         let embeddings = poolings.iter().flat_map(|&pooling| of(pooling));
         let candidates: Vec<(Embedding, DenseRows)> =
-            embeddings.map(|embedding| (embedding, context.embeddings.rows(embedding, train, dim))).collect();
-        let (labels, classes) = (context.sampling.labels(train), context.config.num_labels());
+            embeddings.map(|embedding| (embedding, context.embeddings.rows(embedding, &fitted, dim))).collect();
+        let (mut labels, classes) = (context.sampling.labels(train), context.config.num_labels());
+        labels.extend(names.iter().map(|name| name - context.examples.len()));
         let weights = context.class_weights(train);
         let (place, c) = self.choose(&candidates, &labels, classes, weights.as_deref(), spec.seed)?;
         let (embedding, rows) = &candidates[place];
@@ -265,5 +316,22 @@ mod tests {
         assert_eq!(fixed.choose(&candidates, &labels, 2, None, 42).expect("chosen"), (0, 3.0));
         let same = [1, 1, 1];
         assert_eq!(probe.choose(&candidates, &same, 2, None, 42).expect("chosen"), (0, USUAL_C));
+    }
+
+    #[test]
+    fn names_are_not_held_out() {
+        let labels = [0, 1, 0, 1, 0, 1];
+        let candidates = [(embedding(Pooling::Mean, 1), rows(&labels, 0.1))];
+        let probe = Probe { names: 2, ..Probe::default() };
+        // A single example of each class is left.
+        assert_eq!(probe.choose(&candidates, &labels, 2, None, 42).expect("chosen"), (0, USUAL_C));
+        assert_eq!(Probe { names: 1, ..probe }.choose(&candidates, &labels, 2, None, 42).expect("chosen").0, 0);
+    }
+
+    #[test]
+    fn names_are_words() {
+        let names = |names: &[&str]| check_names(&names.iter().map(|name| String::from(*name)).collect::<Vec<_>>());
+        assert!(names(&["good", "2nd_best"]).is_ok());
+        assert!(names(&["good", "1"]).is_err_and(|error| error.to_string().contains("`1`")));
     }
 }

@@ -277,6 +277,8 @@ Options of probe:
                       by inner folds]
   layers=lastN|all    layers whose hidden states are averaged
                       [last or last4, by inner folds]
+  names=COUNT         the name of each class counts as so many
+                      training examples [0]
   pooling=cls|mean    [that of a sentence-transformers folder;
                       otherwise mean, unless inner folds find
                       cls clearly better]
