@@ -1,6 +1,7 @@
 //! Our side of `cargo xtask bench`: the cases of `fixtures/bench/reference.py`, under the same names.
 //!
-//! `bench MODEL TRAIN.tsv TEST.tsv` prints a line `case TAB value` for each.
+//! `bench MODEL TRAIN.tsv TEST.tsv` prints a line `case TAB value` for each. After a `wgpu` or `cuda` (features of the same name), a
+//! GPU computes, in batches of 32.
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -10,7 +11,9 @@ use std::time::Instant;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use rekindle::data::{Dataset, ReadOptions};
-use rekindle::encoders::{EncoderConfig, Mode, SequenceBatch, SequenceClassifier, TokenSelection};
+use rekindle::encoders::{
+    EncoderConfig, Mode, Pooling, SequenceBatch, SequenceClassifier, TokenSelection, TransformerEncoder,
+};
 use rekindle::infer::{ModelSource, PretrainedModel, logits};
 use rekindle::tokenizer::Batch;
 use rekindle::train::{AdamW, Classification, EncodedDataset, Trainer, TrainingArguments, TuningPlan};
@@ -19,23 +22,29 @@ use rekindle::train::{AdamW, Classification, EncodedDataset, Trainer, TrainingAr
 static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocator;
 
 const MAX_LENGTH: usize = 64;
-const BATCH: usize = 8;
 const STEPS: usize = 5;
+/// Steps before the first that is timed. A GPU chooses its kernels in them.
+const WARM_UP: usize = 3;
 const SENTENCES: usize = 80;
 
 fn main() -> Result<(), Box<dyn Error>> {
     rekindle::allocator::keep_pages();
     let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [folder, train, test, rest @ ..] = paths.as_slice() else {
-        return Err("usage: bench MODEL TRAIN.tsv TEST.tsv [head|last layer|all]".into());
+        return Err("usage: bench MODEL TRAIN.tsv TEST.tsv [flex|wgpu|cuda] [head|last layer|all]".into());
+    };
+    let (backend, rest) = match rest.split_first() {
+        Some((first, cases)) if BACKENDS.iter().any(|backend| first.as_os_str() == *backend) => (first, cases),
+        _ => (&PathBuf::from("flex"), rest),
     };
     let pretrained = PretrainedModel::from_folder(folder, "bench", ModelSource::Folder)?;
-    let device = Device::flex();
+    let device = device(backend)?;
+    let batch = if backend.as_os_str() == "flex" { 8 } else { 32 };
     let (model, _) = SequenceClassifier::from_checkpoint(&pretrained.config, &pretrained.checkpoint, 0, &device)?;
-    let side = Side { config: &pretrained.config, model, device };
+    let side = Side { config: &pretrained.config, model, device, batch };
     let (train, test) = (sentences(&pretrained, train)?, sentences(&pretrained, test)?);
 
-    let full: Vec<Vec<u32>> = (0..BATCH as u32).map(|row| (1000 + row..).take(MAX_LENGTH).collect()).collect();
+    let full: Vec<Vec<u32>> = (0..batch as u32).map(|row| (1000 + row..).take(MAX_LENGTH).collect()).collect();
     let plans = [
         ("head", TuningPlan::head()),
         ("last layer", TuningPlan::last_layers(1, side.config)?),
@@ -46,23 +55,39 @@ fn main() -> Result<(), Box<dyn Error>> {
             continue;
         }
         let mut learner = side.learner(plan);
-        let whole = |learner: &mut Learner| timed(|| learner.step(&full, &[0, 1, 0, 1, 0, 1, 0, 1], true));
-        whole(&mut learner)?;
+        let labels: Vec<usize> = (0..batch).map(|row| row % 2).collect();
+        let whole = |learner: &mut Learner| timed(|| learner.step(&full, &labels, true));
+        for _ in 0..WARM_UP {
+            whole(&mut learner)?;
+        }
         let mut times = (0..STEPS).map(|_| whole(&mut learner)).collect::<Result<Vec<f64>, _>>()?;
         times.sort_by(f64::total_cmp);
-        report(&format!("step 8x64, {name}"), times[STEPS / 2] * 1e3);
+        report(&format!("step {batch}x64, {name}"), times[STEPS / 2] * 1e3);
         let sentences: Vec<Vec<u32>> = train.sentences().into_iter().map(<[u32]>::to_vec).collect();
-        let batches = || sentences.chunks(BATCH).zip(train.labels().chunks(BATCH));
+        let batches = || sentences.chunks(batch).zip(train.labels().chunks(batch));
         let seconds = timed(|| batches().try_for_each(|(sentences, labels)| learner.step(sentences, labels, false)))?;
         report(&format!("step SST-2, {name}"), seconds / batches().count() as f64 * 1e3);
     }
     let seconds = timed(|| {
-        logits(&side.model, side.config, &test.sentences(), BATCH, &side.device, &mut |_| ControlFlow::Continue(()))?;
+        logits(&side.model, side.config, &test.sentences(), batch, &side.device, &mut |_| ControlFlow::Continue(()))?;
         Ok(())
     })?;
     report("evaluation, sentences a second", test.len() as f64 / seconds);
     report("step from cached features", side.cached(&train)? * 1e3);
     product(&side.device)
+}
+
+const BACKENDS: [&str; 3] = ["flex", "wgpu", "cuda"];
+
+fn device(backend: &Path) -> Result<Device, Box<dyn Error>> {
+    Ok(match backend.to_str() {
+        Some("flex") => Device::flex(),
+        #[cfg(feature = "wgpu")]
+        Some("wgpu") => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+        #[cfg(feature = "cuda")]
+        Some("cuda") => Device::cuda(0),
+        _ => return Err(format!("compiled without the feature {}", backend.display()).into()),
+    })
 }
 
 fn sentences(pretrained: &PretrainedModel, path: &Path) -> Result<EncodedDataset, Box<dyn Error>> {
@@ -77,6 +102,7 @@ struct Side<'a> {
     config: &'a EncoderConfig,
     model: SequenceClassifier,
     device: Device,
+    batch: usize,
 }
 
 impl Side<'_> {
@@ -97,7 +123,7 @@ impl Side<'_> {
             let trained = trainer.run(self.model.clone(), &mut |_| ControlFlow::Continue(()))?;
             Ok(trained.train_time.as_secs_f64())
         };
-        Ok((seconds(101)? - seconds(1)?) / (100 * data.len().div_ceil(BATCH)) as f64)
+        Ok((seconds(101)? - seconds(1)?) / (100 * data.len().div_ceil(self.batch)) as f64)
     }
 }
 
@@ -118,10 +144,8 @@ impl Learner<'_> {
         self.steps += 1;
         let mode = Mode::Train { seed: self.steps };
         let logits = if whole {
-            let hidden = model.distilbert.forward(&batch, TokenSelection::All, mode);
-            let first: Vec<i32> = packed.cu_seqlens[..sentences.len()].iter().map(|&offset| offset as i32).collect();
-            let first = Tensor::<1, Int>::from_data(TensorData::from(first.as_slice()), device);
-            model.classify(hidden.select(0, first), mode)
+            let hidden = model.encoder().forward(&batch, TokenSelection::All, mode);
+            model.classify(Pooling::Cls.pool(&batch, hidden, TokenSelection::All), mode)
         } else {
             model.forward(&batch, mode)
         };
@@ -130,6 +154,7 @@ impl Learner<'_> {
         let loss = log_softmax(logits, 1).gather(1, targets).mean().neg();
         let (model, _) = self.optimizer.step(model, loss.backward(), 2e-5);
         self.model = Some(model);
+        device.sync()?;
         Ok(())
     }
 }
@@ -143,7 +168,7 @@ fn product(device: &Device) -> Result<(), Box<dyn Error>> {
         for _ in 0..20 {
             let seconds = timed(|| {
                 a.clone().matmul(b.clone());
-                Ok(())
+                Ok(device.sync()?)
             })?;
             best = best.max(2.0 * (rows * inner * columns) as f64 / seconds / 1e9);
         }

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
-use rekindle::encoders::{EncoderConfig, Mode, SequenceBatch, SequenceClassifier, TokenSelection};
+use rekindle::encoders::{EncoderConfig, Mode, SequenceBatch, SequenceClassifier, TokenSelection, TransformerEncoder};
 use rekindle::infer::{ModelSource, PretrainedModel};
 use rekindle::tokenizer::{Batch, Padding};
 use safetensors::SafeTensors;
@@ -90,7 +90,7 @@ impl Side<'_> {
                 self.config,
                 &self.device,
             )?;
-            let hidden = values(self.model.distilbert.forward(&input, TokenSelection::All, Mode::Eval))?;
+            let hidden = values(self.model.encoder().forward(&input, TokenSelection::All, Mode::Eval))?;
             let real =
                 hidden.chunks(self.config.hidden_size).zip(&batch.attention_mask).filter(|(_, mask)| **mask == 1);
             for (ours, _) in real {

@@ -13,7 +13,9 @@ use std::process::ExitCode;
 use burn::tensor::{Device, Int, Tensor};
 use rekindle::data::{DataError, Dataset, ReadOptions, Split, TestSize, train_test_split};
 use rekindle::embedded::EMBEDDED;
-use rekindle::encoders::{Checkpoint, EncoderConfig, Mode, SequenceBatch, SequenceClassifier, TokenSelection};
+use rekindle::encoders::{
+    Checkpoint, EncoderConfig, Mode, SequenceBatch, SequenceClassifier, TokenSelection, TransformerEncoder,
+};
 use rekindle::infer::{ModelSource, PretrainedModel};
 use rekindle::tokenizer::{Batch, Tokenizer};
 use rekindle::train::{Classification, EncodedDataset, TrainError, Trainer, TrainingArguments, TuningPlan, evaluate};
@@ -206,7 +208,7 @@ impl Task {
             let packed = Batch::packed(sentences);
             let batch =
                 SequenceBatch::new(&packed.input_ids, &packed.attention_mask, &packed.cu_seqlens, config, device)?;
-            Ok(model.distilbert.forward(&batch, TokenSelection::First, Mode::Eval))
+            Ok(model.encoder().forward(&batch, TokenSelection::First, Mode::Eval))
         });
         Ok(Tensor::cat(batches.collect::<Result<_, Box<dyn Error>>>()?, 0))
     }
