@@ -1,7 +1,7 @@
 //! Our side of `cargo xtask bench`: the cases of `fixtures/bench/reference.py`, under the same names.
 //!
-//! `bench MODEL TRAIN.tsv TEST.tsv` prints a line `case TAB value` for each. After a `wgpu` or `cuda` (features of the same name), a
-//! GPU computes, in batches of 32.
+//! `bench MODEL TRAIN.tsv TEST.tsv` prints a line `case TAB value` for each. After a `wgpu` (with
+//! the feature of this name), a GPU computes, in batches of 32.
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     rekindle::allocator::keep_pages();
     let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [folder, train, test, rest @ ..] = paths.as_slice() else {
-        return Err("usage: bench MODEL TRAIN.tsv TEST.tsv [flex|wgpu|cuda] [head|last layer|all]".into());
+        return Err("usage: bench MODEL TRAIN.tsv TEST.tsv [flex|wgpu] [head|last layer|all]".into());
     };
     let (backend, rest) = match rest.split_first() {
         Some((first, cases)) if BACKENDS.iter().any(|backend| first.as_os_str() == *backend) => (first, cases),
@@ -77,15 +77,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     product(&side.device)
 }
 
-const BACKENDS: [&str; 3] = ["flex", "wgpu", "cuda"];
+const BACKENDS: [&str; 2] = ["flex", "wgpu"];
 
 fn device(backend: &Path) -> Result<Device, Box<dyn Error>> {
     Ok(match backend.to_str() {
         Some("flex") => Device::flex(),
         #[cfg(feature = "wgpu")]
         Some("wgpu") => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
-        #[cfg(feature = "cuda")]
-        Some("cuda") => Device::cuda(0),
         _ => return Err(format!("compiled without the feature {}", backend.display()).into()),
     })
 }
