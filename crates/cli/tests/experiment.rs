@@ -449,7 +449,7 @@ fn reviews() -> String {
     let words = ["fine film", "dull film", "odd film"];
     let row = |index: usize| {
         let class = if index % 10 == 9 { 2 } else { index % 2 };
-        let text = if index % 7 == 0 { words[(class + 1) % 3] } else { words[class] };
+        let text = if index.is_multiple_of(7) { words[(class + 1) % 3] } else { words[class] };
         format!("{text} number {index},{}\n", ["good", "bad", "odd"][class])
     };
     format!("text,label\n{}", (0..60).map(row).collect::<String>())

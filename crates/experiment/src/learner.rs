@@ -14,12 +14,15 @@ use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 use crate::trained_model::TrainedModel;
 
+/// The name of an approach in results, and its learner with default options.
+pub(crate) type Named = (String, Box<dyn Learner>);
+
 /// A kind of approach in the grammar of the command line.
 pub(crate) struct Kind {
     /// Its names, for error messages.
     pub(crate) names: &'static [&'static str],
-    /// Parses a name. Returns the name in results, and the learner with its default options.
-    pub(crate) parse: fn(&str) -> Option<(String, Box<dyn Learner>)>,
+    /// Parses a name.
+    pub(crate) parse: fn(&str) -> Option<Named>,
 }
 
 /// How an approach learns, with its options.
