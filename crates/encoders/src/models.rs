@@ -83,7 +83,7 @@ pub enum Encoder {
 impl Encoder {
     /// The encoder of `config` with zeros, to be filled from a checkpoint.
     pub(crate) fn new(config: &EncoderConfig, device: &Device) -> Self {
-        new!(SequenceClassifier, Classifier, config, device).encoder()
+        SequenceClassifier::new(config, device).encoder()
     }
 
     /// Loads the encoder of `config` from a checkpoint, which may have a head.
@@ -172,6 +172,11 @@ pub enum SequenceClassifier {
 }
 
 impl SequenceClassifier {
+    /// The model of `config` with zeros, to be filled from a checkpoint, or to count its parameters.
+    pub fn new(config: &EncoderConfig, device: &Device) -> Self {
+        new!(Self, Classifier, config, device)
+    }
+
     /// Loads the model of `config` from a checkpoint.
     ///
     /// A head that the checkpoint lacks, or stores in another shape, is initialized from `seed`: weights normal with
@@ -185,7 +190,7 @@ impl SequenceClassifier {
         seed: u64,
         device: &Device,
     ) -> Result<(Self, LoadReport), CheckpointError> {
-        let model = new!(Self, Classifier, config, device);
+        let model = Self::new(config, device);
         let layout = &config.family.spec().classifier;
         let (mut model, report) = checkpoint.load(model, layout, &|spec| initial(config, spec, seed), device)?;
         each!(Self, &mut model, model => model.loaded(&report));

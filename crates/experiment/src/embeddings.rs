@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use burn::tensor::{Device, Tensor};
 use rekindle_baseline::DenseRows;
 use rekindle_encoders::{Embedding, Encoder, EncoderConfig, Mode, Pooling, SequenceBatch, TransformerEncoder};
-use rekindle_infer::{by_length, read};
+use rekindle_infer::{Sequence, by_length, read};
 use rekindle_train::{EncodedDataset, TrainError};
 
 /// Which examples are embedded, and how: what one pass of the encoder computes.
@@ -45,7 +45,7 @@ impl Embeddings {
         let is_known =
             |row: &usize| kinds.iter().all(|kind| self.known.get(kind).is_some_and(|rows| rows.contains_key(row)));
         let missing: Vec<usize> = rows.iter().copied().filter(|row| !is_known(row)).collect();
-        let texts: Vec<&[u32]> = missing.iter().map(|&row| examples.sentence(row)).collect();
+        let texts: Vec<Sequence> = missing.iter().map(|&row| examples.sequence(row)).collect();
         let forward = |batch: &SequenceBatch| Tensor::cat(encoder.pool_layers(batch, poolings, layers, Mode::Eval), 1);
         let mut progress = |done| progress(done, texts.len());
         let Some(values) = by_length(&texts, config, batch_size, device, &mut progress, forward)? else {

@@ -1,6 +1,7 @@
 //! Checksums of data: what tells whether two experiments saw the same examples.
 
 use rekindle_data::Dataset;
+use rekindle_infer::Sequence;
 use rekindle_train::EncodedDataset;
 use sha2::{Digest, Sha256};
 
@@ -28,12 +29,13 @@ pub(crate) fn texts_sha256(texts: &[String]) -> String {
     hexadecimal(&hash.finalize())
 }
 
-/// Returns the SHA-256 of the token ids of examples, each list preceded by its length.
+/// Returns the SHA-256 of the token ids of examples, each list preceded by its length, and followed by the segments if the
+/// examples have them.
 pub(crate) fn tokens_sha256(examples: &EncodedDataset) -> String {
     let mut hash = Sha256::new();
-    for ids in examples.sentences() {
-        hash.update((ids.len() as u64).to_le_bytes());
-        ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
+    for Sequence { input_ids, token_type_ids } in examples.sequences() {
+        hash.update((input_ids.len() as u64).to_le_bytes());
+        input_ids.iter().chain(token_type_ids).for_each(|id| hash.update(id.to_le_bytes()));
     }
     hexadecimal(&hash.finalize())
 }

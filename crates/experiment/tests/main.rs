@@ -2,3 +2,5 @@
 
 mod approaches;
 mod damaged;
+mod encoders;
+mod reference;

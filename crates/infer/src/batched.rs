@@ -19,7 +19,7 @@ use crate::forward_error::ForwardError;
 ///
 /// # Errors
 /// Returns an error if a text does not fit the model, a logit is not finite, or `progress` cancels.
-pub fn logits<R: AsRef<[u32]>>(
+pub fn logits<R: Tokenized>(
     model: &SequenceClassifier,
     config: &EncoderConfig,
     texts: &[R],
@@ -36,7 +36,7 @@ pub fn logits<R: AsRef<[u32]>>(
 ///
 /// # Errors
 /// Returns an error if a text does not fit the model, a value is not finite, or `progress` cancels.
-pub fn features<R: AsRef<[u32]>>(
+pub fn features<R: Tokenized>(
     model: &SequenceClassifier,
     config: &EncoderConfig,
     texts: &[R],
@@ -52,7 +52,7 @@ pub fn features<R: AsRef<[u32]>>(
 ///
 /// # Errors
 /// Returns an error if a text does not fit the model, a logit is not finite, or `progress` cancels.
-pub fn sentence_logits<R: AsRef<[u32]>>(
+pub fn sentence_logits<R: Tokenized>(
     model: &SentenceClassifier,
     config: &EncoderConfig,
     texts: &[R],
@@ -81,7 +81,7 @@ fn finite(rows: Option<Tensor<2>>, width: usize) -> Result<Vec<f32>, ForwardErro
 ///
 /// # Errors
 /// Returns an error if a sequence does not fit the model, or `progress` cancels.
-pub fn by_length<R: AsRef<[u32]>>(
+pub fn by_length<R: Tokenized>(
     sequences: &[R],
     config: &EncoderConfig,
     batch_size: usize,
@@ -89,7 +89,7 @@ pub fn by_length<R: AsRef<[u32]>>(
     progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     forward: impl Fn(&SequenceBatch) -> Tensor<2>,
 ) -> Result<Option<Tensor<2>>, ForwardError> {
-    let length = |row: usize| sequences[row].as_ref().len();
+    let length = |row: usize| sequences[row].input_ids().len();
     let mut order: Vec<usize> = (0..sequences.len()).collect();
     order.sort_by_key(|&row| std::cmp::Reverse(length(row)));
     let most = batch_size.max(1) * order.first().map_or(0, |&row| length(row));
@@ -98,7 +98,7 @@ pub fn by_length<R: AsRef<[u32]>>(
     while done < order.len() {
         // In this order, the first sequence of a batch is its longest.
         let count = (most / length(order[done]).max(1)).clamp(1, order.len() - done);
-        let rows: Vec<&[u32]> = order[done..done + count].iter().map(|&row| sequences[row].as_ref()).collect();
+        let rows: Vec<Sequence> = order[done..done + count].iter().map(|&row| Sequence::of(&sequences[row])).collect();
         parts.push(forward(&pack(&rows, config, device)?));
         done += count;
         if progress(done).is_break() {
@@ -119,14 +119,61 @@ pub fn by_length<R: AsRef<[u32]>>(
 /// Packs sequences for the model of `config` on `device`.
 ///
 /// # Errors
-/// Returns an error if a sequence does not fit the model.
-pub fn pack<R: AsRef<[u32]>>(
-    sequences: &[R],
-    config: &EncoderConfig,
-    device: &Device,
-) -> Result<SequenceBatch, NnError> {
-    let batch = Batch::packed(sequences);
-    SequenceBatch::new(&batch.input_ids, &batch.attention_mask, &batch.cu_seqlens, config, device)
+/// Returns an error if a sequence does not fit the model, or has a segment that the model lacks.
+pub fn pack<R: Tokenized>(sequences: &[R], config: &EncoderConfig, device: &Device) -> Result<SequenceBatch, NnError> {
+    let ids: Vec<&[u32]> = sequences.iter().map(Tokenized::input_ids).collect();
+    let packed = Batch::packed(&ids);
+    let batch = SequenceBatch::new(&packed.input_ids, &packed.attention_mask, &packed.cu_seqlens, config, device)?;
+    if sequences.iter().all(|sequence| sequence.token_type_ids().is_empty()) {
+        return Ok(batch);
+    }
+    let of = |sequence: &R| match sequence.token_type_ids() {
+        [] => vec![0; sequence.input_ids().len()],
+        types => types.to_vec(),
+    };
+    batch.with_token_types(&sequences.iter().flat_map(of).collect::<Vec<u32>>())
+}
+
+/// A tokenized text, or pair of texts. Lists of token ids are tokenized texts in one segment.
+pub trait Tokenized {
+    /// Returns the token ids.
+    fn input_ids(&self) -> &[u32];
+
+    /// Returns the segment of each token; nothing if all are 0.
+    fn token_type_ids(&self) -> &[u32] {
+        &[]
+    }
+}
+
+impl<R: AsRef<[u32]>> Tokenized for R {
+    fn input_ids(&self) -> &[u32] {
+        self.as_ref()
+    }
+}
+
+/// A borrowed [`Tokenized`] text, or pair of texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sequence<'a> {
+    /// The token ids.
+    pub input_ids: &'a [u32],
+    /// The segment of each token; empty if all are 0.
+    pub token_type_ids: &'a [u32],
+}
+
+impl<'a> Sequence<'a> {
+    fn of(tokenized: &'a impl Tokenized) -> Self {
+        Self { input_ids: tokenized.input_ids(), token_type_ids: tokenized.token_type_ids() }
+    }
+}
+
+impl Tokenized for Sequence<'_> {
+    fn input_ids(&self) -> &[u32] {
+        self.input_ids
+    }
+
+    fn token_type_ids(&self) -> &[u32] {
+        self.token_type_ids
+    }
 }
 
 /// Reads the values of a tensor from its device, row-major.

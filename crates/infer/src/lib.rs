@@ -21,7 +21,7 @@ mod save;
 mod save_sentence;
 mod sentence_folder;
 
-pub use batched::{by_length, features, logits, pack, read, sentence_logits};
+pub use batched::{Sequence, Tokenized, by_length, features, logits, pack, read, sentence_logits};
 pub use card::{BaseModel, ModelCard};
 pub use classify::{Classifier, Prediction};
 pub use error::{ErrorKind, InferError};

@@ -3,7 +3,7 @@
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
 use rekindle_encoders::{EncoderConfig, Mode, SequenceClassifier};
-use rekindle_infer::pack;
+use rekindle_infer::{Sequence, pack};
 use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;
@@ -13,7 +13,7 @@ use crate::evaluate::{Evaluation, evaluate};
 use crate::event::{Event, Observer};
 use crate::objective::{Objective, Scores, TrainingContext};
 use crate::pooled_features::PooledFeatures;
-use crate::settings::{DATA, fingerprint};
+use crate::settings::DATA;
 
 /// The objective of a classifier: the mean cross-entropy of the true classes.
 ///
@@ -88,7 +88,7 @@ impl<'a> Classification<'a> {
         if let Some(features) = features.filter(|_| model.is_frozen()) {
             return Ok(model.classify(features.rows(self.train, examples.iter().copied()), mode));
         }
-        let sequences: Vec<&[u32]> = examples.iter().map(|&example| self.train.sentence(example)).collect();
+        let sequences: Vec<Sequence> = examples.iter().map(|&example| self.train.sequence(example)).collect();
         Ok(model.forward(&pack(&sequences, self.config, context.device)?, mode))
     }
 }
@@ -129,11 +129,7 @@ impl Objective for Classification<'_> {
     }
 
     fn settings(&self) -> Map<String, Value> {
-        let fingerprints = |data: &EncodedDataset| {
-            let labels: Vec<u32> = data.labels().iter().map(|&label| label as u32).collect();
-            [fingerprint(data.sentences().into_iter()), fingerprint([labels.as_slice()].into_iter())]
-        };
-        let data = [Some(self.train), self.evaluation].map(|data| data.map(fingerprints));
+        let data = [Some(self.train), self.evaluation].map(|data| data.map(EncodedDataset::fingerprints));
         Map::from_iter([(DATA.into(), format!("{data:?}").into())])
     }
 

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use burn::tensor::Tensor;
 use rekindle_encoders::{EncoderConfig, Mode, SequenceClassifier};
-use rekindle_infer::pack;
+use rekindle_infer::{Sequence, pack};
 use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;
@@ -14,7 +14,7 @@ use crate::dataset::{EncodedDataset, balanced};
 use crate::error::TrainError;
 use crate::event::Observer;
 use crate::objective::{Objective, Scores, TrainingContext};
-use crate::settings::{DATA, fingerprint};
+use crate::settings::DATA;
 
 /// The objective of contrastive training: a [`ContrastiveLoss`] over all pairs of each batch, of which every text is encoded
 /// once. The embedding of a text is the pooled output of the encoder, L2-normalised.
@@ -98,8 +98,7 @@ impl Objective for Contrastive<'_> {
     }
 
     fn settings(&self) -> Map<String, Value> {
-        let labels: Vec<u32> = self.train.labels().iter().map(|&label| label as u32).collect();
-        let data = [fingerprint(self.train.sentences().into_iter()), fingerprint([labels.as_slice()].into_iter())];
+        let data = self.train.fingerprints();
         let loss = serde_json::to_value(self.loss).unwrap_or_default();
         Map::from_iter([("loss".into(), loss), (DATA.into(), format!("{data:?}").into())])
     }
@@ -124,7 +123,7 @@ impl Objective for Contrastive<'_> {
     ) -> Result<Tensor<1>, TrainError> {
         // The encoder splits a batch in the middle: both halves should have the same number of tokens.
         let examples = balanced(examples, 2, |example| self.tokens(example)).concat();
-        let sequences: Vec<&[u32]> = examples.iter().map(|&example| self.train.sentence(example)).collect();
+        let sequences: Vec<Sequence> = examples.iter().map(|&example| self.train.sequence(example)).collect();
         let labels: Vec<usize> = examples.iter().map(|&example| self.train.labels()[example]).collect();
         let pooled = model.pool(&pack(&sequences, self.config, context.device)?, mode);
         Ok(self.loss.of(pooled, &labels))

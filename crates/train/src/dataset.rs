@@ -3,16 +3,42 @@
 use std::sync::Arc;
 
 use rekindle_data::Mt19937;
+use rekindle_infer::Sequence;
 
 use crate::arguments::Shuffle;
 use crate::error::TrainError;
+use crate::settings::fingerprint;
 
 /// Texts as token ids, each with its class. A selection of rows shares the texts of the whole data set.
 #[derive(Clone, Debug)]
 pub struct EncodedDataset {
-    all: Arc<Vec<Vec<u32>>>,
+    all: Arc<Sequences>,
     rows: Vec<usize>,
     labels: Vec<usize>,
+}
+
+/// All texts of a data set as tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct Sequences {
+    input_ids: Vec<Vec<u32>>,
+    /// The segments of each text, or nothing.
+    token_type_ids: Vec<Vec<u32>>,
+}
+
+impl Sequences {
+    pub(crate) fn len(&self) -> usize {
+        self.input_ids.len()
+    }
+
+    fn get(&self, row: usize) -> Sequence<'_> {
+        let token_type_ids = self.token_type_ids.get(row).map_or(&[][..], Vec::as_slice);
+        Sequence { input_ids: &self.input_ids[row], token_type_ids }
+    }
+
+    /// Returns all texts.
+    pub(crate) fn all(&self) -> Vec<Sequence<'_>> {
+        (0..self.len()).map(|row| self.get(row)).collect()
+    }
 }
 
 impl EncodedDataset {
@@ -27,7 +53,22 @@ impl EncodedDataset {
         if let Some((sentence, &label)) = labels.iter().enumerate().find(|(_, label)| **label >= classes) {
             return Err(TrainError::Label { sentence, label, classes });
         }
-        Ok(Self { rows: (0..sentences.len()).collect(), all: Arc::new(sentences), labels })
+        let rows = (0..sentences.len()).collect();
+        let all = Sequences { input_ids: sentences, token_type_ids: Vec::new() };
+        Ok(Self { rows, all: Arc::new(all), labels })
+    }
+
+    /// Adds the segment of each token, for every text of the whole data set in its order. Without segments, all are 0.
+    ///
+    /// # Errors
+    /// Returns an error if their numbers are not those of the tokens.
+    pub fn with_token_types(mut self, token_type_ids: Vec<Vec<u32>>) -> Result<Self, TrainError> {
+        let count = |rows: &[Vec<u32>]| rows.iter().map(Vec::len).collect::<Vec<usize>>();
+        if count(&token_type_ids) != count(&self.all.input_ids) {
+            return Err(TrainError::argument("token_type_ids", "expected one for each token of each text"));
+        }
+        Arc::make_mut(&mut self.all).token_type_ids = token_type_ids;
+        Ok(self)
     }
 
     /// Returns the given rows, in the order given. Rows that do not exist are skipped.
@@ -60,12 +101,25 @@ impl EncodedDataset {
     /// # Panics
     /// Panics if there is no such row.
     pub fn sentence(&self, row: usize) -> &[u32] {
-        &self.all[self.rows[row]]
+        self.sequence(row).input_ids
+    }
+
+    /// Returns the tokens of an example: their ids and segments.
+    ///
+    /// # Panics
+    /// Panics if there is no such row.
+    pub fn sequence(&self, row: usize) -> Sequence<'_> {
+        self.all.get(self.rows[row])
     }
 
     /// Returns the token ids of each example.
     pub fn sentences(&self) -> Vec<&[u32]> {
-        self.rows.iter().map(|&row| self.all[row].as_slice()).collect()
+        self.rows.iter().map(|&row| self.all.get(row).input_ids).collect()
+    }
+
+    /// Returns the tokens of each example: their ids and segments.
+    pub fn sequences(&self) -> Vec<Sequence<'_>> {
+        self.rows.iter().map(|&row| self.all.get(row)).collect()
     }
 
     /// Returns all rows in the order of `epoch`, counted from 0.
@@ -76,8 +130,18 @@ impl EncodedDataset {
         order(self.len(), seed, epoch, shuffle)
     }
 
+    /// Returns what differs between two data sets: fingerprints of token ids, of labels, and of segments if there are any.
+    pub(crate) fn fingerprints(&self) -> Vec<String> {
+        let labels: Vec<u32> = self.labels.iter().map(|&label| label as u32).collect();
+        let mut all = vec![fingerprint(self.sentences().into_iter()), fingerprint([labels.as_slice()].into_iter())];
+        if !self.all.token_type_ids.is_empty() {
+            all.push(fingerprint(self.sequences().into_iter().map(|sequence| sequence.token_type_ids)));
+        }
+        all
+    }
+
     /// Returns the texts of the whole data set that this is a selection from.
-    pub(crate) fn whole(&self) -> &Arc<Vec<Vec<u32>>> {
+    pub(crate) fn whole(&self) -> &Arc<Sequences> {
         &self.all
     }
 

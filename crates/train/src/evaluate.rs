@@ -81,7 +81,7 @@ pub fn evaluate(
     let mut progress = |done| observer(&Event::Evaluating { done, total });
     let logits = match features.filter(|features| features.cover(data)) {
         Some(features) => read(model.classify(features.rows(data, 0..total), Mode::Eval))?,
-        None => logits(&model, config, &data.sentences(), batch_size, device, &mut progress)?,
+        None => logits(&model, config, &data.sequences(), batch_size, device, &mut progress)?,
     };
     Evaluation::new(logits, data.labels(), config.num_labels())
 }

@@ -33,6 +33,12 @@ impl fmt::Debug for AdamW {
     }
 }
 
+/// Returns whether a parameter has weight decay, by its name. MPNet's `relative_attention_bias.weight` counts as a bias.
+fn decays(name: &str) -> bool {
+    let name = name.to_lowercase();
+    !name.contains("bias") && !name.contains("norm")
+}
+
 struct State {
     /// The name in a checkpoint.
     name: String,
@@ -50,7 +56,7 @@ struct State {
 impl AdamW {
     /// Creates an optimizer for the trainable parameters of `model`.
     ///
-    /// Biases and LayerNorms have no weight decay; they are recognised by the names of transformers'
+    /// Biases and LayerNorms have no weight decay; they are recognised by their names, as in transformers'
     /// `Trainer.get_decay_parameter_names`.
     pub fn new(arguments: &TrainingArguments, model: &impl Module) -> Self {
         let device = model.devices().into_iter().next().unwrap_or_default().without_autodiff();
@@ -68,12 +74,11 @@ impl AdamW {
     /// Adds the trainable parameters of `model` that the optimizer does not have, each with its fraction of the learning rate.
     pub(crate) fn add_param_group(&mut self, model: &impl Module, rate: impl Fn(&str) -> f64) {
         for parameter in parameters(model).into_iter().filter(|parameter| parameter.trainable) {
-            let spared = parameter.name.ends_with(".bias") || parameter.name.to_lowercase().contains("norm");
             self.state.entry(parameter.id).or_insert_with(|| State {
                 rate: rate(&parameter.name),
+                decays: decays(&parameter.name),
                 name: parameter.name,
                 size: parameter.size,
-                decays: !spared,
                 steps: 0,
                 moments: None,
             });
@@ -245,5 +250,32 @@ impl ModuleMapper for Update<'_> {
         let flat = value.flatten::<1>(0, D - 1);
         let updated = self.optimizer.updated(id, flat, gradient, self.clip.clone(), self.learning_rate);
         Param::initialized(id, updated.reshape(shape).autodiff().require_grad())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rekindle_encoders::Family;
+    use serde_json::Value;
+
+    use super::decays;
+
+    /// The lists of `fixtures/encoders/make.py`, in which peft adds `modules_to_save.default.` to names.
+    #[test]
+    fn the_parameters_without_weight_decay_are_those_of_transformers() {
+        for family in Family::ALL {
+            let table = Path::new("../../fixtures/encoders").join(family.model_type()).join("golden.json");
+            let Ok(table) = std::fs::read(table) else { continue };
+            let table: Value = serde_json::from_slice(&table).expect("JSON");
+            for case in table["training"]["cases"].as_array().expect("cases") {
+                let spared = case["no_decay"].as_array().expect("names").iter().filter_map(Value::as_str);
+                let spared: Vec<String> = spared.map(|name| name.replace("modules_to_save.default.", "")).collect();
+                for name in case["final"].as_object().expect("tensors").keys() {
+                    assert_eq!(decays(name), !spared.contains(name), "{family}, {}, {name}", case["spec"]);
+                }
+            }
+        }
     }
 }

@@ -11,7 +11,8 @@ use crate::error::TrainError;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ParamSelector {
-    /// Everything behind the encoder.
+    /// Everything behind the encoder. Beside adapters, only what peft trains with them: layers before the output layer are
+    /// then frozen in DeBERTa and ModernBERT.
     Head,
     /// The embedding tables and their LayerNorm; not a sinusoidal table, which is never trained.
     Embeddings,
@@ -26,13 +27,17 @@ pub enum ParamSelector {
 impl ParamSelector {
     fn selects(self, param: ParamInfo) -> bool {
         match self {
-            Self::Head => param.role == ParamRole::Head,
+            Self::Head => is_head(param),
             Self::Embeddings => param.role == ParamRole::Embeddings,
             Self::Layer(index) => param.role == ParamRole::Layer(index),
-            Self::Biases => param.role != ParamRole::Head && param.is_bias,
+            Self::Biases => !is_head(param) && param.is_bias,
             Self::Adapters => param.role == ParamRole::Adapter,
         }
     }
+}
+
+fn is_head(param: ParamInfo) -> bool {
+    matches!(param.role, ParamRole::Head | ParamRole::HeadTransform)
 }
 
 /// Parameters that are trained with the same learning rate from the same epoch.
@@ -143,7 +148,8 @@ impl TuningPlan {
     }
 
     fn group(&self, param: ParamInfo) -> Option<&ParamGroup> {
-        self.groups.iter().find(|group| group.selector.selects(param))
+        let is_frozen = self.lora.is_some() && param.role == ParamRole::HeadTransform;
+        self.groups.iter().find(|group| group.selector.selects(param) && !is_frozen)
     }
 
     /// Returns whether the encoder is frozen in all epochs.
@@ -214,5 +220,12 @@ mod tests {
         let layer = |is_bias| ParamInfo { role: ParamRole::Layer(0), is_bias };
         assert!(plan.trains(layer(true)) && !plan.trains(layer(false)));
         assert!(plan.trains(ParamInfo { role: ParamRole::Head, is_bias: false }));
+    }
+
+    #[test]
+    fn adapters_train_the_output_layer_alone_of_a_head_that_peft_freezes() {
+        let transform = ParamInfo { role: ParamRole::HeadTransform, is_bias: false };
+        assert!(TuningPlan::head().trains(transform) && TuningPlan::bias_only().trains(transform));
+        assert!(!TuningPlan::lora(LoraConfig::default()).trains(transform));
     }
 }

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rekindle_encoders::{EncoderConfig, Mode, SequenceBatch, SequenceClassifier};
 use rekindle_infer::by_length;
 
-use crate::dataset::EncodedDataset;
+use crate::dataset::{EncodedDataset, Sequences};
 use crate::error::TrainError;
 
 /// The most bytes that features take. The features of a larger data set are computed each time.
@@ -18,7 +18,7 @@ const MOST_BYTES: usize = 1 << 30;
 /// the data set.
 pub struct PooledFeatures {
     values: Tensor<2>,
-    all: Arc<Vec<Vec<u32>>>,
+    all: Arc<Sequences>,
 }
 
 /// Shows the number of texts, and not the values on the device.
@@ -48,7 +48,7 @@ impl PooledFeatures {
             return Ok(None);
         }
         let forward = |batch: &SequenceBatch| model.pool(batch, Mode::Eval);
-        let values = by_length(all, config, batch_size, device, progress, forward)?;
+        let values = by_length(&all.all(), config, batch_size, device, progress, forward)?;
         Ok(values.map(|values| Self { values, all: Arc::clone(all) }))
     }
 

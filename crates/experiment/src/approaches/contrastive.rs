@@ -9,7 +9,7 @@ use rekindle_baseline::{DenseRows, LogisticOptions, LogisticRegression};
 use rekindle_checkpoint::trainable;
 use rekindle_encoders::TransformerEncoder;
 use rekindle_encoders::{Embedding, EncoderConfig, LoraConfig, Mode, Pooling, SentenceClassifier, SequenceClassifier};
-use rekindle_infer::{by_length, read, sentence_logits};
+use rekindle_infer::{Sequence, by_length, read, sentence_logits};
 use rekindle_results::RunRecord;
 use rekindle_train::{
     Checkpoints, Contrastive, ContrastiveLoss, Event, TrainError, Trained, Trainer, TrainingArguments, TuningPlan,
@@ -146,7 +146,7 @@ impl ContrastiveFineTuning {
         rows: &[usize],
     ) -> Result<SentenceClassifier, ExperimentError> {
         let (config, embedding) = (&context.config, encoder.embedding);
-        let texts: Vec<&[u32]> = rows.iter().map(|&row| context.examples.sentence(row)).collect();
+        let texts: Vec<Sequence> = rows.iter().map(|&row| context.examples.sequence(row)).collect();
         let size = context.settings.arguments.per_device_eval_batch_size;
         let forward = |batch: &_| encoder.encoder.embed(batch, embedding, Mode::Eval);
         let mut progress = |_| ControlFlow::Continue(());
@@ -252,7 +252,7 @@ impl Predictor for Fine {
         rows: &[usize],
         observer: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError> {
-        let texts: Vec<&[u32]> = rows.iter().map(|&row| context.examples.sentence(row)).collect();
+        let texts: Vec<Sequence> = rows.iter().map(|&row| context.examples.sequence(row)).collect();
         let (size, total) = (context.settings.arguments.per_device_eval_batch_size, rows.len());
         let mut progress = |done| observer(Progress::Training(&Event::Evaluating { done, total }));
         sentence_logits(&self.model, &self.config, &texts, size, context.device, &mut progress)
