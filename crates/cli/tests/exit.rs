@@ -19,8 +19,9 @@ fn help_lists_the_exit_codes_and_each_kind_of_failure_has_its_own() {
     place.write("no_weights/config.json", std::fs::read("../rekindle/embedded/config.json").expect("read"));
     place.write("file", "");
     let embedded = ["--offline", "--model", "embedded"];
-    let cases: [(i32, &str, &[&str]); 22] = [
+    let cases: [(i32, &str, &[&str]); 23] = [
         (0, "devices", &[]),
+        (0, "models", &["--json"]),
         (0, "data", &["good.csv"]),
         (2, "experiment", &["--no-such-option"]),
         (2, "experiment", &["--approaches", "last-layr"]),
@@ -44,7 +45,7 @@ fn help_lists_the_exit_codes_and_each_kind_of_failure_has_its_own() {
         (5, "experiment", &["--model", "org/unknown"]),
     ];
     for (code, command, options) in cases {
-        let asks = !["devices", "compare", "vocab"].contains(&command);
+        let asks = !["devices", "models", "compare", "vocab"].contains(&command);
         let model = if options.contains(&"--model") { &embedded[..1] } else { &embedded[..] };
         let all = [if asks { model } else { &[] }, options].concat();
         let (ended, said) = ended(&place, command, &all);
@@ -120,6 +121,8 @@ fn commands(place: &Place) -> Vec<(&'static str, Vec<&'static str>)> {
         ("--version", vec![]),
         ("data", vec!["--help"]),
         ("devices", vec![]),
+        ("models", vec![]),
+        ("models", vec!["--json"]),
         ("data", vec!["good.csv", "--model", "embedded"]),
         ("data", vec!["good.csv", "--model", "embedded", "--json"]),
         ("compare", vec!["out"]),
@@ -180,7 +183,7 @@ fn an_unreachable_hub_has_its_own_exit_code_and_no_secret_is_printed() {
 #[test]
 fn no_option_takes_a_token_and_errors_do_not_repeat_it() {
     let place = Place::new();
-    for command in ["data", "experiment", "compare", "predict", "vocab", "pretrain", "fill-mask", "devices"] {
+    for command in ["data", "experiment", "compare", "predict", "vocab", "pretrain", "fill-mask", "models", "devices"] {
         let (code, said) = ended(&place, command, &["--token", "hf_secret"]);
         assert_eq!(code, Some(2), "{command}: {said}");
         assert!(!said.contains("hf_secret"), "{command}: {said}");

@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Documents with commands.
-const DOCUMENTS: [&str; 19] = [
+const DOCUMENTS: [&str; 20] = [
     "README.md",
     "crates/baseline/README.md",
     "crates/cli/README.md",
@@ -32,6 +32,7 @@ const DOCUMENTS: [&str; 19] = [
     "docs/data.md",
     "docs/few-labels.md",
     "docs/guide.md",
+    "docs/models.md",
     "docs/reliability.md",
     "docs/results.md",
     "docs/usage.md",

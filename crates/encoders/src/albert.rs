@@ -50,6 +50,9 @@ pub(crate) const SPEC: FamilySpec = FamilySpec {
         ],
         ..CLASSIFIER
     },
+    tokenizer: "Unigram",
+    segments: true,
+    targets: &bert::TARGETS,
     examples: &["albert/albert-base-v2"],
 };
 

@@ -36,6 +36,9 @@ pub(crate) const SPEC: FamilySpec = FamilySpec {
         ],
         ..CLASSIFIER
     },
+    tokenizer: "WordPiece",
+    segments: true,
+    targets: &TARGETS,
     examples: &["google-bert/bert-base-uncased", "microsoft/MiniLM-L12-H384-uncased", "BAAI/bge-base-en-v1.5"],
 };
 

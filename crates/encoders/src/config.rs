@@ -116,7 +116,11 @@ impl EncoderConfig {
         let family = match file.model_type() {
             Some(model_type) => Family::of(model_type).ok_or_else(|| {
                 let code = file.fields.contains_key("auto_map");
-                let code = if code { "; the Python code that the folder names is never run" } else { "" };
+                let code = if code {
+                    "; the Python code that `auto_map` names is never run (no trust_remote_code)"
+                } else {
+                    ""
+                };
                 file.refuse("model_type", format!("{model_type} is not supported; {known} are{code}"))
             })?,
             None => return Err(file.refuse("model_type", format!("absent; expected one of {known}"))),

@@ -40,6 +40,9 @@ pub(crate) const SPEC: FamilySpec = FamilySpec {
         ],
         ..CLASSIFIER
     },
+    tokenizer: "Unigram",
+    segments: false,
+    targets: &TARGETS,
     examples: &["microsoft/deberta-v3-small", "microsoft/mdeberta-v3-base"],
 };
 
@@ -344,6 +347,9 @@ impl DisentangledSelfAttention {
     }
 }
 
+/// The default targets of adapters: the projections of queries and values.
+const TARGETS: [&str; 2] = ["query_proj", "value_proj"];
+
 impl TransformerEncoder for DebertaV2Model {
     fn num_layers(&self) -> usize {
         self.encoder.layer.len()
@@ -399,7 +405,7 @@ impl TransformerEncoder for DebertaV2Model {
     }
 
     fn lora_targets(&self) -> &'static [&'static str] {
-        &["query_proj", "value_proj"]
+        &TARGETS
     }
 }
 

@@ -31,6 +31,9 @@ pub(crate) const SPEC: FamilySpec = FamilySpec {
     output: "classifier",
     classifier: LAYOUT,
     masked_lm: MASKED_LM_LAYOUT,
+    tokenizer: "WordPiece",
+    segments: false,
+    targets: &["q_lin", "v_lin"],
     examples: &["distilbert/distilbert-base-uncased", "distilbert/distilbert-base-multilingual-cased"],
 };
 

@@ -33,6 +33,9 @@ pub(crate) const SPEC: FamilySpec = FamilySpec {
         tied: &[("generator_lm_head.weight", "electra.embeddings.word_embeddings.weight")],
         ..CLASSIFIER
     },
+    tokenizer: "WordPiece",
+    segments: true,
+    targets: &bert::TARGETS,
     examples: &["google/electra-small-discriminator", "google/electra-base-discriminator"],
 };
 

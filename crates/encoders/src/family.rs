@@ -4,7 +4,6 @@ use std::fmt;
 
 use rekindle_checkpoint::{CheckpointError, ConfigFile, Layout};
 
-use crate::config::EncoderConfig;
 use crate::{albert, bert, deberta_v2, distilbert, electra, modernbert, mpnet, roberta};
 
 /// A model family: a `model_type` of transformers.
@@ -55,6 +54,12 @@ pub(crate) struct FamilySpec {
     pub(crate) classifier: Layout,
     /// The files of the masked language model.
     pub(crate) masked_lm: Layout,
+    /// The kind of tokenizer that the family's models usually have.
+    pub(crate) tokenizer: &'static str,
+    /// Whether the family's models usually distinguish the texts of a pair by segments.
+    pub(crate) segments: bool,
+    /// The default targets of adapters.
+    pub(crate) targets: &'static [&'static str],
     /// Models of the hub, for example.
     pub(crate) examples: &'static [&'static str],
 }
@@ -104,9 +109,25 @@ impl Family {
         self.spec().examples
     }
 
-    /// Returns whether a second text of a pair has segment 1, in models whose configuration has two segments.
-    pub fn has_segments(self, config: &EncoderConfig) -> bool {
-        config.type_vocab_size > 1
+    /// Returns the kind of tokenizer that models of this family usually have. Any kind works.
+    pub fn tokenizer(self) -> &'static str {
+        self.spec().tokenizer
+    }
+
+    /// Returns whether models of this family usually distinguish the texts of a pair by segments.
+    pub fn has_segments(self) -> bool {
+        self.spec().segments
+    }
+
+    /// Returns whether transformers' classifier of this family follows `classifier_pooling`. All others read the first token.
+    pub fn has_pooling(self) -> bool {
+        self == Self::ModernBert
+    }
+
+    /// Returns the linear layers that get adapters by default, the
+    /// [`target_modules`](rekindle_nn::LoraConfig::target_modules) of LoRA.
+    pub fn lora_targets(self) -> &'static [&'static str] {
+        self.spec().targets
     }
 
     /// Returns all values of `model_type`, for messages.
@@ -118,5 +139,32 @@ impl Family {
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.model_type())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use burn::tensor::Device;
+    use rekindle_nn::TransformerEncoder;
+
+    use super::*;
+    use crate::{Encoder, EncoderConfig};
+
+    #[test]
+    fn the_defaults_of_a_family_are_a_model_with_its_targets() {
+        for family in Family::ALL {
+            assert_eq!(Family::of(family.model_type()), Some(family));
+            let json = format!(r#"{{ "model_type": "{family}" }}"#);
+            let config = EncoderConfig::from_json(json.as_bytes(), Path::new("config.json")).expect("defaults");
+            let mut encoder = Encoder::new(&config, &Device::default());
+            assert_eq!(encoder.lora_targets(), family.lora_targets(), "{family}");
+            let is_layer = |name: &str, target: &str| name.ends_with(&format!(".{target}"));
+            let names: Vec<String> = encoder.linear_layers().into_iter().map(|layer| layer.name).collect();
+            for target in family.lora_targets() {
+                assert!(names.iter().any(|name| is_layer(name, target)), "{family}, {target}: {names:?}");
+            }
+        }
     }
 }

@@ -37,6 +37,9 @@ pub(crate) const SPEC: FamilySpec = FamilySpec {
     output: "classifier",
     classifier: CLASSIFIER,
     masked_lm: Layout { tied: &[("decoder.weight", "model.embeddings.tok_embeddings.weight")], ..CLASSIFIER },
+    tokenizer: "byte-level BPE",
+    segments: false,
+    targets: &TARGETS,
     examples: &["answerdotai/ModernBERT-base", "jhu-clsp/ettin-encoder-32m"],
 };
 
@@ -339,6 +342,9 @@ impl ModernBertMlp {
     }
 }
 
+/// The default targets of adapters: the fused projection of queries, keys and values.
+const TARGETS: [&str; 1] = ["Wqkv"];
+
 impl TransformerEncoder for ModernBertModel {
     fn num_layers(&self) -> usize {
         self.layers.len()
@@ -386,7 +392,7 @@ impl TransformerEncoder for ModernBertModel {
     }
 
     fn lora_targets(&self) -> &'static [&'static str] {
-        &["Wqkv"]
+        &TARGETS
     }
 }
 

@@ -41,6 +41,9 @@ pub(crate) const SPEC: FamilySpec = FamilySpec {
         ],
         ..CLASSIFIER
     },
+    tokenizer: "WordPiece",
+    segments: false,
+    targets: &TARGETS,
     examples: &["microsoft/mpnet-base", "sentence-transformers/all-mpnet-base-v2"],
 };
 
@@ -234,6 +237,9 @@ impl MpnetAttention {
     }
 }
 
+/// The default targets of adapters: the projections of queries and values.
+const TARGETS: [&str; 2] = ["q", "v"];
+
 impl TransformerEncoder for MpnetModel {
     fn num_layers(&self) -> usize {
         self.encoder.layer.len()
@@ -277,7 +283,7 @@ impl TransformerEncoder for MpnetModel {
     }
 
     fn lora_targets(&self) -> &'static [&'static str] {
-        &["q", "v"]
+        &TARGETS
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) const ROBERTA: FamilySpec = FamilySpec {
         ],
         ..CLASSIFIER
     },
+    tokenizer: "byte-level BPE",
+    segments: false,
+    targets: &bert::TARGETS,
     examples: &["FacebookAI/roberta-base", "distilbert/distilroberta-base", "cardiffnlp/twitter-roberta-base"],
 };
 
@@ -41,6 +44,7 @@ pub(crate) const XLM_ROBERTA: FamilySpec = FamilySpec {
     model_type: "xlm-roberta",
     class: "XLMRoberta",
     defaults: KIN,
+    tokenizer: "Unigram",
     examples: &["FacebookAI/xlm-roberta-base", "intfloat/multilingual-e5-base"],
     ..ROBERTA
 };
@@ -49,6 +53,7 @@ pub(crate) const CAMEMBERT: FamilySpec = FamilySpec {
     model_type: "camembert",
     class: "Camembert",
     defaults: KIN,
+    tokenizer: "Unigram",
     examples: &["almanach/camembert-base"],
     ..ROBERTA
 };

@@ -60,6 +60,7 @@ impl Experiment {
 
         let runs = self.runs(sampling, &sizes);
         let mut context = RunContext::new(self.run_settings(), pretrained, sampling, runs, device, store)?;
+        self.check_approaches(&context)?;
         let sha256 = checksum.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         if let Some(store) = store {
             store.check_compatible(&self.settings(&context, &sizes, backend, &sha256))?;
@@ -118,6 +119,15 @@ impl Experiment {
             classes if classes > MOST_CLASSES => Err(ExperimentError::Classes { classes, most: MOST_CLASSES }),
             _ => Ok(()),
         }
+    }
+
+    /// Returns an error if an approach does not fit the model, so that no other approach is trained before it fails.
+    fn check_approaches(&self, context: &RunContext<'_>) -> Result<(), ExperimentError> {
+        let fits = |approach: &Approach| match approach.learner.parameters(context) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(approach.failed(source)),
+        };
+        self.approaches.iter().try_for_each(fits)
     }
 
     /// Computes or restores all runs of one approach. Returns its record and its runs.

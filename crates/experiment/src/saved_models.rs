@@ -105,8 +105,10 @@ fn usage(results: &Results, model: &TrainedModel) -> String {
     let mut text = "```sh\nrekindle predict --model FOLDER 'a text'\n```\n\n".to_string();
     text.push_str(match model {
         TrainedModel::SentenceClassifier(..) => SENTENCE_PYTHON,
-        TrainedModel::SequenceClassifier(config, _) if config.classifier_pooling == Pooling::Cls => PYTHON,
-        TrainedModel::SequenceClassifier(..) => "transformers opens the folder, but its DistilBERT reads `[CLS]` instead of the mean over all tokens, which this\n\
+        TrainedModel::SequenceClassifier(config, _) if config.classifier_pooling == Pooling::Cls || config.family.has_pooling() => {
+            PYTHON
+        }
+        TrainedModel::SequenceClassifier(..) => "transformers opens the folder, but its classifier reads the first token instead of the mean over all tokens, which this\n\
               model was trained with (`classifier_pooling`): its predictions differ.\n\n",
     });
     let length = results.arguments.max_length;

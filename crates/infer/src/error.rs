@@ -40,7 +40,7 @@ pub enum InferError {
     },
     /// The checkpoint has no classification head.
     #[error(
-        "{model}: no classification head of DistilBERT ({}); train one with `rekindle experiment --save-models`",
+        "{model}: no classification head of its family ({}); train one with `rekindle experiment --save-models`",
         without(.tensor, .other)
     )]
     NoHead {
@@ -70,7 +70,7 @@ pub enum InferError {
     },
     /// The checkpoint has no head for masked language modelling.
     #[error(
-        "{model}: no masked-language head of DistilBERT ({}); train one with `rekindle pretrain`",
+        "{model}: no masked-language head of its family ({}); train one with `rekindle pretrain`",
         without(.tensor, .other)
     )]
     NoMaskedLm {
@@ -119,7 +119,7 @@ impl InferError {
     /// `others` begin the names of such a head.
     pub(crate) fn missing_head(report: &LoadReport, others: &[&str]) -> Option<(String, Option<String>)> {
         let missing = report.missing.first().or(report.mismatched.first().map(|tensor| &tensor.name))?;
-        let is_head = |name: &&String| others.iter().any(|head| name.trim_start_matches("bert.").starts_with(head));
+        let is_head = |name: &&String| others.iter().any(|head| name.starts_with(head));
         Some((missing.clone(), report.unexpected.iter().find(is_head).cloned()))
     }
 }

@@ -39,7 +39,7 @@ impl SavedModel<'_> {
         config: &EncoderConfig,
         model: &SequenceClassifier,
     ) -> Result<(), InferError> {
-        self.save(folder, &config.to_json(), |path| model.save_safetensors(path, Precision::F32))
+        self.save(folder, config, &config.to_json(), |path| model.save_safetensors(path, Precision::F32))
     }
 
     /// Writes the [`SAVED_FILES`] of a masked language model, as [`save_classifier`](Self::save_classifier).
@@ -52,21 +52,23 @@ impl SavedModel<'_> {
         config: &EncoderConfig,
         model: &MaskedLanguageModel,
     ) -> Result<(), InferError> {
-        self.save(folder, &config.to_masked_lm_json(), |path| model.save_safetensors(path, Precision::F32))
+        self.save(folder, config, &config.to_masked_lm_json(), |path| model.save_safetensors(path, Precision::F32))
     }
 
     pub(crate) fn save(
         &self,
         folder: &Path,
-        config: &str,
+        config: &EncoderConfig,
+        json: &str,
         weights: impl Fn(&Path) -> Result<(), CheckpointError>,
     ) -> Result<(), InferError> {
         fs::create_dir_all(folder).map_err(|source| FileError::write(folder, source))?;
         let [config_name, tokenizer, tokenizer_config, card, weights_name] = SAVED_FILES;
+        let has_segments = config.type_vocab_size > 1 && self.tokenizer.has_type_ids();
         for (name, content) in [
-            (config_name, config),
+            (config_name, json),
             (tokenizer, &self.tokenizer.to_json()?),
-            (tokenizer_config, &self.tokenizer.config_json(self.max_length, false)),
+            (tokenizer_config, &self.tokenizer.config_json(self.max_length, has_segments)),
             (card, &self.card.to_string()),
         ] {
             let write = |new: &Path| fs::write(new, content).map_err(|source| FileError::write(new, source));

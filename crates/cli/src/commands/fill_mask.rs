@@ -16,7 +16,7 @@ use crate::terminal::{Display, Verbosity};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct FillMaskArgs {
-    /// Texts that contain [MASK].
+    /// Texts that contain the mask token of the model: [MASK], or <mask> for RoBERTa and its kin.
     #[arg(required = true)]
     pub text: Vec<String>,
 
@@ -27,7 +27,7 @@ pub struct FillMaskArgs {
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
 
-    /// Number of predictions per [MASK].
+    /// Number of predictions per mask token.
     #[arg(long, default_value_t = 5, value_name = "GUESSES", value_parser = at_least(1), help_heading = "Texts")]
     pub top_k: usize,
     #[command(flatten)]

@@ -7,6 +7,7 @@ pub mod experiment;
 pub mod features;
 pub mod fill_mask;
 pub mod host;
+pub mod models;
 pub mod predict;
 pub mod pretrain;
 pub mod vocab;
@@ -34,8 +35,10 @@ pub enum Command {
     Pretrain(pretrain::PretrainArgs),
     /// Compute the features of texts with a frozen encoder, in shards on disk.
     Features(features::FeaturesArgs),
-    /// Predict the token behind each [MASK]; prints one JSON line per text.
+    /// Predict the token behind each mask token; prints one JSON line per text.
     FillMask(fill_mask::FillMaskArgs),
+    /// List the families of models: what each supports, and examples on the hub.
+    Models(models::ModelsArgs),
     /// List the compiled backends and their devices; with --host, also those of other machines.
     Devices(devices::DevicesArgs),
     /// Offer this machine's devices to other machines, until Ctrl-C.
@@ -57,6 +60,7 @@ impl Command {
             Self::Pretrain(args) => args.engine.backend.guard(|| pretrain::run(args, began)),
             Self::Features(args) => args.engine.backend.guard(|| features::run(args, began)),
             Self::FillMask(args) => args.engine.backend.guard(|| fill_mask::run(args)),
+            Self::Models(args) => models::run(args),
             Self::Devices(args) => devices::run(args),
             Self::Host(args) => host::run(args),
         }

@@ -296,9 +296,12 @@ fn card(args: &PretrainArgs, start: &Start, steps: usize, evaluation: &str) -> M
         args.seed,
         corpus.join(", ")
     );
-    let usage = "```sh\nrekindle fill-mask --model FOLDER 'a [MASK] to use'\nrekindle experiment --model FOLDER --data reviews.csv\n```";
+    let mask = start.tokenizer.mask_id().and_then(|id| start.tokenizer.token(id)).unwrap_or_default();
+    let usage = format!(
+        "```sh\nrekindle fill-mask --model FOLDER 'a {mask} to use'\nrekindle experiment --model FOLDER --data reviews.csv\n```"
+    );
     let name = args.output.file_name().map_or("model".into(), |name| name.to_string_lossy().into_owned());
-    let sections = vec![("Training", training), ("Usage", usage.into())];
+    let sections = vec![("Training", training), ("Usage", usage)];
     let base = start.base.clone();
     ModelCard { title: name, library_name: "transformers", pipeline_tag: "fill-mask", base, sections }
 }

@@ -288,8 +288,8 @@ Options of the others:
   lr=RATE             peak learning rate of all parameters
   head-lr=RATE        peak learning rate of the head
   wd=DECAY            weight decay [0.01; feature-extraction: 0]
-  pooling=cls|mean    input of the head: [CLS], or the mean over
-                      all tokens [on your data: mean for an
+  pooling=cls|mean    input of the head: the first token, or the
+                      mean over all tokens [on your data: mean for an
                       embedding model, otherwise cls]
   pretrain=EPOCHS     masked language modelling on the training
                       texts first
@@ -300,9 +300,9 @@ Options of the others:
                       adapters of this rank (1e-3)
   alpha=ALPHA         for lora: the output of an adapter is
                       scaled by ALPHA / RANK [8]
-  targets=A+B+...     for lora: adapted linear layers, of q_lin,
-                      k_lin, v_lin, out_lin, lin1, lin2
-                      [q_lin+v_lin]
+  targets=A+B+...     for lora: adapted linear layers, by the ends
+                      of their names [queries and values;
+                      `rekindle models` lists them]
   loss=LOSS           for contrastive: cosine, supcon or triplet
                       [cosine; more than 32 classes: supcon]
   epochs=EPOCHS       for contrastive: passes over the texts
