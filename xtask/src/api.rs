@@ -23,7 +23,7 @@ pub const LIBRARIES: [&str; 19] = [
     "encoders",
     "infer",
     "train",
-    "workers",
+    "remote",
     "results",
     "report",
     "experiment",

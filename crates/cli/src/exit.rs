@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::iter;
 
-use rekindle::{checkpoint, data, experiment, files, hub, infer, nn, results, tokenizer, train};
+use rekindle::{checkpoint, data, experiment, files, hub, infer, nn, remote, results, tokenizer, train};
 
 /// The exit codes, as `--help` lists them. docs/reliability.md has the same list.
 pub const CODES: &str = "\
@@ -192,6 +192,16 @@ impl Classify for hub::HubError {
             hub::ErrorKind::Input => Kind::Input,
             hub::ErrorKind::Output => Kind::Output,
             _ => Kind::Hub,
+        }
+    }
+}
+
+impl Classify for remote::ServeError {
+    fn classify(&self) -> Kind {
+        match self {
+            Self::Address { .. } => Kind::Usage,
+            Self::Identity { .. } => Kind::Input,
+            _ => Kind::Other,
         }
     }
 }

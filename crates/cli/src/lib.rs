@@ -15,7 +15,6 @@ mod exit;
 mod files;
 mod interrupt;
 mod options;
-mod remote;
 mod suggest;
 mod terminal;
 

@@ -8,12 +8,12 @@ use rekindle::data::twelve_sentences;
 use rekindle::embedded::EMBEDDED;
 use rekindle::encoders::Pooling;
 use rekindle::experiment::{
-    Approach, Devices, Engine, Experiment, ExperimentError, ExperimentStore, Extraction, ExtractionEvent, Outcome,
-    Progress, Sampling, TrainedModel, Worker,
+    Approach, Engine, Experiment, ExperimentError, ExperimentStore, Extraction, ExtractionEvent, Outcome, Progress,
+    Sampling, TrainedModel,
 };
 use rekindle::infer::PretrainedModel;
+use rekindle::remote::{Devices, Event, Unavailable, Worker};
 use rekindle::train::{Stop, TrainingArguments};
-use rekindle::workers::{Event, Unavailable};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -43,7 +43,7 @@ fn run(workers: Vec<Worker>) -> (Result<Outcome, ExperimentError>, Vec<(String, 
     let mut observe = |progress: Progress<'_>| {
         if let Progress::Worker { name, event } = progress {
             let event = match event {
-                Event::Ready => "ready",
+                Event::Ready(_) => "ready",
                 Event::Finished(_) => "done",
                 Event::GivenUp(_) => "given up",
                 _ => return,

@@ -8,11 +8,10 @@ use rekindle_checkpoint::{Checkpoint, CheckpointError, save_rows};
 use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier};
 use rekindle_files::check_compatible;
 use rekindle_infer::{ForwardError, InferError, PretrainedModel, features};
+use rekindle_remote::{Devices, Event, Failure, Items, WorkError, WorkQueue, Worker, run};
 use rekindle_train::Stop;
-use rekindle_workers::{Event, Failure, Items, WorkError, WorkQueue, run};
 use serde_json::{Value, json};
 
-use crate::devices::{Devices, Worker};
 use crate::error::ExperimentError;
 use crate::fingerprint::texts_sha256;
 
@@ -104,7 +103,7 @@ impl Extraction {
         let costs = numbers.map(|number| shards.rows(number).len() as f64).collect();
         let result = run(Arc::new(shards), Items { costs, recorded }, workers, &mut |name, event| {
             let event = match &event {
-                Event::Ready => Event::Ready,
+                Event::Ready(description) => Event::Ready(description.as_deref()),
                 Event::Started(number) => Event::Started(*number),
                 Event::Progress(texts) => Event::Progress(*texts),
                 Event::Finished((number, _)) => Event::Finished(*number),
@@ -167,6 +166,10 @@ impl WorkQueue for Shards {
     /// `[texts, dim]`, row-major.
     type Output = Vec<f32>;
     type Error = ExperimentError;
+
+    fn describe(devices: &Devices) -> Option<String> {
+        devices.description()
+    }
 
     fn prepare<'a>(&'a self, devices: &'a Devices) -> Result<Encoder<'a>, Failure<ExperimentError>> {
         // The head is not used.

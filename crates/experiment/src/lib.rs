@@ -3,7 +3,7 @@
 //! A [`Sampling`] says which examples are trained and tested on. An [`Experiment`] runs every [`Approach`] from the weights of a
 //! [`PretrainedModel`](rekindle_infer::PretrainedModel) on every sample, and reports [`Progress`]. Its
 //! [`Outcome`] holds [`Results`](rekindle_results::Results), and trained models.
-//! An [`ExperimentStore`] keeps finished runs, so that an interruption loses none of them; an [`Engine`] may have [`Worker`]s,
+//! An [`ExperimentStore`] keeps finished runs, so that an interruption loses none of them; an [`Engine`] may have [`Worker`](rekindle_remote::Worker)s,
 //! over which the runs are distributed. An [`Extraction`] writes the features of many texts to disk, on several workers.
 //!
 //! To read the code, begin with `experiment`, which says what is compared and numbers the runs; `runner` computes all of them, `run`
@@ -17,7 +17,6 @@ mod approaches;
 mod cautions;
 mod data_profile;
 mod defaults;
-mod devices;
 mod diagnostics;
 mod embeddings;
 mod error;
@@ -49,7 +48,6 @@ mod undertrained;
 pub use approach::Approach;
 pub use approaches::{FineTuning, Method};
 pub use defaults::{Defaults, Overrides, TrainingOption};
-pub use devices::{Devices, Worker};
 pub use error::ExperimentError;
 pub use experiment::Experiment;
 pub use experiment_store::ExperimentStore;

@@ -75,7 +75,7 @@ pub enum Progress<'a> {
 }
 
 /// An event of a worker.
-pub type WorkerEvent<'a> = rekindle_workers::Event<StartedRun<'a>, RunStep<'a>, DistributedRun<'a>, &'a str>;
+pub type WorkerEvent<'a> = rekindle_remote::Event<StartedRun<'a>, RunStep<'a>, DistributedRun<'a>, &'a str>;
 
 /// A run that a worker starts.
 #[derive(Clone, Copy, Debug)]

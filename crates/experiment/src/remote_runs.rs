@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use rekindle_infer::PretrainedModel;
+use rekindle_remote::{Devices, Failure, Items, QueueEvent, WorkError, WorkQueue, Worker, run};
 use rekindle_results::StepRecord;
 use rekindle_train::{EncodedDataset, Event, TrainError};
-use rekindle_workers::{Failure, Items, QueueEvent, WorkError, WorkQueue, run};
 
-use crate::devices::{Devices, Worker};
 use crate::error::ExperimentError;
 use crate::experiment::Experiment;
 use crate::experiment_store::{ExperimentStore, FinishedRun};
@@ -97,17 +96,17 @@ impl RunQueue {
     /// Passes an event of a worker on.
     fn report(&self, name: &str, event: &QueueEvent<Self>, observer: &mut dyn FnMut(Progress<'_>)) {
         let event = match event {
-            rekindle_workers::Event::Ready => WorkerEvent::Ready,
-            rekindle_workers::Event::Started(item) => {
+            rekindle_remote::Event::Ready(description) => WorkerEvent::Ready(description.as_deref()),
+            rekindle_remote::Event::Started(item) => {
                 WorkerEvent::Started(StartedRun { approach: self.name(*item), key: self.specs[*item].key() })
             }
-            rekindle_workers::Event::Progress((step, steps)) => WorkerEvent::Progress(RunStep { step, steps: *steps }),
-            rekindle_workers::Event::Finished((item, run)) => {
+            rekindle_remote::Event::Progress((step, steps)) => WorkerEvent::Progress(RunStep { step, steps: *steps }),
+            rekindle_remote::Event::Finished((item, run)) => {
                 let record = run.as_ref().map(|run| &run.record);
                 WorkerEvent::Finished(DistributedRun { approach: self.name(*item), record })
             }
-            rekindle_workers::Event::Lost(reason) => WorkerEvent::Lost(reason.as_str()),
-            rekindle_workers::Event::GivenUp(reason) => WorkerEvent::GivenUp(reason.as_str()),
+            rekindle_remote::Event::Lost(reason) => WorkerEvent::Lost(reason.as_str()),
+            rekindle_remote::Event::GivenUp(reason) => WorkerEvent::GivenUp(reason.as_str()),
         };
         observer(Progress::Worker { name, event });
     }
@@ -121,6 +120,10 @@ impl WorkQueue for RunQueue {
     /// Absent for a final model.
     type Output = Option<FinishedRun>;
     type Error = ExperimentError;
+
+    fn describe(devices: &Devices) -> Option<String> {
+        devices.description()
+    }
 
     fn prepare<'a>(&'a self, devices: &'a Devices) -> Result<RunContext<'a>, Failure<ExperimentError>> {
         let Self { experiment, pretrained, sampling, examples, store, runs, .. } = self;

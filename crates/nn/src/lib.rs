@@ -31,6 +31,8 @@ mod norm;
 mod optimizer;
 mod padded;
 mod pooling;
+#[cfg(all(feature = "flex", feature = "remote"))]
+pub mod remote;
 mod roles;
 mod rotary;
 mod selection;
@@ -43,8 +45,6 @@ pub use embedding::{embedding, tied_projection};
 pub use encoder::{TransformerEncoder, is_tracked};
 pub use error::{ErrorKind, NnError};
 pub use indices::Indices;
-#[cfg(all(feature = "flex", feature = "remote"))]
-pub use kernels::offer;
 pub use kernels::{join_halves, throttle};
 pub use linear::Linear;
 pub use lora::{Lora, LoraConfig, NamedLinear, merge_adapters};

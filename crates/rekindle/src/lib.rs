@@ -3,7 +3,8 @@
 //! This crate is the facade of the Rekindle crates. [`data`] and [`tokenizer`] turn files into token ids,
 //! [`encoders`] has the models, [`distilbert`] the first of them, [`infer`] predicts with it, [`train`] trains it, [`metrics`] scores it, and [`experiment`] compares
 //! approaches.
-//! [`results`] are the numbers of an experiment, and [`report`] renders them; [`workers`] distributes work over devices.
+//! [`results`] are the numbers of an experiment, and [`report`] renders them; [`remote`] distributes work over the devices of
+//! other machines.
 //! [`nn`] has the layers of models, [`checkpoint`] reads and writes their files, and [`files`] writes files atomically.
 //! [`hub`] downloads checkpoints, and [`embedded`] is a small checkpoint that is part of this
 //! crate. [`burn`] is the version of Burn that all of them use: take `Device` and `Tensor` from there.
@@ -28,11 +29,11 @@ pub use rekindle_infer as infer;
 pub use rekindle_metrics as metrics;
 pub use rekindle_nn as nn;
 pub use rekindle_raw::allocator;
+pub use rekindle_remote as remote;
 pub use rekindle_report as report;
 pub use rekindle_results as results;
 pub use rekindle_tokenizer as tokenizer;
 pub use rekindle_train as train;
-pub use rekindle_workers as workers;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

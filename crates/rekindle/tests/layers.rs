@@ -33,9 +33,9 @@ fn no_arrow_runs_back() {
         ("rekindle-checkpoint", &["burn", "rekindle-files", "rekindle-raw"]),
         ("rekindle-results", &[]),
         ("rekindle-report", &["rekindle-files", "rekindle-results"]),
-        ("rekindle-workers", &[]),
         ("rekindle-ops", &["burn", "burn-autodiff", "burn-flex", "burn-ir"]),
         ("rekindle-nn", &["burn", "rekindle-ops", "rekindle-raw"]),
+        ("rekindle-remote", &["burn", "burn-ir", "rekindle-nn", "rekindle-raw"]),
         ("rekindle-distilbert", &["burn", "rekindle-checkpoint", "rekindle-files", "rekindle-nn"]),
         ("rekindle-encoders", &["burn", "rekindle-checkpoint", "rekindle-distilbert", "rekindle-files", "rekindle-nn"]),
         (
@@ -61,7 +61,6 @@ fn no_arrow_runs_back() {
                 "rekindle-infer",
                 "rekindle-metrics",
                 "rekindle-nn",
-                "rekindle-ops",
                 "rekindle-tokenizer",
             ],
         ),
@@ -79,8 +78,8 @@ fn no_arrow_runs_back() {
                 "rekindle-metrics",
                 "rekindle-nn",
                 "rekindle-results",
+                "rekindle-remote",
                 "rekindle-train",
-                "rekindle-workers",
             ],
         ),
     ];
@@ -101,7 +100,7 @@ fn infer_brings_no_training() {
     let tree = String::from_utf8(output.stdout).expect("UTF-8");
     let packages: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     assert!(packages.contains(&"rekindle-distilbert"), "the tree is read: {packages:?}");
-    let others = ["train", "experiment", "report", "results", "baseline", "data", "workers"]
+    let others = ["train", "experiment", "report", "results", "baseline", "data", "remote"]
         .map(|name| format!("rekindle-{name}"));
     for package in others.iter().map(String::as_str).chain(["zip", "csv", "maud", "parquet"]) {
         assert!(!packages.contains(&package), "rekindle-infer brings {package}");

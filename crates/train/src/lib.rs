@@ -27,8 +27,6 @@ mod objective;
 mod optimizer;
 mod plan;
 mod pooled_features;
-#[cfg(all(feature = "flex", feature = "remote"))]
-pub mod remote;
 mod replicas;
 mod schedule;
 mod settings;

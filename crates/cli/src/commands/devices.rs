@@ -3,11 +3,12 @@
 use std::io::Write;
 
 use clap::Args;
+use rekindle::remote::Description;
 
 use crate::exit::Failure;
 use crate::options::HostsArgs;
 use crate::options::backend::{ALL, Backend, describe};
-use crate::remote::{self, About};
+use crate::options::engine::reason;
 
 /// The options of `rekindle devices`.
 #[derive(Args, Debug)]
@@ -53,23 +54,24 @@ fn others(hosts: &HostsArgs, out: &mut impl Write) -> Result<(), Failure> {
     if hosts.host.is_empty() {
         writeln!(out, "remote   devices of machines that run `rekindle host`; name them with --host URL")?;
     }
-    for (url, offers) in hosts.host.iter().zip(hosts.offers(hosts.token()?.as_ref())) {
-        match offers {
-            Ok(offers) => {
-                for (index, offer) in offers.iter().enumerate() {
-                    writeln!(out, "remote   {}  {}", remote::name(url, index), kind(offer.about.as_ref()))?;
+    for (url, connected) in hosts.host.iter().zip(hosts.connect(hosts.token()?.as_ref())) {
+        match connected {
+            Ok(connections) => {
+                for (index, connection) in connections.iter().enumerate() {
+                    let kind = kind(connection.description.as_ref());
+                    writeln!(out, "remote   {}  {kind}", url.device_name(index))?;
                 }
             }
-            Err(reason) => writeln!(out, "remote   {url}: {reason}")?,
+            Err(error) => writeln!(out, "remote   {url}: {}", reason(&error))?,
         }
     }
     Ok(())
 }
 
-fn kind(about: Option<&About>) -> String {
-    match about {
-        Some(About { kind, version }) if version == env!("CARGO_PKG_VERSION") => kind.clone(),
-        Some(About { kind, version }) => format!("{kind} (by Rekindle {version})"),
+fn kind(description: Option<&Description>) -> String {
+    match description {
+        Some(Description { kind, version }) if version == env!("CARGO_PKG_VERSION") => kind.clone(),
+        Some(Description { kind, version }) => format!("{kind} (by Rekindle {version})"),
         None => "of unknown kind: not `rekindle host`, or an older version of it".into(),
     }
 }

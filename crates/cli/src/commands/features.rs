@@ -10,10 +10,10 @@ use std::time::Instant;
 
 use clap::{ArgGroup, Args, ValueEnum};
 use rekindle::data::{Rows, open_text, text_lines};
-use rekindle::experiment::{Devices, Extraction, ExtractionEvent, Worker};
+use rekindle::experiment::{Extraction, ExtractionEvent};
+use rekindle::remote::{Devices, Event, Worker};
 use rekindle::report::thousands;
 use rekindle::train::Stop;
-use rekindle::workers::Event;
 
 use crate::exit::Failure;
 use crate::files;

@@ -55,9 +55,9 @@ enum Predictions {
 /// is printed.
 pub fn run(args: &FillMaskArgs) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::Quiet);
-    let device = args.engine.device()?;
+    let devices = args.engine.device()?;
     let pretrained = model::find(&args.model, args.offline, &mut |download| display.download(&download))?.model;
-    let model = FillMask::new(&pretrained, &device)?;
+    let model = FillMask::new(&pretrained, &devices.first)?;
     let filled = args.text.iter().map(|text| model.fill(text, args.top_k)).collect::<Result<Vec<_>, _>>()?;
     let mut out = std::io::stdout().lock();
     for (text, mut guesses) in args.text.iter().zip(filled) {

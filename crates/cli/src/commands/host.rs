@@ -1,14 +1,15 @@
 //! `rekindle host`.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use rekindle::remote::{Server, ServerOptions};
 
 use crate::exit::Failure;
-use crate::options::backend::Backend;
-use crate::options::token::Token;
-use crate::remote;
+use crate::options::backend::{Backend, describe};
+use crate::options::token;
 
 /// The options of `rekindle host`.
 #[derive(Args, Debug)]
@@ -40,14 +41,36 @@ pub fn run(args: &HostArgs) -> Result<(), Failure> {
         return Err(Failure::usage(refusal));
     }
     args.backend.device()?;
-    let token = Token::find(args.token_file.as_deref())?;
+    let token = token::find(args.token_file.as_deref())?;
     if token.is_none() && (args.identity.is_some() || !args.listen.ip().is_loopback()) {
         return Err(Failure::usage(format!(
             "{}: anyone who reaches this address could compute here; give a token with --token-file or REKINDLE_TOKEN",
             args.listen
         )));
     }
-    remote::serve(args.backend, args.listen, args.identity.as_deref(), token.as_ref())
+    if !Backend::Remote.is_compiled() {
+        Backend::Remote.device()?;
+    }
+    // Burn binds a port on all addresses for Iroh, and does not report which port it was given.
+    if args.identity.is_some() && (!args.listen.ip().is_unspecified() || args.listen.port() == 0) {
+        let refusal = format!("--identity: cannot listen on {}; use --listen 0.0.0.0:PORT", args.listen);
+        return Err(Failure::usage(refusal));
+    }
+    let devices = args.backend.devices();
+    let offered = devices.len();
+    let server = Server::bind(ServerOptions {
+        devices,
+        backend: args.backend.name().into(),
+        describe,
+        listen: args.listen,
+        identity: args.identity.clone(),
+        token,
+    })?;
+    let anywhere = if args.identity.is_some() { ", at any of this machine's addresses" } else { "" };
+    let mut out = anstream::stdout();
+    writeln!(out, "listening  {}{anywhere}", server.url())?;
+    writeln!(out, "offers     {offered} of {}", args.backend)?;
+    Ok(server.run()?)
 }
 
 const EXAMPLES: &str = "\

@@ -61,13 +61,13 @@ struct Line<'a> {
 /// Returns an error if the model or the input cannot be read. Predictions for earlier texts are printed.
 pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::Quiet);
-    let device = args.engine.device()?;
+    let devices = args.engine.device()?;
     let path = args.input.as_deref().filter(|path| *path != Path::new("-"));
     let input = path.map(open_text).transpose()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
     let pretrained = found.model;
-    let classifier = Classifier::new(&pretrained, &device)?;
+    let classifier = Classifier::new(&pretrained, &devices.first)?;
     let mut answer = Answer { classifier, args, out: BufWriter::new(io::stdout().lock()) };
     if !args.text.is_empty() {
         return answer.chunk(&args.text);

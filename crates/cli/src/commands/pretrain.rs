@@ -118,7 +118,7 @@ pub struct PretrainArgs {
 /// Returns whatever stopped the training. The last training checkpoint is kept for `--resume`.
 pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
-    let device = args.engine.device()?;
+    let devices = args.engine.device()?;
     let folder = args.output.join("checkpoint");
     let save_strategy = Some(args.save_every.map_or(LONG_EPOCHS, SaveStrategy::Steps));
     let checkpoints = Checkpoints { folder: folder.clone(), save_strategy, save_final: false };
@@ -135,7 +135,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     }
     let masking = Masking::new(tokenizer, args.mlm_probability)?;
     let corpus = Corpus::read(&args.corpus, tokenizer, args.max_length, args.validation_split_percentage.into())?;
-    let (model, report) = MaskedLanguageModel::from_checkpoint(config, checkpoint, args.seed.into(), &device)?;
+    let (model, report) = MaskedLanguageModel::from_checkpoint(config, checkpoint, args.seed.into(), &devices.first)?;
     describe(&display, args, config, &corpus, &model);
     if args.model.is_some() {
         report_table(&report).iter().for_each(|line| display.line(line));
@@ -153,7 +153,8 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     let plan = TuningPlan::full(config);
     let held_out = Some(corpus.held_out.as_slice()).filter(|sequences| !sequences.is_empty());
     let objective = MaskedLm::new(config, masking, &corpus.train).evaluated_on(held_out);
-    let trainer = Trainer::new(objective, &plan, &arguments, &device).with_checkpoints(checkpoints).with_stop(stop);
+    let trainer =
+        Trainer::new(objective, &plan, &arguments, &devices.first).with_checkpoints(checkpoints).with_stop(stop);
     let steps = trainer.steps();
     let trained = trainer.run(model, &mut |event| {
         display.training(event);

@@ -5,14 +5,11 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 use clap::Args;
-use rekindle::experiment::{Devices, Worker};
-use rekindle::workers::Unavailable;
+use rekindle::remote::{self, Connection, Devices, HostUrl, Token, Unavailable, Worker};
 
 use crate::exit::Failure;
 use crate::options::backend::Backend;
-use crate::options::host_url::HostUrl;
-use crate::options::token::Token;
-use crate::remote::{self, Offer};
+use crate::options::token;
 
 /// The backend, and its devices.
 #[derive(Args, Debug)]
@@ -36,20 +33,19 @@ pub struct HostsArgs {
 }
 
 impl EngineArgs {
-    /// The device of a command that computes on one device.
+    /// The device of a command that computes on one device, with its connection if it is remote.
     ///
     /// # Errors
     /// Returns an error if the device is not available, or several hosts are given.
-    pub fn device(&self) -> Result<Device, Failure> {
+    pub fn device(&self) -> Result<Devices, Failure> {
         self.check()?;
         match (self.backend, &self.hosts.host[..]) {
             (Backend::Remote, [url]) => {
-                let token = self.hosts.token()?;
-                let offer = remote::connect(url, token.as_ref(), 0);
-                offer.map(|offer| offer.device).map_err(|reason| Failure::device(format!("{url}: {reason}")))
+                let connection = remote::connect(url, self.hosts.token()?.as_ref(), 0);
+                connection.map(Devices::from).map_err(|error| refused(url, &error))
             }
             (Backend::Remote, _) => Err(Failure::usage("--host: this command computes on one host")),
-            (backend, _) => backend.device(),
+            (backend, _) => backend.device().map(Devices::from),
         }
     }
 
@@ -67,22 +63,19 @@ impl EngineArgs {
             return Ok((self.backend.device()?, Vec::new()));
         }
         let token = self.hosts.token()?;
-        let offers = self.hosts.offers(token.as_ref());
-        let mut devices = Vec::new();
-        for (url, offers) in self.hosts.host.iter().zip(offers) {
-            let found: Vec<Option<Device>> = match offers {
-                Ok(offers) => offers.into_iter().map(|offer| Some(offer.device)).collect(),
-                Err(Unavailable::Refused(reason)) => return Err(Failure::device(format!("{url}: {reason}"))),
+        let mut hosts = Vec::new();
+        for (url, connected) in self.hosts.host.iter().zip(self.hosts.connect(token.as_ref())) {
+            let connections = match connected {
+                Ok(connections) => connections,
                 Err(Unavailable::Away(reason)) => {
                     warn(&format!("{url}: {reason}; it is used as soon as it can be reached"));
-                    vec![None]
+                    Vec::new()
                 }
+                Err(error) => return Err(refused(url, &error)),
             };
-            let place = |(index, device)| Place { url: url.clone(), index, device };
-            devices.extend(found.into_iter().enumerate().map(place));
+            hosts.push((url.clone(), connections));
         }
-        let workers = devices.chunks(per_run.get()).map(|places| worker(places.to_vec(), token.clone()));
-        Ok((Backend::local().device()?, workers.collect()))
+        Ok((Backend::local().device()?, remote::workers(hosts, token.as_ref(), per_run)))
     }
 
     /// Checks that the hosts can share a run.
@@ -127,48 +120,24 @@ impl EngineArgs {
 impl HostsArgs {
     /// The token of the hosts, if there is one.
     pub fn token(&self) -> Result<Option<Token>, Failure> {
-        Token::find(self.token_file.as_deref())
+        token::find(self.token_file.as_deref())
     }
 
-    /// The devices of each host. All hosts are asked at the same time, because one that cannot be reached takes long.
-    pub fn offers(&self, token: Option<&Token>) -> Vec<Result<Vec<Offer>, Unavailable>> {
-        std::thread::scope(|scope| {
-            let ask = |url| scope.spawn(move || remote::offers(url, token));
-            let asked: Vec<_> = self.host.iter().map(ask).collect();
-            let answer = |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join();
-            asked
-                .into_iter()
-                .map(|thread| answer(thread).unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect()
-        })
+    /// Connects to all devices of each host.
+    pub fn connect(&self, token: Option<&Token>) -> Vec<Result<Vec<Connection>, Unavailable>> {
+        remote::connect_hosts(&self.host, token)
     }
 }
 
-/// A device of a host, and its connection, if there is one already.
-#[derive(Clone)]
-struct Place {
-    url: HostUrl,
-    index: usize,
-    device: Option<Device>,
+/// The failure of a command whose host cannot be used.
+fn refused(url: &HostUrl, error: &Unavailable) -> Failure {
+    Failure::device(format!("{url}: {}", reason(error)))
 }
 
-/// One device of a host, or several that share each run, as a worker of an experiment.
-fn worker(mut places: Vec<Place>, token: Option<Token>) -> Worker {
-    let name = places.iter().map(|place| remote::name(&place.url, place.index)).collect::<Vec<_>>().join(remote::AND);
-    let connect = Box::new(move || {
-        let (mut there, mut reasons) = (Vec::new(), Vec::new());
-        for Place { url, index, device } in &mut places {
-            let anew = || remote::connect(url, token.as_ref(), *index).map(|offer| offer.device);
-            match device.take().map_or_else(anew, Ok) {
-                Ok(device) => there.push(device),
-                Err(Unavailable::Away(reason)) => reasons.push(reason),
-                Err(refused) => return Err(refused),
-            }
-        }
-        // The run continues with the devices that can be reached.
-        let mut there = there.into_iter();
-        let first = there.next().ok_or_else(|| Unavailable::Away(reasons.join("; ")))?;
-        Ok(Devices { first, further: there.collect() })
-    });
-    Worker { name, connect }
+/// Why a host cannot be used, and what to do.
+pub fn reason(error: &Unavailable) -> String {
+    match error {
+        Unavailable::Unauthorized => format!("{error}; pass the host's token with --token-file or {}", token::VARIABLE),
+        _ => error.to_string(),
+    }
 }

@@ -8,7 +8,6 @@ use rekindle::train::SaveStrategy;
 pub mod backend;
 pub mod data_file;
 pub mod engine;
-pub mod host_url;
 pub mod model;
 pub mod token;
 

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar};
 use rekindle::experiment::{RunStep, StartedRun, WorkerEvent};
+use rekindle::remote::Event;
 use rekindle::report::thousands;
 use rekindle::results::RunKey;
-use rekindle::workers::Event;
 
 use super::style;
 
@@ -27,6 +27,8 @@ pub struct HostsPage {
 /// The line of a host.
 struct Line {
     name: String,
+    /// The kinds of its devices, once it has reported them.
+    kind: Option<String>,
     bar: ProgressBar,
     /// The current run.
     on: String,
@@ -42,18 +44,18 @@ impl HostsPage {
         all.set_position(done as u64);
         let line = |name: &String| {
             let bar = page.add(ProgressBar::new(0).with_style(style(WORDS)).with_message("not connected"));
-            Line { name: name.clone(), bar, on: String::new(), read: 0 }
+            Line { name: name.clone(), kind: None, bar, on: String::new(), read: 0 }
         };
         let hosts = names.iter().map(line).collect();
         let page = Self { page, all, before: done as u64, began: Instant::now(), hosts };
-        page.name(|_| None);
+        page.name();
         page
     }
 
-    /// Updates the names with the kinds of the devices, where known.
-    pub fn name(&self, kind: impl Fn(&str) -> Option<String>) {
-        let names = self.hosts.iter().map(|host| match kind(&host.name) {
-            Some(kind) => format!("{}  {}", short(&host.name, 32), short(&kind, 24)),
+    /// Writes the names, with the kinds of the devices, where known.
+    fn name(&self) {
+        let names = self.hosts.iter().map(|host| match &host.kind {
+            Some(kind) => format!("{}  {}", short(&host.name, 32), short(kind, 24)),
             None => short(&host.name, 32),
         });
         let names: Vec<String> = names.collect();
@@ -65,6 +67,14 @@ impl HostsPage {
 
     fn line(&mut self, name: &str) -> Option<&mut Line> {
         self.hosts.iter_mut().find(|host| host.name == name)
+    }
+
+    /// Shows that a host is connected, and what it is.
+    fn ready(&mut self, name: &str, kind: Option<&str>) {
+        let Some(host) = self.line(name) else { return };
+        host.kind = kind.map(String::from);
+        host.say("waiting".into());
+        self.name();
     }
 
     /// Shows an event of a host that computes runs.
@@ -82,7 +92,7 @@ impl HostsPage {
                 host.bar.set_position(step.step as u64);
                 host.bar.set_message(format!("loss {:.4}  {}", step.loss, host.on));
             }
-            Event::Ready => host.say("waiting".into()),
+            Event::Ready(kind) => self.ready(name, *kind),
             Event::Finished(_) => {
                 host.say("waiting".into());
                 self.reach(self.all.position() + 1);
@@ -96,7 +106,8 @@ impl HostsPage {
     pub fn show_shard(&mut self, name: &str, event: &Event<usize, usize, usize, &str>) {
         let Some(host) = self.line(name) else { return };
         match event {
-            Event::Ready | Event::Finished(_) => host.say("waiting".into()),
+            Event::Ready(kind) => self.ready(name, *kind),
+            Event::Finished(_) => host.say("waiting".into()),
             Event::Started(number) => {
                 (host.on, host.read) = (format!("shard {number}"), 0);
                 host.say(host.on.clone());
@@ -259,12 +270,11 @@ mod tests {
         let names = ["ws://a:1".to_owned(), "ws://longer:1".to_owned()];
         let all = MultiProgress::with_draw_target(target);
         let mut page = HostsPage::new(all.clone(), &names, 2, 6, "runs");
-        page.name(|name| (name == "ws://a:1").then(|| "flex: CPU".into()));
         let key = RunKey { seed: 42, repeat: 1, fold: 3, size: 9 };
-        page.show_run("ws://a:1", &Event::Ready);
+        page.show_run("ws://a:1", &Event::Ready(Some("flex: CPU")));
         page.show_run("ws://a:1", &Event::Started(StartedRun { approach: "lora", key }));
         page.show_run("ws://a:1", &step(5));
-        page.show_run("unknown", &Event::Ready);
+        page.show_run("unknown", &Event::Ready(None));
         let draw = || all.suspend(|| {});
         draw();
         let shown = terminal.shown();
@@ -294,7 +304,7 @@ mod tests {
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255);
         let all = MultiProgress::with_draw_target(target);
         let mut page = HostsPage::new(all.clone(), &["ws://a:1".to_owned()], 10_000, 1_000_000, "texts");
-        page.show_shard("ws://a:1", &Event::Ready);
+        page.show_shard("ws://a:1", &Event::Ready(None));
         page.show_shard("ws://a:1", &Event::Started(7));
         page.show_shard("ws://a:1", &Event::Progress(1024));
         page.show_shard("ws://a:1", &Event::Progress(1024));

@@ -11,17 +11,16 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rekindle::experiment::{DistributedRun, Progress, RunStep, StartedRun, WorkerEvent};
 use rekindle::hub::Download;
+use rekindle::remote;
 use rekindle::report::thousands;
 use rekindle::results::{Results, RunKey, RunRecord};
 use rekindle::train::{EpochRecord, Event, StepRecord};
-use rekindle::workers;
 use terminal_size::{Width, terminal_size_of};
 
 use self::hosts_page::HostsPage;
 use self::progress::{Runs, bar_line, duration};
 use self::text::{report_table, summary_table};
 use crate::exit::Failure;
-use crate::remote;
 
 /// How much is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -210,9 +209,7 @@ impl Display {
     /// Begins to show hosts: `done` of `all` runs or texts are finished.
     pub fn spread(&mut self, hosts: &[String], done: usize, all: usize, what: &str) {
         if self.live {
-            let page = HostsPage::new(self.drawn.clone(), hosts, done, all, what);
-            page.name(remote::kind);
-            self.page = Some(page);
+            self.page = Some(HostsPage::new(self.drawn.clone(), hosts, done, all, what));
         }
     }
 
@@ -220,32 +217,28 @@ impl Display {
     fn worker(&mut self, name: &str, event: &WorkerEvent<'_>) {
         if let Some(page) = &mut self.page {
             page.show_run(name, event);
-            if let workers::Event::Ready = event {
-                // The kind of a host that connected late is now known.
-                page.name(remote::kind);
-            }
         }
         let is_shown = self.page.is_some() && self.verbosity < Verbosity::Verbose;
         match event {
-            workers::Event::Ready | workers::Event::Started(_) | workers::Event::Finished(_) if is_shown => {}
-            workers::Event::Ready => self.line(&format!("{name}  connected")),
-            workers::Event::Started(StartedRun { approach, key: RunKey { seed, repeat, fold, size } }) => {
+            remote::Event::Ready(_) | remote::Event::Started(_) | remote::Event::Finished(_) if is_shown => {}
+            remote::Event::Ready(_) => self.line(&format!("{name}  connected")),
+            remote::Event::Started(StartedRun { approach, key: RunKey { seed, repeat, fold, size } }) => {
                 self.line(&format!("{name}  starts {approach}  repeat {repeat}  fold {fold}  seed {seed}  size {size}"))
             }
-            workers::Event::Progress(RunStep { step, .. }) if self.verbosity == Verbosity::Verbose => {
+            remote::Event::Progress(RunStep { step, .. }) if self.verbosity == Verbosity::Verbose => {
                 self.line(&format!("{name}  step {}  loss {:.4}", step.step, step.loss));
             }
-            workers::Event::Finished(DistributedRun { approach, record: Some(run) }) => self.line(&format!(
+            remote::Event::Finished(DistributedRun { approach, record: Some(run) }) => self.line(&format!(
                 "{name}  finished {approach}  accuracy {:.4}  loss {:.6}  {:.2} s",
                 run.accuracy, run.loss, run.train_seconds
             )),
-            workers::Event::Finished(DistributedRun { approach, record: None }) => {
+            remote::Event::Finished(DistributedRun { approach, record: None }) => {
                 self.line(&format!("{name}  finished {approach}, the final model"))
             }
-            workers::Event::Lost(reason) => {
+            remote::Event::Lost(reason) => {
                 self.warn(&format!("{name}: {reason}; another device computes its run, and the connection is retried"));
             }
-            workers::Event::GivenUp(reason) => self.warn(&format!("{name}: {reason}; the connection is not retried")),
+            remote::Event::GivenUp(reason) => self.warn(&format!("{name}: {reason}; the connection is not retried")),
             _ => {}
         }
     }
@@ -366,23 +359,20 @@ impl Display {
     }
 
     /// Shows an event of a host that computes features.
-    pub fn shard(&mut self, name: &str, event: &workers::Event<usize, usize, usize, &str>) {
+    pub fn shard(&mut self, name: &str, event: &remote::Event<usize, usize, usize, &str>) {
         if let Some(page) = &mut self.page {
             page.show_shard(name, event);
-            if let workers::Event::Ready = event {
-                page.name(remote::kind);
-            }
         }
         match event {
-            workers::Event::Finished(number) if self.verbosity == Verbosity::Verbose => {
+            remote::Event::Finished(number) if self.verbosity == Verbosity::Verbose => {
                 self.line(&format!("{name}  wrote shard {number}"));
             }
-            workers::Event::Lost(reason) => {
+            remote::Event::Lost(reason) => {
                 self.warn(&format!(
                     "{name}: {reason}; another device computes its shard, and the connection is retried"
                 ));
             }
-            workers::Event::GivenUp(reason) => self.warn(&format!("{name}: {reason}; the connection is not retried")),
+            remote::Event::GivenUp(reason) => self.warn(&format!("{name}: {reason}; the connection is not retried")),
             _ => {}
         }
     }

@@ -7,14 +7,26 @@ use burn::tensor::Device;
 
 static ENABLED: RwLock<Vec<RemoteDevice>> = RwLock::new(Vec::new());
 
-/// Runs custom operations on the device of a host.
+/// Keeps custom operations enabled on the device of a host until it is dropped; see [`enable`].
+#[derive(Debug)]
+pub struct Enabled(RemoteDevice);
+
+/// Runs custom operations on the device of a host as long as the returned value exists. `None` if the device is local.
 ///
 /// The host must offer all of them, in the same version; a host that does not ends the session.
-pub fn enable(device: &Device) {
-    if let DispatchDevice::Remote(device) = device.clone().without_autodiff().as_dispatch() {
+#[must_use = "custom operations run on the device until the returned value is dropped"]
+pub fn enable(device: &Device) -> Option<Enabled> {
+    let device = device.clone().without_autodiff();
+    let DispatchDevice::Remote(device) = device.as_dispatch() else { return None };
+    ENABLED.write().unwrap_or_else(PoisonError::into_inner).push(device.clone());
+    Some(Enabled(device.clone()))
+}
+
+impl Drop for Enabled {
+    fn drop(&mut self) {
         let mut enabled = ENABLED.write().unwrap_or_else(PoisonError::into_inner);
-        if !enabled.contains(device) {
-            enabled.push(device.clone());
+        if let Some(place) = enabled.iter().position(|device| *device == self.0) {
+            enabled.swap_remove(place);
         }
     }
 }

@@ -4,8 +4,10 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// Something that computes items of work, for example the devices of another machine.
-pub struct Worker<D> {
+use crate::devices::Devices;
+
+/// Something that computes items of work, by default the devices of another machine.
+pub struct Worker<D = Devices> {
     /// Its name in events and errors.
     pub name: String,
     /// Connects the worker: at the start, and again after a failure.
@@ -30,13 +32,16 @@ pub enum Unavailable {
     /// The worker refuses; it is not asked again.
     #[error("{0}")]
     Refused(String),
+    /// The worker asks for another token; it is not asked again.
+    #[error("the token is missing or wrong")]
+    Unauthorized,
 }
 
-/// What a worker does. `S` is an item that starts, `P` its progress and `F` an item that is finished.
+/// What a worker does. `S` is an item that starts, `P` its progress, `F` an item that is finished, and `R` text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event<S, P, F, R> {
-    /// It is connected and prepared.
-    Ready,
+    /// It is connected and prepared, and reports what it is, if it does.
+    Ready(Option<R>),
     /// It starts an item.
     Started(S),
     /// It made progress on its item.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
-use rekindle_workers::{Event, Failure, Items, Unavailable, WorkError, WorkQueue, Worker, run};
+use rekindle_remote::{Event, Failure, Items, Unavailable, WorkError, WorkQueue, Worker, run};
 
 /// What a worker does with an item.
 type Compute = fn(usize, &mut dyn FnMut(Option<usize>) -> ControlFlow<()>) -> Result<usize, Failure<&'static str>>;

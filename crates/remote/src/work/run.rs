@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use crate::queue::{Observer, WorkQueue};
-use crate::scheduler::Scheduler;
-use crate::shared::Shared;
-use crate::thread::{Ended, Message, Thread};
-use crate::worker::{Event, Worker};
+use super::queue::{Observer, WorkQueue};
+use super::scheduler::Scheduler;
+use super::shared::Shared;
+use super::thread::{Ended, Message, Thread};
+use super::worker::{Event, Worker};
 
 /// How long workers may finish what they do once all items are recorded, or the work was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);

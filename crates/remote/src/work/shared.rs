@@ -3,8 +3,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::queue::WorkQueue;
-use crate::scheduler::Scheduler;
+use super::queue::WorkQueue;
+use super::scheduler::Scheduler;
 
 /// How often an idle worker checks whether the work was asked to stop.
 const POLL: Duration = Duration::from_millis(100);

@@ -3,6 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use thiserror::Error;
+
+/// The text is not the address of a host.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("is neither ws://NAME:PORT nor iroh://ID@NAME:PORT; `rekindle host` prints its own")]
+pub struct InvalidUrl;
+
 /// The address of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostUrl {
@@ -18,9 +25,9 @@ pub enum HostUrl {
 }
 
 impl FromStr for HostUrl {
-    type Err = String;
+    type Err = InvalidUrl;
 
-    fn from_str(url: &str) -> Result<Self, String> {
+    fn from_str(url: &str) -> Result<Self, InvalidUrl> {
         let has_port = |address: &str| address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
         let plain = url.trim_end_matches('/');
         let known = match plain.split_once("://") {
@@ -31,7 +38,15 @@ impl FromStr for HostUrl {
                 .map(|(id, address)| Self::Iroh { id: id.into(), address: address.into() }),
             _ => None,
         };
-        known.ok_or_else(|| "is neither ws://NAME:PORT nor iroh://ID@NAME:PORT; `rekindle host` prints its own".into())
+        known.ok_or(InvalidUrl)
+    }
+}
+
+impl HostUrl {
+    /// Returns the name of a device of the host: the URL, with `#index` for all but the first.
+    #[must_use]
+    pub fn device_name(&self, index: usize) -> String {
+        if index == 0 { self.to_string() } else { format!("{self}#{index}") }
     }
 }
 
@@ -55,7 +70,7 @@ mod tests {
         }
         assert_eq!("ws://gpu:3000/".parse(), Ok(HostUrl::WebSocket("ws://gpu:3000".into())));
         for url in ["", "gpu:3000", "ws://gpu", "wss://gpu:3000", "http://gpu:3000", "iroh://abc", "iroh://@gpu:3000"] {
-            assert!(url.parse::<HostUrl>().expect_err(url).contains("ws://NAME:PORT"), "{url}");
+            assert!(url.parse::<HostUrl>().expect_err(url).to_string().contains("ws://NAME:PORT"), "{url}");
         }
     }
 }

@@ -1,19 +1,19 @@
 //! Connections to the devices of other machines.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use burn::remote::{ConnectError, EndpointId, IrohHost, IrohRelays, RemoteHost};
 use burn::tensor::Device;
-use rekindle::workers::Unavailable;
 use rekindle_raw::timers;
 
-use super::{About, KINDS, Offer, SEPARATOR, about, link};
-use crate::options::host_url::HostUrl;
-use crate::options::token::Token;
+use crate::connection::{Connection, Description};
+use crate::token::Token;
+use crate::url::HostUrl;
+use crate::work::Unavailable;
+use crate::{description, link};
 
 /// The time limit for an answer of a host. Burn waits forever for it, and tries for 16 s if nothing listens.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,6 +23,10 @@ const LATE: Duration = Duration::from_millis(2);
 
 /// The remedy for different versions.
 const SAME: &str = "install the same version of Rekindle on both machines";
+
+/// Separates the token from the number of the connection. Burn identifies a device by host and credential, and never
+/// reconnects one that was lost, so each connection needs a credential of its own.
+pub(crate) const SEPARATOR: char = '\n';
 
 /// Returns a host with a new connection.
 fn host(url: &HostUrl, token: Option<&Token>) -> Result<RemoteHost, Unavailable> {
@@ -48,9 +52,7 @@ fn unavailable(error: ConnectError) -> Unavailable {
         ConnectError::Unreachable { .. } | ConnectError::Handshake { .. } | ConnectError::Interrupted => {
             Unavailable::Away(error.to_string())
         }
-        ConnectError::Unauthorized => Unavailable::Refused(
-            "the token is missing or wrong; pass the host's token with --token-file or REKINDLE_TOKEN".into(),
-        ),
+        ConnectError::Unauthorized => Unavailable::Unauthorized,
         ConnectError::IncompatibleProtocol { client_version, server_version } => Unavailable::Refused(format!(
             "the host uses version {server_version} of Burn's protocol, this machine version {client_version}; {SAME}"
         )),
@@ -58,11 +60,11 @@ fn unavailable(error: ConnectError) -> Unavailable {
     }
 }
 
-/// Opens a device of a host, with a new connection.
+/// Opens a device of a host with a new connection.
 ///
 /// # Errors
 /// Returns an error if the host cannot be reached or refuses, or runs an incompatible version of Rekindle.
-pub fn connect(url: &HostUrl, token: Option<&Token>, index: usize) -> Result<Offer, Unavailable> {
+pub fn connect(url: &HostUrl, token: Option<&Token>, index: usize) -> Result<Connection, Unavailable> {
     open(&host(url, token)?, url, token, index)
 }
 
@@ -70,31 +72,29 @@ pub fn connect(url: &HostUrl, token: Option<&Token>, index: usize) -> Result<Off
 ///
 /// # Errors
 /// See [`connect`].
-pub fn offers(url: &HostUrl, token: Option<&Token>) -> Result<Vec<Offer>, Unavailable> {
+pub fn connect_all(url: &HostUrl, token: Option<&Token>) -> Result<Vec<Connection>, Unavailable> {
     let first = host(url, token)?;
     let asked = first.clone();
     let count = patiently(move || Ok(asked.devices().map_err(unavailable)?.into_vec().len()))?;
     (0..count).map(|index| open(&first, url, token, index)).collect()
 }
 
-fn open(host: &RemoteHost, url: &HostUrl, token: Option<&Token>, index: usize) -> Result<Offer, Unavailable> {
+fn open(host: &RemoteHost, url: &HostUrl, token: Option<&Token>, index: usize) -> Result<Connection, Unavailable> {
     let device = init(host, index)?;
     let asked = device.clone();
-    let offer = match patiently(move || Ok(about::ask(&asked)))? {
-        Some(about) if !about.is_compatible() => return Err(Unavailable::Refused(differs(&about))),
-        Some(about) => {
+    let connection = match patiently(move || Ok(description::ask(&asked)))? {
+        Some(description) if !description.is_compatible() => return Err(Unavailable::Refused(differs(&description))),
+        Some(description) => {
             #[cfg(feature = "flex")]
-            if about.computes_alike() {
-                rekindle::train::remote::enable(&device);
-            }
-            let mut kinds = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
-            kinds.insert(super::name(url, index), about.kind.clone());
-            Offer { device, about: Some(about) }
+            let kernels = description.computes_alike().then(|| rekindle_nn::remote::enable(&device)).flatten();
+            #[cfg(not(feature = "flex"))]
+            let kernels = None;
+            Connection { device, description: Some(description), _kernels: kernels }
         }
-        None => Offer { device: init(&self::host(url, token)?, index)?, about: None },
+        None => Connection { device: init(&self::host(url, token)?, index)?, description: None, _kernels: None },
     };
     watch(url);
-    Ok(offer)
+    Ok(connection)
 }
 
 /// Watches a host's connections. Iroh detects by itself when a host cannot be reached.
@@ -112,8 +112,8 @@ fn init(host: &RemoteHost, index: usize) -> Result<Device, Unavailable> {
     patiently(move || options.init().map_err(unavailable))
 }
 
-fn differs(about: &About) -> String {
-    let (theirs, ours) = (&about.version, env!("CARGO_PKG_VERSION"));
+fn differs(description: &Description) -> String {
+    let (theirs, ours) = (&description.version, env!("CARGO_PKG_VERSION"));
     format!("the host runs Rekindle {theirs}, this machine {ours}; {SAME}")
 }
 

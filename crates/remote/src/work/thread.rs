@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use crate::queue::{Failure, QueueEvent, WorkQueue};
-use crate::shared::Shared;
-use crate::worker::{Connect, Event, Unavailable};
+use super::queue::{Failure, QueueEvent, WorkQueue};
+use super::shared::Shared;
+use super::worker::{Connect, Event, Unavailable};
 
 /// How many workers may fail on an item before the item counts as the cause.
 const MOST_LOSSES: usize = 5;
@@ -69,7 +69,9 @@ impl<Q: WorkQueue> Thread<Q> {
             self.shared.queue.check_stop()?;
             match connect() {
                 Ok(connection) => found = Some(connection),
-                Err(Unavailable::Refused(reason)) => return Ok(Ended::GivenUp(reason)),
+                Err(refused @ (Unavailable::Refused(_) | Unavailable::Unauthorized)) => {
+                    return Ok(Ended::GivenUp(refused.to_string()));
+                }
                 Err(Unavailable::Away(reason)) => {
                     if self.shared.scheduler().connected > 0 {
                         away_since = Instant::now();
@@ -86,7 +88,7 @@ impl<Q: WorkQueue> Thread<Q> {
     fn serve(&mut self, connection: &Q::Connection) -> Result<(), Failure<Q::Error>> {
         let shared = Arc::clone(&self.shared);
         let mut context = caught(|| shared.queue.prepare(connection))?;
-        self.report(Event::Ready);
+        self.report(Event::Ready(Q::describe(connection)));
         while let Some(item) = shared.lease(self.id, self.pace) {
             self.report(Event::Started(item));
             let began = Instant::now();

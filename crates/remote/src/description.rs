@@ -7,36 +7,39 @@ use burn::server::{CustomOpIr, RemoteServer};
 use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use burn_ir::{BackendIr, TensorIr};
 
-use super::About;
-use crate::options::backend::{Backend, describe};
+use crate::connection::Description;
 
 /// The name of the operation.
 const NAME: &str = "rekindle.device";
 /// The number of bytes of the text, padded with zeros. Each byte is a number that every backend's floats can represent.
 const BYTES: usize = 256;
 
-/// Lets a server report the kind of its devices, and offer the CPU kernels for CPU devices.
-#[allow(deprecated, unreachable_patterns)] // ndarray, which Burn will drop one day; where all backends are compiled in
-pub fn offer(server: RemoteServer, backend: Backend) -> RemoteServer {
-    match backend {
+/// Lets a server report the kind of its devices, as `kind` names them, and offer the CPU kernels for CPU devices. `first` is one
+/// of its devices, which are all of one backend.
+#[allow(deprecated, unreachable_patterns)] // ndarray, which Burn will remove; where all backends are compiled in
+pub(crate) fn offer(
+    server: RemoteServer,
+    first: Option<&Device>,
+    kind: impl Fn(&Device) -> String + Send + Sync + 'static,
+) -> RemoteServer {
+    match first.map(Device::as_dispatch) {
         #[cfg(feature = "flex")]
-        Backend::Flex => rekindle::train::remote::offer(offer_on::<burn::backend::Flex>(server, backend)),
+        Some(DispatchDevice::Flex(_)) => rekindle_nn::remote::offer(offer_on::<burn::backend::Flex>(server, kind)),
         #[cfg(feature = "ndarray")]
-        Backend::Ndarray => offer_on::<burn::backend::NdArray>(server, backend),
+        Some(DispatchDevice::NdArray(_)) => offer_on::<burn::backend::NdArray>(server, kind),
         #[cfg(feature = "wgpu")]
-        Backend::Wgpu | Backend::Vulkan => offer_on::<burn::backend::Cube>(server, backend),
+        Some(DispatchDevice::Cube(_)) => offer_on::<burn::backend::Cube>(server, kind),
         _ => server,
     }
 }
 
-fn offer_on<B>(server: RemoteServer, backend: Backend) -> RemoteServer
+fn offer_on<B>(server: RemoteServer, kind: impl Fn(&Device) -> String + Send + Sync + 'static) -> RemoteServer
 where
     B: BackendIr,
     <B as BackendTypes>::Device: Into<DispatchDevice>,
 {
     server.with_custom_op::<B, _>(NAME, move |handles, operation, device| {
-        let kind = format!("{backend}: {}", describe(&Device::from(device.clone())));
-        let text = format!("{}\n{kind}", env!("CARGO_PKG_VERSION"));
+        let text = format!("{}\n{}", env!("CARGO_PKG_VERSION"), kind(&Device::from(device.clone())));
         let mut bytes: Vec<f32> = text.bytes().map(f32::from).collect();
         bytes.resize(BYTES, 0.0);
         let tensor = B::float_from_data(TensorData::new(bytes, [BYTES]), device);
@@ -46,7 +49,7 @@ where
 
 /// Returns what a host reports about its device. `None` if the host does not know the operation. The device is then
 /// lost, because Burn ends the session.
-pub fn ask(device: &Device) -> Option<About> {
+pub(crate) fn ask(device: &Device) -> Option<Description> {
     let DispatchDevice::Remote(remote) = device.as_dispatch() else { return None };
     let client = CustomOpClient::new(remote);
     let answer = TensorIr::uninit(client.create_empty_handle(), Shape::from([BYTES]), DType::F32);
@@ -55,25 +58,25 @@ pub fn ask(device: &Device) -> Option<About> {
     read(&bytes)
 }
 
-fn read(bytes: &[f32]) -> Option<About> {
+fn read(bytes: &[f32]) -> Option<Description> {
     let text: Vec<u8> = bytes.iter().map(|&byte| byte as u8).take_while(|&byte| byte != 0).collect();
     // The text is printed on a terminal, so it must not contain control characters.
     let text = String::from_utf8_lossy(&text).replace(|c: char| c.is_control() && c != '\n', " ");
     let (version, kind) = text.split_once('\n')?;
-    Some(About { kind: kind.replace('\n', " "), version: version.into() })
+    Some(Description { kind: kind.replace('\n', " "), version: version.into() })
 }
 
-impl About {
+impl Description {
     /// Returns whether the device has the same kernels as this machine, with bit-identical results: this is known for
     /// hosts of the same version.
     #[cfg(feature = "flex")]
-    pub fn computes_alike(&self) -> bool {
-        self.version == env!("CARGO_PKG_VERSION") && self.kind.starts_with(&format!("{}: ", Backend::Flex))
+    pub(crate) fn computes_alike(&self) -> bool {
+        self.version == env!("CARGO_PKG_VERSION") && self.kind.starts_with("flex: ")
     }
 
     /// Returns whether the host's version is compatible by Cargo's rule: the first number that is not zero must be the
     /// same.
-    pub fn is_compatible(&self) -> bool {
+    pub(crate) fn is_compatible(&self) -> bool {
         breaking(&self.version) == breaking(env!("CARGO_PKG_VERSION"))
     }
 }
@@ -100,8 +103,8 @@ mod tests {
     #[test]
     fn control_characters_of_a_host_are_removed() {
         let said = |text: &str| read(&text.bytes().map(f32::from).collect::<Vec<_>>());
-        let about = said("0.1.0\nflex: a\x1b[2J\nb\0c").expect("a report");
-        assert_eq!(about, About { kind: "flex: a [2J b".into(), version: "0.1.0".into() });
+        let description = said("0.1.0\nflex: a\x1b[2J\nb\0c").expect("a report");
+        assert_eq!(description, Description { kind: "flex: a [2J b".into(), version: "0.1.0".into() });
         assert_eq!(said("no line"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::worker::Event;
+use super::worker::Event;
 
 /// Items of work, numbered from 0.
 pub trait WorkQueue: Send + Sync + 'static {
@@ -16,6 +16,12 @@ pub trait WorkQueue: Send + Sync + 'static {
     type Output: Send;
     /// An error that ends all work.
     type Error: Send;
+
+    /// Returns what a worker reports about itself, if it does.
+    fn describe(connection: &Self::Connection) -> Option<String> {
+        let _ = connection;
+        None
+    }
 
     /// Prepares a worker.
     ///

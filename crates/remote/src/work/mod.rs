@@ -4,8 +4,7 @@
 //! them. [`run`] starts one thread per worker. The threads take items from a scheduler, the longest first, and every item is
 //! recorded once, so that results do not depend on which worker computed an item, or when.
 //!
-//! The crate knows neither devices nor networks: a worker is anything that a closure connects.
-#![deny(missing_docs, missing_debug_implementations)]
+//! These modules know neither devices nor networks: a worker is anything that a closure connects.
 
 mod queue;
 mod run;
@@ -17,8 +16,3 @@ mod worker;
 pub use queue::{Failure, Observer, QueueEvent, WorkQueue};
 pub use run::{Items, WorkError, run};
 pub use worker::{Connect, Event, Unavailable, Worker};
-
-/// The README's example is compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-pub struct Readme;
