@@ -9,6 +9,8 @@ use std::iter;
 
 use rekindle::{checkpoint, data, experiment, files, hub, infer, nn, remote, results, tokenizer, train};
 
+use crate::options::settings;
+
 /// The exit codes, as `--help` lists them. docs/reliability.md has the same list.
 pub const CODES: &str = "\
 Exit codes:
@@ -116,12 +118,17 @@ impl fmt::Display for Failure {
 trait Classify: Error + 'static {
     /// The kind of failure, given that the disk is not full.
     fn classify(&self) -> Kind;
+
+    /// The message, in terms of the command line.
+    fn message(&self) -> String {
+        self.to_string()
+    }
 }
 
 impl<E: Classify> From<E> for Failure {
     fn from(error: E) -> Self {
         let kind = if is_disk_full(&error) { Kind::Output } else { error.classify() };
-        Self::new(kind, error)
+        Self::new(kind, error.message())
     }
 }
 
@@ -164,6 +171,10 @@ impl Classify for files::FileError {
             files::ErrorKind::Output => Kind::Output,
             _ => Kind::Input,
         }
+    }
+
+    fn message(&self) -> String {
+        settings::of_files(self)
     }
 }
 
@@ -222,11 +233,19 @@ impl Classify for train::TrainError {
     fn classify(&self) -> Kind {
         self.kind().into()
     }
+
+    fn message(&self) -> String {
+        settings::of_training(self)
+    }
 }
 
 impl Classify for experiment::ExperimentError {
     fn classify(&self) -> Kind {
         self.kind().into()
+    }
+
+    fn message(&self) -> String {
+        settings::of_experiment(self)
     }
 }
 

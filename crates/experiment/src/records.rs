@@ -2,7 +2,7 @@
 
 use rekindle_infer::{ModelSource, PretrainedModel};
 use rekindle_results::{ArgumentsRecord, DataRecord, DesignRecord, ModelRecord, Source};
-use rekindle_train::Metric;
+use rekindle_train::{Metric, TrainingArguments};
 use serde_json::{Map, Value, json};
 
 use crate::approach::Approach;
@@ -30,25 +30,29 @@ impl Experiment {
         };
         let settings = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "--model": sha256,
-            "--backend": backend,
-            "the number of examples": context.sampling.all.len(),
-            "the texts or labels (--data, --train, --test)": examples_sha256(&context.sampling.all),
-            "the tokens (--max-length, --model)": tokens_sha256(&context.examples),
-            "the samples (--test-size, --folds, --seed)": samples_sha256(context.sampling),
-            "--approaches": specs(&self.approaches),
-            "the baselines": specs(&self.baselines),
-            "the learning rates and weight decays": self.approaches.iter().map(rates).collect::<Vec<_>>(),
-            "--max-length": self.max_length,
-            "the least number of steps": self.min_steps,
-            "the pooling": self.pooling,
-            "--seeds": self.seeds(),
-            "--sizes": sizes,
-            "--save-models": self.keep_models,
+            "model": sha256,
+            "backend": backend,
+            "examples": context.sampling.all.len(),
+            "texts_and_labels": examples_sha256(&context.sampling.all),
+            "tokens": tokens_sha256(&context.examples),
+            "samples": samples_sha256(context.sampling),
+            "approaches": specs(&self.approaches),
+            "baselines": specs(&self.baselines),
+            "rates": self.approaches.iter().map(rates).collect::<Vec<_>>(),
+            "max_length": self.max_length,
+            "min_steps": self.min_steps,
+            "pooling": self.pooling,
+            "seeds": self.seeds(),
+            "sizes": sizes,
+            "save_models": self.keep_models,
         });
-        let mut settings = if let Value::Object(settings) = settings { settings } else { Map::new() };
-        settings.extend(self.arguments.by_option());
-        settings.insert("--class-weights".into(), json!(context.class_weights(&context.sampling.samples[0].train)));
+        let arguments = TrainingArguments {
+            class_weights: context.class_weights(&context.sampling.samples[0].train),
+            ..self.arguments.clone()
+        };
+        let fields = |settings: Value| if let Value::Object(settings) = settings { settings } else { Map::new() };
+        let mut settings = fields(settings);
+        settings.extend(fields(json!(arguments)));
         settings
     }
 

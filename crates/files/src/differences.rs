@@ -1,25 +1,64 @@
-//! How settings differ, in words.
+//! How settings differ.
+
+use std::fmt;
 
 use serde_json::{Map, Value};
 
 /// The longest value that is shown.
 const SHOWN: usize = 60;
 
-/// Describes each of the `given` settings that is not the `stored` one, by its name, with both values where they are short.
-///
-/// ```
-/// # use serde_json::{Map, json};
-/// let settings = |epochs: u32| Map::from_iter([("--epochs".to_owned(), json!(epochs))]);
-/// assert_eq!(rekindle_files::differences(&settings(3), &settings(4)), ["--epochs was 3, is 4"]);
-/// ```
-pub fn differences(stored: &Map<String, Value>, given: &Map<String, Value>) -> Vec<String> {
-    let different = given.iter().filter(|(name, value)| stored.get(*name) != Some(value));
-    let describe =
-        |(name, value): (&String, &Value)| match (shown(stored.get(name).unwrap_or(&Value::Null)), shown(value)) {
-            (Some(before), Some(now)) => format!("{name} was {before}, is {now}"),
-            _ => format!("{name} differs"),
+/// A setting that differs from the stored one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The name of the setting.
+    pub name: String,
+    /// The stored and the given value; `None` if one is a hash, an object, or long.
+    pub values: Option<[String; 2]>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.values {
+            Some([stored, given]) => write!(f, "{} was {stored}, is {given}", self.name),
+            None => write!(f, "{} differs", self.name),
+        }
+    }
+}
+
+/// The settings that differ, for a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Differences(pub Vec<Difference>);
+
+impl Differences {
+    /// Returns each of the `given` settings that is not the `stored` one.
+    ///
+    /// ```
+    /// # use rekindle_files::Differences;
+    /// # use serde_json::{Map, json};
+    /// let settings = |epochs: u32| Map::from_iter([("epochs".to_owned(), json!(epochs))]);
+    /// let different = Differences::between(&settings(3), &settings(4));
+    /// assert_eq!(different.to_string(), "epochs was 3, is 4");
+    /// ```
+    pub fn between(stored: &Map<String, Value>, given: &Map<String, Value>) -> Self {
+        let different = given.iter().filter(|(name, value)| stored.get(*name) != Some(value));
+        let describe = |(name, value): (&String, &Value)| {
+            let before = shown(stored.get(name).unwrap_or(&Value::Null));
+            Difference { name: name.clone(), values: before.zip(shown(value)).map(|(before, now)| [before, now]) }
         };
-    different.map(describe).collect()
+        Self(different.map(describe).collect())
+    }
+
+    /// Returns whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Differences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let differences: Vec<String> = self.0.iter().map(Difference::to_string).collect();
+        f.write_str(&differences.join("; "))
+    }
 }
 
 /// A value as it is written on a command line; `None` for hashes, and for what has no short form.
@@ -58,7 +97,8 @@ mod tests {
             "e was absent, is loss",
             "g was absent, is 1",
         ];
-        assert_eq!(differences(&map(stored.clone()), &map(given)), expected);
-        assert!(differences(&map(stored.clone()), &map(stored)).is_empty());
+        let different = Differences::between(&map(stored.clone()), &map(given));
+        assert_eq!(different.to_string(), expected.join("; "));
+        assert!(Differences::between(&map(stored.clone()), &map(stored)).is_empty());
     }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::differences::Differences;
+
 /// Why a file or folder could not be read, written or accepted.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -51,15 +53,12 @@ pub enum FileError {
         reason: String,
     },
     /// A run store was begun with other settings.
-    #[error(
-        "{path}: the interrupted run had other settings: {}; use the same settings, or begin without --resume",
-        .different.join("; ")
-    )]
+    #[error("{path}: the interrupted run had other settings: {different}; use the same settings, or begin without --resume")]
     Settings {
         /// The file that holds the settings.
         path: PathBuf,
-        /// Each setting that differs, with both values where they are short.
-        different: Vec<String>,
+        /// Each setting that differs.
+        different: Differences,
     },
 }
 

@@ -4,7 +4,7 @@
 //! - [`Lock`] reserves a folder for one process.
 //! - [`check_symlinks`] rejects a folder with symbolic links that lead out of it.
 //! - [`RunStore`] keeps the finished runs of a long computation, so that it can be resumed.
-//! - [`differences`] says how the settings of a resumed computation differ from those of the interrupted one.
+//! - [`Differences`] say how the settings of a resumed computation differ from those of the interrupted one.
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod atomic;
@@ -16,7 +16,7 @@ mod run_store;
 mod symlinks;
 
 pub use atomic::write_atomic;
-pub use differences::differences;
+pub use differences::{Difference, Differences};
 pub use error::{ErrorKind, FileError};
 pub use lfs::check_lfs_pointer;
 pub use lock::Lock;

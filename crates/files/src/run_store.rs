@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::atomic::write_atomic;
-use crate::differences::differences;
+use crate::differences::Differences;
 use crate::error::FileError;
 
 /// The settings and the finished runs of a computation, and folders for what its runs need on the way.
@@ -135,7 +135,7 @@ pub fn check_compatible(path: &Path, settings: &Map<String, Value>) -> Result<()
     let Some(stored) = read::<Map<String, Value>>(path)? else {
         return write(path, settings);
     };
-    match differences(&stored, settings) {
+    match Differences::between(&stored, settings) {
         different if different.is_empty() => Ok(()),
         different => Err(FileError::Settings { path: path.into(), different }),
     }

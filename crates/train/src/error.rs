@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rekindle_checkpoint::CheckpointError;
+use rekindle_files::Differences;
 use rekindle_infer::ForwardError;
 use rekindle_nn::NnError;
 use rekindle_tokenizer::TokenizerError;
@@ -129,6 +130,14 @@ pub enum TrainError {
         path: PathBuf,
         /// What does not match.
         reason: String,
+    },
+    /// A checkpoint was written with other settings.
+    #[error("{path}: was written with other settings: {different}")]
+    Settings {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Each setting that differs, as the arguments name it.
+        different: Differences,
     },
     /// The tokenizer failed.
     #[error(transparent)]

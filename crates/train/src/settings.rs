@@ -1,10 +1,8 @@
 //! What must be equal when a training resumes.
 
-use rekindle_files::differences;
+use rekindle_files::{Difference, Differences};
 use serde::Serialize;
 use serde_json::{Map, Value};
-
-use crate::arguments::TrainingArguments;
 
 /// The key of the fingerprint of the data.
 pub(crate) const DATA: &str = "data";
@@ -17,45 +15,10 @@ pub(crate) fn fields(settings: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-/// Describes the settings that differ from those that a checkpoint was written with.
-pub(crate) fn difference(theirs: &Map<String, Value>, ours: &Map<String, Value>) -> Option<String> {
-    let (theirs, ours) = (by_option(theirs.clone()), by_option(ours.clone()));
-    let different = differences(&theirs, &ours);
-    (!different.is_empty()).then(|| format!("was written with other settings: {}", different.join("; ")))
-}
-
-impl TrainingArguments {
-    /// Returns the arguments under the names of the options of the command line that they come from, for messages.
-    pub fn by_option(&self) -> Map<String, Value> {
-        by_option(fields(self))
-    }
-}
-
-/// Renames settings to the options of the command line that they come from.
-fn by_option(settings: Map<String, Value>) -> Map<String, Value> {
-    let renamed = |name: String| match name.as_str() {
-        DATA => "the data (examples, labels, vocabulary or --max-length)".into(),
-        "num_train_epochs" => "--epochs".into(),
-        "max_steps" => "--steps".into(),
-        "per_device_train_batch_size" => "--batch-size".into(),
-        "learning_rate"
-        | "lr_scheduler_type"
-        | "warmup_steps"
-        | "weight_decay"
-        | "gradient_accumulation_steps"
-        | "class_weights"
-        | "metric_for_best_model"
-        | "early_stopping_patience"
-        | "seed"
-        | "shuffle"
-        | "frozen_dropout"
-        | "mlm_probability" => format!("--{}", name.replace('_', "-")),
-        _ => name,
-    };
-    // An object is compared, but not shown.
-    let hidden = |name: &str, value: Value| if name == DATA { Value::from_iter([(name, value)]) } else { value };
-    let shown = |(name, value): (String, Value)| (renamed(name.clone()), hidden(&name, value));
-    settings.into_iter().map(shown).collect()
+/// Returns the settings that differ from those that a checkpoint was written with. The fingerprint of the data is not shown.
+pub(crate) fn different(theirs: &Map<String, Value>, ours: &Map<String, Value>) -> Differences {
+    let shown = |one: Difference| if one.name == DATA { Difference { values: None, ..one } } else { one };
+    Differences(Differences::between(theirs, ours).0.into_iter().map(shown).collect())
 }
 
 /// Returns the number of sequences, and the 64-bit FNV-1a hash of their ids.

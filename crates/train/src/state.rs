@@ -16,7 +16,7 @@ use crate::error::TrainError;
 use crate::event::{EpochRecord, Event, Observer, emit};
 use crate::objective::Objective;
 use crate::optimizer::Progress;
-use crate::settings::{difference, fields};
+use crate::settings::{different, fields};
 use crate::trainer::{Run, Trainer};
 
 /// The version of the format. Raise it when the meaning of a checkpoint changes.
@@ -177,9 +177,9 @@ impl SavedTraining<'_> {
         if state.objective != objective {
             return Err(self.refuse(format!("was written with the objective {}, not {objective}", state.objective)));
         }
-        match difference(&state.settings, settings) {
-            Some(reason) => Err(self.refuse(reason)),
-            None => Ok(state),
+        match different(&state.settings, settings) {
+            different if different.is_empty() => Ok(state),
+            different => Err(TrainError::Settings { path: self.path.into(), different }),
         }
     }
 

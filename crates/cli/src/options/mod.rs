@@ -9,6 +9,7 @@ pub mod backend;
 pub mod data_file;
 pub mod engine;
 pub mod model;
+pub mod settings;
 pub mod token;
 
 pub use data_file::DataFileArgs;
