@@ -125,7 +125,8 @@ fn what_is_there_is_not_made_again() {
     fs::write(path(0), kept).expect("written");
     assert!(shards(&place) == whole);
 
-    for (options, name) in [(["6", "--max-length", "64"], "--shard-size"), (["5", "--max-length", "8"], "--max-length")] {
+    for (options, name) in [(["6", "--max-length", "64"], "--shard-size"), (["5", "--max-length", "8"], "--max-length")]
+    {
         let other = features(&place, &[&["--resume", "--shard-size"], &options[..]].concat());
         assert!(!other.status.success() && text(&other.stderr).contains(name), "{}", text(&other.stderr));
     }

@@ -1,4 +1,4 @@
-//! Learning rates, epochs and pooling where the user names none.
+//! Epochs, steps and pooling where the user names none. Learning rates are those of each approach.
 
 use rekindle_encoders::Pooling;
 use rekindle_infer::PretrainedModel;

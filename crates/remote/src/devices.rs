@@ -3,7 +3,9 @@
 use burn::tensor::Device;
 
 use crate::connection::Connection;
-use crate::hosts::AND;
+
+/// Separates the names, and the kinds, of devices that share their items.
+pub(crate) const AND: &str = " + ";
 
 /// The devices of a worker. Several devices split each batch of a training.
 #[derive(Debug)]

@@ -4,14 +4,11 @@ use std::num::NonZero;
 use std::thread;
 
 use crate::connection::Connection;
-use crate::devices::Devices;
+use crate::devices::{AND, Devices};
 use crate::token::Token;
 use crate::url::HostUrl;
 use crate::work::{Unavailable, Worker};
 use crate::{connect, connect_all};
-
-/// Separates the names of devices that share their items.
-pub(crate) const AND: &str = " + ";
 
 /// Connects to all devices of each host, to all hosts at the same time, because one that cannot be reached takes long.
 pub fn connect_hosts(urls: &[HostUrl], token: Option<&Token>) -> Vec<Result<Vec<Connection>, Unavailable>> {

@@ -26,7 +26,7 @@ pub struct DataArgs {
     /// The same as FILE.
     #[arg(long, value_name = "FILE", conflicts_with = "file", help_heading = "Data")]
     pub data: Option<PathBuf>,
-    /// Labelled texts to test on, to find test texts and labels that the first file has or lacks.
+    /// Labelled texts to test on; reports test texts that are in the first file too, and labels that it lacks.
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub test: Option<PathBuf>,
     #[command(flatten)]
@@ -38,7 +38,7 @@ pub struct DataArgs {
     /// Use cached files only; do not access the network.
     #[arg(long, help_heading = "Tokens")]
     pub offline: bool,
-    /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`, to count the texts that would be truncated [default: as the
+    /// Maximum number of tokens per text, including `[CLS]` and `[SEP]`, to count the texts that would be truncated [default: as the
     /// model was trained; 64 if its files do not say].
     #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Tokens")]
     pub max_length: Option<usize>,

@@ -45,11 +45,11 @@ pub struct FeaturesArgs {
     /// for an embedding model, otherwise cls].
     #[arg(long, value_name = "KIND", help_heading = "Model")]
     pub pooling: Option<PoolingChoice>,
-    /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`; longer texts are truncated [default: as the model was
+    /// Maximum number of tokens per text, including `[CLS]` and `[SEP]`; longer texts are truncated [default: as the model was
     /// trained; 64 if its files do not say].
     #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Model")]
     pub max_length: Option<usize>,
-    /// Number of texts per batch, for the longest texts; shorter ones share larger batches.
+    /// Number of texts per batch; batches of short texts have more.
     #[arg(long, default_value = "32", value_name = "TEXTS", value_parser = positive, help_heading = "Model")]
     pub batch_size: NonZero<usize>,
     #[command(flatten)]

@@ -25,7 +25,7 @@ pub enum Command {
     Data(data::DataArgs),
     /// Train with several approaches, compare them, and write the results.
     Experiment(Box<experiment::ExperimentArgs>),
-    /// Compare the results of several experiments: their different settings, and their scores.
+    /// Compare the results of several experiments: the settings that differ, and the scores.
     Compare(compare::CompareArgs),
     /// Classify texts with a trained model; prints one JSON line per text.
     Predict(predict::PredictArgs),

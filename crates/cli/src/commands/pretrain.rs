@@ -32,10 +32,10 @@ use crate::terminal::{Display, Verbosity};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES, group = ArgGroup::new("start").required(true).args(["model", "vocab"]))]
 pub struct PretrainArgs {
-    /// Text files to train on. Consecutive lines share a sequence; a blank line ends it.
+    /// Text files to train on. Consecutive lines are joined into sequences; a blank line ends a sequence.
     #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
     pub corpus: Vec<PathBuf>,
-    /// Maximum number of tokens per sequence, with `[CLS]` and `[SEP]`, and the number of positions of a new model.
+    /// Maximum number of tokens per sequence, including `[CLS]` and `[SEP]`, and the number of positions of a new model.
     #[arg(long, default_value_t = 128, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Data")]
     pub max_length: usize,
     /// Percentage of the sequences that are held out for evaluation.

@@ -17,7 +17,7 @@ pub struct VocabArgs {
     /// Text files to learn from.
     #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
     pub corpus: Vec<PathBuf>,
-    /// Maximum number of entries, with special tokens and single characters.
+    /// Maximum number of entries, including special tokens and single characters.
     #[arg(long, default_value_t = 8000, value_name = "ENTRIES", value_parser = at_least(1), help_heading = "Data")]
     pub size: usize,
     /// Folder for tokenizer.json, tokenizer_config.json and vocab.txt.

@@ -83,10 +83,8 @@ mod tests {
     #[test]
     fn settings_are_named_by_their_options() {
         let values = Some(["3".to_owned(), "4".to_owned()]);
-        let different = ["num_train_epochs", "warmup_steps", "dim"].map(|name| Difference {
-            name: name.into(),
-            values: values.clone(),
-        });
+        let different = ["num_train_epochs", "warmup_steps", "dim"]
+            .map(|name| Difference { name: name.into(), values: values.clone() });
         let error = FileError::Settings { path: "state".into(), different: Differences(different.into()) };
         let message = of_experiment(&error.into());
         assert!(message.contains("--epochs was 3, is 4; --warmup-steps was 3, is 4; dim was 3, is 4"), "{message}");

@@ -31,7 +31,7 @@ pub struct ExperimentArgs {
     #[arg(value_name = "FILE", conflicts_with_all = ["data", "train"], help_heading = "Data")]
     pub file: Option<PathBuf>,
     /// Labelled texts (CSV, TSV, JSON or JSONL, each also in gzip or zip, or Parquet) that are split into training and test
-    /// examples, or into folds. With --test, all of them are trained on. Without --data and --train, the notebook's twelve
+    /// examples, or into folds. With --test, all of them are training examples. Without --data and --train, the notebook's twelve
     /// sentences are used.
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub data: Option<PathBuf>,
@@ -74,7 +74,7 @@ pub struct ExperimentArgs {
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = size, help_heading = "Comparison")]
     pub sizes: Vec<Size>,
 
-    /// Maximum number of tokens per text, with `[CLS]` and `[SEP]`; longer texts are truncated [default: as the model was
+    /// Maximum number of tokens per text, including `[CLS]` and `[SEP]`; longer texts are truncated [default: as the model was
     /// trained; 64 if its files do not say].
     #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Training")]
     pub max_length: Option<usize>,
@@ -84,9 +84,8 @@ pub struct ExperimentArgs {
     /// Number of batches whose gradients are accumulated per step.
     #[arg(long, default_value_t = 1, value_name = "BATCHES", value_parser = at_least(1), help_heading = "Training")]
     pub gradient_accumulation_steps: usize,
-    /// Number of passes over the training examples [default: 1 for the notebook's sentences; on your data 3, or up to 20
-    /// until there are 100 steps; for contrastive 10, or 3
-    /// with more than 32 classes].
+    /// Number of passes over the training examples [default: 1 for the notebook's sentences; on your data 3, or as many
+    /// as make 100 steps, at most 20; for contrastive 10, or 3 with more than 32 classes].
     #[arg(long, value_parser = at_least(1), help_heading = "Training")]
     pub epochs: Option<usize>,
     /// Peak learning rate of all parameters, in every approach without an `lr` of its own [default: by approach].
@@ -127,7 +126,7 @@ pub struct ExperimentArgs {
     /// Folder for the results; a zip of the same name is written next to it.
     #[arg(long, short, default_value = DEFAULT_OUTPUT, value_name = "FOLDER", help_heading = "Output")]
     pub output: PathBuf,
-    /// Replace the results of an earlier experiment in the folder, with its models. Other files are never replaced. The
+    /// Replace the results of an earlier experiment in the folder, including its models. Other files are never replaced. The
     /// twelve sentences replace their own results in the default folder without this option.
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
@@ -271,7 +270,7 @@ Without gradient descent:
                       the frozen encoder; seconds on a CPU
   majority, tfidf     the baselines, which are always run too
 
-Options of probe:
+Options of probe (C also of tfidf [1]):
 
   C=VALUE             inverse strength of regularization [chosen
                       by inner folds]
@@ -283,7 +282,7 @@ Options of probe:
                       otherwise mean, unless inner folds find
                       cls clearly better]
 
-Options of the others:
+Options of the others (contrastive has lr and those that name it):
 
   lr=RATE             peak learning rate of all parameters
   head-lr=RATE        peak learning rate of the head
