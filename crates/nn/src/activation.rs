@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::kernels;
+use crate::kernels::{self, Curve};
 
 /// The activation function of a feed-forward block, by the names of transformers' `ACT2FN`.
 ///
@@ -75,20 +75,6 @@ impl Activation {
             Self::Linear => Curve::Linear,
         }
     }
-}
-
-/// A function that [`Activation`] names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Curve {
-    Gelu,
-    GeluTanh,
-    QuickGelu,
-    Relu,
-    Relu2,
-    Silu,
-    Tanh,
-    Sigmoid,
-    Linear,
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::indices::ints;
+use crate::kernels::options::Rotation;
 use crate::layout::SequenceLayout;
 use crate::padded::PaddedLayout;
-use crate::rotary::Rotation;
 
 /// The layout of a batch. Its forms on a device are created when an operation needs them.
 #[derive(Clone, Debug)]

@@ -2,24 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use crate::kernels;
-
-/// The coefficients of one AdamW update (Loshchilov and Hutter, 2019), the same for every element of a tensor.
-#[derive(Clone, Copy, Debug)]
-pub struct AdamWRates {
-    /// Factor of the value before the step: 1 minus learning rate times weight decay.
-    pub keep: f32,
-    /// Decay of the first moment.
-    pub beta1: f32,
-    /// Decay of the second moment.
-    pub beta2: f32,
-    /// Added to the root of the second moment.
-    pub epsilon: f32,
-    /// Factor of the second moment's root: its bias correction.
-    pub correction: f32,
-    /// The learning rate divided by the first moment's bias correction.
-    pub size: f32,
-}
+use crate::kernels::{self, AdamWRates};
 
 impl AdamWRates {
     /// Returns the values and the two moments after a step, in the order of operations of `torch.optim.AdamW`. All tensors are

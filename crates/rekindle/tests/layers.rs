@@ -1,6 +1,7 @@
 //! Which crate may depend on which, which may hold unsafe code or start a program, and what crosses threads: invariants of
 //! docs/architecture.md, and docs/api.md.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -173,6 +174,80 @@ fn no_model_file_depends_on_the_feature_of_the_fused_kernels() {
     for path in found {
         let source = fs::read_to_string(&path).expect("read");
         assert!(!source.contains("feature = \"flex\""), "{}", path.display());
+    }
+}
+
+/// The path of a file below `src` as a module: `html::chart` is `["html", "chart"]`.
+fn module(src: &Path, path: &Path) -> Vec<String> {
+    let path = path.strip_prefix(src).expect("a source").with_extension("");
+    let mut names: Vec<String> = path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    names.pop_if(|last| ["lib", "main", "mod"].contains(&last.as_str()));
+    names
+}
+
+/// The paths that a source imports with `keyword::`, for example `crate::`; of a group, the path of each item.
+fn imported<'a>(source: &'a str, keyword: &str) -> Vec<Vec<&'a str>> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let path = |text: &'a str| -> Vec<&'a str> {
+        let end = text.find(|c| !is_name(c) && c != ':').unwrap_or(text.len());
+        text[..end].split("::").filter(|name| !name.is_empty()).collect()
+    };
+    let code = source.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| line.as_ptr() as usize);
+    let code: BTreeSet<usize> = code.map(|line| line - source.as_ptr() as usize).collect();
+    let is_code = |place: usize| code.contains(&source[..place].rfind('\n').map_or(0, |end| end + 1));
+    let places = source.match_indices(keyword).map(|(place, _)| place);
+    let places = places.filter(|&place| is_code(place) && !source[..place].ends_with(|c| is_name(c) || c == ':'));
+    places
+        .flat_map(|place| {
+            let rest = &source[place + keyword.len()..];
+            match rest.strip_prefix('{') {
+                Some(group) => group[..group.find('}').unwrap_or(0)].split(',').map(|item| path(item.trim())).collect(),
+                None => vec![path(rest)],
+            }
+        })
+        .collect()
+}
+
+/// The files that each file imports.
+type Imports<'a> = BTreeMap<&'a [String], BTreeSet<&'a [String]>>;
+
+/// The files that a file imports, directly or through others.
+fn reached<'a>(from: &'a [String], imports: &Imports<'a>) -> BTreeSet<&'a [String]> {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+    while let Some(file) = open.pop() {
+        open.extend(imports.get(file).into_iter().flatten().filter(|next| seen.insert(**next)));
+    }
+    seen
+}
+
+/// Files that import each other can only be understood together. In encoders, the configuration asks its family what a file may
+/// contain, and each family reads its configuration.
+#[test]
+fn no_import_cycle_has_more_than_three_files() {
+    for package in packages().into_iter().filter(|package| !package.ends_with("encoders")) {
+        let (src, mut found) = (package.join("src"), Vec::new());
+        sources(&src, &mut found);
+        let files: BTreeMap<Vec<String>, PathBuf> = found.into_iter().map(|path| (module(&src, &path), path)).collect();
+        let mut imports = Imports::new();
+        for (file, path) in &files {
+            let source = fs::read_to_string(path).expect("read");
+            let source = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            let parent = &file[..file.len().saturating_sub(1)];
+            for (keyword, base) in [("crate::", &[][..]), ("self::", &file[..]), ("super::", parent)] {
+                for names in imported(source, keyword) {
+                    let names = base.iter().cloned().chain(names.into_iter().map(String::from)).collect::<Vec<_>>();
+                    // The longest beginning that is a file; the rest are items of it.
+                    let file_of = |length| files.get_key_value(&names[..length]).map(|(other, _)| &other[..]);
+                    let other = (1..=names.len()).rev().find_map(file_of).filter(|other| *other != &file[..]);
+                    imports.entry(file).or_default().extend(other.filter(|_| !file.is_empty()));
+                }
+            }
+        }
+        for file in imports.keys() {
+            let circle: Vec<_> =
+                reached(file, &imports).into_iter().filter(|other| reached(other, &imports).contains(file)).collect();
+            assert!(circle.len() <= 3, "{}: these files import each other: {circle:?}", package.display());
+        }
     }
 }
 

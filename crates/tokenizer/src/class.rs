@@ -2,7 +2,7 @@
 
 use tokenizers::ModelWrapper;
 
-use crate::special::Role;
+use crate::role::Role;
 
 /// A class of transformers 5 that builds its parts from a vocabulary and the fields of `tokenizer_config.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

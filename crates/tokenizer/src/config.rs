@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use tokenizers::ModelWrapper;
 
 use crate::batch::Side;
-use crate::special::Role;
+use crate::role::Role;
 use crate::tokenizer::Tokenizer;
 
 /// The longest word that transformers' `BertTokenizer` splits.

@@ -1,4 +1,4 @@
-//! Fields of JSON files, with errors that name them.
+//! JSON files and their fields, with errors that name them.
 
 use std::path::Path;
 
@@ -7,8 +7,7 @@ use tokenizers::AddedToken;
 
 use crate::batch::Side;
 use crate::error::TokenizerError;
-use crate::special::Role;
-use crate::tokenizer::{parse, read};
+use crate::role::Role;
 
 /// The fields of a file.
 #[derive(Clone, Copy)]
@@ -108,4 +107,22 @@ pub(crate) fn object(path: &Path) -> Result<Map<String, Value>, TokenizerError> 
 
 pub(crate) fn refused(path: &Path, field: &str, reason: &str) -> TokenizerError {
     TokenizerError::Invalid { path: path.into(), reason: format!("field `{field}`: {reason}") }
+}
+
+/// The first line of a Git LFS pointer, which lies in place of a file that was not downloaded.
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
+/// Reads a file, which must not be a pointer.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TokenizerError> {
+    let bytes = std::fs::read(path).map_err(|source| TokenizerError::Io { path: path.into(), source })?;
+    match bytes.starts_with(LFS_POINTER) {
+        true => Err(TokenizerError::LfsPointer { path: path.into() }),
+        false => Ok(bytes),
+    }
+}
+
+/// Parses the content of a JSON file.
+pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(json: &'a [u8], path: &Path) -> Result<T, TokenizerError> {
+    serde_json::from_slice(json)
+        .map_err(|error| TokenizerError::Invalid { path: path.into(), reason: error.to_string() })
 }

@@ -29,6 +29,7 @@ mod error;
 mod fields;
 mod learn;
 mod pipeline;
+mod role;
 mod settings;
 mod special;
 mod tokenizer;

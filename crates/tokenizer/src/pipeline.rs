@@ -17,8 +17,8 @@ use tokenizers::{ModelWrapper, SplitDelimiterBehavior, Tokenizer as Inner};
 
 use crate::class::Class;
 use crate::error::TokenizerError;
+use crate::role::Role;
 use crate::settings::Settings;
-use crate::special::Role;
 
 /// The character that stands for a space in vocabularies of SentencePiece.
 const SPACE: char = '▁';

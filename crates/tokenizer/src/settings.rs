@@ -13,7 +13,7 @@ use crate::batch::Side;
 use crate::class::Class;
 use crate::error::TokenizerError;
 use crate::fields::{Fields, object, refused};
-use crate::special::Role;
+use crate::role::Role;
 
 /// A maximum length from which on transformers means that there is none.
 const UNLIMITED: f64 = 1e9;

@@ -11,9 +11,11 @@ use crate::batch::Side;
 use crate::catch_panic::catch_panic;
 use crate::class::Class;
 use crate::error::TokenizerError;
+use crate::fields::{parse, read};
 use crate::pipeline;
+use crate::role::Role;
 use crate::settings::Settings;
-use crate::special::{Role, SpecialTokens};
+use crate::special::SpecialTokens;
 use crate::vocabulary;
 
 /// Texts on which a new tokenizer is tested.
@@ -295,21 +297,4 @@ fn missing(folder: &Path, half: Option<PathBuf>) -> TokenizerError {
 /// Calls the library, which panics on some damaged files.
 pub(crate) fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TokenizerError> {
     catch_panic(work).ok_or_else(|| TokenizerError::Encode(DAMAGED.into()))?.map_err(TokenizerError::library)
-}
-
-/// The first line of a Git LFS pointer, which lies in place of a file that was not downloaded.
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
-
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TokenizerError> {
-    let bytes = std::fs::read(path).map_err(|source| TokenizerError::Io { path: path.into(), source })?;
-    match bytes.starts_with(LFS_POINTER) {
-        true => Err(TokenizerError::LfsPointer { path: path.into() }),
-        false => Ok(bytes),
-    }
-}
-
-/// Parses the content of a JSON file.
-pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(json: &'a [u8], path: &Path) -> Result<T, TokenizerError> {
-    serde_json::from_slice(json)
-        .map_err(|error| TokenizerError::Invalid { path: path.into(), reason: error.to_string() })
 }

@@ -13,9 +13,9 @@ use tokenizers::{AddedToken, Tokenizer as Inner};
 
 use crate::class::Class;
 use crate::error::TokenizerError;
+use crate::fields::{parse, read};
+use crate::role::Role;
 use crate::settings::Settings;
-use crate::special::Role;
-use crate::tokenizer::{parse, read};
 
 /// Reads `vocab.txt`.
 pub(crate) fn from_vocab_txt(vocab: &Path, settings: &mut Settings) -> Result<Inner, TokenizerError> {

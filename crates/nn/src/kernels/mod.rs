@@ -4,6 +4,7 @@
 mod adapter;
 #[cfg(feature = "flex")]
 mod cpu;
+pub(crate) mod options;
 mod portable;
 #[cfg(all(test, feature = "flex"))]
 mod tests;
@@ -11,19 +12,17 @@ mod throttle;
 
 use burn::tensor::{Device, Tensor};
 
-use crate::activation::Curve;
-use crate::attention::AttentionOptions;
 use crate::device_layout::DeviceLayout;
 use crate::indices::Indices;
 use crate::layout::longest;
 use crate::mode::DropoutSpec;
-use crate::optimizer::AdamWRates;
-use crate::rotary::Rotation;
 use crate::selection::TokenSelection;
 
 pub(crate) use adapter::Adapter;
 #[cfg(all(feature = "flex", feature = "remote"))]
 pub use cpu::offer;
+pub use options::{AdamWRates, AttentionOptions, RelativePositions};
+pub(crate) use options::{Curve, Rotation};
 pub use throttle::throttle;
 
 /// Where fused kernels run for f32 tensors on a device.

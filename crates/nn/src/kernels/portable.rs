@@ -7,16 +7,13 @@ use burn::tensor::module::{embedding as lookup, layer_norm};
 use burn::tensor::{Bool, Device, Distribution, Int, Tensor};
 
 use super::adapter::Adapter;
+use super::options::{AdamWRates, AttentionOptions, Curve, RelativePositions, Rotation};
 use super::throttle::throttle;
-use crate::activation::Curve;
-use crate::attention::{AttentionOptions, RelativePositions};
 use crate::device_layout::DeviceLayout;
 use crate::indices::Indices;
 use crate::layout::longest;
 use crate::mode::DropoutSpec;
-use crate::optimizer::AdamWRates;
 use crate::padded::Padding;
-use crate::rotary::Rotation;
 use crate::selection::TokenSelection;
 
 pub(super) fn linear(

@@ -7,16 +7,14 @@ use burn::tensor::{Device, Distribution, Tensor, TensorData};
 
 use rekindle_ops::CustomTensor;
 
+use super::options::{AdamWRates, AttentionOptions, RelativePositions, Rotation};
 use super::{cpu, portable};
-use crate::attention::{AttentionOptions, RelativePositions};
 use crate::batch::{InputLimits, SequenceBatch};
 use crate::indices::Indices;
 use crate::init;
 use crate::linear::Linear;
 use crate::lora::Lora;
 use crate::mode::DropoutSpec;
-use crate::optimizer::AdamWRates;
-use crate::rotary::Rotation;
 use crate::selection::TokenSelection;
 
 fn device() -> Device {

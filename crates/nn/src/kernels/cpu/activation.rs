@@ -8,7 +8,7 @@ use rekindle_ops::memory::{CHUNK, each, rows_of, tensor, values};
 use rekindle_ops::{CustomTensor, Differentiable, FlexTensor, OpParams, Saved, run};
 
 use super::elementwise::{Elementwise, Kernel, exp_negative, gelu_at};
-use crate::activation::Curve;
+use crate::kernels::options::Curve;
 
 /// [`activation`](crate::kernels::activation), for functions with a kernel.
 pub(crate) fn activation(curve: Curve, input: CustomTensor) -> Tensor<2> {

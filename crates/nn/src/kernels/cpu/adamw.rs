@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use rekindle_ops::memory::{CHUNK, tensor, values, values_mut};
 use rekindle_ops::{FlexTensor, OpParams, Operation, accepts, apply};
 
-use crate::optimizer::AdamWRates;
+use crate::kernels::options::AdamWRates;
 
 /// The number of partial sums, so that the compiler can use vectors.
 const LANES: usize = 16;

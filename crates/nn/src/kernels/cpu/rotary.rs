@@ -9,8 +9,8 @@ use rekindle_ops::{CustomTensor, Differentiable, FlexTensor, OpParams, Saved, ru
 
 use super::attention::SELECTIONS;
 use crate::device_layout::DeviceLayout;
+use crate::kernels::options::Rotation;
 use crate::layout::{SequenceLayout, longest};
-use crate::rotary::Rotation;
 
 /// [`rotary`](crate::kernels::rotary).
 pub(crate) fn rotary(input: CustomTensor, layout: &DeviceLayout, rotation: Rotation) -> Tensor<2> {
