@@ -182,7 +182,9 @@ fn run(place: &Place, line: &str, is_compared: bool) -> Option<String> {
         arguments.push("--overwrite");
     }
     let trains = arguments.first() == Some(&"experiment") && !arguments.contains(&"--help");
-    if trains && !is_compared && !arguments.contains(&"--epochs") {
+    let fits_heads = |list: &str| list.split(',').all(|one| ["probe", "tfidf", "majority"].contains(&one));
+    let has_epochs = !arguments.windows(2).any(|pair| pair[0] == "--approaches" && fits_heads(pair[1]));
+    if trains && has_epochs && !is_compared && !arguments.contains(&"--epochs") {
         arguments.extend(["--epochs", "1"]);
     }
     arguments.iter().for_each(|path| restore_model(place, path));

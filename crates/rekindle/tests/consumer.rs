@@ -131,7 +131,6 @@ const WITHOUT_TENSORS: [(&str, &[&str]); 10] = [
     ("hub", &[]),
     ("results", &[]),
     ("report", &["files", "results"]),
-    ("workers", &[]),
 ];
 
 #[test]
