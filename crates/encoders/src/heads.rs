@@ -47,7 +47,7 @@ pub(crate) fn decoder(config: &EncoderConfig, device: &Device) -> Option<Linear>
 
 /// The projection of hidden states to words.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "Burn implements no Module for a Box, and a program has few models")]
+#[allow(clippy::large_enum_variant, reason = "Burn implements no Module for a Box, and a program has few models")]
 pub enum WordProjection {
     /// By the word table of the encoder.
     Tied(WordBias),

@@ -151,7 +151,7 @@ impl TransformerEncoder for Encoder {
 
 /// An encoder with the sequence-classification head of its family: transformers' `AutoModelForSequenceClassification`.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "Burn implements no Module for a Box, and a program has few models")]
+#[allow(clippy::large_enum_variant, reason = "Burn implements no Module for a Box, and a program has few models")]
 pub enum SequenceClassifier {
     /// DistilBERT.
     DistilBert(DistilBertForSequenceClassification),
@@ -414,7 +414,7 @@ fn initial(config: &EncoderConfig, spec: &ParamSpec, seed: u64) -> Vec<f32> {
 
 /// An encoder with the masked-language head of its family: transformers' `AutoModelForMaskedLM`.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "Burn implements no Module for a Box, and a program has few models")]
+#[allow(clippy::large_enum_variant, reason = "Burn implements no Module for a Box, and a program has few models")]
 pub enum MaskedLanguageModel {
     /// DistilBERT.
     DistilBert(DistilBertForMaskedLM),

@@ -121,7 +121,7 @@ fn packages(name: &str, features: &[&str]) -> Vec<String> {
 }
 
 /// Crates without tensors, and the other crates of the workspace that they need.
-const WITHOUT_TENSORS: [(&str, &[&str]); 10] = [
+const WITHOUT_TENSORS: [(&str, &[&str]); 9] = [
     ("metrics", &[]),
     ("baseline", &["metrics"]),
     ("data", &[]),

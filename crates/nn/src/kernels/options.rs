@@ -46,7 +46,7 @@ impl AttentionOptions {
 /// The tables have a row for each distance, the position of the key minus that of the query: `2 L - 1` rows for the distances
 /// from `1 - L` to `L - 1`, where no sequence has more than `L` tokens. [`SequenceBatch::distances`](crate::SequenceBatch::distances) returns them for a batch.
 #[derive(Clone, Debug, Default)]
-#[expect(clippy::large_enum_variant, reason = "one value per layer and pass, which is never stored")]
+#[allow(clippy::large_enum_variant, reason = "one value per layer and pass, which is never stored")]
 pub enum RelativePositions {
     /// Nothing. Scores are `query keyᵀ / √width`, where a head has `width` columns.
     #[default]
