@@ -14,8 +14,8 @@ pub(super) const CONFIG: &str = "config.json";
 pub(super) const WEIGHTS: &str = "model.safetensors";
 /// The list of the files that hold the weights when there are several.
 pub(super) const INDEX: &str = "model.safetensors.index.json";
-/// Any one of these is enough to build the tokenizer.
-pub(super) const TOKENIZERS: [&str; 2] = ["tokenizer.json", "vocab.txt"];
+/// The files of any one of these are enough to build the tokenizer.
+pub(super) const TOKENIZERS: [&[&str]; 3] = [&["tokenizer.json"], &["vocab.txt"], &["vocab.json", "merges.txt"]];
 /// Weights in a format that can hold a program, which is never read.
 #[cfg(feature = "download")]
 pub(super) const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
@@ -77,7 +77,7 @@ fn is_complete(snapshot: &Path) -> bool {
     // A model without modules is one, too.
     let has_modules = fs::read(snapshot.join(MODULES))
         .map_or(true, |list| module_files(&list).is_some_and(|files| files.iter().all(|file| has(file))));
-    has(CONFIG) && has_weights && has_modules && TOKENIZERS.iter().any(|name| has(name))
+    has(CONFIG) && has_weights && has_modules && TOKENIZERS.iter().any(|files| files.iter().all(|name| has(name)))
 }
 
 /// The names of the files that an index of sharded weights points to, each once; `None` if it is not such an index.

@@ -64,10 +64,10 @@ impl<'a> Session<'a> {
     }
 
     fn fetch_tokenizer(&self, progress: &mut dyn FnMut(Download<'_>)) -> Result<(), HubError> {
-        if !TOKENIZERS.iter().any(|file| self.listing.has(file)) {
-            return Err(self.failure.not_found(&TOKENIZERS.join(" or ")));
+        if !TOKENIZERS.iter().any(|files| files.iter().all(|file| self.listing.has(file))) {
+            return Err(self.failure.not_found(&TOKENIZERS.map(|files| files.join(" and ")).join(" or ")));
         }
-        for file in TOKENIZERS.into_iter().chain(OPTIONAL) {
+        for file in TOKENIZERS.into_iter().flatten().copied().chain(OPTIONAL) {
             if self.listing.has(file) {
                 self.fetch_file(file, progress)?;
             }

@@ -185,6 +185,20 @@ fn the_modules_of_sentence_transformers_are_downloaded() {
 }
 
 #[test]
+fn a_tokenizer_may_be_a_vocabulary_and_its_merges() {
+    let with = |files: &[&'static str]| {
+        let mut list = vec![(CONFIG.0, CONFIG.1.to_vec()), ("model.safetensors", weights())];
+        list.extend(files.iter().map(|file| (*file, b"{}".to_vec())));
+        let (cache, server) = (cache(), serve(&list, Quirks::default()));
+        get(&options(&cache, &server)).map(|snapshot| names(&snapshot))
+    };
+    let fetched = with(&["vocab.json", "merges.txt"]).expect("fetched");
+    assert_eq!(fetched, ["config.json", "merges.txt", "model.safetensors", "vocab.json"]);
+    let error = with(&["vocab.json"]).expect_err("no merges").to_string();
+    assert!(error.contains("vocab.json and merges.txt"), "{error}");
+}
+
+#[test]
 fn a_missing_file_is_named() {
     for missing in ["config.json", "model.safetensors"] {
         let wanted = |name: &str| name != missing && name != "pytorch_model.bin";
