@@ -8,13 +8,14 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use libfuzzer_sys::fuzz_target;
-use rekindle_distilbert::{Checkpoint, DistilBertConfig, DistilBertForMaskedLM};
+use rekindle_distilbert::DistilBertConfig;
+use rekindle_encoders::{Checkpoint, EncoderConfig, MaskedLanguageModel};
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{Checkpoints, MaskedLm, Masking, Stop, TrainError, Trainer, TrainingArguments, TuningPlan};
 
 struct Start {
-    config: DistilBertConfig,
-    model: DistilBertForMaskedLM,
+    config: EncoderConfig,
+    model: MaskedLanguageModel,
     masking: Masking,
     sequences: Vec<Vec<u32>>,
 }
@@ -33,7 +34,8 @@ fn start() -> Start {
         n_layers,
         ..DistilBertConfig::default()
     };
-    let (model, _) = DistilBertForMaskedLM::from_checkpoint(&config, &Checkpoint::empty(), 1, &Device::flex()).expect("a model");
+    let config = EncoderConfig::from(config);
+    let (model, _) = MaskedLanguageModel::from_checkpoint(&config, &Checkpoint::empty(), 1, &Device::flex()).expect("a model");
     let sequences = (0..6).map(|row| vec![2, 5 + row, 6 + row, 7 + row, 3]).collect();
     Start { config, model, masking: Masking::new(&tokenizer, 0.3).expect("a masking"), sequences }
 }
