@@ -94,7 +94,9 @@ pub struct BertEmbeddings {
 
 impl BertEmbeddings {
     pub(crate) fn new(config: &EncoderConfig, device: &Device) -> Self {
-        let table = |entries| EmbeddingConfig::new(entries, config.embedding_size).init(device);
+        let table = |entries| {
+            EmbeddingConfig::new(entries, config.embedding_size).with_initializer(Initializer::Zeros).init(device)
+        };
         Self {
             word_embeddings: table(config.vocab_size),
             position_embeddings: table(config.max_position_embeddings),

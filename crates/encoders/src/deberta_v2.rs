@@ -259,7 +259,8 @@ impl DebertaV2Model {
     fn new(config: &EncoderConfig, device: &Device) -> Self {
         let options: Options = config.options();
         let (width, hidden) = (config.embedding_size, config.hidden_size);
-        let table = |entries, width| EmbeddingConfig::new(entries, width).init(device);
+        let table =
+            |entries, width| EmbeddingConfig::new(entries, width).with_initializer(Initializer::Zeros).init(device);
         let norm = || LayerNorm::new(hidden, config.layer_norm_eps, device);
         let distances = options.distances(config.max_position_embeddings);
         let embeddings = DebertaV2Embeddings {

@@ -2,7 +2,7 @@
 //! attend to a window.
 
 use burn::module::Module;
-use burn::nn::{Embedding, EmbeddingConfig};
+use burn::nn::{Embedding, EmbeddingConfig, Initializer};
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{CheckpointError, ConfigFile, Layout, NameMap};
 use rekindle_nn::{
@@ -271,7 +271,9 @@ impl ModernBertModel {
     fn new(config: &EncoderConfig, device: &Device) -> Self {
         let options: Options = config.options();
         let embeddings = ModernBertEmbeddings {
-            tok_embeddings: EmbeddingConfig::new(config.vocab_size, config.hidden_size).init(device),
+            tok_embeddings: EmbeddingConfig::new(config.vocab_size, config.hidden_size)
+                .with_initializer(Initializer::Zeros)
+                .init(device),
             norm: norm(config, &options, device),
             dropout: config.hidden_dropout_prob,
         };

@@ -1,7 +1,7 @@
 //! MPNet (Song et al., 2020): BERT with one table of relative position biases for all layers.
 
 use burn::module::Module;
-use burn::nn::{Embedding, EmbeddingConfig};
+use burn::nn::{Embedding, EmbeddingConfig, Initializer};
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{Layout, NameMap};
 use rekindle_nn::{
@@ -165,7 +165,8 @@ pub struct MpnetSelfAttention {
 
 impl MpnetModel {
     fn new(config: &EncoderConfig, device: &Device) -> Self {
-        let table = |entries, width| EmbeddingConfig::new(entries, width).init(device);
+        let table =
+            |entries, width| EmbeddingConfig::new(entries, width).with_initializer(Initializer::Zeros).init(device);
         let embeddings = MpnetEmbeddings {
             word_embeddings: table(config.vocab_size, config.hidden_size),
             position_embeddings: table(config.max_position_embeddings, config.hidden_size),
