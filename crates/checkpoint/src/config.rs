@@ -67,17 +67,13 @@ impl ConfigFile {
         self.fields.retain(|field, value| !(value.is_null() && nullable.contains(&field.as_str())));
     }
 
-    /// Checks `problem_type`, and returns the class names by their index, as transformers has them: `id2label`; else
-    /// `num_labels` names such as `LABEL_0`; else two.
+    /// Returns the class names by their index, as transformers has them: `id2label`; else `num_labels` names such as `LABEL_0`;
+    /// else two.
     ///
     /// # Errors
-    /// When the problem is not classification with one label, or the classes are not numbered from 0.
+    /// When the classes are not numbered from 0.
     pub fn id2label(&self) -> Result<BTreeMap<String, String>, CheckpointError> {
         let set = |field: &str| self.fields.get(field).filter(|value| !value.is_null());
-        if let Some(kind) = set("problem_type").filter(|kind| *kind != "single_label_classification") {
-            let reason = format!("{kind} is not supported; single_label_classification is");
-            return Err(self.refuse("problem_type", reason));
-        }
         let count = match set("num_labels").and_then(Value::as_u64) {
             Some(count) if count > MOST_LABELS => {
                 let reason = format!("{count} classes are more than the {MOST_LABELS} there can be");

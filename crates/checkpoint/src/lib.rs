@@ -19,6 +19,7 @@ mod layout;
 mod load;
 mod params;
 mod path;
+mod problem;
 mod renamed;
 mod save;
 
@@ -28,6 +29,7 @@ pub use error::CheckpointError;
 pub use layout::{Layout, NameMap};
 pub use load::{ClassMatch, LoadReport, Mismatch, ParamSpec, reinitialize};
 pub use params::{Parameter, parameters, trainable, values, with_values};
+pub use problem::{Problem, ProblemType};
 pub use save::{Precision, save, save_rows, save_values, save_with};
 
 /// The README's example is compiled and run.

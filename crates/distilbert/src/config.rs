@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rekindle_checkpoint::{CheckpointError, ConfigFile, insert_labels, label_names, labels};
+use rekindle_checkpoint::{CheckpointError, ConfigFile, Problem, insert_labels, label_names, labels};
 use rekindle_nn::{Activation, InputLimits, Pooling};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -52,6 +52,9 @@ pub struct DistilBertConfig {
     /// read as text.
     #[serde(skip_deserializing)]
     pub id2label: BTreeMap<String, String>,
+    /// What the outputs of the classifier mean. Default: as their number says.
+    #[serde(flatten, skip_deserializing)]
+    pub problem: Problem,
 }
 
 impl Default for DistilBertConfig {
@@ -73,6 +76,7 @@ impl Default for DistilBertConfig {
             pad_token_id: 0,
             classifier_pooling: Pooling::Cls,
             id2label: label_names(["LABEL_0", "LABEL_1"]),
+            problem: Problem::default(),
         }
     }
 }
@@ -112,7 +116,8 @@ impl DistilBertConfig {
             return Err(file.refuse("activation", reason));
         }
         let id2label = file.id2label()?;
-        let config = Self { id2label, ..file.read()? };
+        let problem = file.problem(id2label.len())?;
+        let config = Self { id2label, problem, ..file.read()? };
         config.validate(&file)?;
         Ok(config)
     }
@@ -160,6 +165,7 @@ impl DistilBertConfig {
     /// The same configuration with other classes, in the order of the logits.
     pub fn with_labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
         self.id2label = label_names(labels);
+        self.problem.thresholds.clear();
         self
     }
 
@@ -170,7 +176,7 @@ impl DistilBertConfig {
 
     /// The text of a `config.json` that `AutoModelForMaskedLM` opens.
     pub fn to_masked_lm_json(&self) -> String {
-        self.json_for("DistilBertForMaskedLM")
+        Self { problem: Problem::default(), ..self.clone() }.json_for("DistilBertForMaskedLM")
     }
 
     /// The text of a `config.json` of the encoder alone, which `AutoModel` opens, and which says whether it returns the hidden

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rekindle_checkpoint::{CheckpointError, ConfigFile, insert_labels, label_names, labels};
+use rekindle_checkpoint::{CheckpointError, ConfigFile, Problem, insert_labels, label_names, labels};
 use rekindle_distilbert::DistilBertConfig;
 use rekindle_nn::{Activation, InputLimits, Pooling};
 use serde::Deserialize;
@@ -60,6 +60,8 @@ pub struct EncoderConfig {
     pub classifier_pooling: Pooling,
     /// Class names by their index, as strings of numbers.
     pub id2label: BTreeMap<String, String>,
+    /// What the outputs of the classifier mean.
+    pub problem: Problem,
     /// The fields of the file, which are saved again.
     fields: Map<String, Value>,
 }
@@ -142,6 +144,7 @@ impl EncoderConfig {
             }
         }
         let id2label = file.id2label()?;
+        let problem = file.problem(id2label.len())?;
         let fields = file.fields.clone();
         for (name, theirs) in spec.renamed {
             if let Some(value) = file.fields.remove(*theirs) {
@@ -170,6 +173,7 @@ impl EncoderConfig {
             tie_word_embeddings: read.tie_word_embeddings,
             classifier_pooling: read.classifier_pooling,
             id2label,
+            problem,
             fields,
         };
         config.validate(&file)?;
@@ -264,7 +268,13 @@ impl EncoderConfig {
     /// Returns the same configuration with other classes, in the order of the logits.
     pub fn with_labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
         self.id2label = label_names(labels);
+        self.problem.thresholds.clear();
         self
+    }
+
+    /// Returns the same configuration, the outputs of whose classifier mean something else.
+    pub fn with_problem(self, problem: Problem) -> Self {
+        Self { problem, ..self }
     }
 
     /// Returns the same configuration, whose classifier reads something else.
@@ -279,7 +289,7 @@ impl EncoderConfig {
 
     /// Returns the text of a `config.json` that `AutoModelForMaskedLM` opens.
     pub fn to_masked_lm_json(&self) -> String {
-        self.json_for("ForMaskedLM", &[])
+        self.clone().with_problem(Problem::default()).json_for("ForMaskedLM", &[])
     }
 
     /// Returns the text of a `config.json` of the encoder alone, which `AutoModel` opens, and which says whether it returns the
@@ -291,9 +301,10 @@ impl EncoderConfig {
     fn json_for(&self, kind: &str, further: &[(&str, Value)]) -> String {
         let spec = self.family.spec();
         let mut fields = self.all_fields();
-        for derived in ["num_labels", "problem_type", "auto_map"] {
+        for derived in ["num_labels", "auto_map"] {
             fields.remove(derived);
         }
+        self.problem.insert_into(&mut fields);
         if self.classifier_pooling.is_cls() {
             fields.remove("classifier_pooling");
         } else {
@@ -340,6 +351,7 @@ impl EncoderConfig {
     pub(crate) fn distilbert(&self) -> DistilBertConfig {
         DistilBertConfig {
             id2label: self.id2label.clone(),
+            problem: self.problem.clone(),
             classifier_pooling: self.classifier_pooling,
             ..serde_json::from_value(Value::Object(self.all_fields())).unwrap_or_default()
         }
@@ -380,6 +392,7 @@ impl From<DistilBertConfig> for EncoderConfig {
             tie_word_embeddings: true,
             classifier_pooling: config.classifier_pooling,
             id2label: config.id2label,
+            problem: config.problem,
             fields,
         }
     }

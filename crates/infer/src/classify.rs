@@ -4,24 +4,28 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
-use rekindle_checkpoint::trainable;
+use rekindle_checkpoint::{ProblemType, trainable};
 use rekindle_encoders::{EncoderConfig, SentenceClassifier, SequenceClassifier};
-use rekindle_metrics::{argmax, probabilities};
+use rekindle_metrics::argmax;
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
 
 use crate::batched::{logits, sentence_logits};
 use crate::error::InferError;
 use crate::model::PretrainedModel;
+use crate::output_function::OutputFunction;
 
 /// The prediction of a [`Classifier`]: the fields of transformers' `text-classification` pipeline, and the logits.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Prediction {
-    /// The name of the predicted class.
+    /// The name of the class with the largest logit.
     pub label: String,
-    /// Its probability, by softmax.
+    /// Its probability by the [`OutputFunction`] of the model; for a regression, the predicted number.
     pub score: f32,
+    /// For several labels, the names of those whose probability reaches their threshold; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
     /// The logits, in the order of the classes.
     pub logits: Vec<f32>,
 }
@@ -104,9 +108,14 @@ impl Classifier {
     }
 
     fn prediction(&self, logits: &[f32]) -> Prediction {
-        let best = argmax(logits);
-        let score = probabilities(logits).get(best).copied().unwrap_or_default() as f32;
-        Prediction { label: self.labels[best].clone(), score, logits: logits.to_vec() }
+        let (best, problem) = (argmax(logits), &self.config.problem);
+        let scores = OutputFunction::of(&self.config).apply(logits);
+        let score = scores.get(best).copied().unwrap_or_default() as f32;
+        let labels = (problem.problem_type == Some(ProblemType::MultiLabelClassification)).then(|| {
+            let reached = |label: &usize| scores[*label] as f32 >= problem.threshold(*label);
+            (0..scores.len()).filter(reached).map(|label| self.labels[label].clone()).collect()
+        });
+        Prediction { label: self.labels[best].clone(), score, labels, logits: logits.to_vec() }
     }
 }
 

@@ -17,6 +17,7 @@ mod fill_mask;
 mod folder;
 mod forward_error;
 mod model;
+mod output_function;
 mod save;
 mod save_sentence;
 mod sentence_folder;
@@ -28,6 +29,7 @@ pub use error::{ErrorKind, InferError};
 pub use fill_mask::{FillMask, Guess};
 pub use forward_error::ForwardError;
 pub use model::{EmbeddedModel, MODEL_FILES, ModelSource, PretrainedModel};
+pub use output_function::OutputFunction;
 pub use save::{SAVED_FILES, SavedModel};
 pub use sentence_folder::SentenceModules;
 

@@ -42,7 +42,7 @@ pub use inference::{
     Interval, McNemar, PairedTest, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact,
     paired_permutation, smallest_p, wilson_interval,
 };
-pub use logits::{argmax, probabilities, softmax};
+pub use logits::{argmax, probabilities, sigmoid, softmax};
 pub use precision_recall::{PrecisionRecallPoint, average_precision, precision_recall_curve};
 pub use probability::{brier_score, log_loss};
 pub use ranking::{roc_auc, roc_auc_ovr};

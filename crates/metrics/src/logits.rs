@@ -23,6 +23,16 @@ pub fn probabilities(logits: &[f32]) -> Vec<f64> {
     scores
 }
 
+/// Returns the probability of a logit by itself, `1 / (1 + exp(-logit))` (`scipy.special.expit`).
+pub fn sigmoid(logit: f64) -> f64 {
+    if logit >= 0.0 {
+        1.0 / (1.0 + (-logit).exp())
+    } else {
+        let odds = logit.exp();
+        odds / (1.0 + odds)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +49,12 @@ mod tests {
         assert!((softmax(&mut scores) - (1000.0 + std::f64::consts::LN_2)).abs() < 1e-9);
         assert_eq!(scores, [0.5, 0.5]);
         assert_eq!(probabilities(&[1000.0, 1000.0]), [0.5, 0.5]);
+    }
+
+    #[test]
+    fn sigmoid_keeps_its_precision_and_does_not_overflow() {
+        assert_eq!(sigmoid(0.0), 0.5);
+        assert_eq!((sigmoid(-1000.0), sigmoid(1000.0)), (0.0, 1.0));
+        assert!((sigmoid(-40.0) / (-40.0f64).exp() - 1.0).abs() < 1e-15);
     }
 }
