@@ -19,6 +19,9 @@ pub enum Average {
     Macro,
     /// The mean over the classes, weighted by how often each is the true class.
     Weighted,
+    /// The mean over rows of the value of each row, for rows with several labels. If each row has one class, the result is
+    /// that of [`Average::Micro`].
+    Samples,
 }
 
 impl Average {
@@ -31,7 +34,7 @@ impl Average {
 /// A metric whose quotient may have the denominator 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
-    /// The value, in [0, 1].
+    /// The value: in [0, 1], but for correlations in [-1, 1] and for R² at most 1.
     pub value: f64,
     /// Whether a denominator was 0 and the quotient was set to 0; scikit-learn warns in this case.
     pub zero_division: bool,
@@ -47,11 +50,27 @@ pub struct ConfusionMatrix {
 }
 
 /// True positives, predicted positives and true members of a class.
-#[derive(Clone, Copy, Default)]
-struct Counts {
-    hits: u64,
-    predicted: u64,
-    members: u64,
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Counts {
+    pub(crate) hits: u64,
+    pub(crate) predicted: u64,
+    pub(crate) members: u64,
+}
+
+impl Counts {
+    /// Adds both.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            hits: self.hits + other.hits,
+            predicted: self.predicted + other.predicted,
+            members: self.members + other.members,
+        }
+    }
+
+    /// Returns the number of false positives and false negatives.
+    pub(crate) fn errors(self) -> u64 {
+        self.predicted + self.members - 2 * self.hits
+    }
 }
 
 impl ConfusionMatrix {
@@ -150,25 +169,23 @@ impl ConfusionMatrix {
         };
         match average {
             Average::Binary { positive } => quotient(parts(self.counts_of(positive))),
-            Average::Micro => quotient(parts(occurring().fold(Counts::default(), |sum, counts| Counts {
-                hits: sum.hits + counts.hits,
-                predicted: sum.predicted + counts.predicted,
-                members: sum.members + counts.members,
-            }))),
+            Average::Micro | Average::Samples => quotient(parts(occurring().fold(Counts::default(), Counts::plus))),
             Average::Macro => mean(occurring().map(|counts| (quotient(parts(counts)), 1.0))),
             Average::Weighted => mean(occurring().map(|counts| (quotient(parts(counts)), counts.members as f64))),
         }
     }
 }
 
-fn quotient((numerator, denominator): (u64, u64)) -> Score {
+/// Returns a quotient, which is 0 and flagged if the denominator is 0.
+pub(crate) fn quotient((numerator, denominator): (u64, u64)) -> Score {
     match denominator {
         0 => Score { value: 0.0, zero_division: true },
         _ => Score { value: numerator as f64 / denominator as f64, zero_division: false },
     }
 }
 
-fn mean(scores: impl Iterator<Item = (Score, f64)>) -> Score {
+/// Returns the weighted mean of scores, flagged if one of them is.
+pub(crate) fn mean(scores: impl Iterator<Item = (Score, f64)>) -> Score {
     let (mut sum, mut weights, mut zero_division) = (0.0, 0.0, false);
     for (score, weight) in scores {
         sum += score.value * weight;

@@ -29,6 +29,14 @@ pub enum MetricsError {
         /// The number of classes.
         classes: usize,
     },
+    /// The values of rows with several labels are not a multiple of the number of labels.
+    #[error("{values} values are not rows of {labels} labels")]
+    LabelRows {
+        /// The number of values.
+        values: usize,
+        /// The number of labels per row.
+        labels: usize,
+    },
     /// A score is NaN or infinite, or a probability is not in [0, 1].
     #[error("row {row}: score {value} is not finite or not in the valid range")]
     Score {
@@ -75,11 +83,21 @@ pub enum MetricsError {
     },
     /// A string that is not the name of a metric.
     #[error(
-        "unknown metric `{name}`: expected accuracy, balanced_accuracy, f1, f1_macro, f1_weighted, matthews_corrcoef or loss"
+        "unknown metric `{name}`: expected accuracy, balanced_accuracy, f1, f1_micro, f1_macro, f1_weighted, f1_samples, average_precision, hamming_loss, matthews_corrcoef, quadratic_weighted_kappa, mse, rmse, mae, r2, pearson, spearman or loss"
     )]
     UnknownMetric {
         /// The given value.
         name: String,
+    },
+    /// A metric of another task.
+    #[error("metric `{name}` is not defined for {task}: expected {expected}")]
+    MetricOfOtherTask {
+        /// The metric.
+        name: &'static str,
+        /// The task.
+        task: &'static str,
+        /// The metrics of the task.
+        expected: String,
     },
     /// A statistic is NaN or infinite for some rows.
     #[error("the statistic is {value} on a resample; it must be finite for any selection of rows")]

@@ -1,10 +1,11 @@
-//! Classification metrics with confidence intervals and significance tests, as in scikit-learn, scipy and statsmodels.
+//! Metrics of classification and regression with confidence intervals and significance tests, as in scikit-learn, scipy and statsmodels.
 //! The crate has no tensors and reads no files.
 //!
 //! [`ConfusionMatrix`] counts predicted against true classes and computes accuracy, precision, recall, F1 (averaged as
 //! [`Average`] says) and the Matthews correlation coefficient. [`roc_auc`], [`roc_curve`], [`average_precision`] and
 //! [`precision_recall_curve`] evaluate rankings, [`log_loss`] and [`brier_score`] probabilities, and [`reliability_bins`] and
-//! [`expected_calibration_error`] calibration. If a quotient has the denominator 0, its value is 0 and the [`Score`] is flagged.
+//! [`expected_calibration_error`] calibration. [`MultilabelPredictions`] and [`LabelRankings`] score rows with several labels,
+//! and [`ValuePredictions`] predicted values. If a quotient has the denominator 0, its value is 0 and the [`Score`] is flagged.
 //!
 //! The right interval or test depends on what varies. If test rows vary, use [`bootstrap`] and, for two classifiers,
 //! [`mcnemar_exact`] for accuracy and [`paired_permutation`] for any other metric. If splits of the same data vary, use [`corrected_t_interval`] and [`corrected_paired_t`].
@@ -26,14 +27,20 @@
 
 mod calibration;
 mod confusion;
+mod correlation;
 mod error;
 mod inference;
+mod label_ranking;
 mod logits;
+mod multilabel;
+mod ordinal;
 mod precision_recall;
 mod probability;
 mod ranking;
+mod regression;
 mod roc;
 mod scorer;
+mod target;
 
 pub use calibration::{ReliabilityBin, expected_calibration_error, reliability_bins};
 pub use confusion::{Average, ConfusionMatrix, Score};
@@ -42,12 +49,16 @@ pub use inference::{
     Interval, McNemar, PairedTest, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact,
     paired_permutation, smallest_p, wilson_interval,
 };
+pub use label_ranking::LabelRankings;
 pub use logits::{argmax, probabilities, sigmoid, softmax};
+pub use multilabel::{MultilabelConfusion, MultilabelPredictions};
 pub use precision_recall::{PrecisionRecallPoint, average_precision, precision_recall_curve};
 pub use probability::{brier_score, log_loss};
 pub use ranking::{roc_auc, roc_auc_ovr};
+pub use regression::{RegressionScores, ValuePredictions};
 pub use roc::{RocPoint, roc_curve};
 pub use scorer::Scorer;
+pub use target::TargetKind;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -2,3 +2,4 @@
 
 mod inference;
 mod scikit_learn;
+mod targets;
