@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::classes::Classes;
-use crate::equal_texts::text_groups;
+use crate::equal_texts::pair_groups;
 use crate::error::DataError;
 use crate::group_folds::stratified_group_k_fold;
 use crate::group_split::group_train_test_split;
 use crate::read::{ReadOptions, Row, Rows};
 use crate::split::{Split, TestSize};
 
-/// A text and its class.
+/// A text, or a pair of texts, and its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
     /// The text, unchanged.
     pub text: String,
+    /// The second text of a text pair, unchanged.
+    pub text_pair: Option<String>,
     /// The index of the class.
     pub label: usize,
     /// The line of the file on which the example begins, from 1, as [`Row::line`]; in Parquet the number of the row.
@@ -31,6 +33,8 @@ pub struct Dataset {
     pub classes: Classes,
     /// What [`Example::line`] counts, as [`Format::unit`](crate::Format::unit).
     pub unit: &'static str,
+    /// Whether the order of the two texts of a pair does not matter: pairs are equal if they have equal texts in any order.
+    pub symmetric: bool,
 }
 
 impl Dataset {
@@ -43,9 +47,9 @@ impl Dataset {
         let mut found: HashMap<String, usize> = HashMap::new();
         let rows = Rows::open(path, options)?;
         let unit = rows.format().unit();
-        let mut example = |Row { text, label, line }| {
+        let mut example = |Row { text, text_pair, label, line }| {
             let next = found.len();
-            Example { text, label: *found.entry(label).or_insert(next), line }
+            Example { text, text_pair, label: *found.entry(label).or_insert(next), line }
         };
         let mut examples = DataError::collect(unit, rows.map(|row| row.map(&mut example)))?;
         let classes = Classes::from_labels(found.keys().map(String::as_str));
@@ -60,7 +64,7 @@ impl Dataset {
             sorted[*occurred] = classes.index(name).unwrap_or_default();
         }
         examples.iter_mut().for_each(|example| example.label = sorted[example.label]);
-        Ok(Self { examples, classes, unit })
+        Ok(Self { examples, classes, unit, symmetric: options.symmetric })
     }
 
     /// Reads a file whose labels must be among `classes`, those of the training data.
@@ -71,18 +75,17 @@ impl Dataset {
     pub fn read_with_classes(path: &Path, options: &ReadOptions, classes: &Classes) -> Result<Self, DataError> {
         let rows = Rows::open(path, options)?;
         let unit = rows.format().unit();
-        let example =
-            |row: Result<Row, DataError>| {
-                let Row { text, label, line } = row?;
-                classes.index(&label).map(|label| Example { text, label, line }).ok_or_else(|| {
-                    DataError::UnknownLabel { path: path.into(), unit, line, label, classes: classes.to_string() }
-                })
-            };
+        let example = |row: Result<Row, DataError>| {
+            let Row { text, text_pair, label, line } = row?;
+            classes.index(&label).map(|label| Example { text, text_pair, label, line }).ok_or_else(|| {
+                DataError::UnknownLabel { path: path.into(), unit, line, label, classes: classes.to_string() }
+            })
+        };
         let examples = DataError::collect(unit, rows.map(example))?;
         if examples.is_empty() {
             return Err(DataError::Empty { path: path.into() });
         }
-        Ok(Self { examples, classes: classes.clone(), unit })
+        Ok(Self { examples, classes: classes.clone(), unit, symmetric: options.symmetric })
     }
 
     /// Returns the number of examples.
@@ -103,12 +106,25 @@ impl Dataset {
     /// Returns copies of the given rows, in this order. Rows that do not exist are left out.
     pub fn select(&self, rows: &[usize]) -> Self {
         let examples = rows.iter().filter_map(|&row| self.examples.get(row).cloned()).collect();
-        Self { examples, classes: self.classes.clone(), unit: self.unit }
+        Self { examples, classes: self.classes.clone(), unit: self.unit, symmetric: self.symmetric }
     }
 
-    /// Returns the group of each example: equal texts have the same number, as in [`text_groups`].
+    /// Returns whether the examples are text pairs.
+    pub fn has_pairs(&self) -> bool {
+        self.examples.iter().any(|example| example.text_pair.is_some())
+    }
+
+    /// Returns the group of each example: equal texts or text pairs have the same number, as in [`text_groups`] and
+    /// [`pair_groups`].
     pub fn text_groups(&self) -> Vec<usize> {
-        text_groups(self.examples.iter().map(|example| example.text.as_str()))
+        self.text_groups_of(0..self.len())
+    }
+
+    /// Returns the [groups](Self::text_groups) of some rows. Rows that do not exist are left out.
+    pub fn text_groups_of(&self, rows: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        let examples = rows.into_iter().filter_map(|row| self.examples.get(row));
+        let texts = examples.map(|example| (example.text.as_str(), example.text_pair.as_deref()));
+        pair_groups(texts, self.symmetric)
     }
 
     /// Splits the examples into a training and a test set, as [`group_train_test_split`]: equal texts stay on one side.

@@ -8,16 +8,36 @@ use unicode_normalization::UnicodeNormalization;
 ///
 /// Two texts are equal if they are equal after Unicode normalisation (NFKC), case folding, and collapsing white space.
 pub fn text_groups<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
+    pair_groups(texts.into_iter().map(|text| (text, None)), false)
+}
+
+/// Returns the group of each text or text pair, as [`text_groups`]: pairs are equal if their first and their second texts are
+/// equal. If pairs are `symmetric`, a pair is also equal to the pair with exchanged texts.
+pub fn pair_groups<'a>(texts: impl IntoIterator<Item = (&'a str, Option<&'a str>)>, symmetric: bool) -> Vec<usize> {
     let mut groups: HashMap<String, usize> = HashMap::new();
     let mut normal = String::new();
     texts
         .into_iter()
-        .map(|text| {
-            normalise(text, &mut normal);
+        .map(|(text, text_pair)| {
+            normalise_pair(text, text_pair, symmetric, &mut normal);
             let next = groups.len();
             *groups.entry(normal.clone()).or_insert(next)
         })
         .collect()
+}
+
+/// Writes the normalised text, or both texts of a pair separated by a line end, which a normalised text does not contain. If
+/// pairs are `symmetric`, the texts are in alphabetical order.
+pub(crate) fn normalise_pair(text: &str, text_pair: Option<&str>, symmetric: bool, normal: &mut String) {
+    normalise(text, normal);
+    let Some(text_pair) = text_pair else { return };
+    let mut second = String::new();
+    normalise(text_pair, &mut second);
+    if symmetric && second < *normal {
+        std::mem::swap(normal, &mut second);
+    }
+    normal.push('\n');
+    normal.push_str(&second);
 }
 
 /// Writes the normalised text: words without case, separated by single spaces.

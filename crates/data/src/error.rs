@@ -53,7 +53,7 @@ pub enum DataError {
     MissingColumn {
         /// The file.
         path: PathBuf,
-        /// `text` or `label`.
+        /// `text`, `text pair` or `label`.
         role: &'static str,
         /// The name of the missing column.
         column: String,
@@ -67,7 +67,7 @@ pub enum DataError {
     AmbiguousColumn {
         /// The file.
         path: PathBuf,
-        /// `text` or `label`.
+        /// `text`, `text pair` or `label`.
         role: &'static str,
         /// The columns.
         candidates: String,
@@ -77,7 +77,7 @@ pub enum DataError {
     ColumnNumber {
         /// The file.
         path: PathBuf,
-        /// `text` or `label`.
+        /// `text`, `text pair` or `label`.
         role: &'static str,
         /// The given value.
         column: String,
@@ -106,7 +106,7 @@ pub enum DataError {
     ColumnType {
         /// The file.
         path: PathBuf,
-        /// `text` or `label`.
+        /// `text`, `text pair` or `label`.
         role: &'static str,
         /// The column's name.
         column: String,
@@ -131,10 +131,10 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
-    /// Each row has a text pair.
+    /// Each row has a text pair, and the options do not say which texts are read.
     #[error(
-        "{path}: `{first}` and `{second}` are a text pair, and text pairs are not supported; select one of them as the \
-         text column"
+        "{path}: `{first}` and `{second}` are a text pair; to read both, add `--text-pair-column {second}`, to read one, add \
+         `--text-column {first}`"
     )]
     TextPair {
         /// The file.
@@ -143,6 +143,16 @@ pub enum DataError {
         first: String,
         /// The second text's column.
         second: String,
+    },
+    /// Both texts of a pair are the same column.
+    #[error(
+        "{path}: `{column}` is the column of both texts; name different columns with `--text-column` and `--text-pair-column`"
+    )]
+    SameColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
     },
     /// A row is invalid.
     #[error("{path}, {unit} {line}: {reason}")]

@@ -34,7 +34,7 @@ mod toy;
 
 pub use classes::Classes;
 pub use dataset::{Dataset, Example};
-pub use equal_texts::text_groups;
+pub use equal_texts::{pair_groups, text_groups};
 pub use error::{DataError, ErrorKind};
 pub use folds::repeated_stratified_k_fold;
 pub use group_folds::stratified_group_k_fold;

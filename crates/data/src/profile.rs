@@ -7,7 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use twox_hash::XxHash64;
 
 use crate::classes::Classes;
-use crate::equal_texts::normalise;
+use crate::equal_texts::normalise_pair;
 use crate::lengths::Lengths;
 use crate::read::Row;
 
@@ -36,6 +36,7 @@ pub struct Profile {
     lengths: Lengths,
     texts: HashMap<u64, First, BuildHasherDefault<Identity>>,
     normal: String,
+    symmetric: bool,
 }
 
 /// The first occurrence of a text. Lines above 2³² - 1 are stored as 2³² - 1, so that a text takes 16 bytes.
@@ -52,6 +53,8 @@ pub struct Sample {
     pub line: u64,
     /// The text, at most its first 200 characters.
     pub text: String,
+    /// The second text of a text pair, at most its first 200 characters.
+    pub text_pair: Option<String>,
 }
 
 /// A text with two different labels.
@@ -68,16 +71,23 @@ pub struct Conflict {
 }
 
 impl Profile {
+    /// Returns the profile of no rows. If pairs are `symmetric`, a pair with exchanged texts is a duplicate, as in
+    /// [`pair_groups`](crate::pair_groups).
+    pub fn new(symmetric: bool) -> Self {
+        Self { symmetric, ..Self::default() }
+    }
+
     /// Adds a row.
     pub fn add(&mut self, row: &Row) {
         self.rows += 1;
         let class = self.class(&row.label);
-        normalise(&row.text, &mut self.normal);
-        if self.normal.is_empty() {
+        if is_empty(row) {
             self.empty += 1;
             return;
         }
-        let sample = || Sample { line: row.line, text: row.text.chars().take(SAMPLE).collect() };
+        normalise_pair(&row.text, row.text_pair.as_deref(), self.symmetric, &mut self.normal);
+        let start = |text: &String| text.chars().take(SAMPLE).collect();
+        let sample = || Sample { line: row.line, text: start(&row.text), text_pair: row.text_pair.as_ref().map(start) };
         self.samples[class as usize].get_or_insert_with(sample);
         match self.texts.entry(hash(&self.normal)) {
             Entry::Vacant(entry) => {
@@ -139,7 +149,8 @@ impl Profile {
         self.classes.get(class).and_then(|(class, _)| self.samples[*class as usize].as_ref())
     }
 
-    /// Returns the number of rows whose text is empty or only white space. They do not count as duplicates.
+    /// Returns the number of rows whose text, or a text of whose pair, is empty or only white space. They do not count as
+    /// duplicates.
     pub fn empty(&self) -> u64 {
         self.empty
     }
@@ -181,7 +192,10 @@ pub struct Leaks {
 impl Leaks {
     /// Looks up a row of the test file in the training file.
     pub fn add(&mut self, train: &Profile, row: &Row) {
-        normalise(&row.text, &mut self.normal);
+        if is_empty(row) {
+            return;
+        }
+        normalise_pair(&row.text, row.text_pair.as_deref(), train.symmetric, &mut self.normal);
         if let Some(line) = train.first_line(&self.normal) {
             self.rows += 1;
             if self.examples.len() < EXAMPLES {
@@ -199,6 +213,12 @@ impl Leaks {
     pub fn examples(&self) -> &[(u64, u64)] {
         &self.examples
     }
+}
+
+/// Returns whether a text of a row is empty or only white space.
+fn is_empty(row: &Row) -> bool {
+    let is_blank = |text: &str| text.trim().is_empty();
+    is_blank(&row.text) || row.text_pair.as_deref().is_some_and(is_blank)
 }
 
 fn hash(normal: &str) -> u64 {

@@ -20,7 +20,8 @@ const SENTENCES: [(&str, usize); 12] = [
 
 /// Returns twelve short opinions with the classes 0 (negative) and 1 (positive).
 pub fn twelve_sentences() -> Dataset {
-    let example = |((text, label), line): ((&str, usize), u64)| Example { text: text.into(), label, line };
+    let example =
+        |((text, label), line): ((&str, usize), u64)| Example { text: text.into(), text_pair: None, label, line };
     let examples = SENTENCES.into_iter().zip(1..).map(example).collect();
-    Dataset { examples, classes: Classes::from_labels(["0", "1"]), unit: "row" }
+    Dataset { examples, classes: Classes::from_labels(["0", "1"]), unit: "row", symmetric: false }
 }

@@ -78,10 +78,12 @@ fn a_split_keeps_groups_together_and_has_the_requested_size_and_classes() {
 fn a_data_set_keeps_equal_texts_together() {
     let examples = (0..40).map(|row| Example {
         text: if row % 2 == 0 { format!("Text  {}", row / 2) } else { format!("ＴＥＸＴ {}\n", row / 2) },
+        text_pair: None,
         label: row / 4 % 2,
         line: row as u64 + 1,
     });
-    let data = Dataset { examples: examples.collect(), classes: Classes::from_labels(["a", "b"]), unit: "line" };
+    let classes = Classes::from_labels(["a", "b"]);
+    let data = Dataset { examples: examples.collect(), classes, unit: "line", symmetric: false };
     let splits = data.folds(5, 2, 42).expect("folds");
     for split in splits {
         assert_eq!(split.test.len(), 8);

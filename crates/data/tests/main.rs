@@ -5,6 +5,7 @@ mod damaged_parquet;
 mod formats;
 mod groups;
 mod mutate;
+mod pairs;
 mod parquet;
 mod profile;
 mod reading;

@@ -18,7 +18,10 @@ fn expected() -> Vec<Row> {
     let named = [("good, \"very\"\ngood", "pos"), ("bad", "neg"), ("", "neg"), ("  naïve 🎉 ", "pos"), ("bad", "neg")];
     let named = named.map(|(text, label)| (text.to_string(), label.to_string()));
     let counted = (0..35).map(|i| (format!("sentence {i}"), if i % 3 == 0 { "neg" } else { "pos" }.to_string()));
-    (1..).zip(named.into_iter().chain(counted)).map(|(line, (text, label))| Row { text, label, line }).collect()
+    (1..)
+        .zip(named.into_iter().chain(counted))
+        .map(|(line, (text, label))| Row { text, text_pair: None, label, line })
+        .collect()
 }
 
 #[test]

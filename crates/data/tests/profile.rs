@@ -3,7 +3,7 @@
 use rekindle_data::{Conflict, Leaks, Profile, Row, Sample};
 
 fn row(line: u64, text: &str, label: &str) -> Row {
-    Row { text: text.into(), label: label.into(), line }
+    Row { text: text.into(), text_pair: None, label: label.into(), line }
 }
 
 fn profile(rows: &[(&str, &str)]) -> Profile {
@@ -21,7 +21,7 @@ fn classes_are_sorted_and_counted() {
     assert_eq!(profile(&[]).classes(), []);
     let long = "ä".repeat(300);
     let profile = profile(&[(" ", "x"), (&long, "y"), ("first", "x"), ("second", "x")]);
-    assert_eq!(profile.sample("x"), Some(&Sample { line: 3, text: "first".into() }));
+    assert_eq!(profile.sample("x"), Some(&Sample { line: 3, text: "first".into(), text_pair: None }));
     assert_eq!(profile.sample("y").map(|sample| sample.text.chars().count()), Some(200));
     assert_eq!(profile.sample("z"), None);
 }

@@ -147,10 +147,11 @@ fn impossible_folds_are_errors_that_suggest_a_number() {
         examples: labels
             .iter()
             .zip(1..)
-            .map(|(&label, line)| Example { text: line.to_string(), label, line })
+            .map(|(&label, line)| Example { text: line.to_string(), text_pair: None, label, line })
             .collect(),
         classes: Classes::from_labels(["good", "bad"]),
         unit: "row",
+        symmetric: false,
     };
     let error =
         |labels: &[usize], folds, repeats| data(labels).folds(folds, repeats, 42).expect_err("refused").to_string();

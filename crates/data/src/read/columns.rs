@@ -62,6 +62,9 @@ const LABEL: Usual = Usual {
     ],
 };
 
+/// The role of the second text's column.
+const TEXT_PAIR: &str = "text pair";
+
 /// The columns under which data sets keep two texts to be judged together.
 const PAIRS: [(&str, &str); 6] = [
     ("sentence1", "sentence2"),
@@ -81,6 +84,8 @@ pub struct Columns {
     pub text: usize,
     /// The index of the label's column.
     pub label: usize,
+    /// The index of the column of the second text, if rows are text pairs.
+    pub text_pair: Option<usize>,
 }
 
 /// The columns of text and label among `names`. `delimited` if a first line may be an example instead of names.
@@ -91,18 +96,29 @@ pub(super) fn find(
     delimited: bool,
 ) -> Result<Columns, DataError> {
     let search = Search { path, names: &names, delimited };
-    let text = match &options.text_column {
-        Some(name) => search.named(&TEXT, name)?,
-        None => {
+    let text_pair = options.text_pair_column.as_ref().map(|name| search.named(TEXT_PAIR, name)).transpose()?;
+    let text = match (&options.text_column, text_pair) {
+        (Some(name), _) => search.named(TEXT.role, name)?,
+        (None, Some(pair)) => search.first_of(pair).map_or_else(|| search.usual(&TEXT), Ok)?,
+        (None, None) => {
             search.refuse_pairs()?;
             search.usual(&TEXT)?
         }
     };
+    check_pair(path, text, text_pair, &names[text])?;
     let label = match &options.label_column {
-        Some(name) => search.named(&LABEL, name)?,
+        Some(name) => search.named(LABEL.role, name)?,
         None => search.usual(&LABEL)?,
     };
-    Ok(Columns { names, text, label })
+    Ok(Columns { names, text, label, text_pair })
+}
+
+/// Checks that the two texts of a pair are different columns.
+fn check_pair(path: &Path, text: usize, text_pair: Option<usize>, column: &str) -> Result<(), DataError> {
+    match text_pair == Some(text) {
+        true => Err(DataError::SameColumn { path: path.into(), column: column.into() }),
+        false => Ok(()),
+    }
 }
 
 /// The columns of a file of `width` columns without names: numbers from 0.
@@ -114,25 +130,25 @@ pub(super) fn numbered(path: &Path, width: usize, options: &ReadOptions) -> Resu
             _ => Err(DataError::ColumnNumber { path: path.into(), role, column: column.clone(), last: width - 1 }),
         },
     };
-    let other = |index: usize| usize::from(index == 0);
-    let (text, label) = match (number("text", &options.text_column)?, number("label", &options.label_column)?) {
-        (None, None) => (0, 1),
-        (Some(text), None) => (text, other(text)),
-        (None, Some(label)) => (other(label), label),
-        (Some(text), Some(label)) => (text, label),
-    };
-    Ok(Columns { names: Vec::new(), text, label })
+    let text_pair = number(TEXT_PAIR, &options.text_pair_column)?;
+    let (text, label) = (number(TEXT.role, &options.text_column)?, number(LABEL.role, &options.label_column)?);
+    let unused = |others: [Option<usize>; 2]| (0..).find(|index| !others.contains(&Some(*index))).unwrap_or_default();
+    let text = text.unwrap_or_else(|| unused([label, text_pair]));
+    let label = label.unwrap_or_else(|| unused([Some(text), text_pair]));
+    check_pair(path, text, text_pair, &text.to_string())?;
+    Ok(Columns { names: Vec::new(), text, label, text_pair })
 }
 
 /// Returns whether a first line contains usual names of the text and the label.
 pub(super) fn are_names(names: &[String]) -> bool {
     let search = Search { path: Path::new(""), names, delimited: true };
-    search.usual(&TEXT).is_ok() && search.usual(&LABEL).is_ok()
+    (search.usual(&TEXT).is_ok() || search.pair().is_some()) && search.usual(&LABEL).is_ok()
 }
 
-/// Returns whether a column has a usual name of a text.
+/// Returns whether columns have usual names of a text or of a text pair.
 pub(super) fn has_text(names: &[String]) -> bool {
-    Search { path: Path::new(""), names, delimited: true }.usual(&TEXT).is_ok()
+    let search = Search { path: Path::new(""), names, delimited: true };
+    search.usual(&TEXT).is_ok() || search.pair().is_some()
 }
 
 struct Search<'a> {
@@ -143,10 +159,10 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// The column with the name or number that the user gave.
-    fn named(&self, usual: &Usual, name: &str) -> Result<usize, DataError> {
+    fn named(&self, role: &'static str, name: &str) -> Result<usize, DataError> {
         let position = self.names.iter().position(|column| column == name);
         let number = || name.parse().ok().filter(|&index: &usize| index < self.names.len());
-        position.or_else(number).ok_or_else(|| self.missing(usual.role, name, String::new()))
+        position.or_else(number).ok_or_else(|| self.missing(role, name, String::new()))
     }
 
     /// The column with a usual name.
@@ -177,9 +193,20 @@ impl Search<'_> {
         self.names.iter().position(|column| column.eq_ignore_ascii_case(name))
     }
 
+    /// The columns of a text pair with usual names.
+    fn pair(&self) -> Option<(usize, usize)> {
+        PAIRS.iter().find_map(|(first, second)| Some((self.position(first)?, self.position(second)?)))
+    }
+
+    /// The column of the first text, if that of the second one and its own have the usual names of a text pair.
+    fn first_of(&self, second: usize) -> Option<usize> {
+        let is_second = |name: &str| self.names[second].eq_ignore_ascii_case(name);
+        PAIRS.iter().filter(|(_, name)| is_second(name)).find_map(|(first, _)| self.position(first))
+    }
+
+    /// Refuses columns of a text pair, of which the user named none: reading one of them would ignore the other in silence.
     fn refuse_pairs(&self) -> Result<(), DataError> {
-        let pair = PAIRS.iter().find_map(|(first, second)| Some((self.position(first)?, self.position(second)?)));
-        pair.map_or(Ok(()), |(first, second)| {
+        self.pair().map_or(Ok(()), |(first, second)| {
             let name = |index: usize| self.names[index].clone();
             Err(DataError::TextPair { path: self.path.into(), first: name(first), second: name(second) })
         })

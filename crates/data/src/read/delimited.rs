@@ -11,6 +11,9 @@ struct Delimited {
     records: Records,
     text: usize,
     label: usize,
+    text_pair: Option<usize>,
+    /// Whether tabs separate the columns.
+    tabs: bool,
     /// The number of fields of every row, which is that of the first row.
     width: Option<usize>,
 }
@@ -26,7 +29,8 @@ pub(super) fn open(
     let format = dialect.format();
     let rows = sniff::sample(&text, dialect);
     let records = Records::new(text.reader, dialect.separator, dialect.quoting);
-    let mut reader = Delimited { records, text: 0, label: 1, width: None };
+    let mut reader =
+        Delimited { records, text: 0, label: 1, text_pair: None, tabs: dialect.separator == b'\t', width: None };
     let columns = if options.header {
         let header = reader.header().map_err(|fault| fault.named(path, format))?;
         columns::find(path, header.ok_or_else(|| DataError::Empty { path: path.into() })?, options, true)?
@@ -36,7 +40,7 @@ pub(super) fn open(
         sniff::check_headerless(path, &rows, options, columns.label)?;
         columns
     };
-    (reader.text, reader.label) = (columns.text, columns.label);
+    (reader.text, reader.label, reader.text_pair) = (columns.text, columns.label, columns.text_pair);
     let separator = Some(char::from(dialect.separator));
     Ok(Opened { format, separator, columns, reader: Box::new(reader) })
 }
@@ -51,7 +55,8 @@ impl Delimited {
 
     /// Reads a record, and returns the line on which it begins.
     fn read(&mut self) -> Result<Option<u64>, Fault> {
-        let Some(line) = self.records.read().map_err(broken)? else { return Ok(None) };
+        let tabs = self.tabs;
+        let Some(line) = self.records.read().map_err(|record| broken(record, tabs))? else { return Ok(None) };
         let (width, fields) = (*self.width.get_or_insert(self.records.len()), self.records.len());
         if fields != width {
             let reason = format!("found {fields} columns, expected {width} as in the lines before");
@@ -62,11 +67,20 @@ impl Delimited {
 
     fn row(&mut self) -> Result<Option<Row>, Fault> {
         let Some(line) = self.read()? else { return Ok(None) };
-        let (Some(text), Some(name)) = (self.records.get(self.text), self.records.get(self.label)) else {
-            let reason = format!("found {} column, expected two for text and label", self.records.len());
-            return Err(Fault::Row { line, reason });
+        let field = |index: usize| match self.records.get(index) {
+            Some(field) => utf8(line, field),
+            None => Err(Fault::Row { line, reason: self.too_few() }),
         };
-        Ok(Some(Row { text: utf8(line, text)?.into(), label: label(line, utf8(line, name)?)?, line }))
+        let text_pair = self.text_pair.map(field).transpose()?.map(String::from);
+        Ok(Some(Row { text: field(self.text)?.into(), text_pair, label: label(line, field(self.label)?)?, line }))
+    }
+
+    fn too_few(&self) -> String {
+        let found = self.records.len();
+        let columns = if found == 1 { "column" } else { "columns" };
+        let expected =
+            if self.text_pair.is_some() { "three for two texts and a label" } else { "two for text and label" };
+        format!("found {found} {columns}, expected {expected}")
     }
 }
 
@@ -78,19 +92,25 @@ impl Iterator for Delimited {
     }
 }
 
-fn broken(record: BrokenRecord) -> Fault {
+/// Returns the fault of a record that does not end, in columns that are separated by `tabs` or not.
+fn broken(record: BrokenRecord, tabs: bool) -> Fault {
+    let end = |line, reason: String| {
+        let literal = "; if quotation marks are ordinary characters in this file, add `--format tsv`";
+        Fault::End { line, reason: reason + if tabs { literal } else { "" } }
+    };
     match record {
         BrokenRecord::Io(source) => Fault::Io(source),
-        BrokenRecord::Unclosed { line } => {
-            Fault::End { line, reason: "a quotation mark opens a field here, and none closes it".into() }
+        BrokenRecord::Unclosed { line } => end(line, "a quotation mark opens a field here, and none closes it".into()),
+        BrokenRecord::Followed { line, end: last } => {
+            let place = if last == line { String::new() } else { format!(", on line {last},") };
+            end(
+                line,
+                format!(
+                    "a quotation mark opens a field here, and the next one{place} is not the end of a field; close the field, \
+                     or write quotation marks inside it twice"
+                ),
+            )
         }
-        BrokenRecord::Followed { line, end } => Fault::End {
-            line,
-            reason: format!(
-                "a quotation mark opens a field here, and the next one, on line {end}, is not the end of a field; close \
-                 the field, or write quotation marks inside it twice"
-            ),
-        },
     }
 }
 

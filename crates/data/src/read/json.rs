@@ -59,9 +59,13 @@ fn first(
 }
 
 fn opened(format: Format, columns: Columns, first: Object, objects: Objects) -> Opened {
-    let (text, label) = (columns.names[columns.text].clone(), columns.names[columns.label].clone());
+    let keys = Keys {
+        text: columns.names[columns.text].clone(),
+        label: columns.names[columns.label].clone(),
+        text_pair: columns.text_pair.map(|column| columns.names[column].clone()),
+    };
     let objects = iter::once(Ok(first)).chain(objects);
-    let reader = Box::new(objects.map(move |object| object.and_then(|object| row(object, &text, &label))));
+    let reader = Box::new(objects.map(move |object| object.and_then(|object| row(object, &keys))));
     Opened { format, separator: None, columns, reader }
 }
 
@@ -246,8 +250,16 @@ fn without_nan(json: &[u8]) -> Vec<u8> {
     replaced
 }
 
-fn row((line, mut object): Object, text: &str, name: &str) -> Result<Row, Fault> {
+/// The keys that are read.
+struct Keys {
+    text: String,
+    label: String,
+    text_pair: Option<String>,
+}
+
+fn row((line, object): Object, keys: &Keys) -> Result<Row, Fault> {
     let broken = |reason: String| Fault::Row { line, reason };
+    let name = &keys.label;
     let class = match object.get(name) {
         Some(Value::String(class)) => class.clone(),
         Some(Value::Number(number)) => number.to_string(),
@@ -257,13 +269,15 @@ fn row((line, mut object): Object, text: &str, name: &str) -> Result<Row, Fault>
             return Err(broken(format!("`{name}` is {found}; a label is a string, a number or a boolean")));
         }
     };
-    match object.get_mut(text).map(Value::take) {
-        Some(Value::String(text)) => Ok(Row { text, label: label(line, &class)?, line }),
+    let text = |key: &String| match object.get(key) {
+        Some(Value::String(text)) => Ok(text.clone()),
         found => {
-            let found = found.as_ref().map_or("missing", describe);
-            Err(broken(format!("`{text}` is {found}; a text is a string")))
+            let found = found.map_or("missing", describe);
+            Err(broken(format!("`{key}` is {found}; a text is a string")))
         }
-    }
+    };
+    let text_pair = keys.text_pair.as_ref().map(text).transpose()?;
+    Ok(Row { text: text(&keys.text)?, text_pair, label: label(line, &class)?, line })
 }
 
 fn describe(value: &Value) -> &'static str {

@@ -111,13 +111,27 @@ pub struct ReadOptions {
     /// The column of the label: its name, or its number from 0. Default: `label`, or the only other usual name of a
     /// label (`class`, `category`, `sentiment`, `target`, …), in any case; without a header, the second column.
     pub label_column: Option<String>,
+    /// The column of the second text of a text pair: its name, or its number from 0. Default: none, each row has one text.
+    pub text_pair_column: Option<String>,
+    /// Whether the order of the two texts does not matter: a [`Dataset`](crate::Dataset) then regards a pair and the pair
+    /// with exchanged texts as equal. Default: false.
+    pub symmetric: bool,
     /// Whether the first line of CSV and TSV contains the column names. Default: true.
     pub header: bool,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { format: None, encoding: None, separator: None, text_column: None, label_column: None, header: true }
+        Self {
+            format: None,
+            encoding: None,
+            separator: None,
+            text_column: None,
+            label_column: None,
+            text_pair_column: None,
+            symmetric: false,
+            header: true,
+        }
     }
 }
 
@@ -126,6 +140,8 @@ impl Default for ReadOptions {
 pub struct Row {
     /// The text, unchanged.
     pub text: String,
+    /// The second text of a text pair, unchanged.
+    pub text_pair: Option<String>,
     /// The label as [`canonical_label`] spells it.
     pub label: String,
     /// The line on which the row begins, from 1; in Parquet, which has no lines, the number of the row.

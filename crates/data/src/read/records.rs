@@ -9,7 +9,7 @@ pub(super) enum BrokenRecord {
     Io(io::Error),
     /// A quotation mark on this line opens a field that does not end.
     Unclosed { line: u64 },
-    /// A quotation mark on this line opens a field of several lines that ends on line `end`, where other text follows.
+    /// A quotation mark on this line opens a field that ends on line `end`, where other text follows.
     Followed { line: u64, end: u64 },
 }
 
@@ -17,7 +17,8 @@ pub(super) enum BrokenRecord {
 /// quotation marks that are special only at the beginning of a field and inside a field that begins with one.
 ///
 /// These readers also accept text behind a closing quotation mark. Here, such text is an error after a field of several
-/// lines: a quotation mark that is not closed ends at the next one that opens a field, and all rows between are lost.
+/// lines: a quotation mark that is not closed ends at the next one that opens a field, and all rows between are lost. Between
+/// tabs, it is always an error, because tab-separated texts often contain quotation marks that are ordinary characters.
 pub(super) struct Records {
     text: Box<dyn BufRead + Send>,
     parser: Parser,
@@ -164,7 +165,7 @@ impl Parser {
                 self.end();
                 self.state = State::Separator;
             }
-            State::Quote if self.open < line && !byte.is_ascii_whitespace() => {
+            State::Quote if (self.open < line || self.separator == b'\t') && !byte.is_ascii_whitespace() => {
                 return Err(BrokenRecord::Followed { line: self.open, end: line });
             }
             state => {

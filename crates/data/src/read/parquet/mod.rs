@@ -1,4 +1,4 @@
-//! Parquet: reads two columns, row by row.
+//! Parquet: reads the columns of texts and labels, row by row.
 
 mod catch_panic;
 mod class_label;
@@ -6,6 +6,7 @@ mod footer;
 mod pages;
 mod thrift;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -38,10 +39,13 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
         }),
     };
     let text = holds("text", columns.text, is_text, "UTF-8 strings")?;
+    let text_pair = columns.text_pair.map(|column| holds("text pair", column, is_text, "UTF-8 strings")).transpose()?;
     let name = holds("label", columns.label, is_class, "strings, numbers or booleans")?;
     let names = class_label::names(reader.metadata().file_metadata().key_value_metadata(), name.name());
     let mut fields = vec![text.clone(), name.clone()];
-    fields.dedup();
+    fields.extend(text_pair.clone());
+    let mut seen = HashSet::new();
+    fields.retain(|field| seen.insert(field.name().to_string()));
     let mut records = guarded(|| {
         let projection = Type::group_type_builder(schema.name()).with_fields(fields).build();
         let project = |projection| RowIter::from_file_into(Box::new(reader)).project(Some(projection));
@@ -49,7 +53,13 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
     })
     .map_err(broken)?;
     let rows = (1..).map_while(move |line| match guarded(|| records.next().transpose().map_err(text_of)) {
-        Ok(record) => Some(row(line, &record?, text.name(), name.name(), names.as_deref())),
+        Ok(record) => Some(row(
+            line,
+            &record?,
+            (text.name(), text_pair.as_ref().map(|pair| pair.name())),
+            name.name(),
+            names.as_deref(),
+        )),
         Err(reason) => Some(Err(Fault::End { line, reason })),
     });
     Ok((columns, Box::new(rows)))
@@ -64,7 +74,13 @@ fn text_of(error: ParquetError) -> String {
     error.to_string()
 }
 
-fn row(line: u64, record: &Record, text: &str, name: &str, names: Option<&[String]>) -> Result<Row, Fault> {
+fn row(
+    line: u64,
+    record: &Record,
+    (text, text_pair): (&str, Option<&str>),
+    name: &str,
+    names: Option<&[String]>,
+) -> Result<Row, Fault> {
     let field = |column: &str| record.get_column_iter().find(|(name, _)| *name == column).map(|(_, field)| field);
     let broken = |reason: String| Fault::Row { line, reason };
     let class = match field(name) {
@@ -80,10 +96,12 @@ fn row(line: u64, record: &Record, text: &str, name: &str, names: Option<&[Strin
         Some(names) => class_label::name(names, &class).map_err(|reason| broken(format!("`{name}` {reason}")))?,
         None => &class,
     };
-    let Some(Field::Str(text)) = field(text) else {
-        return Err(broken(format!("`{text}` is null")));
+    let text_of = |column| match field(column) {
+        Some(Field::Str(text)) => Ok(text.clone()),
+        _ => Err(broken(format!("`{column}` is null"))),
     };
-    Ok(Row { text: text.clone(), label: label(line, class)?, line })
+    let text_pair = text_pair.map(text_of).transpose()?;
+    Ok(Row { text: text_of(text)?, text_pair, label: label(line, class)?, line })
 }
 
 fn is_finite(field: Option<&Field>) -> bool {
