@@ -118,7 +118,8 @@ fn if_every_worker_refuses_the_last_reason_is_the_error() {
 #[test]
 fn shards_of_features_do_not_depend_on_the_workers() {
     let pretrained = PretrainedModel::embedded(EMBEDDED).expect("the model");
-    let texts: Vec<String> = (0..61).map(|index| format!("the {index} {}", "very ".repeat(index % 7))).collect();
+    let texts: Vec<(String, Option<String>)> =
+        (0..61).map(|index| (format!("the {index} {}", "very ".repeat(index % 7)), None)).collect();
     let make = |workers: Vec<Worker>| {
         let folder = TempDir::new().expect("a folder");
         let (pooling, at) = (Pooling::Cls, folder.path().to_path_buf());

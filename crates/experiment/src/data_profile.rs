@@ -20,7 +20,7 @@ pub(crate) fn data_profile(
     let all: Vec<usize> = (0..sampling.all.len()).collect();
     let mut profile = profile(sampling, &all);
     for texts in sampling.texts(&all).chunks(CHUNK) {
-        tokenizer.lengths_all(texts)?.into_iter().for_each(|tokens| profile.add_length(tokens));
+        tokenizer.pair_lengths_all(texts)?.into_iter().for_each(|tokens| profile.add_length(tokens));
     }
     let lengths = profile.lengths();
     let percentiles = PERCENTILES.into_iter().map(|percent| lengths.percentile(percent));
@@ -41,7 +41,7 @@ pub(crate) fn data_profile(
 }
 
 fn profile(sampling: &Sampling, examples: &[usize]) -> Profile {
-    let mut profile = Profile::default();
+    let mut profile = Profile::new(sampling.all.symmetric);
     examples.iter().for_each(|&index| profile.add(&row(sampling, index)));
     profile
 }
@@ -50,5 +50,5 @@ fn profile(sampling: &Sampling, examples: &[usize]) -> Profile {
 fn row(sampling: &Sampling, index: usize) -> Row {
     let example = &sampling.all.examples[index];
     let label = sampling.all.classes.names().get(example.label).cloned().unwrap_or_default();
-    Row { text: example.text.clone(), label, line: example.line }
+    Row { text: example.text.clone(), text_pair: example.text_pair.clone(), label, line: example.line }
 }

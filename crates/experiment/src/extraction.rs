@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rekindle_checkpoint::{Checkpoint, CheckpointError, save_rows};
 use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier};
 use rekindle_files::check_compatible;
-use rekindle_infer::{ForwardError, InferError, PretrainedModel, features};
+use rekindle_infer::{ForwardError, InferError, PretrainedModel, Sequence, encode, features};
 use rekindle_remote::{Devices, Event, Failure, Items, WorkError, WorkQueue, Worker, run};
 use rekindle_train::Stop;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ impl Extraction {
     /// Each shard has a tensor `features`, `[texts, dim]`, in the order of the texts. Shards are written atomically; shards
     /// that exist are kept.
     ///
-    /// `backend` is the name of the backend for the description.
+    /// Each text may have a second one: a text pair has one vector. `backend` is the name of the backend for the description.
     ///
     /// # Errors
     /// Returns an error if the texts do not fit the model, if the folder cannot be written or holds other features, if no worker
@@ -70,7 +70,7 @@ impl Extraction {
     pub fn run(
         &self,
         pretrained: &PretrainedModel,
-        texts: Vec<String>,
+        texts: Vec<(String, Option<String>)>,
         backend: &str,
         workers: Vec<Worker>,
         stop: &Stop,
@@ -124,7 +124,7 @@ impl Extraction {
 struct Shards {
     extraction: Extraction,
     pretrained: PretrainedModel,
-    texts: Vec<String>,
+    texts: Vec<(String, Option<String>)>,
     stop: Stop,
 }
 
@@ -192,10 +192,11 @@ impl WorkQueue for Shards {
         let mut values = Vec::with_capacity(rows.len() * config.hidden_size);
         for (place, texts) in self.texts[rows.clone()].chunks(CHUNK).enumerate() {
             self.check_stop().map_err(Failure::Fatal)?;
-            let ids = self.pretrained.tokenizer.encode_all(texts, max_length);
-            let ids = ids.map_err(|error| Failure::Fatal(error.into()))?;
+            let encoded = encode(&self.pretrained.tokenizer, config, texts, max_length);
+            let encoded = encoded.map_err(|error| Failure::Fatal(error.into()))?;
+            let sequences: Vec<Sequence> = encoded.iter().map(Sequence::from).collect();
             let features =
-                features(model, config, &ids, batch_size, &devices.first, &mut |_| ControlFlow::Continue(()));
+                features(model, config, &sequences, batch_size, &devices.first, &mut |_| ControlFlow::Continue(()));
             values.extend(features.map_err(|error| failure(error, rows.start + place * CHUNK))?);
             if progress(Some(texts.len())).is_break() {
                 return Err(Failure::Cancelled);

@@ -7,11 +7,12 @@ use sha2::{Digest, Sha256};
 
 use crate::sampling::Sampling;
 
-/// Returns the SHA-256 of texts and the names of their classes, each preceded by its length.
+/// Returns the SHA-256 of texts, or both texts of pairs, and the names of their classes, each preceded by its length.
 pub(crate) fn examples_sha256(data: &Dataset) -> String {
     let mut hash = Sha256::new();
     for example in &data.examples {
-        for text in [&example.text, &data.classes.names()[example.label]] {
+        let texts = [Some(&example.text), example.text_pair.as_ref(), Some(&data.classes.names()[example.label])];
+        for text in texts.into_iter().flatten() {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
@@ -19,10 +20,10 @@ pub(crate) fn examples_sha256(data: &Dataset) -> String {
     hexadecimal(&hash.finalize())
 }
 
-/// Returns the SHA-256 of texts, each preceded by its length.
-pub(crate) fn texts_sha256(texts: &[String]) -> String {
+/// Returns the SHA-256 of texts, or both texts of pairs, each preceded by its length.
+pub(crate) fn texts_sha256(texts: &[(String, Option<String>)]) -> String {
     let mut hash = Sha256::new();
-    for text in texts {
+    for text in texts.iter().flat_map(|(text, text_pair)| [Some(text), text_pair.as_ref()]).flatten() {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     }

@@ -51,7 +51,10 @@ pub(crate) fn misclassified(approaches: &[ApproachResults], sampling: &Sampling,
     let example = |&row: &usize| {
         let example = &sampling.all.examples[row];
         let predictions = predictions.iter().map(|predictions| mean(&predictions[row])).collect();
-        MisclassifiedExample::new(row - first, example.line, example.text.as_str(), example.label, predictions)
+        let mut record =
+            MisclassifiedExample::new(row - first, example.line, example.text.as_str(), example.label, predictions);
+        record.text_pair.clone_from(&example.text_pair);
+        record
     };
     let name = best.map_or("", |index| approaches[index].name.as_str());
     Misclassified::new(rows.len(), name, total_of_best, rows.iter().take(MOST).map(example).collect())

@@ -11,7 +11,8 @@ pub(crate) fn predictions(sampling: &Sampling, mut runs: Vec<RunPredictions>) ->
     for index in runs.iter_mut().flat_map(|run| &mut run.examples) {
         *index = *places[*index].get_or_insert_with(|| {
             let example = &sampling.all.examples[*index];
-            examples.push(TestExample { line: example.line, text: example.text.clone(), label: example.label });
+            let (text, text_pair) = (example.text.clone(), example.text_pair.clone());
+            examples.push(TestExample { line: example.line, text, text_pair, label: example.label });
             examples.len() - 1
         });
     }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use burn::tensor::Device;
 use rekindle_checkpoint::LoadReport;
 use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier};
-use rekindle_infer::PretrainedModel;
+use rekindle_infer::{PretrainedModel, encode};
 use rekindle_train::{Checkpoints, EncodedDataset, Event, PooledFeatures, Stop, TrainError};
 
 use crate::embeddings::{Embeddings, Request};
@@ -52,9 +52,15 @@ impl<'a> RunContext<'a> {
         store: Option<&'a ExperimentStore>,
     ) -> Result<Self, ExperimentError> {
         let all = &sampling.all;
-        let texts: Vec<&str> = all.examples.iter().map(|example| example.text.as_str()).collect();
-        let ids = pretrained.tokenizer.encode_all(&texts, settings.max_length)?;
+        let texts = sampling.texts(&(0..all.len()).collect::<Vec<_>>());
+        let encoded = encode(&pretrained.tokenizer, &pretrained.config, &texts, settings.max_length)?;
+        let (ids, types): (Vec<_>, Vec<_>) =
+            encoded.into_iter().map(|encoded| (encoded.input_ids, encoded.token_type_ids)).unzip();
         let examples = EncodedDataset::new(ids, all.labels(), all.classes.len()).map_err(ExperimentError::Examples)?;
+        let examples = match types.iter().all(Vec::is_empty) {
+            true => examples,
+            false => examples.with_token_types(types).map_err(ExperimentError::Examples)?,
+        };
         Self::on(device, examples, settings, pretrained, sampling, runs, store)
     }
 
@@ -85,6 +91,14 @@ impl<'a> RunContext<'a> {
             features,
             embeddings: Embeddings::default(),
         })
+    }
+
+    /// Returns an error for an option of an approach that is not possible with text pairs, if the examples are pairs.
+    pub(crate) fn refuse_pairs(&self, argument: &'static str, reason: &str) -> Result<(), TrainError> {
+        match self.sampling.all.has_pairs() {
+            true => Err(TrainError::Argument { argument, reason: format!("not possible with text pairs: {reason}") }),
+            false => Ok(()),
+        }
     }
 
     /// Where a run keeps its checkpoints.

@@ -1,6 +1,8 @@
 //! Samples: which examples a run trains on, validates on and tests on.
 
-use rekindle_data::{Dataset, TestSize, group_train_test_split, text_groups, train_test_split};
+use std::borrow::Cow;
+
+use rekindle_data::{Dataset, TestSize, group_train_test_split, train_test_split};
 
 use crate::error::ExperimentError;
 
@@ -69,8 +71,7 @@ impl Sampling {
     /// As [`group_train_test_split`].
     pub fn hold_out(mut self, size: TestSize, seed: u32) -> Result<Self, ExperimentError> {
         for sample in &mut self.samples {
-            let texts = sample.train.iter().map(|&row| self.all.examples[row].text.as_str());
-            let groups = text_groups(texts);
+            let groups = self.all.text_groups_of(sample.train.iter().copied());
             let (train, validation) = split(&self.all, &sample.train, Some(&groups), size, seed)?;
             (sample.train, sample.validation) = (train, validation);
         }
@@ -99,9 +100,19 @@ impl Sampling {
         rows.iter().map(|&row| self.all.examples[row].label).collect()
     }
 
-    /// Returns the texts of rows.
-    pub(crate) fn texts(&self, rows: &[usize]) -> Vec<&str> {
-        rows.iter().map(|&row| self.all.examples[row].text.as_str()).collect()
+    /// Returns the texts of rows, each with the second one of a pair.
+    pub(crate) fn texts(&self, rows: &[usize]) -> Vec<(&str, Option<&str>)> {
+        let examples = rows.iter().map(|&row| &self.all.examples[row]);
+        examples.map(|example| (example.text.as_str(), example.text_pair.as_deref())).collect()
+    }
+
+    /// Returns the texts of rows for baselines, which know no pairs: a space joins the texts of a pair.
+    pub(crate) fn joined_texts(&self, rows: &[usize]) -> Vec<Cow<'_, str>> {
+        let joined = |(text, text_pair): (_, Option<&str>)| match text_pair {
+            Some(text_pair) => Cow::Owned(format!("{text} {text_pair}")),
+            None => Cow::Borrowed(text),
+        };
+        self.texts(rows).into_iter().map(joined).collect()
     }
 }
 

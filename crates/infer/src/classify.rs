@@ -10,7 +10,8 @@ use rekindle_metrics::argmax;
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
 
-use crate::batched::{logits, sentence_logits};
+use crate::batched::{Sequence, logits, sentence_logits};
+use crate::encode::encode;
 use crate::error::InferError;
 use crate::model::PretrainedModel;
 use crate::output_function::OutputFunction;
@@ -93,16 +94,32 @@ impl Classifier {
         max_length: usize,
         batch_size: usize,
     ) -> Result<Vec<Prediction>, InferError> {
+        let texts: Vec<(&str, Option<&str>)> = texts.iter().map(|text| (text.as_ref(), None)).collect();
+        self.classify_pairs(&texts, max_length, batch_size)
+    }
+
+    /// Classifies texts, each with or without a second one, as [`classify`](Self::classify). A longer pair is truncated as
+    /// transformers' `longest_first` does it.
+    ///
+    /// # Errors
+    /// As [`classify`](Self::classify).
+    pub fn classify_pairs<T: AsRef<str>>(
+        &self,
+        pairs: &[(T, Option<T>)],
+        max_length: usize,
+        batch_size: usize,
+    ) -> Result<Vec<Prediction>, InferError> {
         let positions = self.config.max_length();
         if max_length > positions {
             return Err(InferError::MaxLength { max_length, positions });
         }
-        let ids = self.tokenizer.encode_all(texts, max_length)?;
+        let encoded = encode(&self.tokenizer, &self.config, pairs, max_length)?;
+        let sequences: Vec<Sequence> = encoded.iter().map(Sequence::from).collect();
         let mut progress = |_| ControlFlow::Continue(());
         let (config, device) = (&self.config, &self.device);
         let logits = match &self.model {
-            Model::Sequence(model) => logits(model, config, &ids, batch_size, device, &mut progress),
-            Model::Sentence(model) => sentence_logits(model, config, &ids, batch_size, device, &mut progress),
+            Model::Sequence(model) => logits(model, config, &sequences, batch_size, device, &mut progress),
+            Model::Sentence(model) => sentence_logits(model, config, &sequences, batch_size, device, &mut progress),
         }?;
         Ok(logits.chunks(self.labels.len()).map(|row| self.prediction(row)).collect())
     }

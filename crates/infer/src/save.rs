@@ -9,6 +9,7 @@ use rekindle_files::{FileError, write_atomic};
 use rekindle_tokenizer::Tokenizer;
 
 use crate::card::ModelCard;
+use crate::encode::has_segments;
 use crate::error::InferError;
 
 /// The files of a saved model, the weights last.
@@ -64,7 +65,7 @@ impl SavedModel<'_> {
     ) -> Result<(), InferError> {
         fs::create_dir_all(folder).map_err(|source| FileError::write(folder, source))?;
         let [config_name, tokenizer, tokenizer_config, card, weights_name] = SAVED_FILES;
-        let has_segments = config.type_vocab_size > 1 && self.tokenizer.has_type_ids();
+        let has_segments = has_segments(self.tokenizer, config);
         for (name, content) in [
             (config_name, json),
             (tokenizer, &self.tokenizer.to_json()?),

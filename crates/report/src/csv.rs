@@ -74,11 +74,15 @@ pub fn scores_csv(results: &Results) -> Vec<u8> {
     table(&["kind", "name", "size", "metric", "mean", "low", "high", "n", "method"], rows)
 }
 
-/// Returns `predictions.csv`: one row per run and test example, with the probability of every class.
+/// Returns `predictions.csv`: one row per run and test example, with the probability of every class. Text pairs have a column
+/// `text_pair` behind `text`.
 pub fn predictions_csv(results: &Results) -> Vec<u8> {
     let Results { predictions, data: DataRecord { classes, .. }, .. } = results;
     let class = |index: usize| classes.get(index).cloned().unwrap_or_default();
-    let header = ["approach", "seed", "repeat", "fold", "size", "line", "text", "label", "prediction"];
+    let has_pairs = predictions.examples.iter().any(|example| example.text_pair.is_some());
+    let texts = if has_pairs { &["text", "text_pair"][..] } else { &["text"] };
+    let header =
+        [&["approach", "seed", "repeat", "fold", "size", "line"][..], texts, &["label", "prediction"]].concat();
     let header = header.into_iter().map(String::from).chain(classes.iter().map(|name| format!("probability_{name}")));
     let rows = predictions.runs.iter().flat_map(|of_run| {
         let RunPredictions { approach, run: RunKey { seed, repeat, fold, size }, .. } = of_run;
@@ -87,7 +91,9 @@ pub fn predictions_csv(results: &Results) -> Vec<u8> {
         tested.zip(&of_run.predictions).zip(probabilities).map(move |((example, &prediction), probabilities)| {
             let mut row =
                 vec![approach.clone(), seed.to_string(), repeat.to_string(), fold.to_string(), size.to_string()];
-            row.extend([example.line.to_string(), example.text.clone(), class(example.label), class(prediction)]);
+            row.extend([example.line.to_string(), example.text.clone()]);
+            row.extend(has_pairs.then(|| example.text_pair.clone().unwrap_or_default()));
+            row.extend([class(example.label), class(prediction)]);
             // With an exponent where it is shorter.
             row.extend(probabilities.iter().map(|probability| format!("{probability:?}")));
             row

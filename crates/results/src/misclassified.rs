@@ -44,6 +44,9 @@ pub struct MisclassifiedExample {
     pub line: u64,
     /// The text.
     pub text: String,
+    /// The second text of a text pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_pair: Option<String>,
     /// The index of its true class.
     pub label: usize,
     /// The prediction of each approach, in the order of the approaches.
@@ -52,9 +55,9 @@ pub struct MisclassifiedExample {
 }
 
 impl MisclassifiedExample {
-    /// Returns the record of an example with the true class `label`.
+    /// Returns the record of an example of one text with the true class `label`.
     pub fn new(row: usize, line: u64, text: impl Into<String>, label: usize, predictions: Vec<Prediction>) -> Self {
-        Self { row, line, text: text.into(), label, predictions }
+        Self { row, line, text: text.into(), text_pair: None, label, predictions }
     }
 }
 

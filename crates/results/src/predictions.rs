@@ -18,6 +18,8 @@ pub struct TestExample {
     pub line: u64,
     /// The text.
     pub text: String,
+    /// The second text of a text pair.
+    pub text_pair: Option<String>,
     /// The index of its true class.
     pub label: usize,
 }

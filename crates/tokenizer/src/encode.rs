@@ -83,7 +83,8 @@ impl Tokenizer {
         pairs: &[(T, Option<T>)],
         max_length: usize,
     ) -> Result<Vec<Encoded>, TokenizerError> {
-        let rooms = [self.room(max_length, false)?, self.room(max_length, true)?];
+        let has_pairs = pairs.iter().any(|(_, text_pair)| text_pair.is_some());
+        let rooms = [self.room(max_length, false)?, if has_pairs { self.room(max_length, true)? } else { 0 }];
         let firsts = self.many_pieces(pairs.iter().map(|(text, _)| text.as_ref()).collect(), rooms[0])?;
         let seconds = pairs.iter().filter_map(|(_, text)| Some(text.as_ref()?.as_ref()));
         let mut seconds = self.many_pieces(seconds.collect(), rooms[1])?.into_iter();
@@ -116,9 +117,23 @@ impl Tokenizer {
     /// # Errors
     /// Returns an error if the tokenizer fails.
     pub fn lengths_all<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<usize>, TokenizerError> {
-        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-        let encodings = caught(|| self.inner.encode_batch_fast(texts, false))?;
-        Ok(encodings.iter().map(|encoding| encoding.len() + self.special_tokens_per_text(false)).collect())
+        let texts: Vec<(&str, Option<&str>)> = texts.iter().map(|text| (text.as_ref(), None)).collect();
+        self.pair_lengths_all(&texts)
+    }
+
+    /// Returns the number of tokens of many texts, each with or without a second one, as [`lengths_all`](Self::lengths_all).
+    ///
+    /// # Errors
+    /// Returns an error if the tokenizer fails.
+    pub fn pair_lengths_all<T: AsRef<str>>(&self, pairs: &[(T, Option<T>)]) -> Result<Vec<usize>, TokenizerError> {
+        let texts = pairs.iter().flat_map(|(text, text_pair)| [Some(text), text_pair.as_ref()]).flatten();
+        let encodings = caught(|| self.inner.encode_batch_fast(texts.map(AsRef::as_ref).collect(), false))?;
+        let mut lengths = encodings.iter().map(|encoding| encoding.len());
+        let mut length = |(_, text_pair): &(T, Option<T>)| {
+            let pieces: usize = lengths.by_ref().take(1 + usize::from(text_pair.is_some())).sum();
+            pieces + self.special_tokens_per_text(text_pair.is_some())
+        };
+        Ok(pairs.iter().map(&mut length).collect())
     }
 
     /// Returns the number of special tokens that every text gets, or every `pair` of texts.

@@ -7,7 +7,7 @@ use crate::options::{MIN_LENGTH, at_least};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rekindle::data::{Columns, DataError, Format, Leaks, Profile, Row, Rows};
+use rekindle::data::{Columns, DataError, Format, Leaks, Profile, ReadOptions, Row, Rows};
 use rekindle::report::thousands;
 use rekindle::tokenizer::{Tokenizer, TokenizerError};
 use serde_json::{Value, json};
@@ -31,6 +31,10 @@ pub struct DataArgs {
     pub test: Option<PathBuf>,
     #[command(flatten)]
     pub data_file: DataFileArgs,
+    /// Regard a text pair and the pair with exchanged texts as equal texts, that is, as duplicates; needs
+    /// --text-pair-column.
+    #[arg(long, requires = "text_pair_column", help_heading = "Data")]
+    pub symmetric: bool,
 
     /// Checkpoint whose tokenizer is used: `auto`, `embedded`, a folder, or a hub id; as with `experiment`.
     #[arg(long, default_value = "auto", value_name = "auto|embedded|FOLDER|HUB_ID", help_heading = "Tokens")]
@@ -77,7 +81,7 @@ const SMALL: f64 = 0.5;
 pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let mut display = Display::new(if args.json { Verbosity::Quiet } else { Verbosity::Normal });
     // Before the tokenizer, which may have to be downloaded.
-    let options = args.data_file.read_options();
+    let options = ReadOptions { symmetric: args.symmetric, ..args.data_file.read_options() };
     let rows = Rows::open(args.path(), &options)?;
     let test_rows = args.test.as_deref().map(|path| Rows::open(path, &options)).transpose()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
@@ -91,13 +95,12 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
             model.id
         ));
     }
-    let data = Part::read(args.path(), rows, &model.tokenizer, &mut |_| {})?;
+    let empty = || Profile::new(args.symmetric);
+    let data = Part::read(args.path(), rows, empty(), &model.tokenizer, &mut |_| {})?;
     let mut leaks = Leaks::default();
-    let test = args
-        .test
-        .as_deref()
-        .zip(test_rows)
-        .map(|(path, rows)| Part::read(path, rows, &model.tokenizer, &mut |row| leaks.add(&data.profile, row)));
+    let test = args.test.as_deref().zip(test_rows).map(|(path, rows)| {
+        Part::read(path, rows, empty(), &model.tokenizer, &mut |row| leaks.add(&data.profile, row))
+    });
     let test = test.transpose()?;
     if args.json {
         let test_json = test.as_ref().map(|test| {
@@ -151,14 +154,14 @@ impl Defects {
 }
 
 impl Part {
-    /// Reads an open file; calls `observe` with each row.
+    /// Reads an open file into an empty profile; calls `observe` with each row.
     fn read(
         path: &Path,
         mut rows: Rows,
+        mut profile: Profile,
         tokenizer: &Tokenizer,
         observe: &mut dyn FnMut(&Row),
     ) -> Result<Self, Failure> {
-        let mut profile = Profile::default();
         let mut chunk = Chunk::default();
         let mut defects = Defects::default();
         for row in &mut rows {
@@ -171,7 +174,7 @@ impl Part {
             };
             profile.add(&row);
             observe(&row);
-            if chunk.push(row.text) {
+            if chunk.push(row.text, row.text_pair) {
                 chunk.count(tokenizer, &mut profile)?;
             }
         }
@@ -205,7 +208,13 @@ impl Part {
         let (profile, lengths) = (&self.profile, self.profile.lengths());
         let classes = profile.classes();
         let class = |(name, rows): &(String, u64)| {
-            let example = profile.sample(name).map(|sample| json!({ "line": sample.line, "text": sample.text }));
+            let example = profile.sample(name).map(|sample| {
+                let mut json = json!({ "line": sample.line, "text": sample.text });
+                if let Some(text_pair) = &sample.text_pair {
+                    json["text_pair"] = json!(text_pair);
+                }
+                json
+            });
             json!({ "name": name, "rows": rows, "share": share(*rows, profile.rows()), "example": example })
         };
         let defect = |(line, reason): &(u64, String)| json!({ "line": line, "reason": reason });
@@ -225,6 +234,7 @@ impl Part {
             "separator": self.separator,
             "columns": self.columns.names,
             "text_column": column(self.columns.text),
+            "text_pair_column": self.columns.text_pair.and_then(column),
             "label_column": column(self.columns.label),
             "rows": profile.rows(),
             "classes": classes.iter().map(class).collect::<Vec<_>>(),
@@ -262,7 +272,9 @@ impl Part {
         for (index, (name, count)) in classes.iter().take(NAMED).enumerate() {
             let head = if index == 0 { "classes" } else { "" };
             let example = profile.sample(name).map_or(String::new(), |sample| {
-                format!("  {} {}: {}", self.format.unit(), sample.line, shortened(&sample.text))
+                let texts = [Some(&sample.text), sample.text_pair.as_ref()].into_iter().flatten();
+                let texts: Vec<String> = texts.map(|text| shortened(text)).collect();
+                format!("  {} {}: {}", self.format.unit(), sample.line, texts.join(" / "))
             });
             display.line(&format!("{head:15} {name}: {}{example}", of(*count, rows)));
         }
@@ -315,21 +327,21 @@ impl Part {
 /// Texts that are not tokenized yet.
 #[derive(Default)]
 struct Chunk {
-    texts: Vec<String>,
+    texts: Vec<(String, Option<String>)>,
     bytes: usize,
 }
 
 impl Chunk {
-    /// Adds a text, and returns whether the chunk is full.
-    fn push(&mut self, text: String) -> bool {
-        self.bytes += text.len();
-        self.texts.push(text);
+    /// Adds a text, or both texts of a pair, and returns whether the chunk is full.
+    fn push(&mut self, text: String, text_pair: Option<String>) -> bool {
+        self.bytes += text.len() + text_pair.as_ref().map_or(0, String::len);
+        self.texts.push((text, text_pair));
         self.texts.len() == CHUNK || self.bytes >= CHUNK_BYTES
     }
 
     /// Counts the tokens of the texts, and removes them.
     fn count(&mut self, tokenizer: &Tokenizer, profile: &mut Profile) -> Result<(), TokenizerError> {
-        tokenizer.lengths_all(&self.texts)?.into_iter().for_each(|tokens| profile.add_length(tokens));
+        tokenizer.pair_lengths_all(&self.texts)?.into_iter().for_each(|tokens| profile.add_length(tokens));
         self.texts.clear();
         self.bytes = 0;
         Ok(())
@@ -368,14 +380,21 @@ fn leaks_json(leaks: &Leaks) -> Value {
 
 /// The columns by name, with their roles.
 fn describe(columns: &Columns) -> String {
-    let name = |(index, name): (usize, &String)| match index {
-        _ if index == columns.text && index == columns.label => format!("{name} (text and label)"),
-        _ if index == columns.text => format!("{name} (text)"),
-        _ if index == columns.label => format!("{name} (label)"),
-        _ => name.clone(),
+    let role = |index: usize| {
+        let roles = [(Some(columns.text), "text"), (columns.text_pair, "text pair"), (Some(columns.label), "label")];
+        let roles: Vec<&str> =
+            roles.into_iter().filter(|(column, _)| *column == Some(index)).map(|(_, role)| role).collect();
+        roles.join(" and ")
     };
+    let name = |(index, name): (usize, &String)| match role(index) {
+        role if role.is_empty() => name.clone(),
+        role => format!("{name} ({role})"),
+    };
+    let text_pair = columns.text_pair.map_or_else(String::new, |column| format!("column {column} the text pair, "));
     match columns.names.is_empty() {
-        true => format!("no header: column {} is the text, column {} the label", columns.text, columns.label),
+        true => {
+            format!("no header: column {} is the text, {text_pair}column {} the label", columns.text, columns.label)
+        }
         false => columns.names.iter().enumerate().map(name).collect::<Vec<_>>().join(", "),
     }
 }

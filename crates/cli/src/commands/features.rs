@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{ArgGroup, Args, ValueEnum};
-use rekindle::data::{Rows, open_text, text_lines};
+use rekindle::data::{DataError, Rows, open_text, text_lines};
 use rekindle::experiment::{Extraction, ExtractionEvent};
 use rekindle::remote::{Devices, Event, Worker};
 use rekindle::report::thousands;
@@ -169,14 +169,17 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     Ok(())
 }
 
-fn texts(args: &FeaturesArgs, display: &Display) -> Result<Vec<String>, Failure> {
+/// The texts of the options, each with the second one of a pair.
+fn texts(args: &FeaturesArgs, display: &Display) -> Result<Vec<(String, Option<String>)>, Failure> {
     if let Some(path) = &args.input {
         warn_of_table(path, display);
-        return Ok(text_lines(open_text(path)?, path).collect::<Result<_, _>>()?);
+        return Ok(text_lines(open_text(path)?, path)
+            .map(|line| Ok((line?, None)))
+            .collect::<Result<_, DataError>>()?);
     }
     let options = args.data_file.read_options();
     let rows = Rows::open(args.data.as_deref().unwrap_or(Path::new("")), &options)?;
-    Ok(rows.collect_all()?.into_iter().map(|row| row.text).collect())
+    Ok(rows.collect_all()?.into_iter().map(|row| (row.text, row.text_pair)).collect())
 }
 
 const EXAMPLES: &str = "\

@@ -15,6 +15,9 @@ pub struct DataFileArgs {
     /// Column with the text, by name or by number from 0 [default: text, sentence, review, ...].
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub text_column: Option<String>,
+    /// Column with the second text of a text pair, by name or by number from 0 [default: every row has one text].
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub text_pair_column: Option<String>,
     /// Column with the label, by name or by number from 0 [default: label, class, sentiment, ...].
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub label_column: Option<String>,
@@ -41,6 +44,8 @@ impl DataFileArgs {
             separator: self.separator,
             text_column: self.text_column.clone(),
             label_column: self.label_column.clone(),
+            text_pair_column: self.text_pair_column.clone(),
+            symmetric: false,
             header: !self.no_header,
         }
     }
@@ -49,6 +54,7 @@ impl DataFileArgs {
     pub fn given(&self) -> Option<&'static str> {
         let given = [
             ("--text-column", self.text_column.is_some()),
+            ("--text-pair-column", self.text_pair_column.is_some()),
             ("--label-column", self.label_column.is_some()),
             ("--no-header", self.no_header),
             ("--format", self.format.is_some()),

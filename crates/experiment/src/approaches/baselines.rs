@@ -1,5 +1,6 @@
 //! Baselines as approaches: the majority class, and TF-IDF with logistic regression.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use rekindle_baseline::{BaselineError, LogisticOptions, Majority, TfidfLogisticRegression};
@@ -39,9 +40,15 @@ impl Baseline {
         },
     };
 
-    fn classifier(&self, texts: &[&str], labels: &[usize], classes: usize) -> Result<Classifier, BaselineError> {
+    fn classifier(
+        &self,
+        texts: &[Cow<'_, str>],
+        labels: &[usize],
+        classes: usize,
+    ) -> Result<Classifier, BaselineError> {
         if let Self::TfIdf(options) = self {
-            match TfidfLogisticRegression::fit(texts, labels, classes, options) {
+            let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+            match TfidfLogisticRegression::fit(&texts, labels, classes, options) {
                 Ok(fitted) => return Ok(Box::new(fitted)),
                 Err(BaselineError::NoWords | BaselineError::OneClass { .. }) => {}
                 Err(error) => return Err(error),
@@ -84,7 +91,7 @@ impl Learner for Baseline {
         _: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
         let (began, sampling, train) = (Instant::now(), context.sampling, &spec.rows.train);
-        let (texts, labels) = (sampling.texts(train), sampling.labels(train));
+        let (texts, labels) = (sampling.joined_texts(train), sampling.labels(train));
         let classifier = self.classifier(&texts, &labels, sampling.all.classes.len())?;
         let mut record = RunRecord::default();
         record.train_seconds = began.elapsed().as_secs_f64();
@@ -104,7 +111,8 @@ impl Predictor for FittedBaseline {
         rows: &[usize],
         _: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError> {
-        let probabilities = self.0.probabilities(&context.sampling.texts(rows));
+        let texts = context.sampling.joined_texts(rows);
+        let probabilities = self.0.probabilities(&texts.iter().map(AsRef::as_ref).collect::<Vec<_>>());
         Ok(probabilities.into_iter().map(|probability| probability.max(f64::EPSILON).ln() as f32).collect())
     }
 

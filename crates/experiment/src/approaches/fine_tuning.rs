@@ -295,6 +295,9 @@ impl Learner for FineTuning {
 
     fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
         let plan = self.plan(&context.config)?;
+        if self.pretrain_epochs > 0 {
+            context.refuse_pairs("pretrain", "masked language modelling learns from single texts")?;
+        }
         let (trainable, total) = plan.count(&plan.prepare(&context.model, 0)?);
         Ok([trainable, total])
     }

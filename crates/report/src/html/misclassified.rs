@@ -68,7 +68,7 @@ fn table(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
             tbody {
                 @for example in examples {
                     tr {
-                        td.text { (text(&example.text)) " " span.row { (place(results, example)) } }
+                        td.text { (texts(example)) " " span.row { (place(results, example)) } }
                         td data-label="True class" { span.class { (name(class(results, example.label))) } }
                         @for index in &approaches {
                             @if let Some(prediction) = example.predictions.get(*index) {
@@ -90,7 +90,9 @@ fn list(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
         ul.more {
             @for example in examples {
                 li {
-                    bdi { (format::shortened(&example.text, SHOWN)) } " " span.row { (place(results, example)) } ": "
+                    bdi { (format::shortened(&example.text, SHOWN)) } " "
+                    @if let Some(second) = &example.text_pair { "/ " bdi { (format::shortened(second, SHOWN)) } " " }
+                    span.row { (place(results, example)) } ": "
                     span.class { (name(class(results, example.label))) }
                     @if let Some((predicted, most)) = example.predictions.get(best).and_then(likeliest) {
                         ", predicted " span.class { (name(class(results, predicted))) } " " (probability(most))
@@ -106,6 +108,14 @@ fn place(results: &Results, example: &MisclassifiedExample) -> String {
     match results.data.unit.as_str() {
         "" => format!("row {}", thousands(example.row + 1)),
         unit => format!("{unit} {}", example.line),
+    }
+}
+
+/// The text of an example, or both texts of a pair.
+fn texts(example: &MisclassifiedExample) -> Markup {
+    match &example.text_pair {
+        None => text(&example.text),
+        Some(second) => html! { div { (text(&example.text)) } div.second { (text(second)) } },
     }
 }
 

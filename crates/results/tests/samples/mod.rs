@@ -349,6 +349,7 @@ impl Sample {
         let example = |(row, text): (usize, &String)| TestExample {
             line: 17 * row as u64 + 2,
             text: text.clone(),
+            text_pair: None,
             label: row % classes,
         };
         let examples: Vec<_> = self.misclassified.iter().enumerate().map(example).collect();

@@ -52,6 +52,10 @@ pub struct ExperimentArgs {
     pub validation_size: Option<TestSize>,
     #[command(flatten)]
     pub data_file: DataFileArgs,
+    /// Regard a text pair and the pair with exchanged texts as equal texts, which stay on one side of a split; needs
+    /// --text-pair-column.
+    #[arg(long, requires = "text_pair_column", help_heading = "Data")]
+    pub symmetric: bool,
 
     /// Approaches to compare: NAME[:OPTION=VALUE]..., separated by commas; --help lists them [default:
     /// feature-extraction,last-layer, and probe on your own data].

@@ -7,7 +7,7 @@ mod costs;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use rekindle::data::{Dataset, twelve_sentences};
+use rekindle::data::{Dataset, ReadOptions, twelve_sentences};
 use rekindle::experiment::{
     Approach, Defaults, Engine, Experiment, ExperimentError, ExperimentStore, Overrides, Progress, Sampling,
 };
@@ -246,7 +246,7 @@ impl History {
 
 /// The examples of the options, and the samples for training and testing.
 fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
-    let options = args.data_file.read_options();
+    let options = ReadOptions { symmetric: args.symmetric, ..args.data_file.read_options() };
     let all = match args.data().or(args.train.as_ref()) {
         Some(path) => Dataset::read(path, &options)?,
         None => twelve_sentences(),
@@ -281,7 +281,8 @@ fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, arg
     let groups = sampling.all.text_groups();
     let repeated = groups.len() - groups.iter().max().map_or(0, |last| last + 1);
     if repeated > 0 && args.test.is_none() {
-        data.push_str(&format!("; {} repeat the text of another and stay with it", thousands(repeated)));
+        let text = if sampling.all.has_pairs() { "texts" } else { "text" };
+        data.push_str(&format!("; {} repeat the {text} of another and stay with it", thousands(repeated)));
     }
     display.line(&format!("model    {}", model::describe(model)));
     display.line(&format!("data     {data}"));
