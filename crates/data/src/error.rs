@@ -234,6 +234,32 @@ pub enum DataError {
         /// The number of rows.
         rows: usize,
     },
+    /// A fold of rows with several labels is empty.
+    #[error("{rows} rows are too few for {folds} folds: a fold would be empty; use fewer folds")]
+    EmptyFold {
+        /// The given value.
+        folds: usize,
+        /// The number of rows.
+        rows: usize,
+    },
+    /// The values of rows with several labels are not as many as rows times labels.
+    #[error("{values} values are not {rows} rows of {labels} labels")]
+    LabelRows {
+        /// The number of values.
+        values: usize,
+        /// The number of rows.
+        rows: usize,
+        /// The number of labels.
+        labels: usize,
+    },
+    /// A value is NaN or infinite.
+    #[error("row {row}: value {value} is not finite")]
+    NotFinite {
+        /// The row, from 0.
+        row: usize,
+        /// The value.
+        value: f64,
+    },
     /// A class with fewer rows than there are folds.
     #[error(
         "class {class} has {members} row{}, fewer than the {folds} folds; {}",
@@ -351,6 +377,7 @@ impl DataError {
             Self::TestSize { .. }
             | Self::LargeGroups { .. }
             | Self::Folds { .. }
+            | Self::EmptyFold { .. }
             | Self::NotAFormat { .. }
             | Self::UnknownEncoding { .. } => ErrorKind::Argument,
             _ => ErrorKind::Input,

@@ -3,7 +3,9 @@
 //! [`Rows`] reads CSV, TSV, JSON and Parquet row by row. [`Dataset::read`] converts rows to [`Example`]s, whose labels
 //! are indices into sorted [`Classes`]. A [`Profile`] summarises a file of any size before training.
 //! [`train_test_split`] and [`repeated_stratified_k_fold`] select the rows that scikit-learn selects for the same
-//! `random_state`, [`group_train_test_split`] and [`stratified_group_k_fold`] without separating equal texts;
+//! `random_state`, [`group_train_test_split`] and [`stratified_group_k_fold`] without separating equal texts,
+//! [`multilabel_train_test_split`] and [`repeated_multilabel_stratified_k_fold`] rows with several labels; values are
+//! stratified by their [`quantile_classes`].
 //! [`Dataset::train_test_split`] returns the examples themselves, [`Dataset::folds`] their rows.
 //!
 //! ```
@@ -27,7 +29,9 @@ mod group_split;
 mod label;
 mod lengths;
 mod mt19937;
+mod multilabel_split;
 mod profile;
+mod quantile_classes;
 mod read;
 mod split;
 mod toy;
@@ -42,7 +46,9 @@ pub use group_split::group_train_test_split;
 pub use label::canonical_label;
 pub use lengths::Lengths;
 pub use mt19937::Mt19937;
+pub use multilabel_split::{multilabel_train_test_split, repeated_multilabel_stratified_k_fold};
 pub use profile::{Conflict, Leaks, Profile, Sample};
+pub use quantile_classes::quantile_classes;
 pub use read::{Columns, Encoding, Format, ReadOptions, Row, Rows, looks_like_table, open_text, text_lines};
 pub use split::{Split, TestSize, train_test_split};
 pub use toy::twelve_sentences;

@@ -55,6 +55,16 @@ impl Mt19937 {
         }
     }
 
+    /// Returns a random one of the items as NumPy's `RandomState.choice`; draws nothing for a single item.
+    ///
+    /// There is at least one item.
+    pub(crate) fn choice(&mut self, items: &[usize]) -> usize {
+        match items {
+            [item] => *item,
+            items => items[self.up_to(items.len() as u32 - 1) as usize],
+        }
+    }
+
     /// Shuffles in place, as NumPy's `RandomState.shuffle`. Supports at most 2^32 items.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for index in (1..items.len()).rev() {

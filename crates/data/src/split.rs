@@ -21,7 +21,7 @@ pub enum TestSize {
 
 impl TestSize {
     /// Returns the number of test rows among `rows`, if both sets have at least one row.
-    fn rows(self, rows: usize) -> Option<usize> {
+    pub(crate) fn rows(self, rows: usize) -> Option<usize> {
         let test = match self {
             Self::Fraction(share) if share > 0.0 && share < 1.0 => (share * rows as f64).ceil() as usize,
             Self::Fraction(_) => return None,

@@ -4,6 +4,7 @@ mod damaged;
 mod damaged_parquet;
 mod formats;
 mod groups;
+mod multilabel;
 mod mutate;
 mod pairs;
 mod parquet;
