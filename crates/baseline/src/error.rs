@@ -17,6 +17,22 @@ pub enum BaselineError {
         /// The number of labels.
         labels: usize,
     },
+    /// The values of rows with several labels are not a multiple of the number of labels.
+    #[error("{values} values are not rows of {labels} labels")]
+    LabelRows {
+        /// The number of values.
+        values: usize,
+        /// The number of labels per row.
+        labels: usize,
+    },
+    /// A value is NaN or infinite.
+    #[error("row {row}: value {value} is not finite")]
+    Value {
+        /// The row, from 0.
+        row: usize,
+        /// The value.
+        value: f64,
+    },
     /// The number of class weights is not that of the classes.
     #[error("{weights} class weights for {classes} classes")]
     ClassWeights {
@@ -59,5 +75,21 @@ pub enum BaselineError {
         iterations: u64,
         /// The norm of the gradient of the mean loss.
         gradient: f64,
+    },
+    /// The regularization strength of the ridge regression is not a positive number.
+    #[error("alpha is {alpha}, but must be positive; scikit-learn's default is 1, and greater values regularize more")]
+    Alpha {
+        /// The value.
+        alpha: f64,
+    },
+    /// The ridge regression stopped before it converged.
+    #[error(
+        "ridge regression did not converge in {iterations} iterations (relative residual {residual:e}); increase max_iterations, or use a greater alpha"
+    )]
+    RidgeNotConverged {
+        /// The number of iterations.
+        iterations: u64,
+        /// The norm of the residual of the normal equations, relative to that at the start.
+        residual: f64,
     },
 }

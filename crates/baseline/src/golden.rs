@@ -5,7 +5,10 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::{Baseline, DenseRows, LogisticOptions, LogisticRegression, Majority, TfidfLogisticRegression};
+use crate::{
+    Baseline, DenseRows, LabelRates, LogisticOptions, LogisticRegression, Majority, MeanValue, MultilabelBaseline,
+    Ridge, RidgeOptions, TfidfLogisticRegression, TfidfOneVsRest, TfidfRidge, ValueBaseline,
+};
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
@@ -74,5 +77,51 @@ fn probabilities_on_dense_features_match_scikit_learn() {
         let fitted =
             LogisticRegression::fit(&rows("rows"), &labels, classes, class_weights.as_deref(), &options).unwrap();
         close(name, &fitted.probabilities(&rows("unseen")), &case["probabilities"], 1e-6);
+    }
+}
+
+/// `fixtures/baseline/make_targets.py`.
+#[test]
+fn probabilities_of_labels_match_scikit_learn() {
+    let golden: Value = serde_json::from_slice(&fs::read("../../fixtures/baseline/targets.json").unwrap()).unwrap();
+    for case in golden["labels"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let (texts, unseen) = (strings(&case["texts"]), strings(&case["unseen"]));
+        let targets: Vec<bool> = numbers(&case["targets"]).into_iter().map(|bit| bit == 1.0).collect();
+        let labels = targets.len() / texts.len();
+        let options = LogisticOptions { c: case["c"].as_f64().unwrap(), ..Default::default() };
+        let bits =
+            |predictions: Vec<bool>| predictions.into_iter().map(|is| f64::from(u8::from(is))).collect::<Vec<f64>>();
+
+        let rates = LabelRates::fit(&targets, labels).unwrap();
+        close(&format!("{name}, rates"), &rates.probabilities(&unseen[..1]), &case["rates"], 1e-15);
+        close(&format!("{name}, usual labels"), &bits(rates.predictions(&unseen[..1])), &case["usual"], 0.0);
+        let fitted = TfidfOneVsRest::fit(&texts, &targets, labels, &options).unwrap();
+        assert_eq!(fitted.labels(), labels);
+        close(name, &fitted.probabilities(&unseen), &case["probabilities"], 1e-6);
+        close(&format!("{name}, predictions"), &bits(fitted.predictions(&unseen)), &case["predictions"], 0.0);
+    }
+}
+
+/// `fixtures/baseline/make_targets.py`.
+#[test]
+fn predicted_values_match_scikit_learn() {
+    let golden: Value = serde_json::from_slice(&fs::read("../../fixtures/baseline/targets.json").unwrap()).unwrap();
+    for case in golden["values"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let (texts, unseen, values) = (strings(&case["texts"]), strings(&case["unseen"]), numbers(&case["values"]));
+        let options = RidgeOptions { alpha: case["alpha"].as_f64().unwrap(), ..Default::default() };
+        close(name, &MeanValue::fit(&values).unwrap().predictions(&unseen), &case["mean"], 1e-12);
+        let fitted = TfidfRidge::fit(&texts, &values, &options).unwrap();
+        close(name, &fitted.predictions(&unseen), &case["predictions"], 1e-9);
+    }
+    for case in golden["dense"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let rows = |key: &str| DenseRows::new(numbers(&case[key]), case["columns"].as_u64().unwrap() as usize);
+        let options = RidgeOptions { alpha: case["alpha"].as_f64().unwrap(), ..Default::default() };
+        let fitted = Ridge::fit(&rows("rows"), &numbers(&case["values"]), &options).unwrap();
+        close(name, fitted.coefficients(), &case["coefficients"], 1e-9);
+        close(name, &[fitted.intercept()], &Value::from(vec![case["intercept"].clone()]), 1e-9);
+        close(name, &fitted.predictions(&rows("unseen")), &case["predictions"], 1e-9);
     }
 }

@@ -4,6 +4,10 @@
 //!
 //! [`LogisticRegression`] is the same regression on features that are given: those of an encoder, for a linear probe.
 //!
+//! For texts with several labels, [`LabelRates`] and [`TfidfOneVsRest`] reproduce `DummyClassifier` and `OneVsRestClassifier`;
+//! for texts with a value, [`MeanValue`] and [`TfidfRidge`] reproduce `DummyRegressor` and `Ridge`, which [`Ridge`] is on
+//! features.
+//!
 //! A pretrained model that is not better than both baselines is not worth its cost.
 //!
 //! ```
@@ -25,18 +29,24 @@ mod dense;
 mod error;
 #[cfg(test)]
 mod golden;
+mod labels;
 mod logistic;
 mod majority;
+mod ridge;
 mod rows;
 mod sparse;
 mod tfidf;
+mod values;
 
 pub use classifier::TfidfLogisticRegression;
 pub use dense::{LogisticRegression, Validation, cross_validate};
 pub use error::BaselineError;
+pub use labels::{LabelRates, MultilabelBaseline, TfidfOneVsRest};
 pub use logistic::LogisticOptions;
 pub use majority::Majority;
+pub use ridge::{Ridge, RidgeOptions};
 pub use rows::DenseRows;
+pub use values::{MeanValue, TfidfRidge, ValueBaseline};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]
