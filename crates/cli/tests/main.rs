@@ -16,6 +16,7 @@ mod limits;
 mod manual;
 mod models;
 mod options;
+mod pairs;
 mod predict;
 mod pretrain;
 mod resume;

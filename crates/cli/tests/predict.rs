@@ -64,7 +64,10 @@ fn texts_that_cannot_be_classified_are_errors() {
     place.write("pointer.txt", "version https://git-lfs.github.com/spec/v1\n");
     place.model("headless");
     place.write("bytes.txt", b"good\n\xff\n");
-    let cases: [(&[&str], &str, i32); 7] = [
+    place.write("pairs.tsv", "a\tb\nc\td\te\n");
+    let cases: [(&[&str], &str, i32); 9] = [
+        (&["--model", "model", "--pairs", "--input", "pairs.tsv"], "pairs.tsv, line 2: found 2 tabs; with --pairs", 3),
+        (&["--model", "model", "--pairs", "a\tb", "c"], "text 2: found no tab; with --pairs", 3),
         (&["--model", "model", "--input", "pointer.txt"], "git lfs pull", 3),
         (&["--model", "headless", "x"], "no classification head", 3),
         (&["--model", "./none", "x"], "none", 3),

@@ -80,6 +80,14 @@ fn place() -> Place {
     let csv = few.iter().map(|(text, label)| format!("{},{label}\n", quoted(text))).collect::<String>();
     place.write("reviews.csv", format!("text,label\n{csv}"));
     place.write("reviews.txt", texts(few));
+    let pairs: Vec<_> = few.iter().zip(few.iter().skip(1)).collect();
+    let pair = |((text, label), (next, of_next)): &(&(&str, &str), &(&str, &str))| {
+        format!("{}\t1\t2\t{text}\t{next}\n", u8::from(label == of_next))
+    };
+    let header = "\u{feff}Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n";
+    place.write("mrpc/train.txt", header.to_string() + &pairs.iter().map(pair).collect::<String>());
+    place
+        .write("pairs.tsv", pairs.iter().map(|((text, _), (next, _))| format!("{text}\t{next}\n")).collect::<String>());
     let json = |(text, label): &(&str, &str)| serde_json::json!({ "body": text, "queue": label }).to_string() + "\n";
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(few.iter().map(json).collect::<String>().as_bytes()).expect("packed");

@@ -34,6 +34,9 @@ pub struct PredictArgs {
     /// File with one text per line; `-` is standard input.
     #[arg(long, value_name = "FILE", help_heading = "Texts")]
     pub input: Option<PathBuf>,
+    /// Classify text pairs: each line or argument has two texts, separated by a tab.
+    #[arg(long, help_heading = "Texts")]
+    pub pairs: bool,
     /// Maximum number of tokens per text; longer texts are truncated [default: as the model was
     /// trained; its number of positions if its files do not say].
     #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Texts")]
@@ -51,6 +54,8 @@ const CHUNK: usize = 1024;
 #[derive(Serialize)]
 struct Line<'a> {
     text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_pair: Option<&'a str>,
     #[serde(flatten)]
     prediction: &'a Prediction,
 }
@@ -70,11 +75,18 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     let classifier = Classifier::new(&pretrained, &devices.first)?;
     let mut answer = Answer { classifier, args, out: BufWriter::new(io::stdout().lock()) };
     if !args.text.is_empty() {
-        return answer.chunk(&args.text);
+        let texts = (1..).zip(&args.text).map(|(number, text)| {
+            let place = || format!("text {number}");
+            answer.split(text.clone(), place)
+        });
+        let texts: Vec<_> = texts.collect::<Result<_, Failure>>()?;
+        return answer.chunk(&texts);
     }
     match path.zip(input) {
         Some((path, input)) => {
-            warn_of_table(path, &display);
+            if !args.pairs {
+                warn_of_table(path, &display);
+            }
             answer.stream(input, path, CHUNK)
         }
         None => {
@@ -95,8 +107,8 @@ struct Answer<'a, W: Write> {
 impl<W: Write> Answer<'_, W> {
     fn stream(&mut self, input: impl BufRead, name: &Path, chunk: usize) -> Result<(), Failure> {
         let mut texts = Vec::with_capacity(chunk);
-        for line in text_lines(input, name) {
-            texts.push(line?);
+        for (number, line) in (1..).zip(text_lines(input, name)) {
+            texts.push(self.split(line?, || format!("{}, line {number}", name.display()))?);
             if texts.len() == chunk {
                 self.chunk(&texts)?;
                 texts.clear();
@@ -105,12 +117,30 @@ impl<W: Write> Answer<'_, W> {
         self.chunk(&texts)
     }
 
-    /// Prints one JSON line per text, in order.
-    fn chunk(&mut self, texts: &[String]) -> Result<(), Failure> {
+    /// Returns a text, or both texts of a pair. `place` names the text in an error.
+    fn split(&self, text: String, place: impl Fn() -> String) -> Result<(String, Option<String>), Failure> {
+        if !self.args.pairs {
+            return Ok((text, None));
+        }
+        match text.split('\t').collect::<Vec<_>>()[..] {
+            [first, second] => Ok((first.into(), Some(second.into()))),
+            ref parts => {
+                let tabs = match parts.len() - 1 {
+                    0 => "no tab".into(),
+                    count => format!("{count} tabs"),
+                };
+                Err(Failure::input(format!("{}: found {tabs}; with --pairs, one tab separates two texts", place())))
+            }
+        }
+    }
+
+    /// Prints one JSON line per text or text pair, in order.
+    fn chunk(&mut self, texts: &[(String, Option<String>)]) -> Result<(), Failure> {
         let max_length = self.args.max_length.unwrap_or(self.classifier.max_length());
-        let predictions = self.classifier.classify(texts, max_length, self.args.batch_size)?;
-        for (text, prediction) in texts.iter().zip(&predictions) {
-            serde_json::to_writer(&mut self.out, &Line { text, prediction })?;
+        let predictions = self.classifier.classify_pairs(texts, max_length, self.args.batch_size)?;
+        for ((text, text_pair), prediction) in texts.iter().zip(&predictions) {
+            let line = Line { text, text_pair: text_pair.as_deref(), prediction };
+            serde_json::to_writer(&mut self.out, &line)?;
             self.out.write_all(b"\n")?;
         }
         Ok(self.out.flush()?)
@@ -121,4 +151,5 @@ const EXAMPLES: &str = "\
 Examples:
   rekindle predict 'a joy to use' \\
       --model artifacts_transfer_learning/models/fine_tune_last_layer
-  rekindle predict --model ./model --input reviews.txt > labels.jsonl";
+  rekindle predict --model ./model --input reviews.txt > labels.jsonl
+  rekindle predict --model ./model --pairs --input pairs.tsv";

@@ -180,8 +180,8 @@ impl Learner for Probe {
         let config = &context.config;
         self.layers.map_or(Ok(()), |layers| layers.check(config))?;
         if self.names > 0 {
-            check_names(context.sampling.all.classes.names())?;
             context.refuse_pairs("names", "the name of a class is one text")?;
+            check_names(context.sampling.all.classes.names())?;
         }
         Ok([config.num_labels() * (config.hidden_size + 1), self.saved_parameters(context)])
     }
