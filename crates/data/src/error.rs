@@ -30,6 +30,12 @@ pub enum DataError {
         /// What it is, and what to do.
         found: String,
     },
+    /// The extension of a file is none of the formats that are written.
+    #[error("{path}: expected a file ending in .csv, .jsonl (each optionally .gz) or .parquet")]
+    OutputFormat {
+        /// The file.
+        path: PathBuf,
+    },
     /// A string that is not the name of a format.
     #[error("unknown format `{name}`: expected csv, tsv, json, jsonl or parquet")]
     NotAFormat {
@@ -379,6 +385,7 @@ impl DataError {
             | Self::Folds { .. }
             | Self::EmptyFold { .. }
             | Self::NotAFormat { .. }
+            | Self::OutputFormat { .. }
             | Self::UnknownEncoding { .. } => ErrorKind::Argument,
             _ => ErrorKind::Input,
         }

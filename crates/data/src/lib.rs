@@ -34,7 +34,9 @@ mod profile;
 mod quantile_classes;
 mod read;
 mod split;
+mod summary;
 mod toy;
+mod write;
 
 pub use classes::Classes;
 pub use dataset::{Dataset, Example};
@@ -49,9 +51,13 @@ pub use mt19937::Mt19937;
 pub use multilabel_split::{multilabel_train_test_split, repeated_multilabel_stratified_k_fold};
 pub use profile::{Conflict, Leaks, Profile, Sample};
 pub use quantile_classes::quantile_classes;
-pub use read::{Columns, Encoding, Format, ReadOptions, Row, Rows, looks_like_table, open_text, text_lines};
+pub use read::{
+    Cell, Columns, Encoding, Format, ReadOptions, Row, Rows, Table, TableRow, looks_like_table, open_text, text_lines,
+};
 pub use split::{Split, TestSize, train_test_split};
+pub use summary::{ColumnKind, TableColumn, TableSummary};
 pub use toy::twelve_sentences;
+pub use write::{OutputFormat, TableWriter};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -12,3 +12,4 @@ mod profile;
 mod reading;
 mod rows;
 mod scikit_learn;
+mod tables;

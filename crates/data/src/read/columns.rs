@@ -96,16 +96,7 @@ pub(super) fn find(
     delimited: bool,
 ) -> Result<Columns, DataError> {
     let search = Search { path, names: &names, delimited };
-    let text_pair = options.text_pair_column.as_ref().map(|name| search.named(TEXT_PAIR, name)).transpose()?;
-    let text = match (&options.text_column, text_pair) {
-        (Some(name), _) => search.named(TEXT.role, name)?,
-        (None, Some(pair)) => search.first_of(pair).map_or_else(|| search.usual(&TEXT), Ok)?,
-        (None, None) => {
-            search.refuse_pairs()?;
-            search.usual(&TEXT)?
-        }
-    };
-    check_pair(path, text, text_pair, &names[text])?;
+    let Texts { text, text_pair } = find_texts(path, &names, options, delimited)?;
     let label = match &options.label_column {
         Some(name) => search.named(LABEL.role, name)?,
         None => search.usual(&LABEL)?,
@@ -121,22 +112,66 @@ fn check_pair(path: &Path, text: usize, text_pair: Option<usize>, column: &str) 
     }
 }
 
+/// The columns of a text, and of the second text of a pair.
+#[derive(Clone, Copy)]
+pub(super) struct Texts {
+    pub(super) text: usize,
+    pub(super) text_pair: Option<usize>,
+}
+
+/// The columns of the texts among `names`, as [`find`] does.
+pub(super) fn find_texts(
+    path: &Path,
+    names: &[String],
+    options: &ReadOptions,
+    delimited: bool,
+) -> Result<Texts, DataError> {
+    let search = Search { path, names, delimited };
+    let text_pair = options.text_pair_column.as_ref().map(|name| search.named(TEXT_PAIR, name)).transpose()?;
+    let text = match (&options.text_column, text_pair) {
+        (Some(name), _) => search.named(TEXT.role, name)?,
+        (None, Some(pair)) => search.first_of(pair).map_or_else(|| search.usual(&TEXT), Ok)?,
+        (None, None) => {
+            search.refuse_pairs()?;
+            search.usual(&TEXT)?
+        }
+    };
+    check_pair(path, text, text_pair, &names[text])?;
+    Ok(Texts { text, text_pair })
+}
+
 /// The columns of a file of `width` columns without names: numbers from 0.
 pub(super) fn numbered(path: &Path, width: usize, options: &ReadOptions) -> Result<Columns, DataError> {
-    let number = |role, column: &Option<String>| match column {
-        None => Ok(None),
-        Some(column) => match column.parse() {
-            Ok(index) if index < width => Ok(Some(index)),
-            _ => Err(DataError::ColumnNumber { path: path.into(), role, column: column.clone(), last: width - 1 }),
-        },
-    };
+    let number = |role, column: &Option<String>| number(path, role, column.as_deref(), width);
     let text_pair = number(TEXT_PAIR, &options.text_pair_column)?;
     let (text, label) = (number(TEXT.role, &options.text_column)?, number(LABEL.role, &options.label_column)?);
-    let unused = |others: [Option<usize>; 2]| (0..).find(|index| !others.contains(&Some(*index))).unwrap_or_default();
     let text = text.unwrap_or_else(|| unused([label, text_pair]));
     let label = label.unwrap_or_else(|| unused([Some(text), text_pair]));
     check_pair(path, text, text_pair, &text.to_string())?;
     Ok(Columns { names: Vec::new(), text, label, text_pair })
+}
+
+/// The columns of the texts in a table of `width` columns without names.
+pub(super) fn numbered_texts(path: &Path, width: usize, options: &ReadOptions) -> Result<Texts, DataError> {
+    let text_pair = number(path, TEXT_PAIR, options.text_pair_column.as_deref(), width)?;
+    let text = number(path, TEXT.role, options.text_column.as_deref(), width)?;
+    let text = text.unwrap_or_else(|| unused([None, text_pair]));
+    check_pair(path, text, text_pair, &text.to_string())?;
+    Ok(Texts { text, text_pair })
+}
+
+/// The first column that has no other use.
+fn unused(others: [Option<usize>; 2]) -> usize {
+    (0..).find(|index| !others.contains(&Some(*index))).unwrap_or_default()
+}
+
+/// The number of a column that the user gave, in a file of `width` columns without names.
+fn number(path: &Path, role: &'static str, column: Option<&str>, width: usize) -> Result<Option<usize>, DataError> {
+    let Some(column) = column else { return Ok(None) };
+    match column.parse() {
+        Ok(index) if index < width => Ok(Some(index)),
+        _ => Err(DataError::ColumnNumber { path: path.into(), role, column: column.into(), last: width - 1 }),
+    }
 }
 
 /// Returns whether a first line contains usual names of the text and the label.

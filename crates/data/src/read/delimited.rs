@@ -1,9 +1,12 @@
 //! CSV and TSV.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::records::{BrokenRecord, Records};
+use super::sniff::Dialect;
 use super::source::Text;
+use super::table::{Cell, OpenedTable, TableRow};
 use super::{Fault, Format, Opened, ReadOptions, Row, columns, label, sniff};
 use crate::error::DataError;
 
@@ -25,15 +28,15 @@ pub(super) fn open(
     format: Option<Format>,
     options: &ReadOptions,
 ) -> Result<Opened, DataError> {
-    let dialect = sniff::dialect(path, &text, format, options);
+    let is_example = |names| columns::find(path, names, options, true).is_ok();
+    let dialect = sniff::dialect(&text, format, options, &is_example);
     let format = dialect.format();
     let rows = sniff::sample(&text, dialect);
-    let records = Records::new(text.reader, dialect.separator, dialect.quoting);
-    let mut reader =
-        Delimited { records, text: 0, label: 1, text_pair: None, tabs: dialect.separator == b'\t', width: None };
+    let mut reader = Delimited::new(text, dialect);
     let columns = if options.header {
         let header = reader.header().map_err(|fault| fault.named(path, format))?;
-        columns::find(path, header.ok_or_else(|| DataError::Empty { path: path.into() })?, options, true)?
+        let header = header.ok_or_else(|| DataError::Empty { path: path.into() })?;
+        columns::find(path, sniff::trimmed(&header), options, true)?
     } else {
         // Without rows, the reader says so.
         let columns = columns::numbered(path, rows.first().map_or(2, Vec::len), options)?;
@@ -45,11 +48,61 @@ pub(super) fn open(
     Ok(Opened { format, separator, columns, reader: Box::new(reader) })
 }
 
+/// Opens delimited text as a table of all its columns.
+pub(super) fn open_table(
+    path: &Path,
+    text: Text,
+    format: Option<Format>,
+    options: &ReadOptions,
+) -> Result<OpenedTable, DataError> {
+    let has_text = |names: Vec<String>| columns::find_texts(path, &names, options, true).is_ok();
+    let dialect = sniff::dialect(&text, format, options, &has_text);
+    let format = dialect.format();
+    let rows = sniff::sample(&text, dialect);
+    let mut reader = Delimited::new(text, dialect);
+    let header = match options.header {
+        true => reader.header().map_err(|fault| fault.named(path, format))?,
+        false => rows.first().map(|row| (0..row.len()).map(|index| index.to_string()).collect()),
+    };
+    let names = header.ok_or_else(|| DataError::Empty { path: path.into() })?;
+    let texts = match options.header {
+        true => columns::find_texts(path, &sniff::trimmed(&names), options, true)?,
+        false => {
+            sniff::check_no_names(path, &rows)?;
+            columns::numbered_texts(path, names.len(), options)?
+        }
+    };
+    (reader.text, reader.text_pair) = (texts.text, texts.text_pair);
+    let columns: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
+    let separator = Some(char::from(dialect.separator));
+    let names = columns.clone();
+    let rows = std::iter::from_fn(move || reader.table_row(&names).transpose());
+    Ok(OpenedTable { format, separator, columns, texts, rows: Box::new(rows) })
+}
+
 impl Delimited {
-    /// Returns the column names in the first row.
+    fn new(text: Text, dialect: Dialect) -> Self {
+        let records = Records::new(text.reader, dialect.separator, dialect.quoting);
+        let tabs = dialect.separator == b'\t';
+        Self { records, text: 0, label: 1, text_pair: None, tabs, width: None }
+    }
+
+    /// Returns a row with all its columns.
+    fn table_row(&mut self, names: &[Arc<str>]) -> Result<Option<TableRow>, Fault> {
+        let Some(line) = self.read()? else { return Ok(None) };
+        let mut cells = Vec::with_capacity(names.len());
+        for (name, field) in names.iter().zip(self.records.fields()) {
+            cells.push((Arc::clone(name), Cell::Text(utf8(line, field)?.into())));
+        }
+        let text = |column| Ok(utf8(line, self.records.get(column).unwrap_or_default())?.to_string());
+        let text_pair = self.text_pair.map(text).transpose()?;
+        Ok(Some(TableRow { line, text: text(self.text)?, text_pair, cells }))
+    }
+
+    /// Returns the column names in the first row, as they are.
     fn header(&mut self) -> Result<Option<Vec<String>>, Fault> {
         let Some(line) = self.read()? else { return Ok(None) };
-        let names = self.records.fields().map(|name| Ok(utf8(line, name)?.trim().to_string()));
+        let names = self.records.fields().map(|name| Ok(utf8(line, name)?.to_string()));
         names.collect::<Result<_, _>>().map(Some)
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::source::{self, Source, Text};
 use super::values::Values;
-use super::{Columns, Fault, Format, Opened, ReadOptions, Row, columns, label};
+use super::{Fault, Format, Opened, ReadOptions, Row, columns, label};
 use crate::error::DataError;
 
 /// The member of a document that contains the rows, if there are several arrays of objects.
@@ -16,12 +16,44 @@ const DATA: &str = "data";
 
 type Input = Box<dyn BufRead + Send>;
 
-/// An object and its line number.
-type Object = (u64, Map<String, Value>);
+/// An object, the line on which it begins, and its text, which is valid JSON.
+pub(super) struct Object {
+    pub(super) line: u64,
+    pub(super) members: Map<String, Value>,
+    pub(super) json: Vec<u8>,
+}
 
-type Objects = Box<dyn Iterator<Item = Result<Object, Fault>> + Send>;
+pub(super) type Objects = Box<dyn Iterator<Item = Result<Object, Fault>> + Send>;
 
 pub(super) fn open(path: &Path, text: Text, options: &ReadOptions) -> Result<Opened, DataError> {
+    let find = |names| columns::find(path, names, options, false);
+    let Found { format, columns, first, objects } = objects(path, text, options, &find)?;
+    let keys = Keys {
+        text: columns.names[columns.text].clone(),
+        label: columns.names[columns.label].clone(),
+        text_pair: columns.text_pair.map(|column| columns.names[column].clone()),
+    };
+    let objects = iter::once(Ok(first)).chain(objects);
+    let reader = Box::new(objects.map(move |object| object.and_then(|object| row(object, &keys))));
+    Ok(Opened { format, separator: None, columns, reader })
+}
+
+/// The objects of a file, and which of their keys are read.
+pub(super) struct Found<C> {
+    pub(super) format: Format,
+    pub(super) columns: C,
+    pub(super) first: Object,
+    /// The objects behind the first.
+    pub(super) objects: Objects,
+}
+
+/// Opens the objects of a file. `find` selects the columns among the keys of the first object.
+pub(super) fn objects<C>(
+    path: &Path,
+    text: Text,
+    options: &ReadOptions,
+    find: &dyn Fn(Vec<String>) -> Result<C, DataError>,
+) -> Result<Found<C>, DataError> {
     let layout = layout(&text);
     let (format, mut objects): (Format, Objects) = match layout {
         Layout::Array => (
@@ -31,42 +63,31 @@ pub(super) fn open(path: &Path, text: Text, options: &ReadOptions) -> Result<Ope
         Layout::Sequence => (Format::Jsonl, Box::new(Sequence { values: Values::new(text.reader, 1) })),
         Layout::Lines => (Format::Jsonl, Box::new(Lines { text: text.reader, bytes: Vec::new(), line: 0 })),
     };
-    let (first, error) = match first(path, &mut objects, options)? {
-        (first, Ok(columns)) => return Ok(opened(format, columns, first, objects)),
+    let (first, error) = match first(path, &mut objects, find)? {
+        (first, Ok(columns)) => return Ok(Found { format, columns, first, objects }),
         (first, Err(error)) => (first, error),
     };
     // The only object may be a document that contains the rows.
-    match member(&first.1) {
+    match member(&first.members) {
         Some(key) if objects.next().is_none() => {
-            let mut rows = rows_of(path, options, key)?;
-            let (first, columns) = self::first(path, &mut rows, options)?;
-            Ok(opened(Format::Json, columns?, first, rows))
+            let mut objects = rows_of(path, options, key)?;
+            let (first, columns) = self::first(path, &mut objects, find)?;
+            Ok(Found { format: Format::Json, columns: columns?, first, objects })
         }
         _ => Err(error),
     }
 }
 
 /// Returns the first object, and which of its keys are the columns.
-fn first(
+fn first<C>(
     path: &Path,
     objects: &mut Objects,
-    options: &ReadOptions,
-) -> Result<(Object, Result<Columns, DataError>), DataError> {
+    find: &dyn Fn(Vec<String>) -> Result<C, DataError>,
+) -> Result<(Object, Result<C, DataError>), DataError> {
     let first = objects.next().ok_or_else(|| DataError::Empty { path: path.into() })?;
     let first = first.map_err(|fault| fault.named(path, Format::Json))?;
-    let columns = columns::find(path, first.1.keys().cloned().collect(), options, false);
+    let columns = find(first.members.keys().cloned().collect());
     Ok((first, columns))
-}
-
-fn opened(format: Format, columns: Columns, first: Object, objects: Objects) -> Opened {
-    let keys = Keys {
-        text: columns.names[columns.text].clone(),
-        label: columns.names[columns.label].clone(),
-        text_pair: columns.text_pair.map(|column| columns.names[column].clone()),
-    };
-    let objects = iter::once(Ok(first)).chain(objects);
-    let reader = Box::new(objects.map(move |object| object.and_then(|object| row(object, &keys))));
-    Opened { format, separator: None, columns, reader }
 }
 
 /// How the objects of a file are arranged.
@@ -219,9 +240,15 @@ fn rows_of(path: &Path, options: &ReadOptions, key: &str) -> Result<Objects, Dat
 
 /// Parses an object that begins on a line.
 fn object(line: u64, json: &[u8]) -> Result<Object, Fault> {
-    let parsed =
-        serde_json::from_slice(json).or_else(|error| serde_json::from_slice(&without_nan(json)).map_err(|_| error));
-    parsed.map(|object| (line, object)).map_err(|error| {
+    let parsed = match serde_json::from_slice(json) {
+        Ok(members) => Ok(Object { line, members, json: json.to_vec() }),
+        Err(error) => {
+            let json = without_nan(json);
+            let parsed = serde_json::from_slice(&json);
+            parsed.map(|members| Object { line, members, json }).map_err(|_| error)
+        }
+    };
+    parsed.map_err(|error| {
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
         let line = line + (error.line() as u64).saturating_sub(1);
@@ -257,7 +284,8 @@ struct Keys {
     text_pair: Option<String>,
 }
 
-fn row((line, object): Object, keys: &Keys) -> Result<Row, Fault> {
+fn row(object: Object, keys: &Keys) -> Result<Row, Fault> {
+    let Object { line, members: object, .. } = object;
     let broken = |reason: String| Fault::Row { line, reason };
     let name = &keys.label;
     let class = match object.get(name) {
@@ -269,15 +297,20 @@ fn row((line, object): Object, keys: &Keys) -> Result<Row, Fault> {
             return Err(broken(format!("`{name}` is {found}; a label is a string, a number or a boolean")));
         }
     };
-    let text = |key: &String| match object.get(key) {
+    let text_of = |key: &String| text(line, &object, key);
+    let text_pair = keys.text_pair.as_ref().map(text_of).transpose()?;
+    Ok(Row { text: text_of(&keys.text)?, text_pair, label: label(line, &class)?, line })
+}
+
+/// Returns a member that must be a text.
+pub(super) fn text(line: u64, object: &Map<String, Value>, key: &str) -> Result<String, Fault> {
+    match object.get(key) {
         Some(Value::String(text)) => Ok(text.clone()),
         found => {
             let found = found.map_or("missing", describe);
-            Err(broken(format!("`{key}` is {found}; a text is a string")))
+            Err(Fault::Row { line, reason: format!("`{key}` is {found}; a text is a string") })
         }
-    };
-    let text_pair = keys.text_pair.as_ref().map(text).transpose()?;
-    Ok(Row { text: text(&keys.text)?, text_pair, label: label(line, &class)?, line })
+    }
 }
 
 fn describe(value: &Value) -> &'static str {

@@ -41,9 +41,10 @@ pub fn looks_like_table(path: &Path) -> Option<String> {
         return Some(line);
     }
     let format = Format::of(&text.name);
-    let dialect = sniff::dialect(path, &text, format, &ReadOptions::default());
+    let options = ReadOptions::default();
+    let is_example = |names| columns::find(path, names, &options, true).is_ok();
+    let dialect = sniff::dialect(&text, format, &options, &is_example);
     let rows = sniff::sample(&text, dialect);
     let first = rows.first().filter(|first| first.len() > 1 && rows.iter().all(|row| row.len() == first.len()))?;
-    let names: Vec<String> = first.iter().map(|name| name.trim().to_string()).collect();
-    (format.is_some() || columns::has_text(&names)).then_some(line)
+    (format.is_some() || columns::has_text(&sniff::trimmed(first))).then_some(line)
 }

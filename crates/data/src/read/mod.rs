@@ -11,6 +11,7 @@ mod parquet;
 mod records;
 mod sniff;
 mod source;
+mod table;
 mod values;
 
 use std::fmt;
@@ -26,6 +27,9 @@ use crate::label::canonical_label;
 pub use columns::Columns;
 pub use encoding::Encoding;
 pub use lines::{looks_like_table, open_text, text_lines};
+#[cfg(feature = "parquet")]
+pub(crate) use parquet::Checked as CheckedParquet;
+pub use table::{Cell, Table, TableRow};
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,24 +201,12 @@ impl Rows {
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let Opened { format, separator, columns, reader } = match source::open(path, options.encoding)? {
             Source::Parquet(file) => Self::parquet(path, file, options)?,
-            Source::Text(_) if options.format == Some(Format::Parquet) => {
-                let reason = "it does not begin with `PAR1`".into();
-                return Err(DataError::Parquet { path: path.into(), reason });
-            }
-            Source::Text(text) => match options.format.or_else(|| Format::of(&text.name)) {
+            Source::Text(text) => match text_format(path, &text, options)? {
                 Some(Format::Json | Format::Jsonl) => json::open(path, text, options)?,
-                None if sniff::is_json(&text.head) => json::open(path, text, options)?,
-                None if text.head.contains(&0) => return Err(DataError::UnknownFormat { path: path.into() }),
                 format => delimited::open(path, text, format, options)?,
             },
         };
-        let without_effect = [
-            (options.separator.is_some(), "no separator; remove `--separator`"),
-            (!options.header, "named columns and no header; remove `--no-header`"),
-        ];
-        if let Some((_, reason)) = without_effect.iter().find(|(is_given, _)| *is_given && separator.is_none()) {
-            return Err(DataError::Content { path: path.into(), found: format!("{format}, which has {reason}") });
-        }
+        check_effect(path, format, separator, options)?;
         Ok(Self { path: path.into(), format, separator, columns, reader: Some(reader) })
     }
 
@@ -283,6 +275,34 @@ impl Fault {
                 DataError::Row { path: path.into(), unit: format.unit(), line, reason }
             }
         }
+    }
+}
+
+/// Returns the format of a text: as given, by the file's extension, or else by its content; `None` for delimited text whose
+/// separator is to be recognised.
+fn text_format(path: &Path, text: &source::Text, options: &ReadOptions) -> Result<Option<Format>, DataError> {
+    match options.format.or_else(|| Format::of(&text.name)) {
+        _ if options.format == Some(Format::Parquet) => {
+            let reason = "it does not begin with `PAR1`".into();
+            Err(DataError::Parquet { path: path.into(), reason })
+        }
+        None if sniff::is_json(&text.head) => Ok(Some(Format::Jsonl)),
+        None if text.head.contains(&0) => Err(DataError::UnknownFormat { path: path.into() }),
+        format => Ok(format),
+    }
+}
+
+/// Checks that options of delimited text are given only for delimited text, which has a separator.
+fn check_effect(path: &Path, format: Format, separator: Option<char>, options: &ReadOptions) -> Result<(), DataError> {
+    let without_effect = [
+        (options.separator.is_some(), "no separator; remove `--separator`"),
+        (!options.header, "named columns and no header; remove `--no-header`"),
+    ];
+    match without_effect.iter().find(|(is_given, _)| *is_given && separator.is_none()) {
+        Some((_, reason)) => {
+            Err(DataError::Content { path: path.into(), found: format!("{format}, which has {reason}") })
+        }
+        None => Ok(()),
     }
 }
 

@@ -43,9 +43,14 @@ pub(super) fn is_json(head: &[u8]) -> bool {
     }
 }
 
-/// Returns the given separator, or the first with which the first line has the columns that are read, or else with
-/// which all rows have equally many columns.
-pub(super) fn dialect(path: &Path, text: &Text, format: Option<Format>, options: &ReadOptions) -> Dialect {
+/// Returns the given separator, or the first with which the first line has the columns that are read, as `has_columns`
+/// says of its trimmed names, or else with which all rows have equally many columns.
+pub(super) fn dialect(
+    text: &Text,
+    format: Option<Format>,
+    options: &ReadOptions,
+    has_columns: &dyn Fn(Vec<String>) -> bool,
+) -> Dialect {
     if let Some(separator) = options.separator {
         return Dialect::new(separator, format);
     }
@@ -57,9 +62,8 @@ pub(super) fn dialect(path: &Path, text: &Text, format: Option<Format>, options:
         let dialect = Dialect::new(separator, format);
         (dialect, sample(text, dialect))
     });
-    let has_columns = |rows: &[Vec<String>]| {
-        options.header && rows.first().is_some_and(|row| columns::find(path, trimmed(row), options, true).is_ok())
-    };
+    let has_columns =
+        |rows: &[Vec<String>]| options.header && rows.first().is_some_and(|row| has_columns(trimmed(row)));
     let is_even = |rows: &[Vec<String>]| {
         rows.first().is_some_and(|first| first.len() > 1 && rows.iter().all(|row| row.len() == first.len()))
     };
@@ -82,8 +86,18 @@ pub(super) fn sample(text: &Text, dialect: Dialect) -> Vec<Vec<String>> {
     rows
 }
 
-fn trimmed(names: &[String]) -> Vec<String> {
+pub(super) fn trimmed(names: &[String]) -> Vec<String> {
     names.iter().map(|name| name.trim().to_string()).collect()
+}
+
+/// Checks that the first row of a table without a header does not name the text.
+pub(super) fn check_no_names(path: &Path, rows: &[Vec<String>]) -> Result<(), DataError> {
+    match rows.first().map(|row| trimmed(row)) {
+        Some(first) if columns::has_text(&first) => {
+            Err(DataError::UnexpectedHeader { path: path.into(), header: first.join(", ") })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks that the first row of a file without a header is an example, and that its columns are not exchanged.

@@ -1,6 +1,7 @@
 //! Parquet: reads the columns of texts and labels, row by row.
 
 mod catch_panic;
+mod cells;
 mod class_label;
 mod footer;
 mod pages;
@@ -8,7 +9,9 @@ mod thrift;
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::iter;
 use std::path::Path;
+use std::sync::Arc;
 
 use parquet::basic::{ConvertedType, Repetition, Type as Physical};
 use parquet::errors::ParquetError;
@@ -18,8 +21,9 @@ use parquet::record::{Field, Row as Record};
 use parquet::schema::types::Type;
 
 use self::catch_panic::catch_panic;
-use self::pages::Checked;
-use super::{Columns, Fault, ReadOptions, Reader, Row, columns, label};
+pub(crate) use self::pages::Checked;
+use super::table::OpenedTable;
+use super::{Columns, Fault, Format, ReadOptions, Reader, Row, columns, label};
 use crate::error::DataError;
 
 pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Columns, Reader), DataError> {
@@ -28,30 +32,19 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
     let schema = reader.metadata().file_metadata().schema().clone();
     let names = schema.get_fields().iter().map(|field| field.name().to_string()).collect();
     let columns = columns::find(path, names, options, false)?;
-    let holds = |role, index: usize, fits: fn(&Type) -> bool, wanted| match &schema.get_fields()[index] {
-        field if fits(field) => Ok(field.clone()),
-        field => Err(DataError::ColumnType {
-            path: path.into(),
-            role,
-            column: field.name().into(),
-            found: describe(field),
-            wanted,
-        }),
+    let text = text_field(path, "text", &schema, columns.text)?;
+    let name = match &schema.get_fields()[columns.label] {
+        field if is_class(field) => field.clone(),
+        field => return Err(wrong_type(path, "label", field, "strings, numbers or booleans")),
     };
-    let text = holds("text", columns.text, is_text, "UTF-8 strings")?;
-    let text_pair = columns.text_pair.map(|column| holds("text pair", column, is_text, "UTF-8 strings")).transpose()?;
-    let name = holds("label", columns.label, is_class, "strings, numbers or booleans")?;
+    let pair = columns.text_pair.map(|column| text_field(path, "text pair", &schema, column));
+    let text_pair = pair.transpose()?;
     let names = class_label::names(reader.metadata().file_metadata().key_value_metadata(), name.name());
     let mut fields = vec![text.clone(), name.clone()];
     fields.extend(text_pair.clone());
     let mut seen = HashSet::new();
     fields.retain(|field| seen.insert(field.name().to_string()));
-    let mut records = guarded(|| {
-        let projection = Type::group_type_builder(schema.name()).with_fields(fields).build();
-        let project = |projection| RowIter::from_file_into(Box::new(reader)).project(Some(projection));
-        projection.and_then(project).map_err(text_of)
-    })
-    .map_err(broken)?;
+    let mut records = records(reader, schema.name(), fields).map_err(broken)?;
     let rows = (1..).map_while(move |line| match guarded(|| records.next().transpose().map_err(text_of)) {
         Ok(record) => Some(row(
             line,
@@ -63,6 +56,57 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
         Err(reason) => Some(Err(Fault::End { line, reason })),
     });
     Ok((columns, Box::new(rows)))
+}
+
+/// Opens a file as a table: all its columns, or only the text, which a writer that copies the others needs.
+pub(super) fn open_table(
+    path: &Path,
+    file: File,
+    options: &ReadOptions,
+    only_text: bool,
+) -> Result<OpenedTable, DataError> {
+    let broken = |reason: String| DataError::Parquet { path: path.into(), reason };
+    let reader = guarded(|| Checked::open(file)).map_err(broken)?;
+    let schema = reader.metadata().file_metadata().schema().clone();
+    let names: Vec<String> = schema.get_fields().iter().map(|field| field.name().to_string()).collect();
+    let texts = columns::find_texts(path, &names, options, false)?;
+    let text = text_field(path, "text", &schema, texts.text)?;
+    let pair = texts.text_pair.map(|column| text_field(path, "text pair", &schema, column)).transpose()?;
+    let only_texts = || iter::once(text.clone()).chain(pair.clone()).collect();
+    let fields = if only_text { only_texts() } else { schema.get_fields().to_vec() };
+    if let Some(field) = fields.iter().find(|field| is_nested(field)) {
+        let wanted = "values that are not nested; write Parquet, which keeps them";
+        return Err(wrong_type(path, "copied", field, wanted));
+    }
+    let mut records = records(reader, schema.name(), fields.clone()).map_err(broken)?;
+    let columns: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
+    let rows = (1..).map_while(move |line| match guarded(|| records.next().transpose().map_err(text_of)) {
+        Ok(record) => Some(cells::row(line, &record?, text.name(), pair.as_ref().map(|pair| pair.name()))),
+        Err(reason) => Some(Err(Fault::End { line, reason })),
+    });
+    Ok(OpenedTable { format: Format::Parquet, separator: None, columns, texts, rows: Box::new(rows) })
+}
+
+/// Returns the records of some columns.
+fn records(reader: Checked, schema: &str, fields: Vec<Arc<Type>>) -> Result<RowIter<'static>, String> {
+    guarded(|| {
+        let projection = Type::group_type_builder(schema).with_fields(fields).build();
+        let project = |projection| RowIter::from_file_into(Box::new(reader)).project(Some(projection));
+        projection.and_then(project).map_err(text_of)
+    })
+}
+
+/// Returns the column of a text, which must contain strings.
+fn text_field(path: &Path, role: &'static str, schema: &Type, index: usize) -> Result<Arc<Type>, DataError> {
+    match &schema.get_fields()[index] {
+        field if is_text(field) => Ok(field.clone()),
+        field => Err(wrong_type(path, role, field, "UTF-8 strings")),
+    }
+}
+
+fn wrong_type(path: &Path, role: &'static str, field: &Type, wanted: &'static str) -> DataError {
+    let (column, found) = (field.name().into(), describe(field));
+    DataError::ColumnType { path: path.into(), role, column, found, wanted }
 }
 
 /// Calls the library, which panics on some damaged files.
@@ -115,12 +159,12 @@ fn is_finite(field: Option<&Field>) -> bool {
 /// Returns whether a column contains strings. (If a file has only the logical type, the library derives the converted
 /// type.)
 fn is_text(field: &Type) -> bool {
-    field.is_primitive() && field.get_basic_info().converted_type() == ConvertedType::UTF8 && !is_repeated(field)
+    !is_nested(field) && field.get_basic_info().converted_type() == ConvertedType::UTF8
 }
 
 fn is_class(field: &Type) -> bool {
     use ConvertedType::{INT_8, INT_16, INT_32, INT_64, NONE, UINT_8, UINT_16, UINT_32, UINT_64};
-    if !field.is_primitive() || is_repeated(field) {
+    if is_nested(field) {
         return false;
     }
     match field.get_physical_type() {
@@ -133,13 +177,13 @@ fn is_class(field: &Type) -> bool {
     }
 }
 
-fn is_repeated(field: &Type) -> bool {
-    field.get_basic_info().repetition() == Repetition::REPEATED
+fn is_nested(field: &Type) -> bool {
+    !field.is_primitive() || field.get_basic_info().repetition() == Repetition::REPEATED
 }
 
 /// Describes the type of a column in Parquet's terms.
 fn describe(field: &Type) -> String {
-    if !field.is_primitive() || is_repeated(field) {
+    if is_nested(field) {
         return "nested values".into();
     }
     match field.get_basic_info().converted_type() {

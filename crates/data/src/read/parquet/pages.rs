@@ -29,14 +29,14 @@ const INDEX_PAGE: u64 = 1;
 const VALUE: usize = 4;
 
 /// A file whose pages are checked.
-pub(super) struct Checked {
+pub(crate) struct Checked {
     inner: SerializedFileReader<File>,
     file: Arc<File>,
 }
 
 impl Checked {
     /// Opens a file after checking its footer.
-    pub(super) fn open(file: File) -> std::result::Result<Self, String> {
+    pub(crate) fn open(file: File) -> std::result::Result<Self, String> {
         footer::check(&file)?;
         let text = |error: ParquetError| error.to_string();
         let inner = SerializedFileReader::new(file.try_clone().map_err(|error| error.to_string())?).map_err(text)?;
