@@ -11,7 +11,7 @@ use rekindle::experiment::{
     Approach, Engine, Experiment, ExperimentError, ExperimentStore, Extraction, ExtractionEvent, Outcome, Progress,
     Sampling, TrainedModel,
 };
-use rekindle::infer::PretrainedModel;
+use rekindle::infer::{LongTexts, PretrainedModel};
 use rekindle::remote::{Devices, Event, Unavailable, Worker};
 use rekindle::train::{Stop, TrainingArguments};
 use serde_json::Value;
@@ -123,7 +123,14 @@ fn shards_of_features_do_not_depend_on_the_workers() {
     let make = |workers: Vec<Worker>| {
         let folder = TempDir::new().expect("a folder");
         let (pooling, at) = (Pooling::Cls, folder.path().to_path_buf());
-        let extraction = Extraction { pooling, max_length: 64, batch_size: 4, shard_size: 3, folder: at };
+        let extraction = Extraction {
+            pooling,
+            max_length: 64,
+            long_texts: LongTexts::Truncate,
+            batch_size: 4,
+            shard_size: 3,
+            folder: at,
+        };
         let mut done = Vec::new();
         let mut observe = |event: ExtractionEvent<'_>| {
             if let ExtractionEvent::Worker { name, event: Event::Finished(number) } = event {

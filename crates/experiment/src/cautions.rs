@@ -1,5 +1,6 @@
 //! Cautions: what makes the scores of all approaches doubtful, one sentence each.
 
+use rekindle_infer::LongTexts;
 use rekindle_results::DataProfile;
 
 use crate::run_context::RunContext;
@@ -15,7 +16,7 @@ pub(crate) fn cautions(context: &RunContext<'_>, profile: Option<&DataProfile>) 
     let [unknown, tokens] = unknown(context);
     let validation = context.sampling.samples[0].validation.len();
     let cautions = [
-        (2 * truncated > texts).then(|| {
+        (2 * truncated > texts && context.settings.long_texts == LongTexts::Truncate).then(|| {
             format!(
                 "{truncated} of {texts} texts ({}) are longer than {max_length} tokens and truncated; --max-length is the limit.",
                 percent(truncated, texts)

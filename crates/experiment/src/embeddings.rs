@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use burn::tensor::{Device, Tensor};
 use rekindle_baseline::DenseRows;
 use rekindle_encoders::{Embedding, Encoder, EncoderConfig, Mode, Pooling, SequenceBatch, TransformerEncoder};
-use rekindle_infer::{Sequence, by_length, read};
+use rekindle_infer::{by_length, read};
 use rekindle_train::{EncodedDataset, TrainError};
 
 /// Which examples are embedded, and how: what one pass of the encoder computes.
@@ -20,7 +20,7 @@ pub(crate) struct Request<'a> {
     pub(crate) rows: &'a [usize],
 }
 
-/// Embeddings by example, not normalized.
+/// Embeddings by example, pooled over its windows, not normalized.
 type ByExample = HashMap<usize, Box<[f32]>>;
 
 /// Embeddings by pooling and number of layers.
@@ -45,13 +45,14 @@ impl Embeddings {
         let is_known =
             |row: &usize| kinds.iter().all(|kind| self.known.get(kind).is_some_and(|rows| rows.contains_key(row)));
         let missing: Vec<usize> = rows.iter().copied().filter(|row| !is_known(row)).collect();
-        let texts: Vec<Sequence> = missing.iter().map(|&row| examples.sequence(row)).collect();
+        let missing_examples = examples.select(&missing);
+        let (sequences, windows) = (missing_examples.sequences(), missing_examples.windows());
         let forward = |batch: &SequenceBatch| Tensor::cat(encoder.pool_layers(batch, poolings, layers, Mode::Eval), 1);
-        let mut progress = |done| progress(done, texts.len());
-        let Some(values) = by_length(&texts, config, batch_size, device, &mut progress, forward)? else {
+        let mut progress = |done| progress(done, sequences.len());
+        let Some(values) = by_length(&sequences, config, batch_size, device, &mut progress, forward)? else {
             return Ok(());
         };
-        let values = read(values)?;
+        let values = windows.pooled_values(read(values)?, kinds.len() * config.hidden_size);
         if let Some(place) = values.iter().position(|value| !value.is_finite()) {
             return Err(TrainError::Logits { sentence: missing[place / (kinds.len() * config.hidden_size)] });
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rekindle_encoders::Pooling;
+use rekindle_infer::LongTexts;
 use rekindle_metrics::Scorer;
 use rekindle_train::TrainingArguments;
 
@@ -22,6 +23,8 @@ pub struct Experiment {
     pub baselines: Vec<Approach>,
     /// Maximum number of tokens per text, including `[CLS]` and `[SEP]`.
     pub max_length: usize,
+    /// What is read of longer texts.
+    pub long_texts: LongTexts,
     /// Fewest steps of a run: with few examples, a run has more than `num_train_epochs` epochs, but at most 20. 0 for exactly
     /// `num_train_epochs`.
     pub min_steps: usize,
@@ -50,6 +53,7 @@ impl Experiment {
             approaches: Approach::notebook(),
             baselines: Approach::baselines(),
             max_length: 64,
+            long_texts: LongTexts::Truncate,
             min_steps: 0,
             pooling: None,
             arguments: TrainingArguments::default(),
@@ -153,6 +157,7 @@ impl Experiment {
     pub(crate) fn run_settings(&self) -> RunSettings {
         RunSettings {
             max_length: self.max_length,
+            long_texts: self.long_texts,
             min_steps: self.min_steps,
             pooling: self.pooling,
             arguments: self.arguments.clone(),

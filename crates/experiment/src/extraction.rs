@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rekindle_checkpoint::{Checkpoint, CheckpointError, save_rows};
 use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier};
 use rekindle_files::check_compatible;
-use rekindle_infer::{ForwardError, InferError, PretrainedModel, Sequence, encode, features};
+use rekindle_infer::{ForwardError, InferError, LongTexts, PretrainedModel, encode, features};
 use rekindle_remote::{Devices, Event, Failure, Items, WorkError, WorkQueue, Worker, run};
 use rekindle_train::Stop;
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ pub struct Extraction {
     pub pooling: Pooling,
     /// Maximum number of tokens per text, including `[CLS]` and `[SEP]`.
     pub max_length: usize,
+    /// What is read of longer texts: the features of the windows of a text are pooled.
+    pub long_texts: LongTexts,
     /// Maximum number of texts per batch; batches of short texts hold more of them.
     pub batch_size: usize,
     /// Texts per file.
@@ -80,7 +82,7 @@ impl Extraction {
         if self.max_length > positions {
             return Err(InferError::MaxLength { max_length: self.max_length, positions }.into());
         }
-        let index = json!({
+        let mut index = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "model": pretrained.id,
             "model_sha256": pretrained.sha256(),
@@ -92,6 +94,9 @@ impl Extraction {
             "rows_sha256": texts_sha256(&texts),
             "shard_size": self.shard_size,
         });
+        if self.long_texts != LongTexts::Truncate {
+            index["long_texts"] = self.long_texts.to_string().into();
+        }
         if let Value::Object(index) = index {
             check_compatible(&self.folder.join(INDEX), &index)?;
         }
@@ -186,18 +191,19 @@ impl WorkQueue for Shards {
         number: usize,
         progress: &mut dyn FnMut(Option<usize>) -> ControlFlow<()>,
     ) -> Result<Vec<f32>, Failure<ExperimentError>> {
-        let Extraction { max_length, batch_size, .. } = self.extraction;
+        let Extraction { max_length, long_texts, batch_size, .. } = self.extraction;
         let Encoder { config, model, devices } = encoder;
         let rows = self.rows(number);
         let mut values = Vec::with_capacity(rows.len() * config.hidden_size);
         for (place, texts) in self.texts[rows.clone()].chunks(CHUNK).enumerate() {
             self.check_stop().map_err(Failure::Fatal)?;
-            let encoded = encode(&self.pretrained.tokenizer, config, texts, max_length);
+            let encoded = encode(&self.pretrained.tokenizer, config, texts, max_length, long_texts);
             let encoded = encoded.map_err(|error| Failure::Fatal(error.into()))?;
-            let sequences: Vec<Sequence> = encoded.iter().map(Sequence::from).collect();
+            let (sequences, windows) = (encoded.sequences(), &encoded.windows);
             let features =
                 features(model, config, &sequences, batch_size, &devices.first, &mut |_| ControlFlow::Continue(()));
-            values.extend(features.map_err(|error| failure(error, rows.start + place * CHUNK))?);
+            let features = features.map_err(|error| failure(windows.in_text(error), rows.start + place * CHUNK))?;
+            values.extend(windows.pooled_values(features, config.hidden_size));
             if progress(Some(texts.len())).is_break() {
                 return Err(Failure::Cancelled);
             }

@@ -1,6 +1,6 @@
 //! The settings of an experiment as records of `results.json`, and as what must be equal when it is resumed.
 
-use rekindle_infer::{ModelSource, PretrainedModel};
+use rekindle_infer::{LongTexts, ModelSource, PretrainedModel};
 use rekindle_results::{ArgumentsRecord, DataRecord, DesignRecord, ModelRecord, Source};
 use rekindle_train::{Metric, TrainingArguments};
 use serde_json::{Map, Value, json};
@@ -46,6 +46,8 @@ impl Experiment {
             "sizes": sizes,
             "save_models": self.keep_models,
         });
+        let long_texts = (self.long_texts != LongTexts::Truncate).then(|| self.long_texts.to_string());
+        let symmetric = Some(true).filter(|_| context.sampling.all.symmetric);
         let arguments = TrainingArguments {
             class_weights: context.class_weights(&context.sampling.samples[0].train),
             ..self.arguments.clone()
@@ -53,6 +55,8 @@ impl Experiment {
         let fields = |settings: Value| if let Value::Object(settings) = settings { settings } else { Map::new() };
         let mut settings = fields(settings);
         settings.extend(fields(json!(arguments)));
+        settings.extend(long_texts.map(|long_texts| ("long_texts".into(), long_texts.into())));
+        settings.extend(symmetric.map(|symmetric| ("symmetric".into(), symmetric.into())));
         settings
     }
 
@@ -60,6 +64,7 @@ impl Experiment {
         let arguments = &self.arguments;
         let mut record = ArgumentsRecord::default();
         record.max_length = self.max_length;
+        record.long_texts = (self.long_texts != LongTexts::Truncate).then(|| self.long_texts.to_string());
         record.batch_size = arguments.per_device_train_batch_size;
         record.gradient_accumulation_steps = arguments.gradient_accumulation_steps;
         (record.epochs, record.min_steps) = (arguments.num_train_epochs, self.min_steps);

@@ -53,14 +53,11 @@ impl<'a> RunContext<'a> {
     ) -> Result<Self, ExperimentError> {
         let all = &sampling.all;
         let texts = sampling.texts(&(0..all.len()).collect::<Vec<_>>());
-        let encoded = encode(&pretrained.tokenizer, &pretrained.config, &texts, settings.max_length)?;
-        let (ids, types): (Vec<_>, Vec<_>) =
-            encoded.into_iter().map(|encoded| (encoded.input_ids, encoded.token_type_ids)).unzip();
-        let examples = EncodedDataset::new(ids, all.labels(), all.classes.len()).map_err(ExperimentError::Examples)?;
-        let examples = match types.iter().all(Vec::is_empty) {
-            true => examples,
-            false => examples.with_token_types(types).map_err(ExperimentError::Examples)?,
-        };
+        let (max_length, long_texts) = (settings.max_length, settings.long_texts);
+        let encoded = encode(&pretrained.tokenizer, &pretrained.config, &texts, max_length, long_texts)?;
+        let examples = EncodedDataset::new(vec![Vec::new(); all.len()], all.labels(), all.classes.len())
+            .and_then(|examples| examples.with_texts(encoded))
+            .map_err(ExperimentError::Examples)?;
         Self::on(device, examples, settings, pretrained, sampling, runs, store)
     }
 
@@ -152,7 +149,7 @@ impl<'a> RunContext<'a> {
         if self.runs <= 1 || self.features.contains_key(&frozen.pooling()) {
             return Ok(());
         }
-        let total = self.examples.len();
+        let total = self.examples.sequences().len();
         let mut progress = |done| observer(Progress::Training(&Event::Extracting { done, total }));
         let size = self.settings.arguments.per_device_eval_batch_size;
         let features = PooledFeatures::of(frozen, &self.config, &self.examples, size, self.device, &mut progress)?;

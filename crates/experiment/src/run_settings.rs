@@ -1,6 +1,7 @@
 //! The settings that all runs of an experiment share.
 
 use rekindle_encoders::Pooling;
+use rekindle_infer::LongTexts;
 use rekindle_metrics::Scorer;
 use rekindle_train::TrainingArguments;
 
@@ -23,6 +24,7 @@ pub enum ClassWeights {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RunSettings {
     pub(crate) max_length: usize,
+    pub(crate) long_texts: LongTexts,
     pub(crate) min_steps: usize,
     pub(crate) pooling: Option<Pooling>,
     pub(crate) arguments: TrainingArguments,

@@ -25,7 +25,9 @@ impl Outcome {
             };
             let card = card(&self.results, record, model, pretrained);
             let max_length = self.results.arguments.max_length;
-            let saved = SavedModel { tokenizer: &pretrained.tokenizer, max_length, card: &card };
+            let arguments = &self.results.arguments;
+            let long_texts = arguments.long_texts.as_ref().and_then(|text| text.parse().ok()).unwrap_or_default();
+            let saved = SavedModel { tokenizer: &pretrained.tokenizer, max_length, long_texts, card: &card };
             let files = match model {
                 TrainedModel::SequenceClassifier(_, model) => {
                     saved.save_classifier(&folder.join(approach), config, model)?;
@@ -91,6 +93,7 @@ fn training(results: &Results, record: &ApproachRecord) -> String {
         ("data", files),
         ("classes", data.classes.join(", ")),
         ("maximum length", format!("{} tokens", arguments.max_length)),
+        ("long texts", arguments.long_texts.clone().unwrap_or("truncated".into())),
         ("epochs, batch size", format!("{}, {}", arguments.epochs, arguments.batch_size)),
         ("learning rate, weight decay", format!("{}, {}", record.learning_rate, record.weight_decay)),
         ("trainable parameters", format!("{} of {}", record.trainable, record.total)),
@@ -112,7 +115,13 @@ fn usage(results: &Results, model: &TrainedModel) -> String {
               model was trained with (`classifier_pooling`): its predictions differ.\n\n",
     });
     let length = results.arguments.max_length;
-    text.push_str(&format!("Texts are truncated to {length} tokens, as in training (`model_max_length`)."));
+    text.push_str(&match &results.arguments.long_texts {
+        None => format!("Texts are truncated to {length} tokens, as in training (`model_max_length`)."),
+        Some(long_texts) => format!(
+            "Rekindle reads texts of more than {length} tokens as in training: `{long_texts}` (`long_texts` in \
+             `tokenizer_config.json`). Other programs truncate them (`model_max_length`), so that their predictions differ."
+        ),
+    });
     text
 }
 

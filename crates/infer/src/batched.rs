@@ -3,11 +3,14 @@
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rekindle_encoders::{EncoderConfig, Mode, SentenceClassifier, SequenceBatch, SequenceClassifier};
+use rekindle_encoders::{
+    Embedding, EncoderConfig, Mode, SentenceClassifier, SequenceBatch, SequenceClassifier, TransformerEncoder,
+};
 use rekindle_nn::NnError;
 use rekindle_tokenizer::Batch;
 
 use crate::forward_error::ForwardError;
+use crate::windows::Windows;
 
 /// Returns the logits of tokenized texts, without dropout: row-major `[texts, classes]`, in the order given.
 ///
@@ -48,20 +51,59 @@ pub fn features<R: Tokenized>(
     finite(by_length(texts, config, batch_size, device, progress, forward)?, config.hidden_size)
 }
 
-/// Returns the logits of tokenized texts by a sentence classifier, as [`logits`] does by a sequence classifier.
+/// Returns the logits of tokenized texts by a sentence classifier, as [`logits`] does by a sequence classifier. The embeddings of
+/// the `windows` of a text are pooled, and the head reads one embedding per text.
 ///
 /// # Errors
 /// Returns an error if a text does not fit the model, a logit is not finite, or `progress` cancels.
 pub fn sentence_logits<R: Tokenized>(
     model: &SentenceClassifier,
     config: &EncoderConfig,
-    texts: &[R],
+    (texts, windows): (&[R], &Windows),
     batch_size: usize,
     device: &Device,
     progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Vec<f32>, ForwardError> {
-    let forward = |batch: &SequenceBatch| model.forward(batch, Mode::Eval);
-    finite(by_length(texts, config, batch_size, device, progress, forward)?, config.num_labels())
+    let logits = match windows.are_texts() {
+        true => {
+            let forward = |batch: &SequenceBatch| model.forward(batch, Mode::Eval);
+            by_length(texts, config, batch_size, device, progress, forward)?
+        }
+        false => {
+            let embeddings = sentence_embeddings(model, config, (texts, windows), batch_size, device, progress)?;
+            embeddings.map(|embeddings| model.classifier.forward(embeddings))
+        }
+    };
+    finite(logits, config.num_labels())
+}
+
+/// Returns the embeddings of tokenized texts, `[texts, dim]`, in the order given; nothing without texts. Those of the
+/// `windows` of a text are pooled before they are normalised.
+///
+/// # Errors
+/// Returns an error if a text does not fit the model, or `progress` cancels.
+pub fn sentence_embeddings<R: Tokenized>(
+    model: &SentenceClassifier,
+    config: &EncoderConfig,
+    (texts, windows): (&[R], &Windows),
+    batch_size: usize,
+    device: &Device,
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Option<Tensor<2>>, ForwardError> {
+    let embedding = model.embedding;
+    let of_window = Embedding { normalize: embedding.normalize && windows.are_texts(), ..embedding };
+    let forward = |batch: &SequenceBatch| model.encoder.embed(batch, of_window, Mode::Eval);
+    let rows = by_length(texts, config, batch_size, device, progress, forward)?;
+    if windows.are_texts() {
+        return Ok(rows);
+    }
+    let pooled = |rows| {
+        let dim = config.hidden_size;
+        let values = windows.pooled_values(read(rows)?, dim);
+        let shape = [values.len() / dim, dim];
+        Ok(embedding.finish(Tensor::from_data(TensorData::new(values, shape), device)))
+    };
+    rows.map(pooled).transpose()
 }
 
 /// Reads rows, and checks that they are finite.

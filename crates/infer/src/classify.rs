@@ -10,9 +10,10 @@ use rekindle_metrics::argmax;
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
 
-use crate::batched::{Sequence, logits, sentence_logits};
+use crate::batched::{logits, sentence_logits};
 use crate::encode::encode;
 use crate::error::InferError;
+use crate::long_texts::LongTexts;
 use crate::model::PretrainedModel;
 use crate::output_function::OutputFunction;
 
@@ -39,6 +40,7 @@ pub struct Classifier {
     tokenizer: Tokenizer,
     device: Device,
     max_length: usize,
+    long_texts: LongTexts,
 }
 
 /// The kinds of models with a classification head.
@@ -73,7 +75,8 @@ impl Classifier {
         let lengths = [modules.and_then(|modules| modules.max_length), pretrained.trained_max_length()];
         let positions = config.max_length();
         let max_length = lengths.into_iter().flatten().fold(positions, usize::min);
-        Ok(Self { config, labels, model, tokenizer, device: device.clone(), max_length })
+        let (device, long_texts) = (device.clone(), pretrained.long_texts);
+        Ok(Self { config, labels, model, tokenizer, device, max_length, long_texts })
     }
 
     /// Returns the maximum number of tokens per text that the model was trained with; its number of positions, if the files
@@ -82,8 +85,14 @@ impl Classifier {
         self.max_length
     }
 
-    /// Classifies texts, each truncated to `max_length` tokens, in batches of similar length. Returns the predictions in the
-    /// order of the texts.
+    /// Reads long texts in this way, instead of as the model was trained.
+    #[must_use]
+    pub fn with_long_texts(self, long_texts: LongTexts) -> Self {
+        Self { long_texts, ..self }
+    }
+
+    /// Classifies texts, each as sequences of at most `max_length` tokens as the setting for long texts says, in batches of
+    /// similar length. Returns the predictions in the order of the texts.
     ///
     /// # Errors
     /// Returns an error if `max_length` is more than the model's positions, if a text cannot be tokenized, or if the device
@@ -113,14 +122,19 @@ impl Classifier {
         if max_length > positions {
             return Err(InferError::MaxLength { max_length, positions });
         }
-        let encoded = encode(&self.tokenizer, &self.config, pairs, max_length)?;
-        let sequences: Vec<Sequence> = encoded.iter().map(Sequence::from).collect();
+        let encoded = encode(&self.tokenizer, &self.config, pairs, max_length, self.long_texts)?;
+        let (sequences, windows) = (encoded.sequences(), &encoded.windows);
         let mut progress = |_| ControlFlow::Continue(());
         let (config, device) = (&self.config, &self.device);
         let logits = match &self.model {
-            Model::Sequence(model) => logits(model, config, &sequences, batch_size, device, &mut progress),
-            Model::Sentence(model) => sentence_logits(model, config, &sequences, batch_size, device, &mut progress),
-        }?;
+            Model::Sequence(model) => {
+                let logits = logits(model, config, &sequences, batch_size, device, &mut progress);
+                windows.pooled_values(logits.map_err(|error| windows.in_text(error))?, config.num_labels())
+            }
+            Model::Sentence(model) => {
+                sentence_logits(model, config, (&sequences, windows), batch_size, device, &mut progress)?
+            }
+        };
         Ok(logits.chunks(self.labels.len()).map(|row| self.prediction(row)).collect())
     }
 

@@ -9,6 +9,7 @@ use rekindle_tokenizer::TokenizerError;
 use thiserror::Error;
 
 use crate::forward_error::ForwardError;
+use crate::long_texts::LongTexts;
 
 /// Why a model cannot be opened or run.
 #[derive(Debug, Error)]
@@ -37,6 +38,20 @@ pub enum InferError {
         tokenizer: usize,
         /// `vocab_size`.
         model: usize,
+    },
+    /// Text pairs are not to be truncated.
+    #[error("`--long-texts {long_texts}`: not possible with text pairs, which are truncated; remove it")]
+    LongPairs {
+        /// What was to be done with long texts.
+        long_texts: LongTexts,
+    },
+    /// The setting of a model for long texts is not valid.
+    #[error("{path}: `long_texts`: {reason}")]
+    LongTexts {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
     },
     /// The checkpoint has no classification head.
     #[error(
@@ -153,7 +168,7 @@ impl InferError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::MaxLength { .. } => ErrorKind::Argument,
+            Self::MaxLength { .. } | Self::LongPairs { .. } => ErrorKind::Argument,
             Self::Forward(error) => error.kind(),
             Self::File(error) => file(error.kind()),
             Self::Checkpoint(error) => file(error.kind()),

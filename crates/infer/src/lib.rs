@@ -17,23 +17,27 @@ mod error;
 mod fill_mask;
 mod folder;
 mod forward_error;
+mod long_texts;
 mod model;
 mod output_function;
 mod save;
 mod save_sentence;
 mod sentence_folder;
+mod windows;
 
-pub use batched::{Sequence, Tokenized, by_length, features, logits, pack, read, sentence_logits};
+pub use batched::{Sequence, Tokenized, by_length, features, logits, pack, read, sentence_embeddings, sentence_logits};
 pub use card::{BaseModel, ModelCard};
 pub use classify::{Classifier, Prediction};
-pub use encode::encode;
+pub use encode::{EncodedTexts, encode};
 pub use error::{ErrorKind, InferError};
 pub use fill_mask::{FillMask, Guess};
 pub use forward_error::ForwardError;
+pub use long_texts::{LongTexts, WindowPool};
 pub use model::{EmbeddedModel, MODEL_FILES, ModelSource, PretrainedModel};
 pub use output_function::OutputFunction;
 pub use save::{SAVED_FILES, SavedModel};
 pub use sentence_folder::SentenceModules;
+pub use windows::Windows;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -9,12 +9,15 @@ use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier, is_bare_enco
 use rekindle_files::check_symlinks;
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::card;
 use crate::classes::{Rows, rows};
 use crate::error::InferError;
 use crate::folder::not_a_model;
+use crate::long_texts::LongTexts;
+use crate::save::LONG_TEXTS;
 use crate::sentence_folder::SentenceModules;
 
 /// The extensions of the files that are read in a model folder.
@@ -62,8 +65,22 @@ pub struct PretrainedModel {
     pub checkpoint: Arc<Checkpoint>,
     /// Its licence, as the metadata of its `README.md` name it.
     pub licence: Option<String>,
+    /// What is read of texts that are longer than the maximum length, as training fixed it: `long_texts` in
+    /// `tokenizer_config.json`.
+    pub long_texts: LongTexts,
     /// Its folder, if it has one.
     pub(crate) folder: Option<PathBuf>,
+}
+
+/// Reads the setting for long texts of a folder, whose `tokenizer_config.json` the tokenizer has read.
+fn long_texts(folder: &Path) -> Result<LongTexts, InferError> {
+    let path = folder.join("tokenizer_config.json");
+    let fields = std::fs::read(&path).ok().and_then(|json| serde_json::from_slice::<Value>(&json).ok());
+    match fields.as_ref().and_then(|fields| fields.get(LONG_TEXTS)) {
+        None => Ok(LongTexts::default()),
+        Some(Value::String(text)) => text.parse().map_err(|reason| InferError::LongTexts { path, reason }),
+        Some(_) => Err(InferError::LongTexts { path, reason: "expected a string".into() }),
+    }
 }
 
 impl PretrainedModel {
@@ -84,7 +101,8 @@ impl PretrainedModel {
         let config = EncoderConfig::from_folder(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         let model = Self::new(id, source, config, Tokenizer::from_folder(folder)?, checkpoint)?;
-        Ok(Self { licence: card::licence(folder), folder: Some(folder.into()), ..model })
+        let long_texts = long_texts(folder)?;
+        Ok(Self { licence: card::licence(folder), long_texts, folder: Some(folder.into()), ..model })
     }
 
     /// Opens the checkpoint that is compiled into the program.
@@ -111,7 +129,8 @@ impl PretrainedModel {
             return Err(InferError::Vocabulary { tokenizer: entries, model: words });
         }
         let (id, checkpoint) = (id.into(), Arc::new(checkpoint));
-        Ok(Self { id, source, config, tokenizer, checkpoint, licence: None, folder: None })
+        let long_texts = LongTexts::default();
+        Ok(Self { id, source, config, tokenizer, checkpoint, licence: None, long_texts, folder: None })
     }
 
     /// Returns what comes behind the encoder, if the folder is one of sentence-transformers.

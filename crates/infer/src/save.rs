@@ -7,14 +7,19 @@ use rekindle_checkpoint::{CheckpointError, Precision};
 use rekindle_encoders::{EncoderConfig, MaskedLanguageModel, SequenceClassifier};
 use rekindle_files::{FileError, write_atomic};
 use rekindle_tokenizer::Tokenizer;
+use serde_json::{Map, Value};
 
 use crate::card::ModelCard;
 use crate::encode::has_segments;
 use crate::error::InferError;
+use crate::long_texts::LongTexts;
 
 /// The files of a saved model, the weights last.
 pub const SAVED_FILES: [&str; 5] =
     ["config.json", "tokenizer.json", "tokenizer_config.json", "README.md", "model.safetensors"];
+
+/// The field of `tokenizer_config.json` with the setting for long texts.
+pub(crate) const LONG_TEXTS: &str = "long_texts";
 
 /// What is saved beside the weights of a model.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +29,9 @@ pub struct SavedModel<'a> {
     /// The maximum number of tokens per text that it was trained with, saved as `model_max_length`: the default when the model
     /// is used again, here and in transformers.
     pub max_length: usize,
+    /// What is read of longer texts, saved as `long_texts` in `tokenizer_config.json`, which transformers ignores; absent for
+    /// [`LongTexts::Truncate`].
+    pub long_texts: LongTexts,
     /// Its model card, saved as `README.md`.
     pub card: &'a ModelCard,
 }
@@ -69,12 +77,23 @@ impl SavedModel<'_> {
         for (name, content) in [
             (config_name, json),
             (tokenizer, &self.tokenizer.to_json()?),
-            (tokenizer_config, &self.tokenizer.config_json(self.max_length, has_segments)),
+            (tokenizer_config, &self.tokenizer_config(has_segments)),
             (card, &self.card.to_string()),
         ] {
             let write = |new: &Path| fs::write(new, content).map_err(|source| FileError::write(new, source));
             write_atomic(&folder.join(name), write)?;
         }
         Ok(weights(&folder.join(weights_name))?)
+    }
+
+    /// Returns `tokenizer_config.json`.
+    fn tokenizer_config(&self, has_segments: bool) -> String {
+        let json = self.tokenizer.config_json(self.max_length, has_segments);
+        if self.long_texts == LongTexts::Truncate {
+            return json;
+        }
+        let mut fields: Map<String, Value> = serde_json::from_str(&json).unwrap_or_default();
+        fields.insert(LONG_TEXTS.into(), self.long_texts.to_string().into());
+        format!("{:#}\n", Value::from(fields))
     }
 }

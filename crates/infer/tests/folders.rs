@@ -6,7 +6,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use rekindle_checkpoint::ClassMatch;
 use rekindle_infer::{
-    BaseModel, Classifier, InferError, ModelCard, ModelSource, PretrainedModel, SAVED_FILES, SavedModel, logits,
+    BaseModel, Classifier, InferError, LongTexts, ModelCard, ModelSource, PretrainedModel, SAVED_FILES, SavedModel,
+    logits,
 };
 use serde_json::{Value, json};
 
@@ -46,7 +47,7 @@ fn trained(folder: &Path) -> PretrainedModel {
         base: base_model,
         sections,
     };
-    let saved = SavedModel { tokenizer: &base.tokenizer, max_length: 5, card: &card };
+    let saved = SavedModel { tokenizer: &base.tokenizer, max_length: 5, long_texts: LongTexts::Truncate, card: &card };
     saved.save_classifier(&folder.join("trained"), &config, &model).expect("saved");
     open(&folder.join("trained")).expect("a model")
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use rekindle_checkpoint::Checkpoint;
 use rekindle_encoders::{Embedding, Encoder, Pooling, SentenceClassifier};
-use rekindle_infer::{Classifier, ModelCard, ModelSource, PretrainedModel, SavedModel};
+use rekindle_infer::{Classifier, LongTexts, ModelCard, ModelSource, PretrainedModel, SavedModel};
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -119,7 +119,12 @@ fn a_saved_folder_gives_the_same_logits() {
             base: None,
             sections: vec![],
         };
-        let saved = SavedModel { tokenizer: &pretrained.tokenizer, max_length: 20, card: &card };
+        let saved = SavedModel {
+            tokenizer: &pretrained.tokenizer,
+            max_length: 20,
+            long_texts: LongTexts::Truncate,
+            card: &card,
+        };
         let files = saved.save_sentence_classifier(folder.path(), &pretrained.config, &model).expect("saved");
         for file in files {
             assert!(folder.path().join(&file).is_file(), "{file}");

@@ -80,7 +80,7 @@ pub struct DataProfile {
     pub leak_lines: Vec<(u64, u64)>,
     /// Tokens of a text, with special tokens and without truncation: minimum, median, 90th, 95th and 99th percentile, maximum.
     pub tokens: Vec<usize>,
-    /// Texts that are longer than the maximum length, and are truncated.
+    /// Texts that are longer than the maximum length, and are truncated unless [`ArgumentsRecord::long_texts`] says otherwise.
     pub truncated: u64,
 }
 
@@ -90,6 +90,9 @@ pub struct DataProfile {
 pub struct ArgumentsRecord {
     /// Maximum number of tokens per text.
     pub max_length: usize,
+    /// What is read of longer texts, for example `head-tail` or `windows:stride=0:pool=mean`; absent if they are truncated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_texts: Option<String>,
     /// Examples per batch.
     pub batch_size: usize,
     /// Batches whose gradients are accumulated for one step.

@@ -147,7 +147,7 @@ impl Tokenizer {
     }
 
     /// Returns how many pieces fit in addition to the special tokens.
-    fn room(&self, max_length: usize, pair: bool) -> Result<usize, TokenizerError> {
+    pub(crate) fn room(&self, max_length: usize, pair: bool) -> Result<usize, TokenizerError> {
         let special = self.special_tokens_per_text(pair);
         match max_length.checked_sub(special) {
             None | Some(0) => Err(TokenizerError::MaxLength { max_length, special }),
@@ -214,13 +214,23 @@ impl Tokenizer {
         Ok(self.finish(first.encoding, Some(second.encoding), room)?.into())
     }
 
-    fn finish(&self, text: Encoding, pair: Option<Encoding>, room: usize) -> Result<Encoding, TokenizerError> {
-        let direction = match self.truncation_side {
+    /// Returns the side from which truncation removes tokens.
+    pub(crate) fn direction(&self) -> TruncationDirection {
+        match self.truncation_side {
             Side::Left => TruncationDirection::Left,
             Side::Right => TruncationDirection::Right,
-        };
+        }
+    }
+
+    /// Truncates one or two texts to so many tokens, and adds the special tokens.
+    pub(crate) fn finish(
+        &self,
+        text: Encoding,
+        pair: Option<Encoding>,
+        room: usize,
+    ) -> Result<Encoding, TokenizerError> {
         let strategy = TruncationStrategy::LongestFirst;
-        let params = TruncationParams { direction, max_length: room, strategy, stride: 0 };
+        let params = TruncationParams { direction: self.direction(), max_length: room, strategy, stride: 0 };
         caught(|| {
             let (text, pair) = truncate_encodings(text, pair, &params)?;
             self.inner.post_process(text, pair, true)

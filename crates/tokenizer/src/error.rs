@@ -85,6 +85,16 @@ pub enum TokenizerError {
         /// The number of special tokens per text.
         special: usize,
     },
+    /// Windows overlap in as many tokens as they have, or more.
+    #[error(
+        "a stride of {stride} is too large: a window has {room} tokens of a text, and must have more than the stride"
+    )]
+    Stride {
+        /// The tokens that overlap.
+        stride: usize,
+        /// The tokens of a window, without special tokens.
+        room: usize,
+    },
     /// The tokenizer failed on a text, or cannot be written.
     #[error("tokenizing: {0}")]
     Encode(String),
@@ -109,9 +119,11 @@ impl TokenizerError {
     /// Names the file, unless the error names one.
     pub(crate) fn in_file(self, path: &Path) -> Self {
         match self {
-            Self::SpecialToken { .. } | Self::Id { .. } | Self::Encode(_) | Self::MaxLength { .. } => {
-                Self::Invalid { path: path.into(), reason: self.to_string() }
-            }
+            Self::SpecialToken { .. }
+            | Self::Id { .. }
+            | Self::Encode(_)
+            | Self::MaxLength { .. }
+            | Self::Stride { .. } => Self::Invalid { path: path.into(), reason: self.to_string() },
             _ => self,
         }
     }
@@ -120,7 +132,7 @@ impl TokenizerError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Size { .. } | Self::MaxLength { .. } => ErrorKind::Argument,
+            Self::Size { .. } | Self::MaxLength { .. } | Self::Stride { .. } => ErrorKind::Argument,
             _ => ErrorKind::Input,
         }
     }

@@ -28,6 +28,7 @@ mod encode;
 mod error;
 mod fields;
 mod learn;
+mod long;
 mod pipeline;
 mod role;
 mod settings;

@@ -1,7 +1,7 @@
 //! Texts that are longer than a model reads: their head and tail, or all of them in windows.
 
 use tokenizers::utils::truncation::truncate_encodings;
-use tokenizers::{Encoding, PostProcessor, TruncationParams, TruncationStrategy};
+use tokenizers::{Encoding, TruncationParams, TruncationStrategy};
 
 use crate::error::TokenizerError;
 use crate::tokenizer::{Tokenizer, caught};

@@ -3,7 +3,7 @@
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
 use rekindle_encoders::{EncoderConfig, Mode, SequenceClassifier};
-use rekindle_infer::{Sequence, pack};
+use rekindle_infer::pack;
 use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;
@@ -84,12 +84,13 @@ impl<'a> Classification<'a> {
         mode: Mode,
         context: TrainingContext<'_>,
     ) -> Result<Tensor<2>, TrainError> {
+        let examples = self.train.select(examples);
         let features = self.known(&self.train_features, self.train).filter(|_| self.reads_features);
-        if let Some(features) = features.filter(|_| model.is_frozen()) {
-            return Ok(model.classify(features.rows(self.train, examples.iter().copied()), mode));
-        }
-        let sequences: Vec<Sequence> = examples.iter().map(|&example| self.train.sequence(example)).collect();
-        Ok(model.forward(&pack(&sequences, self.config, context.device)?, mode))
+        let logits = match features.filter(|_| model.is_frozen()) {
+            Some(features) => model.classify(features.rows(&examples), mode),
+            None => model.forward(&pack(&examples.sequences(), self.config, context.device)?, mode),
+        };
+        Ok(examples.windows().pooled(logits))
     }
 }
 
@@ -105,7 +106,7 @@ impl Objective for Classification<'_> {
     }
 
     fn tokens(&self, example: usize) -> usize {
-        self.train.sentence(example).len()
+        self.train.tokens(example)
     }
 
     fn row(&self, example: usize) -> usize {
@@ -119,6 +120,7 @@ impl Objective for Classification<'_> {
         if self.evaluation.is_some_and(EncodedDataset::is_empty) {
             return Err(TrainError::Empty { purpose: "evaluate" });
         }
+        self.train.check_windows(1)?;
         let (classes, weights) = (self.config.num_labels(), arguments.class_weights.as_ref().map(Vec::len));
         match weights.filter(|&weights| weights != classes) {
             Some(weights) => {
@@ -149,6 +151,22 @@ impl Objective for Classification<'_> {
 
     fn splits_batches(&self) -> bool {
         !self.reads_features
+    }
+
+    /// As many windows as a batch of short texts has, but all windows of a text.
+    fn parts(&self, batch: &[usize], most: usize) -> Vec<Vec<usize>> {
+        let counts = self.train.select(batch).windows();
+        let mut parts: Vec<(usize, Vec<usize>)> = Vec::new();
+        for (&example, &count) in batch.iter().zip(counts.counts()) {
+            match parts.last_mut().filter(|(windows, _)| windows + count <= most) {
+                Some((windows, part)) => {
+                    *windows += count;
+                    part.push(example);
+                }
+                None => parts.push((count, vec![example])),
+            }
+        }
+        parts.into_iter().map(|(_, part)| part).collect()
     }
 
     fn draw(&self, _: &[usize], _: usize, _: TrainingContext<'_>) {}

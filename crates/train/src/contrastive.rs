@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use burn::tensor::Tensor;
 use rekindle_encoders::{EncoderConfig, Mode, SequenceClassifier};
-use rekindle_infer::{Sequence, pack};
+use rekindle_infer::pack;
 use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;
@@ -67,7 +67,7 @@ impl Objective for Contrastive<'_> {
     }
 
     fn tokens(&self, example: usize) -> usize {
-        self.train.sentence(example).len()
+        self.train.tokens(example)
     }
 
     fn row(&self, example: usize) -> usize {
@@ -78,6 +78,7 @@ impl Objective for Contrastive<'_> {
         if self.train.is_empty() {
             return Err(TrainError::Empty { purpose: "train on" });
         }
+        self.train.check_windows(self.batch_size)?;
         if !self.batches.have_pairs() {
             return Err(TrainError::NoPairs);
         }
@@ -123,10 +124,9 @@ impl Objective for Contrastive<'_> {
     ) -> Result<Tensor<1>, TrainError> {
         // The encoder splits a batch in the middle: both halves should have the same number of tokens.
         let examples = balanced(examples, 2, |example| self.tokens(example)).concat();
-        let sequences: Vec<Sequence> = examples.iter().map(|&example| self.train.sequence(example)).collect();
-        let labels: Vec<usize> = examples.iter().map(|&example| self.train.labels()[example]).collect();
-        let pooled = model.pool(&pack(&sequences, self.config, context.device)?, mode);
-        Ok(self.loss.of(pooled, &labels))
+        let examples = self.train.select(&examples);
+        let pooled = model.pool(&pack(&examples.sequences(), self.config, context.device)?, mode);
+        Ok(self.loss.of(examples.windows().pooled(pooled), examples.labels()))
     }
 
     fn is_evaluated(&self) -> bool {

@@ -1,13 +1,17 @@
 //! Tokenized texts with their classes, and the order in which an epoch visits them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rekindle_data::Mt19937;
-use rekindle_infer::Sequence;
+use rekindle_infer::{EncodedTexts, Sequence, WindowPool, Windows};
 
 use crate::arguments::Shuffle;
 use crate::error::TrainError;
 use crate::settings::fingerprint;
+
+/// The most windows that are trained on at once: those of one text, or of a batch whose texts cannot be separated.
+const MOST_WINDOWS: usize = 32;
 
 /// Texts as token ids, each with its class. A selection of rows shares the texts of the whole data set.
 #[derive(Clone, Debug)]
@@ -17,27 +21,46 @@ pub struct EncodedDataset {
     labels: Vec<usize>,
 }
 
-/// All texts of a data set as tokens.
+/// All texts of a data set as tokens: a sequence per text, or several windows of a long text.
 #[derive(Clone, Debug)]
 pub(crate) struct Sequences {
     input_ids: Vec<Vec<u32>>,
-    /// The segments of each text, or nothing.
+    /// The segments of each sequence, or nothing.
     token_type_ids: Vec<Vec<u32>>,
+    /// The first sequence of each text, and the number of sequences.
+    starts: Vec<usize>,
+    pool: WindowPool,
 }
 
 impl Sequences {
+    /// Returns the number of sequences.
     pub(crate) fn len(&self) -> usize {
         self.input_ids.len()
     }
 
-    fn get(&self, row: usize) -> Sequence<'_> {
-        let token_type_ids = self.token_type_ids.get(row).map_or(&[][..], Vec::as_slice);
-        Sequence { input_ids: &self.input_ids[row], token_type_ids }
+    fn get(&self, sequence: usize) -> Sequence<'_> {
+        let token_type_ids = self.token_type_ids.get(sequence).map_or(&[][..], Vec::as_slice);
+        Sequence { input_ids: &self.input_ids[sequence], token_type_ids }
     }
 
-    /// Returns all texts.
+    /// Returns the sequences of a text.
+    pub(crate) fn of_text(&self, text: usize) -> Range<usize> {
+        self.starts[text]..self.starts[text + 1]
+    }
+
+    /// Returns all sequences.
     pub(crate) fn all(&self) -> Vec<Sequence<'_>> {
-        (0..self.len()).map(|row| self.get(row)).collect()
+        (0..self.len()).map(|sequence| self.get(sequence)).collect()
+    }
+}
+
+impl From<EncodedTexts> for Sequences {
+    fn from(EncodedTexts { input_ids, token_type_ids, windows }: EncodedTexts) -> Self {
+        let ends = windows.counts().iter().scan(0, |end, count| {
+            *end += count;
+            Some(*end)
+        });
+        Self { input_ids, token_type_ids, starts: std::iter::once(0).chain(ends).collect(), pool: windows.pool() }
     }
 }
 
@@ -54,8 +77,22 @@ impl EncodedDataset {
             return Err(TrainError::Label { sentence, label, classes });
         }
         let rows = (0..sentences.len()).collect();
-        let all = Sequences { input_ids: sentences, token_type_ids: Vec::new() };
+        let starts = (0..=sentences.len()).collect();
+        let (token_type_ids, pool) = (Vec::new(), WindowPool::default());
+        let all = Sequences { input_ids: sentences, token_type_ids, starts, pool };
         Ok(Self { rows, all: Arc::new(all), labels })
+    }
+
+    /// Replaces the tokens of the whole data set by those of texts, which may have segments and several windows.
+    ///
+    /// # Errors
+    /// Returns an error if the number of texts is not that of the data set.
+    pub fn with_texts(self, texts: EncodedTexts) -> Result<Self, TrainError> {
+        let (sentences, labels) = (texts.windows.counts().len(), self.all.starts.len() - 1);
+        match sentences == labels {
+            true => Ok(Self { all: Arc::new(texts.into()), ..self }),
+            false => Err(TrainError::Length { sentences, labels }),
+        }
     }
 
     /// Adds the segment of each token, for every text of the whole data set in its order. Without segments, all are 0.
@@ -96,30 +133,53 @@ impl EncodedDataset {
         &self.labels
     }
 
-    /// Returns the token ids of an example.
+    /// Returns the token ids of an example; those of the first window, if it has several.
     ///
     /// # Panics
     /// Panics if there is no such row.
     pub fn sentence(&self, row: usize) -> &[u32] {
-        self.sequence(row).input_ids
+        self.all.get(self.all.of_text(self.rows[row]).start).input_ids
     }
 
-    /// Returns the tokens of an example: their ids and segments.
-    ///
-    /// # Panics
-    /// Panics if there is no such row.
-    pub fn sequence(&self, row: usize) -> Sequence<'_> {
-        self.all.get(self.rows[row])
+    /// Returns the number of tokens of an example, in all of its windows.
+    pub fn tokens(&self, row: usize) -> usize {
+        self.all.of_text(self.rows[row]).map(|sequence| self.all.get(sequence).input_ids.len()).sum()
     }
 
-    /// Returns the token ids of each example.
+    /// Returns the token ids of each example, or of each of its windows.
     pub fn sentences(&self) -> Vec<&[u32]> {
-        self.rows.iter().map(|&row| self.all.get(row).input_ids).collect()
+        self.sequences().into_iter().map(|sequence| sequence.input_ids).collect()
     }
 
-    /// Returns the tokens of each example: their ids and segments.
+    /// Returns the tokens of each example, or of each of its windows: their ids and segments.
     pub fn sequences(&self) -> Vec<Sequence<'_>> {
-        self.rows.iter().map(|&row| self.all.get(row)).collect()
+        self.rows.iter().flat_map(|&row| self.all.of_text(row)).map(|sequence| self.all.get(sequence)).collect()
+    }
+
+    /// Returns how many of the [`sequences`](Self::sequences) are the windows of each example, and how their outputs are pooled.
+    pub fn windows(&self) -> Windows {
+        Windows::new(self.rows.iter().map(|&row| self.all.of_text(row).len()).collect(), self.all.pool)
+    }
+
+    /// Returns an error if the longest `texts` of the examples have more windows than are trained on at once.
+    pub(crate) fn check_windows(&self, texts: usize) -> Result<(), TrainError> {
+        let mut windows: Vec<(usize, usize)> =
+            self.rows.iter().enumerate().map(|(row, &text)| (self.all.of_text(text).len(), row)).collect();
+        windows.sort_unstable_by_key(|&(count, _)| std::cmp::Reverse(count));
+        let longest = &windows[..windows.len().min(texts)];
+        let count: usize = longest.iter().map(|(count, _)| count).sum();
+        if count <= MOST_WINDOWS.max(texts) {
+            return Ok(());
+        }
+        let examples = match longest {
+            [(_, row)] => format!("example {} (counted from 0) has {count} windows", self.rows[*row]),
+            _ => format!("a batch of the {} longest examples has {count} windows", longest.len()),
+        };
+        let reason = format!(
+            "{examples}, and training computes them at once, at most {MOST_WINDOWS}; shorten these texts, or use a larger \
+             maximum length, a smaller stride or head-tail"
+        );
+        Err(TrainError::argument("long_texts", reason))
     }
 
     /// Returns all rows in the order of `epoch`, counted from 0.
@@ -136,6 +196,11 @@ impl EncodedDataset {
         let mut all = vec![fingerprint(self.sentences().into_iter()), fingerprint([labels.as_slice()].into_iter())];
         if !self.all.token_type_ids.is_empty() {
             all.push(fingerprint(self.sequences().into_iter().map(|sequence| sequence.token_type_ids)));
+        }
+        let windows = self.windows();
+        if !windows.are_texts() {
+            let counts: Vec<u32> = windows.counts().iter().map(|&count| count as u32).collect();
+            all.push(format!("{} of {}", windows.pool(), fingerprint([counts.as_slice()].into_iter())));
         }
         all
     }

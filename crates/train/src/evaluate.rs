@@ -77,12 +77,15 @@ pub fn evaluate(
     }
     // Parameters that are not trainable need no autodiff graph.
     let model = model.trainable(|_| false);
-    let total = data.len();
+    let (sequences, windows) = (data.sequences(), data.windows());
+    let total = sequences.len();
     let mut progress = |done| observer(&Event::Evaluating { done, total });
     let logits = match features.filter(|features| features.cover(data)) {
-        Some(features) => read(model.classify(features.rows(data, 0..total), Mode::Eval))?,
-        None => logits(&model, config, &data.sequences(), batch_size, device, &mut progress)?,
+        Some(features) => read(model.classify(features.rows(data), Mode::Eval))?,
+        None => logits(&model, config, &sequences, batch_size, device, &mut progress)
+            .map_err(|error| windows.in_text(error))?,
     };
+    let logits = windows.pooled_values(logits, config.num_labels());
     Evaluation::new(logits, data.labels(), config.num_labels())
 }
 

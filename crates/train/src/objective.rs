@@ -70,6 +70,13 @@ pub trait Objective {
         true
     }
 
+    /// Returns the examples of a batch in parts that are computed one after the other, so that each has at most about `most`
+    /// sequences; the loss of the batch is the mean over all of them. By default, a batch has one part.
+    fn parts(&self, batch: &[usize], most: usize) -> Vec<Vec<usize>> {
+        let _ = most;
+        vec![batch.to_vec()]
+    }
+
     /// Draws what is random in a step, counted from 0, over its examples in this order.
     fn draw(&self, examples: &[usize], step: usize, context: TrainingContext<'_>) -> Self::Step;
 

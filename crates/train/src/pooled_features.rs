@@ -14,23 +14,23 @@ use crate::error::TrainError;
 /// The most bytes that features take. The features of a larger data set are computed each time.
 const MOST_BYTES: usize = 1 << 30;
 
-/// The input of the head for each text of a data set, without dropout: `[texts, dim]`. They serve every selection from
+/// The input of the head for each text of a data set, or each of its windows, without dropout: `[sequences, dim]`. They serve every selection from
 /// the data set.
 pub struct PooledFeatures {
     values: Tensor<2>,
     all: Arc<Sequences>,
 }
 
-/// Shows the number of texts, and not the values on the device.
+/// Shows the number of sequences, and not the values on the device.
 impl fmt::Debug for PooledFeatures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PooledFeatures").field("texts", &self.all.len()).finish_non_exhaustive()
+        f.debug_struct("PooledFeatures").field("sequences", &self.all.len()).finish_non_exhaustive()
     }
 }
 
 impl PooledFeatures {
     /// Computes the features of the whole data set that `data` was selected from. Returns `None` if the encoder is
-    /// trainable, the features need more than a gibibyte, or there is no text. `progress` receives the number of texts
+    /// trainable, the features need more than a gibibyte, or there is no text. `progress` receives the number of sequences
     /// done, and may cancel.
     ///
     /// # Errors
@@ -57,9 +57,10 @@ impl PooledFeatures {
         Arc::ptr_eq(&self.all, data.whole())
     }
 
-    /// Returns the features of some rows of a data set that is covered, `[rows, dim]`.
-    pub(crate) fn rows(&self, data: &EncodedDataset, rows: impl IntoIterator<Item = usize>) -> Tensor<2> {
-        let places: Vec<i32> = rows.into_iter().map(|row| data.places()[row] as i32).collect();
+    /// Returns the features of the sequences of a data set that is covered, `[sequences, dim]`.
+    pub(crate) fn rows(&self, data: &EncodedDataset) -> Tensor<2> {
+        let places = data.places().iter().flat_map(|&text| self.all.of_text(text));
+        let places: Vec<i32> = places.map(|sequence| sequence as i32).collect();
         let places: Tensor<1, Int> = Tensor::from_data(TensorData::from(places.as_slice()), &self.values.device());
         self.values.clone().select(0, places)
     }

@@ -34,8 +34,13 @@ impl<O: Objective> Run<'_, O> {
         let items = objective.items(&drawn, &examples, context);
         let device = context.device.clone().without_autodiff();
         let mut total: Option<Tensor<1>> = None;
-        for (index, batch) in step.batches.iter().enumerate() {
-            let losses = self.losses(&model, &drawn, batch, step.first + index, items)?;
+        let most = context.arguments.per_device_train_batch_size * (1 + self.replicas.len());
+        let parts = step.batches.iter().enumerate().flat_map(|(index, batch)| {
+            let parts = objective.parts(batch, most).into_iter().enumerate();
+            parts.map(move |(part, examples)| (step.first + index, part, examples))
+        });
+        for (number, part, batch) in parts.collect::<Vec<_>>() {
+            let losses = self.losses(&model, &drawn, &batch, (number, part), items)?;
             // All devices start their backward pass before the first is asked for gradients, so that they compute at the
             // same time.
             let gradients: Vec<Gradients> = losses.iter().map(Tensor::backward).collect();
@@ -55,19 +60,19 @@ impl<O: Objective> Run<'_, O> {
         Ok(model)
     }
 
-    /// Returns the contributions of one micro-batch to the loss of its step, one per device. `number` counts the
-    /// micro-batches of the training. The step has so many items.
+    /// Returns the contributions of a part of a micro-batch to the loss of its step, one per device. `number` counts the
+    /// micro-batches of the training, and the parts of this one. The step has so many items.
     fn losses(
         &self,
         model: &O::Model,
         drawn: &O::Step,
         batch: &[usize],
-        number: usize,
+        (number, part): (usize, usize),
         items: f64,
     ) -> Result<Vec<Tensor<1>>, TrainError> {
         let (objective, context) = (&self.trainer.objective, self.trainer.context());
         let arguments = context.arguments;
-        let seed = (arguments.seed << 32).wrapping_add(number as u64);
+        let seed = (arguments.seed << 32).wrapping_add(number as u64).wrapping_add((part as u64).rotate_right(16));
         let shares = match self.replicas.len() {
             0 => vec![batch.to_vec()],
             further => balanced(batch, 1 + further, |example| objective.tokens(example)),

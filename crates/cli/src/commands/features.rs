@@ -11,6 +11,7 @@ use std::time::Instant;
 use clap::{ArgGroup, Args, ValueEnum};
 use rekindle::data::{DataError, Rows, open_text, text_lines};
 use rekindle::experiment::{Extraction, ExtractionEvent};
+use rekindle::infer::LongTexts;
 use rekindle::remote::{Devices, Event, Worker};
 use rekindle::report::thousands;
 use rekindle::train::Stop;
@@ -49,6 +50,11 @@ pub struct FeaturesArgs {
     /// trained; 64 if its files do not say].
     #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Model")]
     pub max_length: Option<usize>,
+    /// What is read of a text of more than --max-length tokens: its first tokens, its first and last ones, or all of them in
+    /// windows, whose outputs are pooled [default: as the model was trained; truncate if its
+    /// files do not say].
+    #[arg(long, value_name = "truncate|head-tail|windows[:stride=N][:pool=mean|max]", value_parser = str::parse::<LongTexts>, help_heading = "Model")]
+    pub long_texts: Option<LongTexts>,
     /// Number of texts per batch; batches of short texts have more.
     #[arg(long, default_value = "32", value_name = "TEXTS", value_parser = positive, help_heading = "Model")]
     pub batch_size: NonZero<usize>,
@@ -119,6 +125,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     let extraction = Extraction {
         pooling: args.pooling.map_or_else(|| found.model.pooling(), Into::into),
         max_length: model::max_length(args.max_length, &found.model),
+        long_texts: args.long_texts.unwrap_or(found.model.long_texts),
         batch_size: args.batch_size.get(),
         shard_size: args.shard_size.get(),
         folder: args.output.clone(),

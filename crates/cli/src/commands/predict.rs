@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use rekindle::data::{open_text, text_lines};
-use rekindle::infer::{Classifier, Prediction};
+use rekindle::infer::{Classifier, LongTexts, Prediction};
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -41,6 +41,11 @@ pub struct PredictArgs {
     /// trained; its number of positions if its files do not say].
     #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Texts")]
     pub max_length: Option<usize>,
+    /// What is read of a text of more than --max-length tokens: its first tokens, its first and last ones, or all of them in
+    /// windows, whose outputs are pooled [default: as the model was trained; truncate if its
+    /// files do not say].
+    #[arg(long, value_name = "truncate|head-tail|windows[:stride=N][:pool=mean|max]", value_parser = str::parse::<LongTexts>, help_heading = "Texts")]
+    pub long_texts: Option<LongTexts>,
     /// Number of texts per batch.
     #[arg(long, default_value_t = 8, value_name = "TEXTS", value_parser = at_least(1), help_heading = "Texts")]
     pub batch_size: usize,
@@ -73,6 +78,7 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     found.warnings().iter().for_each(|warning| display.warn(warning));
     let pretrained = found.model;
     let classifier = Classifier::new(&pretrained, &devices.first)?;
+    let classifier = classifier.with_long_texts(args.long_texts.unwrap_or(pretrained.long_texts));
     let mut answer = Answer { classifier, args, out: BufWriter::new(io::stdout().lock()) };
     if !args.text.is_empty() {
         let texts = (1..).zip(&args.text).map(|(number, text)| {

@@ -14,7 +14,7 @@ use rekindle::checkpoint::parameters;
 use rekindle::distilbert::DistilBertConfig;
 use rekindle::encoders::{Checkpoint, EncoderConfig, MaskedLanguageModel};
 use rekindle::files::check_symlinks;
-use rekindle::infer::{BaseModel, MODEL_FILES, ModelCard, PretrainedModel, SAVED_FILES, SavedModel};
+use rekindle::infer::{BaseModel, LongTexts, MODEL_FILES, ModelCard, PretrainedModel, SAVED_FILES, SavedModel};
 use rekindle::report::thousands;
 use rekindle::tokenizer::Tokenizer;
 use rekindle::train::{
@@ -165,7 +165,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
         format!(", held-out loss {:.4}, perplexity {:.2}", evaluation.loss, evaluation.perplexity())
     });
     let card = card(args, &start, steps, &held_out);
-    let saved = SavedModel { tokenizer, max_length: start.max_length, card: &card };
+    let saved = SavedModel { tokenizer, max_length: start.max_length, long_texts: LongTexts::Truncate, card: &card };
     saved.save_masked_lm(&args.output, config, &trained.model).map_err(Failure::output)?;
     lock.remove_all();
     display.clear();

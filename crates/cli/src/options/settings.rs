@@ -25,6 +25,7 @@ fn name(setting: &str) -> String {
         | "frozen_dropout"
         | "gradient_accumulation_steps"
         | "learning_rate"
+        | "long_texts"
         | "lr_scheduler_type"
         | "max_length"
         | "metric_for_best_model"
@@ -36,6 +37,7 @@ fn name(setting: &str) -> String {
         | "shard_size"
         | "shuffle"
         | "sizes"
+        | "symmetric"
         | "warmup_steps"
         | "weight_decay" => return format!("--{}", setting.replace('_', "-")),
         _ => setting,

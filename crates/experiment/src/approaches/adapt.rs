@@ -7,7 +7,7 @@ use rekindle_train::{Checkpoints, MaskedLm, Masking, Observer, TrainError, Train
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 
-/// Trains the masked language model of the checkpoint on the training texts of a run, one sequence per text, at the learning
+/// Trains the masked language model of the checkpoint on the training texts of a run, one sequence per text or window, at the learning
 /// rate of transformers' `run_mlm.py`, and returns it.
 pub(crate) fn adapt(
     context: &RunContext<'_>,
@@ -18,7 +18,8 @@ pub(crate) fn adapt(
     let masking = Masking::new(&context.pretrained.tokenizer, Masking::DEFAULT_PROBABILITY)?;
     let checkpoint = &context.pretrained.checkpoint;
     let (model, _) = MaskedLanguageModel::from_checkpoint(&context.config, checkpoint, spec.seed, context.device)?;
-    let sequences: Vec<Vec<u32>> = spec.rows.train.iter().map(|&row| context.examples.sentence(row).to_vec()).collect();
+    let train = context.examples.select(&spec.rows.train);
+    let sequences: Vec<Vec<u32>> = train.sentences().into_iter().map(<[u32]>::to_vec).collect();
     let arguments = TrainingArguments {
         num_train_epochs: epochs,
         per_device_train_batch_size: context.settings.arguments.per_device_train_batch_size,

@@ -7,9 +7,8 @@ use std::time::Instant;
 use burn::module::Module;
 use rekindle_baseline::{DenseRows, LogisticOptions, LogisticRegression};
 use rekindle_checkpoint::trainable;
-use rekindle_encoders::TransformerEncoder;
-use rekindle_encoders::{Embedding, EncoderConfig, LoraConfig, Mode, Pooling, SentenceClassifier, SequenceClassifier};
-use rekindle_infer::{Sequence, by_length, read, sentence_logits};
+use rekindle_encoders::{Embedding, EncoderConfig, LoraConfig, Pooling, SentenceClassifier, SequenceClassifier};
+use rekindle_infer::{read, sentence_embeddings, sentence_logits};
 use rekindle_results::RunRecord;
 use rekindle_train::{
     Checkpoints, Contrastive, ContrastiveLoss, Event, TrainError, Trained, Trainer, TrainingArguments, TuningPlan,
@@ -146,11 +145,11 @@ impl ContrastiveFineTuning {
         rows: &[usize],
     ) -> Result<SentenceClassifier, ExperimentError> {
         let (config, embedding) = (&context.config, encoder.embedding);
-        let texts: Vec<Sequence> = rows.iter().map(|&row| context.examples.sequence(row)).collect();
+        let examples = context.examples.select(rows);
+        let texts = (&*examples.sequences(), &examples.windows());
         let size = context.settings.arguments.per_device_eval_batch_size;
-        let forward = |batch: &_| encoder.encoder.embed(batch, embedding, Mode::Eval);
         let mut progress = |_| ControlFlow::Continue(());
-        let embeddings = by_length(&texts, config, size, context.device, &mut progress, forward);
+        let embeddings = sentence_embeddings(&encoder, config, texts, size, context.device, &mut progress);
         let embeddings = embeddings.and_then(|rows| rows.map_or(Ok(Vec::new()), read)).map_err(TrainError::from);
         let embeddings = embeddings.map_err(ExperimentError::Examples)?;
         let embeddings = DenseRows::new(embeddings.into_iter().map(f64::from).collect(), config.hidden_size);
@@ -252,10 +251,11 @@ impl Predictor for Fine {
         rows: &[usize],
         observer: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError> {
-        let texts: Vec<Sequence> = rows.iter().map(|&row| context.examples.sequence(row)).collect();
-        let (size, total) = (context.settings.arguments.per_device_eval_batch_size, rows.len());
+        let examples = context.examples.select(rows);
+        let (sequences, windows) = (examples.sequences(), examples.windows());
+        let (size, total) = (context.settings.arguments.per_device_eval_batch_size, sequences.len());
         let mut progress = |done| observer(Progress::Training(&Event::Evaluating { done, total }));
-        sentence_logits(&self.model, &self.config, &texts, size, context.device, &mut progress)
+        sentence_logits(&self.model, &self.config, (&sequences, &windows), size, context.device, &mut progress)
             .map_err(|error| ExperimentError::Train { approach: self.approach.clone(), source: error.into() })
     }
 

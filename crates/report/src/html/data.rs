@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use rekindle_results::{DataProfile, Results};
+use rekindle_results::{ArgumentsRecord, DataProfile, Results};
 
 use super::{Section, count, thousands};
 use crate::format;
@@ -21,7 +21,7 @@ pub(super) fn section(results: &Results) -> Section {
         ("Classes", html! { (thousands(data.classes.len())) }),
     ];
     if let Some(profile) = &data.profile {
-        facts.extend(lengths(profile, results.arguments.max_length, all));
+        facts.extend(lengths(profile, &results.arguments, all));
         let rest = [
             ("Empty texts", html! { (share(profile.empty, all, "")) }),
             ("Duplicates", html! { (share(profile.duplicates, all, ", whose text occurred before")) }),
@@ -101,8 +101,9 @@ fn files(results: &Results) -> Markup {
     }
 }
 
-fn lengths(profile: &DataProfile, max_length: usize, all: usize) -> Vec<(&'static str, Markup)> {
+fn lengths(profile: &DataProfile, arguments: &ArgumentsRecord, all: usize) -> Vec<(&'static str, Markup)> {
     let [min, median, p90, p95, p99, max] = profile.tokens[..] else { return Vec::new() };
+    let longer = if arguments.long_texts.is_none() { "Truncated" } else { "Longer" };
     vec![
         (
             "Tokens per text",
@@ -110,7 +111,7 @@ fn lengths(profile: &DataProfile, max_length: usize, all: usize) -> Vec<(&'stati
                 (min) " to " (thousands(max)) ", median " (median) "; 90 % have at most " (p90) ", 95 % " (p95) ", 99 % " (p99)
             },
         ),
-        ("Truncated", html! { (share(profile.truncated, all, "")) " at " code { "--max-length " (max_length) } }),
+        (longer, html! { (share(profile.truncated, all, "")) " at " code { "--max-length " (arguments.max_length) } }),
     ]
 }
 

@@ -99,6 +99,7 @@ fn settings(results: &Results) -> Vec<Fact> {
     let patience = arguments.early_stopping_patience;
     vec![
         ("Maximum tokens per text", "--max-length", html! { (arguments.max_length) }),
+        ("Longer texts", "--long-texts", html! { (arguments.long_texts.as_deref().unwrap_or("truncate")) }),
         ("Examples per batch", "--batch-size", html! { (arguments.batch_size) }),
         ("Batches per step", "--gradient-accumulation-steps", html! { (arguments.gradient_accumulation_steps) }),
         ("Maximum epochs", "--epochs", html! { (arguments.epochs) }),

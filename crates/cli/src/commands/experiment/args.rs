@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use rekindle::data::TestSize;
 use rekindle::experiment::{Approach, ClassWeights};
+use rekindle::infer::LongTexts;
 use rekindle::metrics::Scorer;
 use rekindle::train::{Metric, SaveStrategy, SchedulerType, Shuffle};
 
@@ -82,6 +83,11 @@ pub struct ExperimentArgs {
     /// trained; 64 if its files do not say].
     #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Training")]
     pub max_length: Option<usize>,
+    /// What is read of a text of more than --max-length tokens: its first tokens, its first and last ones, or all of them in
+    /// windows, whose outputs are pooled [default: as the model was trained; truncate if its
+    /// files do not say].
+    #[arg(long, value_name = "truncate|head-tail|windows[:stride=N][:pool=mean|max]", value_parser = str::parse::<LongTexts>, help_heading = "Training")]
+    pub long_texts: Option<LongTexts>,
     /// Number of examples per batch [default: 8; for contrastive: 16].
     #[arg(long, value_name = "EXAMPLES", value_parser = at_least(1), help_heading = "Training")]
     pub batch_size: Option<usize>,

@@ -165,6 +165,7 @@ fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experime
         baselines: Approach::baselines().into_iter().filter(is_new).collect(),
         approaches,
         max_length: model::max_length(args.max_length, model),
+        long_texts: args.long_texts.unwrap_or(model.long_texts),
         min_steps: args.epochs.map_or(defaults.min_steps(), |_| 0),
         pooling: Some(defaults.pooling(model)),
         arguments: TrainingArguments {
