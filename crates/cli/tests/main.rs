@@ -13,6 +13,7 @@ mod faults;
 mod features;
 mod folder;
 mod limits;
+mod long_texts;
 mod manual;
 mod models;
 mod options;

@@ -1,6 +1,6 @@
 //! What learners get: the model, the examples and the settings of an experiment, on a device.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
@@ -96,6 +96,12 @@ impl<'a> RunContext<'a> {
             true => Err(TrainError::Argument { argument, reason: format!("not possible with text pairs: {reason}") }),
             false => Ok(()),
         }
+    }
+
+    /// Checks that no `texts` training examples together have more windows than are trained on at once.
+    pub(crate) fn check_windows(&self, texts: usize) -> Result<(), TrainError> {
+        let rows: BTreeSet<usize> = self.sampling.samples.iter().flat_map(|sample| &sample.train).copied().collect();
+        self.examples.select(&Vec::from_iter(rows)).check_windows(texts)
     }
 
     /// Where a run keeps its checkpoints.

@@ -5,3 +5,4 @@ mod families;
 mod folders;
 mod learn;
 mod transformers;
+mod windows;

@@ -161,8 +161,12 @@ impl EncodedDataset {
         Windows::new(self.rows.iter().map(|&row| self.all.of_text(row).len()).collect(), self.all.pool)
     }
 
-    /// Returns an error if the longest `texts` of the examples have more windows than are trained on at once.
-    pub(crate) fn check_windows(&self, texts: usize) -> Result<(), TrainError> {
+    /// Checks that the longest `texts` of the examples, which are trained on at once, have at most 32 windows: training keeps
+    /// what the gradients of all of them need in memory.
+    ///
+    /// # Errors
+    /// Returns an error that names the example, or says that it is a batch of several.
+    pub fn check_windows(&self, texts: usize) -> Result<(), TrainError> {
         let mut windows: Vec<(usize, usize)> =
             self.rows.iter().enumerate().map(|(row, &text)| (self.all.of_text(text).len(), row)).collect();
         windows.sort_unstable_by_key(|&(count, _)| std::cmp::Reverse(count));

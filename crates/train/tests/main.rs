@@ -8,3 +8,4 @@ mod masked_lm_training;
 mod resume;
 mod split;
 mod transformers;
+mod windows;

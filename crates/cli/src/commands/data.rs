@@ -12,6 +12,7 @@ use rekindle::report::thousands;
 use rekindle::tokenizer::{Tokenizer, TokenizerError};
 use serde_json::{Value, json};
 
+use super::long_texts::{Limits, Recommendation};
 use crate::options::model::{self, Found};
 use crate::terminal::{Display, Verbosity};
 
@@ -87,6 +88,7 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
     let max_length = model::max_length(args.max_length, &found.model);
+    let limits = Limits { max_length, positions: found.model.config.max_length() };
     let Found { model, substituted } = found;
     if let Some(reason) = &substituted {
         display.warn(&format!(
@@ -104,21 +106,21 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let test = test.transpose()?;
     if args.json {
         let test_json = test.as_ref().map(|test| {
-            let mut json = test.json(max_length);
+            let mut json = test.json(limits);
             json["unknown_labels"] = json!(test.unknown(&data));
             json["leaks"] = leaks_json(&leaks);
             json
         });
         let tokenizer = json!({ "model": model.id, "source": model.source });
         display.result(
-            &json!({ "tokenizer": tokenizer, "max_length": max_length, "data": data.json(max_length), "test": test_json })
+            &json!({ "tokenizer": tokenizer, "max_length": max_length, "data": data.json(limits), "test": test_json })
                 .to_string(),
         );
     } else {
         display.line(&format!("tokenizer       {}", model::describe(&model)));
-        data.print(&display, max_length);
+        data.print(&display, limits);
         if let Some(test) = &test {
-            test.print(&display, max_length);
+            test.print(&display, limits);
             print_against(&display, test, &data, &leaks);
         }
     }
@@ -197,6 +199,11 @@ impl Part {
         Err(Failure::input(format!("{}, {} {line}: {reason}{more}", self.path.display(), self.format.unit())))
     }
 
+    /// What fits the lengths of the texts.
+    fn long_texts(&self, limits: Limits) -> Recommendation {
+        Recommendation::of(self.profile.lengths(), limits, self.columns.text_pair.is_some())
+    }
+
     /// Labels that do not occur in the training file.
     fn unknown(&self, train: &Self) -> Vec<String> {
         let known = train.profile.classes();
@@ -204,7 +211,8 @@ impl Part {
         labels.filter(|label| !known.iter().any(|(name, _)| name == label)).collect()
     }
 
-    fn json(&self, max_length: usize) -> Value {
+    fn json(&self, limits: Limits) -> Value {
+        let max_length = limits.max_length;
         let (profile, lengths) = (&self.profile, self.profile.lengths());
         let classes = profile.classes();
         let class = |(name, rows): &(String, u64)| {
@@ -249,6 +257,7 @@ impl Part {
                 "truncated": truncated,
                 "truncated_share": share(truncated, profile.rows()),
             },
+            "long_texts": self.long_texts(limits).json(),
             "empty": profile.empty(),
             "duplicates": profile.duplicates(),
             "contradictions": profile.contradictions(),
@@ -258,7 +267,8 @@ impl Part {
         })
     }
 
-    fn print(&self, display: &Display, max_length: usize) {
+    fn print(&self, display: &Display, limits: Limits) {
+        let max_length = limits.max_length;
         let (profile, lengths, rows) = (&self.profile, self.profile.lengths(), self.profile.rows());
         let separator = match self.separator {
             Some('\t') if self.format == Format::Csv => ", separated by tabs".into(),
@@ -296,6 +306,7 @@ impl Part {
             "cut off         {}, at --max-length {max_length}",
             of(lengths.longer_than(max_length), rows)
         ));
+        display.line(&format!("long texts      {}", self.long_texts(limits).describe(lengths, rows)));
         display.line(&format!("empty           {}", of(profile.empty(), rows)));
         display.line(&format!(
             "repeated        {}: the same text before, but for Unicode normalisation, case and white space",
@@ -433,7 +444,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// `12 (3.45 %)`.
-fn of(count: u64, rows: u64) -> String {
+pub(super) fn of(count: u64, rows: u64) -> String {
     format!("{} ({:.2} %)", thousands(count), 100.0 * share(count, rows))
 }
 

@@ -7,6 +7,7 @@ pub mod experiment;
 pub mod features;
 pub mod fill_mask;
 pub mod host;
+mod long_texts;
 pub mod models;
 pub mod predict;
 pub mod pretrain;

@@ -199,6 +199,7 @@ impl Learner for ContrastiveFineTuning {
     fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
         let config = &context.config;
         self.layers.check(config)?;
+        context.check_windows(self.batch_size)?;
         let plan = self.plan(config);
         let model = plan.prepare(&context.model, 0)?;
         let head = config.num_labels() * (config.hidden_size + 1);

@@ -298,6 +298,7 @@ impl Learner for FineTuning {
         if self.pretrain_epochs > 0 {
             context.refuse_pairs("pretrain", "masked language modelling learns from single texts")?;
         }
+        context.check_windows(1)?;
         let (trainable, total) = plan.count(&plan.prepare(&context.model, 0)?);
         Ok([trainable, total])
     }
