@@ -115,7 +115,7 @@ fn features_of_a_long_text_are_pooled_over_its_windows() {
 fn what_is_not_possible_is_an_error_that_names_the_option() {
     let place = place();
     place.write("pairs.csv", "premise,hypothesis,label\na,b,0\nc,d,1\ne,f,0\ng,h,1\n");
-    let pairs = ["--data", "pairs.csv", "--text-pair-column", "hypothesis", "--model", "embedded"];
+    let pairs = ["--data", "pairs.csv", "--test-size", "2", "--text-pair-column", "hypothesis", "--model", "embedded"];
     let row = |row: usize| format!("{row} {}\t{}\n", "the film was good and ".repeat(80), row % 2);
     let long = format!("text\tlabel\n{}", (0..8).map(row).collect::<String>());
     place.write("long.tsv", &long);
@@ -127,7 +127,7 @@ fn what_is_not_possible_is_an_error_that_names_the_option() {
             2,
         ),
         (
-            &[&OPTIONS[..], &["probe", "--long-texts", "windows:stride=10"]].concat(),
+            &[&OPTIONS[..], &["full", "--long-texts", "windows:stride=10"]].concat(),
             "a stride of 10 is too large: a window has 10 tokens",
             2,
         ),
