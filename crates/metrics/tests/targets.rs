@@ -2,11 +2,16 @@
 //! (`fixtures/metrics/make_multilabel.py` and `make_regression.py`).
 #![allow(clippy::unwrap_used)]
 
+use std::f64::consts::PI;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use rekindle_metrics::{
     Average, ConfusionMatrix, LabelRankings, MultilabelPredictions, Score, Scorer, ValuePredictions, bootstrap,
-    paired_permutation,
+    corrected_paired_t, paired_permutation,
 };
 use serde_json::Value;
+use statrs::distribution::{ContinuousCDF, Normal};
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
@@ -123,4 +128,52 @@ fn intervals_and_tests_fit_labels_and_values() {
         first.f1(Average::Micro).value - second.f1(Average::Micro).value
     };
     assert!(paired_permutation(40, 999, 42, difference).unwrap() < 0.01);
+}
+
+/// Normal values with variance 1, and predictions that have with them the correlation 0.8, R² 0.6 and the mean squared error
+/// 0.4.
+fn regression(rows: usize, rng: &mut ChaCha8Rng) -> ValuePredictions {
+    let standard = Normal::standard();
+    let mut draw = || standard.inverse_cdf((f64::from(rng.next_u32()) + 0.5) / 2f64.powi(32));
+    let truth: Vec<f64> = (0..rows).map(|_| draw()).collect();
+    let predicted: Vec<f64> = truth.iter().map(|value| 0.8 * value + 0.6 * draw()).collect();
+    ValuePredictions::new(&truth, &predicted).unwrap()
+}
+
+#[test]
+fn bootstrap_intervals_of_regression_metrics_contain_the_true_value_as_often_as_they_say() {
+    let metrics = [
+        (Scorer::R2, 0.6),
+        (Scorer::Pearson, 0.8),
+        (Scorer::RootMeanSquared, 0.4f64.sqrt()),
+        (Scorer::MeanAbsolute, (0.8 / PI).sqrt()),
+    ];
+    let (mut rng, mut covered, simulated) = (ChaCha8Rng::seed_from_u64(25), [0; 4], 300);
+    for seed in 0..simulated {
+        let predictions = regression(100, &mut rng);
+        for ((metric, truth), covered) in metrics.iter().zip(&mut covered) {
+            let score = |rows: &[usize]| metric.score_values(&predictions.select(rows), 0.0);
+            let interval = bootstrap(100, 300, 0.95, seed, score).unwrap();
+            *covered += u64::from(interval.low <= *truth && *truth <= interval.high);
+        }
+    }
+    for ((metric, _), covered) in metrics.iter().zip(covered) {
+        // Three standard errors of a proportion of 0.95, and two percentage points for the bootstrap on 100 rows.
+        let share = covered as f64 / simulated as f64;
+        assert!((share - 0.95).abs() < 0.038 + 0.02, "{}: {share}", metric.name());
+    }
+}
+
+#[test]
+fn squared_errors_of_two_models_are_compared_by_the_paired_t_test() {
+    let good = regression(100, &mut ChaCha8Rng::seed_from_u64(1));
+    let (mut rng, levels) = (ChaCha8Rng::seed_from_u64(2), [0.5, 0.0]);
+    let [better, equal] = levels.map(|worse| {
+        let squared = good.row_values(Scorer::MeanSquared).unwrap();
+        let other: Vec<f64> =
+            squared.iter().map(|error| error + worse + f64::from(rng.next_u32() % 1000) / 1000.0 - 0.5).collect();
+        corrected_paired_t(&squared, &other, 0.0, 0.95).unwrap()
+    });
+    assert!(better.p_value < 0.001 && better.difference < 0.0 && better.high < 0.0, "{better:?}");
+    assert!(equal.p_value > 0.05, "{equal:?}");
 }
