@@ -378,7 +378,7 @@ fn saved_models_predict_what_was_tested() {
         let losses = answers.lines().zip(&test.examples).map(|(line, example)| {
             let line: Value = serde_json::from_str(line).expect("JSON");
             let logit = |class: usize| line["logits"][class].as_f64().expect("a logit");
-            (logit(0).exp() + logit(1).exp()).ln() - logit(example.label)
+            (logit(0).exp() + logit(1).exp()).ln() - logit(example.target.class().expect("a class"))
         });
         let loss = losses.sum::<f64>() / test.len() as f64;
         let tested = results["approaches"][index]["loss"].as_f64().expect("a loss");

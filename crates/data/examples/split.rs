@@ -53,7 +53,7 @@ fn write(path: &str, rows: &Dataset) -> Result<(), Box<dyn Error>> {
     let mut writer = csv::Writer::from_writer(File::create_new(path)?);
     writer.write_record(["text", "label"])?;
     for example in &rows.examples {
-        writer.write_record([&example.text, &rows.classes.names()[example.label]])?;
+        writer.write_record([&example.text, &rows.classes.names()[example.target.class().unwrap_or_default()]])?;
     }
     Ok(writer.flush()?)
 }

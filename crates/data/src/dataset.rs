@@ -1,35 +1,38 @@
 //! Data sets of labelled examples.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::classes::Classes;
 use crate::equal_texts::pair_groups;
 use crate::error::DataError;
-use crate::group_folds::stratified_group_k_fold;
-use crate::group_split::group_train_test_split;
+use crate::label::{canonical_label, is_number};
 use crate::read::{ReadOptions, Row, Rows};
 use crate::split::{Split, TestSize};
+use crate::stratify::{fold_targets, split_targets};
+use crate::target::{Target, Targets, Task};
 
-/// A text, or a pair of texts, and its class.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A text, or a pair of texts, and its label.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Example {
     /// The text, unchanged.
     pub text: String,
     /// The second text of a text pair, unchanged.
     pub text_pair: Option<String>,
-    /// The index of the class.
-    pub label: usize,
+    /// Its class, its labels or its number.
+    pub target: Target,
     /// The line of the file on which the example begins, from 1, as [`Row::line`]; in Parquet the number of the row.
     pub line: u64,
 }
 
 /// Labelled examples and their classes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
+    /// The kind of label that the examples have.
+    pub task: Task,
     /// The examples, in the order of the file.
     pub examples: Vec<Example>,
-    /// The classes of the labels.
+    /// The classes, or the labels of which an example has several; none for numbers.
     pub classes: Classes,
     /// What [`Example::line`] counts, as [`Format::unit`](crate::Format::unit).
     pub unit: &'static str,
@@ -38,54 +41,77 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Reads a training file; its sorted labels become the classes.
+    /// Reads a training file for the task of the options; without one, each text has a class. The sorted labels become the
+    /// classes; those of an ordinal task are sorted by the order that the options give, or by their number.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, a column is missing, rows are invalid (named by line), or fewer
-    /// than two classes occur.
+    /// Returns an error if the file cannot be read, a column is missing, rows are invalid (named by line), fewer
+    /// than two classes occur, or the order of the classes is not known.
     pub fn read(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
-        let mut found: HashMap<String, usize> = HashMap::new();
         let rows = Rows::open(path, options)?;
         let unit = rows.format().unit();
-        let mut example = |Row { text, text_pair, label, line }| {
-            let next = found.len();
-            Example { text, text_pair, label: *found.entry(label).or_insert(next), line }
+        let mut rows = rows.peekable();
+        let has_several = matches!(rows.peek(), Some(Ok(Row { labels: Some(_), .. })));
+        let inferred = if has_several { Task::MultiLabel } else { Task::SingleLabel };
+        let task = options.task().unwrap_or(inferred);
+        let (examples, classes) = match task {
+            Task::Regression => (values(path, unit, rows)?, Classes::default()),
+            Task::MultiLabel => labels(unit, rows, options)?,
+            Task::SingleLabel | Task::Ordinal => classes(path, unit, rows, task, options)?,
         };
-        let mut examples = DataError::collect(unit, rows.map(|row| row.map(&mut example)))?;
-        let classes = Classes::from_labels(found.keys().map(String::as_str));
+        if options.task().is_none() && task == Task::SingleLabel {
+            check_ambiguity(path, classes.names())?;
+        }
         match classes.names() {
-            [] => return Err(DataError::Empty { path: path.into() }),
-            [only] => return Err(DataError::OneClass { path: path.into(), class: only.clone() }),
+            _ if examples.is_empty() => return Err(DataError::Empty { path: path.into() }),
+            [only] if task.has_classes() => {
+                return Err(DataError::OneClass { path: path.into(), class: only.clone() });
+            }
             _ => {}
         }
-        // Maps classes from the order of occurrence to the sorted order.
-        let mut sorted = vec![0; found.len()];
-        for (name, occurred) in &found {
-            sorted[*occurred] = classes.index(name).unwrap_or_default();
-        }
-        examples.iter_mut().for_each(|example| example.label = sorted[example.label]);
-        Ok(Self { examples, classes, unit, symmetric: options.symmetric })
+        Ok(Self { task, examples, classes, unit, symmetric: options.symmetric })
     }
 
-    /// Reads a file whose labels must be among `classes`, those of the training data.
+    /// Reads a file of the same task, whose labels must be among those of this data set.
     ///
     /// # Errors
     /// The errors of [`read`](Self::read), and an error if a label is not one of the classes. That only one class
     /// occurs is not an error.
-    pub fn read_with_classes(path: &Path, options: &ReadOptions, classes: &Classes) -> Result<Self, DataError> {
-        let rows = Rows::open(path, options)?;
-        let unit = rows.format().unit();
-        let example = |row: Result<Row, DataError>| {
-            let Row { text, text_pair, label, line } = row?;
-            classes.index(&label).map(|label| Example { text, text_pair, label, line }).ok_or_else(|| {
-                DataError::UnknownLabel { path: path.into(), unit, line, label, classes: classes.to_string() }
+    pub fn read_like(&self, path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
+        let options = ReadOptions { task: Some(self.task), ..options.clone() };
+        let rows = Rows::open(path, &options)?;
+        let (unit, classes) = (rows.format().unit(), &self.classes);
+        let index = |line: u64, label: &String| {
+            classes.index(label).ok_or_else(|| DataError::UnknownLabel {
+                path: path.into(),
+                unit,
+                line,
+                label: label.clone(),
+                classes: classes.to_string(),
             })
         };
-        let examples = DataError::collect(unit, rows.map(example))?;
+        let example = |row: Result<Row, DataError>| {
+            let Row { text, text_pair, label, labels, line } = row?;
+            let target = match self.task {
+                Task::MultiLabel => {
+                    let mut target = vec![false; classes.len()];
+                    for label in labels.unwrap_or_default() {
+                        target[index(line, &label)?] = true;
+                    }
+                    Target::Labels(target.into())
+                }
+                _ => Target::Class(index(line, &label)?),
+            };
+            Ok(Example { text, text_pair, target, line })
+        };
+        let examples = match self.task {
+            Task::Regression => values(path, unit, rows)?,
+            _ => DataError::collect(unit, rows.map(example))?,
+        };
         if examples.is_empty() {
             return Err(DataError::Empty { path: path.into() });
         }
-        Ok(Self { examples, classes: classes.clone(), unit, symmetric: options.symmetric })
+        Ok(Self { task: self.task, examples, classes: classes.clone(), unit, symmetric: options.symmetric })
     }
 
     /// Returns the number of examples.
@@ -98,15 +124,25 @@ impl Dataset {
         self.examples.is_empty()
     }
 
-    /// Returns the class of each example.
+    /// Returns the class of each example; none if the examples have other targets.
     pub fn labels(&self) -> Vec<usize> {
-        self.examples.iter().map(|example| example.label).collect()
+        self.examples.iter().filter_map(|example| example.target.class()).collect()
+    }
+
+    /// Returns the labels of all examples.
+    pub fn targets(&self) -> Targets {
+        Targets::collect(self.examples.iter().map(|example| &example.target))
+    }
+
+    /// Returns the labels of the given rows, in this order. Rows that do not exist are left out.
+    pub fn targets_of(&self, rows: &[usize]) -> Targets {
+        Targets::collect(rows.iter().filter_map(|&row| self.examples.get(row)).map(|example| &example.target))
     }
 
     /// Returns copies of the given rows, in this order. Rows that do not exist are left out.
     pub fn select(&self, rows: &[usize]) -> Self {
         let examples = rows.iter().filter_map(|&row| self.examples.get(row).cloned()).collect();
-        Self { examples, classes: self.classes.clone(), unit: self.unit, symmetric: self.symmetric }
+        Self { task: self.task, examples, classes: self.classes.clone(), unit: self.unit, symmetric: self.symmetric }
     }
 
     /// Returns whether the examples are text pairs.
@@ -127,32 +163,33 @@ impl Dataset {
         pair_groups(texts, self.symmetric)
     }
 
-    /// Splits the examples into a training and a test set, as [`group_train_test_split`]: equal texts stay on one side.
+    /// Splits the examples into a training and a test set, as [`split_targets`]: equal texts stay on one side.
     ///
     /// # Errors
-    /// The errors of [`group_train_test_split`], with class names.
+    /// The errors of [`split_targets`], with class names.
     pub fn train_test_split(
         &self,
         test_size: TestSize,
         random_state: u32,
         stratify: bool,
     ) -> Result<(Self, Self), DataError> {
-        let split = group_train_test_split(&self.labels(), &self.text_groups(), test_size, random_state, stratify);
+        let groups = self.text_groups();
+        let split = split_targets(&self.targets(), Some(&groups), test_size, random_state, stratify);
         let split = split.map_err(|error| self.name_class(error))?;
         Ok((self.select(&split.train), self.select(&split.test)))
     }
 
-    /// Returns the rows of repeated folds, as [`stratified_group_k_fold`]: equal texts stay in one fold.
+    /// Returns the rows of repeated folds, as [`fold_targets`]: equal texts stay in one fold.
     /// [`select`](Self::select) returns their examples.
     ///
     /// # Errors
-    /// The errors of [`stratified_group_k_fold`], with class names.
+    /// The errors of [`fold_targets`], with class names.
     pub fn folds(&self, folds: usize, repeats: usize, random_state: u32) -> Result<Vec<Split>, DataError> {
-        let splits = stratified_group_k_fold(&self.labels(), &self.text_groups(), folds, repeats, random_state);
+        let splits = fold_targets(&self.targets(), &self.text_groups(), folds, repeats, random_state);
         splits.map_err(|error| self.name_class(error))
     }
 
-    /// Replaces the class index in an error, such as those of [`group_train_test_split`], by the class name.
+    /// Replaces the class index in an error, such as those of [`split_targets`], by the class name.
     pub fn name_class(&self, mut error: DataError) -> DataError {
         if let DataError::SmallClass { class, .. }
         | DataError::FoldClass { class, .. }
@@ -163,4 +200,100 @@ impl Dataset {
         }
         error
     }
+}
+
+/// Reads rows that have one class each.
+fn classes(
+    path: &Path,
+    unit: &'static str,
+    rows: impl Iterator<Item = Result<Row, DataError>>,
+    task: Task,
+    options: &ReadOptions,
+) -> Result<(Vec<Example>, Classes), DataError> {
+    let mut found: HashMap<String, usize> = HashMap::new();
+    let mut example = |Row { text, text_pair, label, line, .. }| {
+        let next = found.len();
+        Example { text, text_pair, target: Target::Class(*found.entry(label).or_insert(next)), line }
+    };
+    let mut examples = DataError::collect(unit, rows.map(|row| row.map(&mut example)))?;
+    let names = found.keys().map(String::as_str);
+    let classes = match task {
+        Task::Ordinal => Classes::ordered(names, &options.label_order)
+            .map_err(|reason| DataError::LabelOrder { path: path.into(), reason })?,
+        _ => Classes::from_labels(names),
+    };
+    // Maps classes from the order of occurrence to the sorted order.
+    let mut sorted = vec![0; found.len()];
+    for (name, occurred) in &found {
+        sorted[*occurred] = classes.index(name).unwrap_or_default();
+    }
+    for example in &mut examples {
+        if let Target::Class(class) = &mut example.target {
+            *class = sorted[*class];
+        }
+    }
+    Ok((examples, classes))
+}
+
+/// Reads rows that have any number of labels each.
+fn labels(
+    unit: &'static str,
+    rows: impl Iterator<Item = Result<Row, DataError>>,
+    options: &ReadOptions,
+) -> Result<(Vec<Example>, Classes), DataError> {
+    let rows = DataError::collect(unit, rows)?;
+    let classes = match options.label_columns.as_slice() {
+        [] => Classes::from_labels(rows.iter().flat_map(|row| row.labels.iter().flatten().map(String::as_str))),
+        columns => Classes::in_order(columns.iter().map(String::as_str)),
+    };
+    let example = |Row { text, text_pair, labels, line, .. }: Row| {
+        let mut target = vec![false; classes.len()];
+        for label in labels.iter().flatten() {
+            target[classes.index(label).unwrap_or_default()] = true;
+        }
+        Example { text, text_pair, target: Target::Labels(target.into()), line }
+    };
+    Ok((rows.into_iter().map(example).collect(), classes))
+}
+
+/// Reads rows that have a number each.
+fn values(
+    path: &Path,
+    unit: &'static str,
+    rows: impl Iterator<Item = Result<Row, DataError>>,
+) -> Result<Vec<Example>, DataError> {
+    let example = |row: Result<Row, DataError>| {
+        let Row { text, text_pair, label, line, .. } = row?;
+        match label.parse().ok().filter(|value: &f64| value.is_finite() && (*value as f32).is_finite()) {
+            Some(value) => Ok(Example { text, text_pair, target: Target::Value(value), line }),
+            None => {
+                let reason = format!("`{label}` is not a number, which `--task regression` needs");
+                Err(DataError::Row { path: path.into(), unit, line, reason })
+            }
+        }
+    };
+    DataError::collect(unit, rows.map(example))
+}
+
+/// Returns an error if the labels of single-label rows may be numbers, or several labels behind a separator.
+fn check_ambiguity(path: &Path, names: &[String]) -> Result<(), DataError> {
+    let ambiguous = |reason: String, first: String| {
+        let second = format!("--task {}", Task::SingleLabel);
+        Err(DataError::AmbiguousTask { path: path.into(), reason, first, second })
+    };
+    let has_fraction = names.iter().any(|name| name.contains('.'));
+    if names.len() > 2 && has_fraction && names.iter().all(|name| is_number(name)) {
+        let reason = format!("the labels may be numbers or the names of {} classes", names.len());
+        return ambiguous(reason, format!("--task {}", Task::Regression));
+    }
+    let alone: HashSet<&str> = names.iter().map(String::as_str).collect();
+    for separator in [",", ";", "|"] {
+        let is_known = |part: &str| alone.contains(canonical_label(part).as_ref());
+        let joined = |name: &&String| name.contains(separator) && name.split(separator).all(is_known);
+        if let Some(name) = names.iter().find(joined) {
+            let reason = format!("`{name}` may be several labels or the name of one class");
+            return ambiguous(reason, format!("--label-separator '{separator}'"));
+        }
+    }
+    Ok(())
 }

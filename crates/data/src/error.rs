@@ -42,6 +42,12 @@ pub enum DataError {
         /// The given value.
         name: String,
     },
+    /// A string that is not the name of a task.
+    #[error("unknown task `{name}`: expected single-label, multi-label, regression or ordinal")]
+    UnknownTask {
+        /// The given value.
+        name: String,
+    },
     /// A string that is not the name of a character encoding.
     #[error("unknown encoding `{name}`: expected a name like utf-8, utf-16le, windows-1252 or shift_jis")]
     UnknownEncoding {
@@ -53,6 +59,38 @@ pub enum DataError {
     Empty {
         /// The file.
         path: PathBuf,
+    },
+    /// An option that another task has.
+    #[error("{path}: `{option}` is an option of `--task {of}`, not of `--task {task}`")]
+    OptionOfTask {
+        /// The file.
+        path: PathBuf,
+        /// The option.
+        option: &'static str,
+        /// The task that has it.
+        of: crate::Task,
+        /// The given task.
+        task: crate::Task,
+    },
+    /// The labels fit two tasks.
+    #[error("{path}: {reason}; add `{first}` or `{second}`")]
+    AmbiguousTask {
+        /// The file.
+        path: PathBuf,
+        /// Why it does.
+        reason: String,
+        /// The options of the one.
+        first: String,
+        /// The options of the other.
+        second: String,
+    },
+    /// The order of the classes is not known, or does not name all of them.
+    #[error("{path}: {reason}")]
+    LabelOrder {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
     },
     /// A column is missing.
     #[error("{path}: no {role} column `{column}`; the columns are {available}{remedy}")]
@@ -386,6 +424,7 @@ impl DataError {
             | Self::EmptyFold { .. }
             | Self::NotAFormat { .. }
             | Self::OutputFormat { .. }
+            | Self::UnknownTask { .. }
             | Self::UnknownEncoding { .. } => ErrorKind::Argument,
             _ => ErrorKind::Input,
         }

@@ -34,7 +34,9 @@ mod profile;
 mod quantile_classes;
 mod read;
 mod split;
+mod stratify;
 mod summary;
+mod target;
 mod toy;
 mod write;
 
@@ -55,7 +57,9 @@ pub use read::{
     Cell, Columns, Encoding, Format, ReadOptions, Row, Rows, Table, TableRow, looks_like_table, open_text, text_lines,
 };
 pub use split::{Split, TestSize, train_test_split};
+pub use stratify::{fold_targets, split_targets};
 pub use summary::{ColumnKind, TableColumn, TableSummary};
+pub use target::{Target, Targets, Task};
 pub use toy::twelve_sentences;
 pub use write::{OutputFormat, TableWriter};
 

@@ -2,6 +2,7 @@
 
 use crate::classes::Classes;
 use crate::dataset::{Dataset, Example};
+use crate::target::{Target, Task};
 
 const SENTENCES: [(&str, usize); 12] = [
     ("I love this system, it works perfectly.", 1),
@@ -20,8 +21,13 @@ const SENTENCES: [(&str, usize); 12] = [
 
 /// Returns twelve short opinions with the classes 0 (negative) and 1 (positive).
 pub fn twelve_sentences() -> Dataset {
-    let example =
-        |((text, label), line): ((&str, usize), u64)| Example { text: text.into(), text_pair: None, label, line };
+    let example = |((text, label), line): ((&str, usize), u64)| Example {
+        text: text.into(),
+        text_pair: None,
+        target: Target::Class(label),
+        line,
+    };
     let examples = SENTENCES.into_iter().zip(1..).map(example).collect();
-    Dataset { examples, classes: Classes::from_labels(["0", "1"]), unit: "row", symmetric: false }
+    let classes = Classes::from_labels(["0", "1"]);
+    Dataset { task: Task::SingleLabel, examples, classes, unit: "row", symmetric: false }
 }

@@ -25,7 +25,11 @@ fn rows(data: &Dataset) -> Vec<(&str, &str, &str)> {
         .iter()
         .map(|row| {
             assert!(pair(row).is_some());
-            (row.text.as_str(), row.text_pair.as_deref().unwrap_or_default(), data.classes.names()[row.label].as_str())
+            (
+                row.text.as_str(),
+                row.text_pair.as_deref().unwrap_or_default(),
+                data.classes.names()[row.target.class().expect("a class")].as_str(),
+            )
         })
         .collect()
 }
@@ -98,7 +102,7 @@ fn all_of_mrpc_is_read_if_it_is_available() {
     }
     let options = columns("#1 String", "#2 String", "Quality");
     let train = Dataset::read(&folder.join("train.txt"), &options).expect("read");
-    let test = Dataset::read_with_classes(&folder.join("test.txt"), &options, &train.classes).expect("read");
+    let test = train.read_like(&folder.join("test.txt"), &options).expect("read");
     // pandas.read_csv(path, sep="\t", quoting=csv.QUOTE_NONE, encoding="utf-8-sig"): rows, and rows of class 1.
     let ones = |data: &Dataset| data.labels().iter().sum::<usize>();
     assert_eq!([(train.len(), ones(&train)), (test.len(), ones(&test))], [(4076, 2753), (1725, 1147)]);

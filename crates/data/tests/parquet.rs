@@ -20,7 +20,7 @@ fn expected() -> Vec<Row> {
     let counted = (0..35).map(|i| (format!("sentence {i}"), if i % 3 == 0 { "neg" } else { "pos" }.to_string()));
     (1..)
         .zip(named.into_iter().chain(counted))
-        .map(|(line, (text, label))| Row { text, text_pair: None, label, line })
+        .map(|(line, (text, label))| Row { text, text_pair: None, label, labels: None, line })
         .collect()
 }
 
@@ -93,7 +93,7 @@ fn errors_name_the_place() {
 #[test]
 fn unknown_labels_are_errors_that_name_the_row() {
     let train = Dataset::read(&fixture("int64"), &ReadOptions::default()).expect("read");
-    let error = Dataset::read_with_classes(&fixture("int8"), &ReadOptions::default(), &train.classes);
+    let error = train.read_like(&fixture("int8"), &ReadOptions::default());
     let error = error.expect_err("refused").to_string();
     assert!(error.contains("int8.parquet, row 3: label `-1`"), "{error}");
 }

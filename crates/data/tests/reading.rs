@@ -22,7 +22,10 @@ fn no_header() -> ReadOptions {
 
 /// Returns text and class name of every row.
 fn rows(data: &Dataset) -> Vec<(&str, &str)> {
-    data.examples.iter().map(|row| (row.text.as_str(), data.classes.names()[row.label].as_str())).collect()
+    data.examples
+        .iter()
+        .map(|row| (row.text.as_str(), data.classes.names()[row.target.class().expect("a class")].as_str()))
+        .collect()
 }
 
 #[test]
@@ -63,7 +66,7 @@ fn all_rows_that_cannot_be_used_are_in_the_error() {
     assert_eq!((others.len(), others[8], others[9]), (10, "  line 13: the label is empty", "  and 2 more"));
     let train = read("a.csv", "text,label\na,x\nb,y\n", &ReadOptions::default()).expect("read");
     let (_folder, path) = write("b.csv", "text,label\nd,z\ne,x\nf,Y\n");
-    let error = Dataset::read_with_classes(&path, &ReadOptions::default(), &train.classes).expect_err("two labels");
+    let error = train.read_like(&path, &ReadOptions::default()).expect_err("two labels");
     let words = "line 2: label `z` is not one of the classes of the training data: x, y; and 1 more row cannot be used\n  \
                  line 4: label `Y` is not one of the classes";
     assert!(error.to_string().ends_with(words), "{error}");
@@ -73,7 +76,7 @@ fn all_rows_that_cannot_be_used_are_in_the_error() {
 fn a_second_file_keeps_the_classes_of_the_first() {
     let train = read("a.csv", "text,label\na,x\nb,y\nc,z\n", &ReadOptions::default()).expect("read");
     let (_folder, path) = write("b.csv", "sentence,label\nd,z\n");
-    let test = Dataset::read_with_classes(&path, &ReadOptions::default(), &train.classes).expect("read");
+    let test = train.read_like(&path, &ReadOptions::default()).expect("read");
     assert_eq!((test.labels(), test.classes), (vec![2], train.classes));
 }
 
@@ -120,7 +123,7 @@ fn errors_name_the_place() {
 fn unknown_labels_and_missing_files_are_errors() {
     let train = read("a.csv", "text,label\na,x\nb,y\n", &ReadOptions::default()).expect("read");
     let (folder, path) = write("b.csv", "text,label\nd,x\ne,w\n");
-    let error = Dataset::read_with_classes(&path, &ReadOptions::default(), &train.classes).expect_err("refused");
+    let error = train.read_like(&path, &ReadOptions::default()).expect_err("refused");
     assert!(error.to_string().contains("line 3: label `w`") && error.to_string().contains("x, y"), "{error}");
     let missing = folder.path().join("none.csv");
     let error = Dataset::read(&missing, &ReadOptions::default()).expect_err("refused");
@@ -137,6 +140,6 @@ fn all_of_sst2_is_read_if_it_is_available() {
         return;
     }
     let train = Dataset::read(&folder.join("train.tsv"), &no_header()).expect("read");
-    let dev = Dataset::read_with_classes(&folder.join("dev.tsv"), &no_header(), &train.classes).expect("read");
+    let dev = train.read_like(&folder.join("dev.tsv"), &no_header()).expect("read");
     assert_eq!((train.len(), dev.len(), train.classes.names()), (6920, 872, &["0".to_string(), "1".into()][..]));
 }

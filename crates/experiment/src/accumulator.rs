@@ -1,6 +1,8 @@
 //! The results of an approach, accumulated run by run.
 
-use rekindle_results::{ApproachRecord, CurvePoint, RunPredictions, RunRecord};
+use rekindle_data::Targets;
+use rekindle_metrics::Scorer;
+use rekindle_results::{ApproachRecord, CurvePoint, RunPredictions, RunRecord, TargetRecord};
 
 use crate::approach::Approach;
 use crate::approach_results::{ApproachResults, RunResult};
@@ -8,6 +10,7 @@ use crate::diagnostics::diagnostics;
 use crate::error::ExperimentError;
 use crate::experiment::Experiment;
 use crate::sampling::Sampling;
+use crate::target_record::target_record;
 use crate::trained_model::TrainedModel;
 
 /// The runs of an approach so far.
@@ -42,23 +45,20 @@ impl RunAccumulator {
             approach: self.last.name.clone(),
             run: record.key(),
             examples: sampling.samples[result.sample].test.clone(),
-            predictions: result.predictions.clone(),
-            probabilities: result.probabilities.iter().map(|&probability| probability as f32).collect(),
+            predictions: records(&result.predictions).collect(),
+            probabilities: match result.predictions {
+                Targets::Values(_) => Vec::new(),
+                _ => result.scores.iter().map(|&probability| probability as f32).collect(),
+            },
         });
         self.runs.push(record);
         self.last.runs.push(result);
     }
 
     /// Adds the point of the current size to the learning curve.
-    pub(crate) fn finish_size(
-        &mut self,
-        experiment: &Experiment,
-        sampling: &Sampling,
-        size: usize,
-    ) -> Result<(), ExperimentError> {
-        let scores = self.last.scores(sampling, size, experiment.seed(), experiment.metric(sampling))?;
+    pub(crate) fn finish_size(&mut self, experiment: &Experiment, sampling: &Sampling, size: usize) {
+        let scores = self.last.scores(sampling, size, experiment.seed(), &experiment.metrics(sampling));
         self.curve.push(CurvePoint::new(size, scores));
-        Ok(())
     }
 
     /// Returns the record of the approach.
@@ -72,7 +72,7 @@ impl RunAccumulator {
         let Self { runs, curve, last, first, .. } = self;
         let scores = match curve.last() {
             Some(point) => point.scores.clone(),
-            None => last.scores(sampling, sampling.largest(), experiment.seed(), experiment.metric(sampling))?,
+            None => last.scores(sampling, sampling.largest(), experiment.seed(), &experiment.metrics(sampling)),
         };
         let mut record = ApproachRecord::default();
         (record.approach, record.spec) = (approach.name.clone(), approach.spec.clone());
@@ -80,7 +80,9 @@ impl RunAccumulator {
         record.head_learning_rate = approach.fine_tuning().and_then(|settings| settings.head_learning_rate);
         record.undertrained = last.undertrained();
         (record.trainable, record.total) = (trainable, total);
-        (record.accuracy, record.f1, record.loss) = (scores.accuracy.mean, scores.f1.mean, scores.loss.mean);
+        let mean = |metric: Scorer| scores.get(metric.name()).map(|estimate| estimate.mean);
+        (record.accuracy, record.f1) = (mean(Scorer::Accuracy), mean(Scorer::F1).or(mean(Scorer::MacroF1)));
+        record.loss = scores.mean(Scorer::Loss.name());
         record.f1_undefined = last.runs.iter().any(|run| run.f1_undefined);
         record.scores = scores;
         record.steps = runs.get(*first).map(|run| run.steps.clone()).unwrap_or_default();
@@ -109,12 +111,17 @@ fn per_second(examples: usize, seconds: f64) -> Option<f64> {
     (examples > 0 && seconds > 0.0).then(|| examples as f64 / seconds)
 }
 
-/// Returns the predicted class of every test example, by the first seed; with folds, of every example, by the first repeat.
-fn predictions(results: &ApproachResults, sampling: &Sampling, seeds: usize) -> Vec<usize> {
+/// Returns the prediction for every test example, by the first seed; with folds, of every example, by the first repeat.
+fn predictions(results: &ApproachResults, sampling: &Sampling, seeds: usize) -> Vec<TargetRecord> {
     let first = results.runs.iter().step_by(seeds).filter(|run| sampling.samples[run.sample].repeat == 1);
-    let mut by_row: Vec<(usize, usize)> = first
-        .flat_map(|run| sampling.samples[run.sample].test.iter().copied().zip(run.predictions.iter().copied()))
+    let mut by_row: Vec<(usize, TargetRecord)> = first
+        .flat_map(|run| sampling.samples[run.sample].test.iter().copied().zip(records(&run.predictions)))
         .collect();
-    by_row.sort_unstable();
+    by_row.sort_by_key(|(row, _)| *row);
     by_row.into_iter().map(|(_, prediction)| prediction).collect()
+}
+
+/// Returns the record of each target.
+fn records(targets: &Targets) -> impl Iterator<Item = TargetRecord> + '_ {
+    (0..targets.len()).map(|row| target_record(&targets.get(row)))
 }

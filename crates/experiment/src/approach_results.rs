@@ -1,9 +1,9 @@
 //! The runs of an approach or a baseline at one training size, and their scores with confidence intervals.
 
-use rekindle_metrics::{ConfusionMatrix, Interval, Scorer, bootstrap, corrected_t_interval};
+use rekindle_data::Targets;
+use rekindle_metrics::{Interval, Outcome, Scorer, TargetKind, bootstrap, corrected_t_interval};
 use rekindle_results::{Estimate, Scores};
 
-use crate::error::ExperimentError;
 use crate::sampling::Sampling;
 
 /// The confidence level of all intervals.
@@ -17,16 +17,13 @@ pub(crate) const LEAST: usize = 20;
 pub(crate) struct RunResult {
     /// The index of the sample.
     pub(crate) sample: usize,
-    /// `[examples, classes]`, row-major.
-    pub(crate) probabilities: Vec<f64>,
-    /// The predicted class per example.
-    pub(crate) predictions: Vec<usize>,
-    pub(crate) accuracy: f64,
-    pub(crate) f1: f64,
+    /// What was predicted, beside the truth.
+    pub(crate) outcome: Outcome,
+    /// The prediction for each example.
+    pub(crate) predictions: Targets,
+    /// The probability of each class or label, row-major; the prediction of a regression.
+    pub(crate) scores: Vec<f64>,
     pub(crate) f1_undefined: bool,
-    pub(crate) loss: f64,
-    /// The metric of the experiment.
-    pub(crate) metric: f64,
     /// Whether it has learned nothing.
     pub(crate) undertrained: bool,
 }
@@ -48,12 +45,26 @@ pub(crate) fn mean(values: impl Iterator<Item = f64>) -> f64 {
 /// Returns the approach that is best by a metric, the first of several; an undertrained one only if all are.
 pub(crate) fn best(approaches: &[ApproachResults], metric: Scorer) -> Option<&ApproachResults> {
     let sign = if metric.greater_is_better() { 1.0 } else { -1.0 };
-    let score = |results: &ApproachResults| sign * results.mean(|run| run.metric);
+    let score = |results: &ApproachResults| sign * results.mean(metric);
     let is_trained = |results: &ApproachResults| results.undertrained() == 0;
     let order = |a: &ApproachResults, b: &ApproachResults| {
         is_trained(a).cmp(&is_trained(b)).then(score(a).total_cmp(&score(b)))
     };
     approaches.iter().rev().max_by(|a, b| order(a, b))
+}
+
+/// Returns the metrics that every approach is scored by, in the order of tables: those that are usual for what is predicted, and
+/// the one by which approaches are ranked.
+pub(crate) fn metrics(kind: TargetKind, ranking: Scorer) -> Vec<Scorer> {
+    let usual: &[Scorer] = match kind {
+        TargetKind::OrderedClass => {
+            &[Scorer::QuadraticKappa, Scorer::MeanAbsolute, Scorer::Accuracy, Scorer::F1, Scorer::Loss]
+        }
+        TargetKind::Labels | TargetKind::Value => Scorer::of_target(kind),
+        _ => &[Scorer::Accuracy, Scorer::F1, Scorer::Loss],
+    };
+    let further = (!usual.contains(&ranking)).then_some(ranking);
+    usual.iter().copied().filter(|metric| *metric != Scorer::MeanSquared).chain(further).collect()
 }
 
 impl ApproachResults {
@@ -62,89 +73,54 @@ impl ApproachResults {
         self.runs.iter().filter(|run| run.undertrained).count()
     }
 
-    /// Returns the mean of a score over all runs.
-    pub(crate) fn mean(&self, score: impl Fn(&RunResult) -> f64) -> f64 {
-        mean(self.runs.iter().map(score))
+    /// Returns the mean of a metric over all runs.
+    pub(crate) fn mean(&self, metric: Scorer) -> f64 {
+        mean(self.runs.iter().map(|run| run.outcome.score(metric)))
     }
 
-    /// Returns the mean of a score over seeds, per sample.
-    pub(crate) fn by_sample(&self, sampling: &Sampling, score: impl Fn(&RunResult) -> f64) -> Vec<f64> {
-        let of = |sample| mean(self.runs.iter().filter(|run| run.sample == sample).map(&score));
+    /// Returns the mean of a metric over seeds, per sample.
+    pub(crate) fn by_sample(&self, sampling: &Sampling, metric: Scorer) -> Vec<f64> {
+        let scores: Vec<(usize, f64)> = self.runs.iter().map(|run| (run.sample, run.outcome.score(metric))).collect();
+        let of = |sample| mean(scores.iter().filter(|(of, _)| *of == sample).map(|(_, score)| *score));
         (0..sampling.samples.len()).map(of).collect()
     }
 
-    /// Returns the fraction of seeds that classified each test example correctly, with one fixed test set.
-    pub(crate) fn right(&self, labels: &[usize]) -> Vec<f64> {
-        let right = |row: usize| mean(self.runs.iter().map(|run| f64::from(run.predictions[row] == labels[row])));
-        (0..labels.len()).map(right).collect()
+    /// Returns the value of each test example, the mean over seeds, with one fixed test set; nothing for a metric that is not a
+    /// mean over examples.
+    pub(crate) fn by_row(&self, metric: Scorer) -> Option<Vec<f64>> {
+        let runs: Vec<Vec<f64>> = self.runs.iter().map(|run| run.outcome.row_values(metric)).collect::<Option<_>>()?;
+        let rows = runs.first().map_or(0, Vec::len);
+        Some((0..rows).map(|row| mean(runs.iter().map(|values| values[row]))).collect())
     }
 
-    /// Returns the loss of each test example, the mean over seeds, with one fixed test set.
-    pub(crate) fn losses(&self, labels: &[usize], classes: usize) -> Vec<f64> {
-        let loss = |row: usize| {
-            let probability = |run: &RunResult| run.probabilities[row * classes + labels[row]].max(f64::EPSILON);
-            mean(self.runs.iter().map(|run| -probability(run).ln()))
+    /// Returns a metric of some test examples, the mean over seeds, with one fixed test set.
+    pub(crate) fn over_rows(&self, metric: Scorer, rows: &[usize]) -> f64 {
+        mean(self.runs.iter().map(|run| run.outcome.score_of(metric, rows)))
+    }
+
+    /// Returns metrics with their confidence intervals: over folds by the corrected t, over the examples of a fixed test set by
+    /// the bootstrap.
+    pub(crate) fn scores(&self, sampling: &Sampling, size: usize, seed: u64, metrics: &[Scorer]) -> Scores {
+        let estimate = |metric: Scorer| match sampling.folds {
+            Some(_) => {
+                let scores = self.by_sample(sampling, metric);
+                let interval = corrected_t_interval(&scores, ratio(sampling, size), LEVEL).ok();
+                within(metric, estimate(self.mean(metric), scores.len(), "corrected t", interval))
+            }
+            None => self.over_examples(metric, sampling.samples[0].test.len(), seed),
         };
-        (0..labels.len()).map(loss).collect()
+        metrics.iter().map(|&metric| (metric.name(), estimate(metric))).collect()
     }
 
-    /// Returns a metric of the predicted classes for some test examples, the mean over seeds, with one fixed test set.
-    pub(crate) fn over_rows(&self, metric: Scorer, rows: &[usize], labels: &[usize], classes: usize) -> f64 {
-        let truth: Vec<usize> = rows.iter().map(|&row| labels[row]).collect();
-        mean(self.runs.iter().map(|run| {
-            let predicted: Vec<usize> = rows.iter().map(|&row| run.predictions[row]).collect();
-            of_classes(metric, &truth, &predicted, classes)
-        }))
-    }
-
-    /// Returns accuracy, F1, loss and the metric of the experiment with their confidence intervals: over folds by the corrected
-    /// t, over the examples of a fixed test set by the bootstrap.
-    pub(crate) fn scores(
-        &self,
-        sampling: &Sampling,
-        size: usize,
-        seed: u64,
-        metric: Scorer,
-    ) -> Result<Scores, ExperimentError> {
-        let is_other = !matches!(metric, Scorer::Accuracy | Scorer::F1 | Scorer::Loss);
-        if sampling.folds.is_some() {
-            let ratio = ratio(sampling, size);
-            let over_folds = |metric: Scorer, score: &dyn Fn(&RunResult) -> f64| {
-                let scores = self.by_sample(sampling, score);
-                let interval = corrected_t_interval(&scores, ratio, LEVEL).ok();
-                within(metric, estimate(self.mean(score), scores.len(), "corrected t", interval))
-            };
-            let mut scores = Scores::new(
-                over_folds(Scorer::Accuracy, &|run| run.accuracy),
-                over_folds(Scorer::F1, &|run| run.f1),
-                over_folds(Scorer::Loss, &|run| run.loss),
-            );
-            scores.other = is_other.then(|| over_folds(metric, &|run| run.metric));
-            return Ok(scores);
-        }
-        let labels = sampling.labels(&sampling.samples[0].test);
-        let (n, classes) = (labels.len(), sampling.all.classes.len());
-        let (right, losses) = (self.right(&labels), self.losses(&labels, classes));
-        let over_examples = |value: f64, statistic: &dyn Fn(&[usize]) -> f64| {
-            let interval = (n >= LEAST).then(|| bootstrap(n, RESAMPLES, LEVEL, seed, statistic).ok()).flatten();
-            estimate(value, n, "bootstrap", interval)
+    fn over_examples(&self, metric: Scorer, n: usize, seed: u64) -> Estimate {
+        let values = self.by_row(metric);
+        let statistic = |rows: &[usize]| match &values {
+            Some(values) => mean(rows.iter().map(|&row| values[row])),
+            None => self.over_rows(metric, rows),
         };
-        let average = |values: &[f64], rows: &[usize]| mean(rows.iter().map(|&row| values[row]));
-        let labels = labels.as_slice();
-        let of_classes = |metric: Scorer| move |rows: &[usize]| self.over_rows(metric, rows, labels, classes);
-        let mut scores = Scores::new(
-            over_examples(self.mean(|run| run.accuracy), &|rows| average(&right, rows)),
-            over_examples(self.mean(|run| run.f1), &of_classes(Scorer::F1)),
-            over_examples(self.mean(|run| run.loss), &|rows| average(&losses, rows)),
-        );
-        scores.other = is_other.then(|| over_examples(self.mean(|run| run.metric), &of_classes(metric)));
-        Ok(scores)
+        let interval = (n >= LEAST).then(|| bootstrap(n, RESAMPLES, LEVEL, seed, statistic).ok()).flatten();
+        estimate(self.mean(metric), n, "bootstrap", interval)
     }
-}
-
-/// Returns a metric of predicted classes; it is 0 without examples.
-pub(crate) fn of_classes(metric: Scorer, truth: &[usize], predicted: &[usize], classes: usize) -> f64 {
-    ConfusionMatrix::new(truth, predicted, classes).map_or(0.0, |confusion| metric.score(&confusion, 0.0))
 }
 
 /// Returns test examples over training examples, for the correction of overlapping training sets.

@@ -5,6 +5,7 @@ use rekindle_results::DataProfile;
 use rekindle_tokenizer::{Tokenizer, TokenizerError};
 
 use crate::sampling::Sampling;
+use crate::target_record::target_record;
 
 /// Texts that are tokenized together, so that few encodings are in memory.
 const CHUNK: usize = 4096;
@@ -49,6 +50,7 @@ fn profile(sampling: &Sampling, examples: &[usize]) -> Profile {
 /// Returns an example as the row of its file.
 fn row(sampling: &Sampling, index: usize) -> Row {
     let example = &sampling.all.examples[index];
-    let label = sampling.all.classes.names().get(example.label).cloned().unwrap_or_default();
-    Row { text: example.text.clone(), text_pair: example.text_pair.clone(), label, line: example.line }
+    let (text, text_pair) = (example.text.clone(), example.text_pair.clone());
+    let label = target_record(&example.target).text(sampling.all.classes.names());
+    Row { text, text_pair, label, labels: None, line: example.line }
 }

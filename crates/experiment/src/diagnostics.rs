@@ -2,54 +2,121 @@
 
 use std::collections::HashSet;
 
+use rekindle_data::Targets;
 use rekindle_metrics::{
-    Average, ConfusionMatrix, average_precision, brier_score, expected_calibration_error, precision_recall_curve,
-    reliability_bins, roc_auc, roc_curve, wilson_interval,
+    ConfusionMatrix, MultilabelPredictions, average_precision, brier_score, expected_calibration_error,
+    precision_recall_curve, reliability_bins, roc_auc, roc_curve, wilson_interval,
 };
 use rekindle_results::{CalibrationBin, ClassRecord, Diagnostics, Estimate, PrecisionRecallRecord, RocRecord};
 
-use crate::approach_results::{ApproachResults, LEVEL};
+use crate::approach_results::{ApproachResults, LEVEL, RunResult};
 use crate::error::ExperimentError;
 use crate::sampling::Sampling;
 
 /// Bins of the calibration diagram.
 const BINS: usize = 10;
+/// Pairs of true and predicted numbers that are kept.
+const VALUES: usize = 2000;
 /// Points that a curve keeps.
 const POINTS: usize = 200;
 
 pub(crate) fn diagnostics(results: &ApproachResults, sampling: &Sampling) -> Result<Diagnostics, ExperimentError> {
-    let classes = sampling.all.classes.len();
-    let runs = &results.runs;
-    let truth: Vec<usize> = runs.iter().flat_map(|run| sampling.labels(&sampling.samples[run.sample].test)).collect();
-    let predictions: Vec<usize> = runs.iter().flat_map(|run| run.predictions.iter().copied()).collect();
-    let probabilities: Vec<f64> = runs.iter().flat_map(|run| run.probabilities.iter().copied()).collect();
-    let confusion = ConfusionMatrix::new(&truth, &predictions, classes)?;
+    let runs = || results.runs.iter();
+    let rows: Vec<usize> = runs().flat_map(|run| sampling.samples[run.sample].test.iter().copied()).collect();
+    let scores: Vec<f64> = runs().flat_map(|run| run.scores.iter().copied()).collect();
+    match sampling.targets(&rows) {
+        Targets::Classes(truth) => {
+            let predictions = runs().flat_map(|run| run.predictions.classes().iter().copied()).collect::<Vec<_>>();
+            of_classes(&truth, &predictions, &scores, sampling.outputs().len(), tests_per_example(results, sampling))
+        }
+        Targets::Labels { values: truth, labels } => {
+            let rows = |run: &RunResult| (0..run.predictions.len()).collect::<Vec<_>>();
+            let of_run = |run: &RunResult, row: usize| run.predictions.labels(row).to_vec();
+            let predictions = runs().flat_map(|run| rows(run).into_iter().flat_map(move |row| of_run(run, row)));
+            let predictions: Vec<bool> = predictions.collect();
+            of_labels(&truth, &predictions, &scores, labels, tests_per_example(results, sampling))
+        }
+        Targets::Values(truth) => {
+            let mut diagnostics = Diagnostics::default();
+            let pairs: Vec<(f64, f64)> = truth.into_iter().zip(scores).collect();
+            let step = pairs.len().div_ceil(VALUES).max(1);
+            diagnostics.values = pairs.into_iter().step_by(step).collect();
+            Ok(diagnostics)
+        }
+    }
+}
+
+fn of_classes(
+    truth: &[usize],
+    predictions: &[usize],
+    probabilities: &[f64],
+    classes: usize,
+    tests: f64,
+) -> Result<Diagnostics, ExperimentError> {
+    let confusion = ConfusionMatrix::new(truth, predictions, classes)?;
     let row = |truth| (0..classes).map(|predicted| confusion.get(truth, predicted)).collect();
     let positives = if classes == 2 { 1..2 } else { 0..classes };
-    let bins = reliability_bins(&truth, &probabilities, classes, BINS)?;
+    let bins = reliability_bins(truth, probabilities, classes, BINS)?;
     let bins = bins.into_iter().filter(|bin| bin.count > 0);
-    let one_against_rest = |class: usize| {
-        let positive: Vec<bool> = truth.iter().map(|&label| label == class).collect();
-        let scores: Vec<f64> = probabilities.chunks(classes).map(|row| row[class]).collect();
-        (positive, scores)
-    };
-    let curves = positives.map(|class| {
-        let (positive, scores) = one_against_rest(class);
-        (roc(class, &positive, &scores), precision_recall(class, &positive, &scores))
-    });
-    let (roc, precision_recall): (Vec<_>, Vec<_>) = curves.unzip();
     let mut diagnostics = Diagnostics::new(
         (0..classes).map(row).collect(),
-        roc.into_iter().flatten().collect(),
+        Vec::new(),
         bins.map(|bin| CalibrationBin::new((bin.low, bin.high), bin.count as u64, bin.confidence, bin.accuracy))
             .collect(),
-        expected_calibration_error(&truth, &probabilities, classes, BINS)?,
-        brier_score(&truth, &probabilities, classes)?,
+        expected_calibration_error(truth, probabilities, classes, BINS)?,
+        brier_score(truth, probabilities, classes)?,
     );
-    diagnostics.precision_recall = precision_recall.into_iter().flatten().collect();
-    let tests = tests_per_example(results, sampling);
-    diagnostics.classes = (0..classes).map(|class| class_record(class, &confusion, tests)).collect();
+    add_curves(&mut diagnostics, positives, |class| {
+        let positive = truth.iter().map(|&label| label == class).collect();
+        (positive, probabilities.chunks(classes).map(|row| row[class]).collect())
+    });
+    let counts = |class| Counts::of_class(class, &confusion);
+    diagnostics.classes = (0..classes).map(|class| class_record(class, counts(class), tests)).collect();
     Ok(diagnostics)
+}
+
+fn of_labels(
+    truth: &[bool],
+    predictions: &[bool],
+    probabilities: &[f64],
+    labels: usize,
+    tests: f64,
+) -> Result<Diagnostics, ExperimentError> {
+    let confusion = MultilabelPredictions::new(truth, predictions, labels)?.confusion();
+    let mut diagnostics = Diagnostics::default();
+    add_curves(&mut diagnostics, 0..labels, |label| {
+        let positive = truth.iter().skip(label).step_by(labels).copied().collect();
+        (positive, probabilities.iter().skip(label).step_by(labels).copied().collect())
+    });
+    let counts = |label| Counts {
+        hits: confusion.hits(label),
+        predicted: confusion.predicted(label),
+        members: confusion.support(label),
+    };
+    diagnostics.classes = (0..labels).map(|label| class_record(label, counts(label), tests)).collect();
+    // The calibration of all labels together: each is a question of its own, with the answers no and yes.
+    let answers: Vec<usize> = truth.iter().map(|&has| usize::from(has)).collect();
+    let both: Vec<f64> = probabilities.iter().flat_map(|&p| [1.0 - p, p]).collect();
+    let bins = reliability_bins(&answers, &both, 2, BINS)?.into_iter().filter(|bin| bin.count > 0);
+    diagnostics.calibration = bins
+        .map(|bin| CalibrationBin::new((bin.low, bin.high), bin.count as u64, bin.confidence, bin.accuracy))
+        .collect();
+    (diagnostics.ece, diagnostics.brier) =
+        (expected_calibration_error(&answers, &both, 2, BINS)?, brier_score(&answers, &both, 2)?);
+    Ok(diagnostics)
+}
+
+/// Adds the ROC and precision-recall curves of classes or labels, each given by which examples have it, and its scores.
+fn add_curves(
+    diagnostics: &mut Diagnostics,
+    classes: std::ops::Range<usize>,
+    of: impl Fn(usize) -> (Vec<bool>, Vec<f64>),
+) {
+    for class in classes {
+        let (positive, scores) = of(class);
+        diagnostics.roc.extend(roc(class, &positive, &scores));
+        diagnostics.precision_recall.extend(precision_recall(class, &positive, &scores));
+    }
 }
 
 /// Returns how many runs test on each example: one per repeat and seed.
@@ -59,13 +126,29 @@ fn tests_per_example(results: &ApproachResults, sampling: &Sampling) -> f64 {
     tested().count() as f64 / distinct.len().max(1) as f64
 }
 
+/// Counts of a class or label over all runs.
+#[derive(Clone, Copy)]
+struct Counts {
+    /// Examples that belong to it and are predicted as it.
+    hits: u64,
+    predicted: u64,
+    members: u64,
+}
+
+impl Counts {
+    fn of_class(class: usize, confusion: &ConfusionMatrix) -> Self {
+        let others = || 0..confusion.classes();
+        Self {
+            hits: confusion.get(class, class),
+            predicted: others().map(|truth| confusion.get(truth, class)).sum(),
+            members: others().map(|predicted| confusion.get(class, predicted)).sum(),
+        }
+    }
+}
+
 /// Returns the scores of a class over all runs. Predictions of several runs for an example are not independent: the intervals
 /// count each example once.
-fn class_record(class: usize, confusion: &ConfusionMatrix, tests: f64) -> ClassRecord {
-    let others = || 0..confusion.classes();
-    let hits = confusion.get(class, class);
-    let predicted: u64 = others().map(|truth| confusion.get(truth, class)).sum();
-    let members: u64 = others().map(|predicted| confusion.get(class, predicted)).sum();
+fn class_record(class: usize, Counts { hits, predicted, members }: Counts, tests: f64) -> ClassRecord {
     let examples = |count: u64| (count as f64 / tests).round() as usize;
     let fraction = |count: u64| {
         let rows = if count > 0 { examples(count).max(1) } else { 0 };
@@ -76,7 +159,7 @@ fn class_record(class: usize, confusion: &ConfusionMatrix, tests: f64) -> ClassR
     // F1 = 2J / (1 + J), where J (Jaccard) is the fraction of hits among the examples that are of the class or predicted as it.
     let mut f1 = fraction(predicted + members - hits);
     let of_jaccard = |jaccard: f64| 2.0 * jaccard / (1.0 + jaccard);
-    f1.mean = confusion.f1(Average::Binary { positive: class }).value;
+    f1.mean = if predicted + members > 0 { 2.0 * hits as f64 / (predicted + members) as f64 } else { 0.0 };
     f1.interval = f1.interval.map(|(low, high)| (of_jaccard(low), of_jaccard(high)));
     ClassRecord::new(class, examples(members), fraction(predicted), fraction(members), f1)
 }
@@ -133,14 +216,14 @@ mod tests {
         let truth = [0, 0, 1, 1, 1, 0, 0, 1, 1, 1];
         let predicted = [0, 1, 1, 1, 0, 0, 0, 1, 0, 0];
         let confusion = ConfusionMatrix::new(&truth, &predicted, 3).expect("valid");
-        let record = class_record(1, &confusion, 2.0);
+        let record = class_record(1, Counts::of_class(1, &confusion), 2.0);
         assert_eq!((record.support, record.precision.n, record.recall.n), (3, 2, 3));
         assert_eq!((record.precision.mean, record.recall.mean, record.f1.mean), (0.75, 0.5, 0.6));
         for estimate in [&record.precision, &record.recall, &record.f1] {
             let (low, high) = estimate.interval.expect("an interval");
             assert!(low < estimate.mean && estimate.mean < high, "{estimate:?}");
         }
-        let unseen = class_record(2, &confusion, 2.0);
+        let unseen = class_record(2, Counts::of_class(2, &confusion), 2.0);
         assert_eq!((unseen.support, unseen.f1.mean, unseen.f1.interval, unseen.f1.n), (0, 0.0, None, 0));
     }
 }

@@ -8,6 +8,7 @@ use rekindle_metrics::Scorer;
 use rekindle_train::TrainingArguments;
 
 use crate::approach::Approach;
+use crate::approach_results::metrics;
 use crate::error::ExperimentError;
 use crate::learner::Learner;
 use crate::run_settings::{ClassWeights, RunSettings};
@@ -39,8 +40,8 @@ pub struct Experiment {
     pub sizes: Vec<Option<usize>>,
     /// The weight of each class in the training loss.
     pub class_weights: ClassWeights,
-    /// The metric that approaches are ranked by, and that is compared between them.
-    pub metric: Scorer,
+    /// The metric that approaches are ranked by, and that is compared between them; absent for the usual one of the task.
+    pub metric: Option<Scorer>,
     /// Whether trained models are kept: those of the first seed at the largest size. With folds, a final model per approach is
     /// trained on all examples.
     pub keep_models: bool,
@@ -60,7 +61,7 @@ impl Experiment {
             seeds: Vec::new(),
             sizes: Vec::new(),
             class_weights: ClassWeights::Equal,
-            metric: Scorer::Accuracy,
+            metric: None,
             keep_models: false,
         }
     }
@@ -70,9 +71,15 @@ impl Experiment {
         self.seeds.first().copied().unwrap_or(self.arguments.seed)
     }
 
-    /// The metric for the classes of the data.
+    /// The metric that ranks approaches, for the labels of the data.
     pub(crate) fn metric(&self, sampling: &Sampling) -> Scorer {
-        self.metric.of_classes(sampling.all.classes.len())
+        let metric = self.metric.unwrap_or_else(|| Scorer::usual(sampling.kind()));
+        if sampling.all.task.has_classes() { metric.of_classes(sampling.all.classes.len()) } else { metric }
+    }
+
+    /// The metrics of all tables.
+    pub(crate) fn metrics(&self, sampling: &Sampling) -> Vec<Scorer> {
+        metrics(sampling.kind(), self.metric(sampling))
     }
 
     pub(crate) fn seeds(&self) -> Vec<u64> {
@@ -154,7 +161,7 @@ impl Experiment {
     }
 
     /// Returns what all runs share.
-    pub(crate) fn run_settings(&self) -> RunSettings {
+    pub(crate) fn run_settings(&self, sampling: &Sampling) -> RunSettings {
         RunSettings {
             max_length: self.max_length,
             long_texts: self.long_texts,
@@ -162,7 +169,7 @@ impl Experiment {
             pooling: self.pooling,
             arguments: self.arguments.clone(),
             class_weights: self.class_weights.clone(),
-            metric: self.metric,
+            metric: self.metric(sampling),
             seed: self.seed(),
         }
     }

@@ -1,10 +1,12 @@
 //! Conclusions from the comparisons, as sentences.
 
+use rekindle_data::Task;
 use rekindle_metrics::{Average, Scorer, smallest_p};
 use rekindle_results::ComparisonRecord;
 
 use crate::approach_results::{ApproachResults, best};
 use crate::pairwise::ALPHA;
+use crate::records::label;
 use crate::sampling::Sampling;
 
 /// Returns which approaches are undertrained; the best of the others and the approaches that it is significantly better than;
@@ -30,17 +32,18 @@ pub(crate) fn findings(
     }
     let trained: Vec<&ApproachResults> = approaches.iter().filter(|results| results.undertrained() == 0).collect();
     let Some(best) = best(approaches, metric).filter(|best| best.undertrained() == 0) else { return findings };
+    let is_in_nats = !matches!(sampling.all.task, Task::Regression | Task::Ordinal);
     let label = |name: &str| {
         let results = approaches.iter().chain(baselines).find(|results| results.name == name);
         results.map_or(name.into(), |results| results.label.clone())
     };
-    let sides: Vec<Side> = comparisons.iter().map(|record| Side::of(record, metric, label)).collect();
+    let sides: Vec<Side> = comparisons.iter().map(|record| Side::of(record, metric, is_in_nats, label)).collect();
     let is_baseline = |name: &str| baselines.iter().any(|results| results.name == name);
     let among = |side: &&Side| !is_baseline(side.better) && !is_baseline(side.worse);
     let significant = || sides.iter().filter(|side| side.record.significant);
 
     if trained.len() > 1 {
-        let (score, value) = (score_name(metric, sampling), best.mean(|run| run.metric));
+        let (score, value) = (score_name(metric, sampling), best.mean(metric));
         let mut words = format!("{} has the {score}, {value:.4}.", best.label);
         let worse: Vec<String> =
             significant().filter(among).filter(|side| side.better == best.name).map(Side::worse_side).collect();
@@ -103,7 +106,7 @@ fn score_name(metric: Scorer, sampling: &Sampling) -> String {
         }
         _ => String::new(),
     };
-    format!("{order} {}{of}", metric.label(classes.len()))
+    format!("{order} {}{of}", label(metric, sampling))
 }
 
 /// A comparison, with the better side first.
@@ -116,16 +119,18 @@ struct Side<'a> {
     difference: f64,
     interval: Option<(f64, f64)>,
     metric: Scorer,
+    /// Whether the loss is a cross-entropy.
+    is_in_nats: bool,
     record: &'a ComparisonRecord,
 }
 
 impl<'a> Side<'a> {
-    fn of(record: &'a ComparisonRecord, metric: Scorer, label: impl Fn(&str) -> String) -> Self {
+    fn of(record: &'a ComparisonRecord, metric: Scorer, is_in_nats: bool, label: impl Fn(&str) -> String) -> Self {
         let is_reversed = if metric.greater_is_better() { record.difference < 0.0 } else { record.difference > 0.0 };
         let (better, worse) = if is_reversed { (&record.b, &record.a) } else { (&record.a, &record.b) };
         let interval = record.interval.map(|(low, high)| if is_reversed { (-high, -low) } else { (low, high) });
         let difference = if is_reversed { -record.difference } else { record.difference };
-        Self { better, worse, labels: [label(better), label(worse)], difference, interval, metric, record }
+        Self { better, worse, labels: [label(better), label(worse)], difference, interval, metric, is_in_nats, record }
     }
 
     /// A difference: of fractions, in percentage points.
@@ -140,9 +145,9 @@ impl<'a> Side<'a> {
     /// The unit of differences, after them.
     fn unit(&self) -> &'static str {
         match self.metric {
-            Scorer::Loss => " nats",
-            Scorer::Matthews => "",
-            _ => " points",
+            Scorer::Loss if self.is_in_nats => " nats",
+            metric if metric.range() == (0.0, 1.0) => " points",
+            _ => "",
         }
     }
 
@@ -175,20 +180,17 @@ impl<'a> Side<'a> {
 mod tests {
     use super::*;
     use crate::approach_results::RunResult;
-    use rekindle_data::{TestSize, twelve_sentences};
+    use rekindle_data::{Targets, TestSize, twelve_sentences};
+    use rekindle_metrics::Outcome;
 
     fn results(name: &str, accuracy: f64) -> ApproachResults {
-        let run = RunResult {
-            sample: 0,
-            probabilities: Vec::new(),
-            predictions: Vec::new(),
-            accuracy,
-            f1: accuracy,
-            f1_undefined: false,
-            loss: 0.0,
-            metric: accuracy,
-            undertrained: false,
-        };
+        // Equally many rows and errors of both classes, so that F1 is the accuracy, as is the loss of each row.
+        let truth: Vec<usize> = (0..100).map(|row| row % 2).collect();
+        let wrong = (100.0 * (1.0 - accuracy)).round() as usize;
+        let predicted: Vec<usize> = (0..100).map(|row| if row < wrong { 1 - row % 2 } else { row % 2 }).collect();
+        let outcome = Outcome::of_classes(&truth, &predicted, 2, vec![accuracy; 100]).expect("valid");
+        let (predictions, scores) = (Targets::Classes(predicted), Vec::new());
+        let run = RunResult { sample: 0, outcome, predictions, scores, f1_undefined: false, undertrained: false };
         let label = if name == "majority" { name.into() } else { format!("`{name}`") };
         ApproachResults { name: name.into(), label, runs: vec![run] }
     }

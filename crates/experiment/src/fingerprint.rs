@@ -6,13 +6,14 @@ use rekindle_train::EncodedDataset;
 use sha2::{Digest, Sha256};
 
 use crate::sampling::Sampling;
+use crate::target_record::target_record;
 
-/// Returns the SHA-256 of texts, or both texts of pairs, and the names of their classes, each preceded by its length.
+/// Returns the SHA-256 of texts, or both texts of pairs, and their labels, each preceded by its length.
 pub(crate) fn examples_sha256(data: &Dataset) -> String {
     let mut hash = Sha256::new();
     for example in &data.examples {
-        let texts = [Some(&example.text), example.text_pair.as_ref(), Some(&data.classes.names()[example.label])];
-        for text in texts.into_iter().flatten() {
+        let label = target_record(&example.target).text(data.classes.names());
+        for text in [Some(&example.text), example.text_pair.as_ref(), Some(&label)].into_iter().flatten() {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }

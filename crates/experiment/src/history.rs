@@ -9,11 +9,5 @@ pub(crate) fn step_record(step: &rekindle_train::StepRecord) -> StepRecord {
 
 /// Returns the record of an epoch.
 pub(crate) fn epoch_record(epoch: &rekindle_train::EpochRecord) -> EpochRecord {
-    EpochRecord::new(
-        epoch.epoch,
-        epoch.train_loss,
-        epoch.eval_loss,
-        epoch.accuracy.unwrap_or(f64::NAN),
-        epoch.f1.unwrap_or(f64::NAN),
-    )
+    EpochRecord::new(epoch.epoch, epoch.train_loss, epoch.eval_loss, epoch.accuracy, epoch.f1)
 }

@@ -42,6 +42,8 @@ mod run_spec;
 mod runner;
 mod sampling;
 mod saved_models;
+mod target_record;
+mod thresholds;
 mod trained_model;
 mod undertrained;
 

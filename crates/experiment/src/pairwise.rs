@@ -3,7 +3,7 @@
 use rekindle_metrics::{Scorer, bootstrap, corrected_paired_t, holm, mcnemar_exact, paired_permutation};
 use rekindle_results::ComparisonRecord;
 
-use crate::approach_results::{ApproachResults, LEAST, LEVEL, RESAMPLES, mean, of_classes, ratio};
+use crate::approach_results::{ApproachResults, LEAST, LEVEL, RESAMPLES, mean, ratio};
 use crate::error::ExperimentError;
 use crate::sampling::Sampling;
 
@@ -15,8 +15,8 @@ const PERMUTATIONS: usize = 9999;
 /// Paired comparisons of a metric on the same test examples.
 ///
 /// Over folds by the corrected t-test of Nadeau and Bengio (2003), which accounts for overlapping training sets. On a fixed test
-/// set, accuracy by McNemar's exact test, and with several seeds by a paired t-test over its examples; the loss by a paired
-/// t-test; and metrics that are not means over examples, such as F1, by a permutation test (approximate randomization; Yeh,
+/// set, accuracy by McNemar's exact test, and with several seeds by a paired t-test over its examples; other means over examples,
+/// such as the loss, by a paired t-test; and metrics that are no such means, such as F1, by a permutation test (approximate randomization; Yeh,
 /// 2000), with the interval of the paired bootstrap. p-values are adjusted for the number of comparisons (Holm, 1979).
 pub(crate) struct Comparisons<'a> {
     pub(crate) metric: Scorer,
@@ -51,7 +51,7 @@ impl Comparisons<'_> {
     fn compare(&self, a: &ApproachResults, b: &ApproachResults) -> ComparisonRecord {
         let mut record = self.test(a, b);
         (record.a, record.b) = (a.name.clone(), b.name.clone());
-        record.difference = a.mean(|run| run.metric) - b.mean(|run| run.metric);
+        record.difference = a.mean(self.metric) - b.mean(self.metric);
         record.interval = record.interval.filter(|(low, high)| low.is_finite() && high.is_finite());
         record
     }
@@ -60,42 +60,35 @@ impl Comparisons<'_> {
     fn test(&self, a: &ApproachResults, b: &ApproachResults) -> ComparisonRecord {
         let sampling = self.sampling;
         if sampling.folds.is_some() {
-            let [left, right] = [a, b].map(|side| side.by_sample(sampling, |run| run.metric));
+            let [left, right] = [a, b].map(|side| side.by_sample(sampling, self.metric));
             return paired_t(&left, &right, ratio(sampling, self.size), "corrected t");
         }
-        let labels = sampling.labels(&sampling.samples[0].test);
-        if !self.metric.is_mean_over_rows() {
-            return self.permutation(a, b, &labels);
-        }
-        let values = |side: &ApproachResults| match self.metric {
-            Scorer::Loss => side.losses(&labels, sampling.all.classes.len()),
-            _ => side.right(&labels),
+        let (Some(left), Some(right)) = (a.by_row(self.metric), b.by_row(self.metric)) else {
+            return self.permutation(a, b);
         };
-        let [left, right] = [a, b].map(values);
-        if self.metric == Scorer::Loss || a.runs.len() > 1 || b.runs.len() > 1 {
+        if self.metric != Scorer::Accuracy || a.runs.len() > 1 || b.runs.len() > 1 {
             return paired_t(&left, &right, 0.0, "paired t");
         }
         mcnemar(&left, &right)
     }
 
-    fn permutation(&self, a: &ApproachResults, b: &ApproachResults, labels: &[usize]) -> ComparisonRecord {
-        let (n, classes, metric) = (labels.len(), self.sampling.all.classes.len(), self.metric);
+    fn permutation(&self, a: &ApproachResults, b: &ApproachResults) -> ComparisonRecord {
+        let (n, metric) = (self.sampling.samples[0].test.len(), self.metric);
         // A baseline has one run, which every seed would repeat.
-        let run = |side: &'_ ApproachResults, index: usize| side.runs[index % side.runs.len()].predictions.clone();
+        let run = |side: &ApproachResults, index: usize| index % side.runs.len();
         let pairs: Vec<_> = (0..a.runs.len().max(b.runs.len())).map(|index| (run(a, index), run(b, index))).collect();
         let exchanged = |exchanged: &[bool]| {
-            mean(pairs.iter().map(|(left, right)| {
-                let rows = left.iter().zip(right).zip(exchanged);
-                let (left, right): (Vec<_>, Vec<_>) =
-                    rows.map(|((&left, &right), &swap)| if swap { (right, left) } else { (left, right) }).unzip();
-                of_classes(metric, labels, &left, classes) - of_classes(metric, labels, &right, classes)
+            mean(pairs.iter().map(|&(left, right)| {
+                let (left, right) = (&a.runs[left].outcome, &b.runs[right].outcome);
+                left.exchange(right, metric, exchanged).map_or(f64::NAN, |[left, right]| left - right)
             }))
         };
-        let difference =
-            |rows: &[usize]| a.over_rows(metric, rows, labels, classes) - b.over_rows(metric, rows, labels, classes);
+        // Exchanged rankings are sorted again each time.
+        let permutations = if metric == Scorer::AveragePrecision { PERMUTATIONS / 10 } else { PERMUTATIONS };
+        let difference = |rows: &[usize]| a.over_rows(metric, rows) - b.over_rows(metric, rows);
         let interval = || bootstrap(n, RESAMPLES, LEVEL, self.seed, difference).ok();
         let interval = (n >= LEAST).then(interval).flatten().map(|interval| (interval.low, interval.high));
-        record(n, "permutation", interval, paired_permutation(n, PERMUTATIONS, self.seed, exchanged).ok())
+        record(n, "permutation", interval, paired_permutation(n, permutations, self.seed, exchanged).ok())
     }
 }
 

@@ -3,6 +3,7 @@
 use rekindle_results::{Predictions, RunPredictions, TestExample};
 
 use crate::sampling::Sampling;
+use crate::target_record::target_record;
 
 /// Returns the predictions of `runs`, whose examples are rows of the data set, with the texts of these examples.
 pub(crate) fn predictions(sampling: &Sampling, mut runs: Vec<RunPredictions>) -> Predictions {
@@ -12,7 +13,8 @@ pub(crate) fn predictions(sampling: &Sampling, mut runs: Vec<RunPredictions>) ->
         *index = *places[*index].get_or_insert_with(|| {
             let example = &sampling.all.examples[*index];
             let (text, text_pair) = (example.text.clone(), example.text_pair.clone());
-            examples.push(TestExample { line: example.line, text, text_pair, label: example.label });
+            let label = target_record(&example.target);
+            examples.push(TestExample { line: example.line, text, text_pair, label });
             examples.len() - 1
         });
     }

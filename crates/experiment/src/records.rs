@@ -1,8 +1,10 @@
 //! The settings of an experiment as records of `results.json`, and as what must be equal when it is resumed.
 
+use rekindle_data::{Target, Task};
 use rekindle_infer::{LongTexts, ModelSource, PretrainedModel};
-use rekindle_results::{ArgumentsRecord, DataRecord, DesignRecord, ModelRecord, Source};
-use rekindle_train::{Metric, TrainingArguments};
+use rekindle_metrics::Scorer;
+use rekindle_results::{ArgumentsRecord, DataRecord, DesignRecord, MetricRecord, ModelRecord, Source};
+use rekindle_train::TrainingArguments;
 use serde_json::{Map, Value, json};
 
 use crate::approach::Approach;
@@ -77,11 +79,6 @@ impl Experiment {
     }
 
     pub(crate) fn design_record(&self, sampling: &Sampling, sizes: &[usize]) -> DesignRecord {
-        let metric = match self.arguments.metric_for_best_model {
-            Metric::Accuracy => "accuracy",
-            Metric::F1 => "f1",
-            _ => "loss",
-        };
         let mut record = DesignRecord::default();
         record.folds = sampling.folds.map(|(folds, _)| folds);
         record.repeats = sampling.folds.map_or(1, |(_, repeats)| repeats);
@@ -89,9 +86,22 @@ impl Experiment {
         record.validation = sampling.samples[0].validation.len();
         let ranking = self.metric(sampling);
         record.metric = ranking.name().into();
-        record.metric_label = ranking.label(sampling.all.classes.len()).into();
+        record.metric_label = label(ranking, sampling).into();
+        if sampling.all.task != Task::SingleLabel {
+            let metrics = self.metrics(sampling).into_iter();
+            record.metrics = metrics.map(|metric| MetricRecord::new(metric.name(), label(metric, sampling))).collect();
+        }
+        let metric = self.arguments.metric_for_best_model.name();
         record.metric_for_best_model = (record.validation > 0).then(|| metric.into());
         record
+    }
+}
+
+/// Returns the name of a metric for readers.
+pub(crate) fn label(metric: Scorer, sampling: &Sampling) -> &'static str {
+    match sampling.all.task.has_classes() {
+        true => metric.label(sampling.all.classes.len()),
+        false => metric.label_for(sampling.kind()),
     }
 }
 
@@ -108,8 +118,18 @@ pub(crate) fn model_record(pretrained: &PretrainedModel, sha256: String) -> Mode
 pub(crate) fn data_record(context: &RunContext<'_>) -> Result<DataRecord, ExperimentError> {
     let RunContext { settings, pretrained, sampling, .. } = context;
     let mut record = DataRecord::default();
+    record.task = sampling.all.task.name().into();
     record.class_counts = vec![0; sampling.all.classes.len()];
-    sampling.all.examples.iter().for_each(|example| record.class_counts[example.label] += 1);
+    for example in &sampling.all.examples {
+        match &example.target {
+            Target::Class(class) => record.class_counts[*class] += 1,
+            Target::Labels(labels) => {
+                let counts = record.class_counts.iter_mut().zip(labels).filter(|(_, has)| **has);
+                counts.for_each(|(count, _)| *count += 1);
+            }
+            Target::Value(_) => {}
+        }
+    }
     (record.train, record.test) = (sampling.samples[0].train.len(), sampling.samples[0].test.len());
     record.classes = sampling.all.classes.names().to_vec();
     record.sha256 = examples_sha256(&sampling.all);

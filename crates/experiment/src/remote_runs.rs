@@ -128,9 +128,16 @@ impl WorkQueue for RunQueue {
     fn prepare<'a>(&'a self, devices: &'a Devices) -> Result<RunContext<'a>, Failure<ExperimentError>> {
         let Self { experiment, pretrained, sampling, examples, store, runs, .. } = self;
         let (device, examples) = (&devices.first, examples.clone());
-        let mut context =
-            RunContext::on(device, examples, experiment.run_settings(), pretrained, sampling, *runs, Some(store))
-                .map_err(failure)?;
+        let mut context = RunContext::on(
+            device,
+            examples,
+            experiment.run_settings(sampling),
+            pretrained,
+            sampling,
+            *runs,
+            Some(store),
+        )
+        .map_err(failure)?;
         context.further = &devices.further;
         Ok(context)
     }

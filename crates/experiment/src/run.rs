@@ -3,19 +3,26 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use rekindle_metrics::{ConfusionMatrix, Scorer};
+use rekindle_checkpoint::Problem;
+use rekindle_data::{Target, Targets};
+use rekindle_infer::OutputFunction;
+use rekindle_metrics::{Average, Scorer};
 use rekindle_results::{RunKey, RunRecord};
-use rekindle_train::{Evaluation, TrainError};
+use rekindle_train::{Evaluation, TrainError, predicted};
 
-use crate::approach_results::RunResult;
+use crate::approach_results::{RunResult, metrics};
 use crate::error::ExperimentError;
 use crate::experiment_store::FinishedRun;
-use crate::learner::{Fitted, Learner};
+use crate::learner::{Fitted, Learner, Predictor};
 use crate::progress::{Observer, Progress};
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
+use crate::thresholds::best_thresholds;
 use crate::trained_model::TrainedModel;
 use crate::undertrained::is_undertrained;
+
+/// The metrics that the record of a run has fields for.
+const COMMON: [Scorer; 3] = [Scorer::Accuracy, Scorer::F1, Scorer::Loss];
 
 /// A run that was computed or restored: its record, its result, and the model if it is kept.
 type Run = (RunRecord, RunResult, Option<TrainedModel>);
@@ -57,29 +64,48 @@ impl RunContext<'_> {
 
     /// Returns the result of a run from the logits of its test examples.
     fn result(&self, spec: &RunSpec, record: &RunRecord, logits: Vec<f32>) -> Result<RunResult, TrainError> {
-        let test = self.examples.select(&spec.rows.test);
-        let (train, classes) = (self.sampling.labels(&spec.rows.train), self.config.num_labels());
+        let (problem, outputs) = (self.problem(record), self.config.num_labels());
+        let (train, test) = (self.sampling.targets(&spec.rows.train), self.sampling.targets(&spec.rows.test));
         let weights = self.class_weights(&spec.rows.train);
-        let evaluation = Evaluation::new(logits, test.labels(), classes)?;
-        let metric = match self.settings.metric.of_classes(classes) {
-            Scorer::Accuracy => record.accuracy,
-            Scorer::F1 => record.f1,
-            Scorer::Loss => record.loss,
-            metric => {
-                metric.score(&ConfusionMatrix::new(test.labels(), &evaluation.predictions, classes)?, record.loss)
-            }
-        };
+        let config = self.config.clone().with_problem(problem.clone());
+        let rows = || logits.chunks(outputs);
+        let predictions: Vec<Target> = rows().map(|row| predicted(&problem, row)).collect();
+        let scores = rows().flat_map(|row| OutputFunction::of(&config).apply(row)).collect();
+        let undertrained = is_undertrained(record, &train, &test, weights.as_deref(), &config);
+        let outcome = Evaluation::new(logits, &test, outputs, &problem)?.outcome;
+        let f1_undefined =
+            outcome.confusion().is_some_and(|confusion| confusion.f1(Average::usual(outputs)).zero_division);
         Ok(RunResult {
             sample: spec.sample.unwrap_or_default(),
-            undertrained: is_undertrained(record, &train, test.labels(), weights.as_deref(), classes),
-            probabilities: evaluation.probabilities(),
-            f1_undefined: evaluation.f1().zero_division,
-            predictions: evaluation.predictions,
-            accuracy: record.accuracy,
-            f1: record.f1,
-            loss: record.loss,
-            metric,
+            outcome,
+            predictions: Targets::collect(&predictions),
+            scores,
+            f1_undefined,
+            undertrained,
         })
+    }
+
+    /// Returns what the outputs of a model mean, with the thresholds of a run.
+    fn problem(&self, record: &RunRecord) -> Problem {
+        Problem { thresholds: record.thresholds.clone(), ..self.config.problem.clone() }
+    }
+
+    /// Returns the thresholds of several labels with the highest F1 of each on the validation examples; none without such
+    /// examples, and for other tasks.
+    fn thresholds(
+        &self,
+        predictor: &dyn Predictor,
+        spec: &RunSpec,
+        observer: &mut Observer<'_>,
+    ) -> Result<Vec<f32>, ExperimentError> {
+        let rows = &spec.rows.validation;
+        match self.sampling.targets(rows) {
+            Targets::Labels { values, labels } if !rows.is_empty() => {
+                let logits = predictor.logits(self, rows, observer)?;
+                Ok(best_thresholds(&logits, &values, labels))
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Learns from the training examples of a run and tests on its test examples.
@@ -91,16 +117,22 @@ impl RunContext<'_> {
     ) -> Result<(FinishedRun, Option<TrainedModel>), ExperimentError> {
         let Fitted { predictor, mut record } = self.fit(learner, spec, observer)?;
         let (began, test) = (Instant::now(), self.examples.select(&spec.rows.test));
+        record.thresholds = self.thresholds(&*predictor, spec, observer)?;
         let logits = predictor.logits(self, &spec.rows.test, observer)?;
-        let evaluation =
-            Evaluation::new(logits, test.labels(), self.config.num_labels()).map_err(|source| spec.failed(source))?;
+        let problem = self.problem(&record);
+        let evaluation = Evaluation::new(logits, test.targets(), self.config.num_labels(), &problem)
+            .map_err(|source| spec.failed(source))?;
         let RunKey { seed, repeat, fold, size } = spec.key();
         (record.seed, record.repeat, record.fold, record.size) = (seed, repeat, fold, size);
         record.test = test.len();
-        (record.accuracy, record.f1, record.loss) = (evaluation.accuracy(), evaluation.f1().value, evaluation.loss);
+        [record.accuracy, record.f1] = evaluation.accuracy_and_f1().map_or([None; 2], |scores| scores.map(Some));
+        record.loss = evaluation.loss;
+        let metrics = metrics(self.sampling.kind(), self.settings.metric);
+        let further = metrics.into_iter().filter(|metric| !COMMON.contains(metric));
+        record.metrics = further.map(|metric| (metric.name().into(), evaluation.outcome.score(metric))).collect();
         record.eval_seconds += began.elapsed().as_secs_f64();
         let model = if spec.keeps_model { predictor.into_model() } else { None };
-        let model = model.map(|model| self.keep_model(spec, model)).transpose()?;
+        let model = model.map(|model| self.keep_model(spec, model.with_problem(problem))).transpose()?;
         Ok((FinishedRun { record, logits: evaluation.logits }, model))
     }
 
@@ -115,7 +147,10 @@ impl RunContext<'_> {
             return Ok(Some(model));
         }
         let fitted = self.fit(learner, spec, observer)?;
-        fitted.predictor.into_model().map(|model| self.keep_model(spec, model)).transpose()
+        let thresholds = self.thresholds(&*fitted.predictor, spec, observer)?;
+        let problem = Problem { thresholds, ..self.config.problem.clone() };
+        let model = fitted.predictor.into_model().map(|model| model.with_problem(problem));
+        model.map(|model| self.keep_model(spec, model)).transpose()
     }
 
     fn fit(

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::LoadReport;
+use rekindle_data::Targets;
 use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier};
 use rekindle_infer::{PretrainedModel, encode};
-use rekindle_train::{Checkpoints, EncodedDataset, Event, PooledFeatures, Stop, TrainError};
+use rekindle_train::{Checkpoints, EncodedDataset, Event, PooledFeatures, Stop, TrainError, problem_of};
 
 use crate::embeddings::{Embeddings, Request};
 use crate::error::ExperimentError;
@@ -55,9 +56,10 @@ impl<'a> RunContext<'a> {
         let texts = sampling.texts(&(0..all.len()).collect::<Vec<_>>());
         let (max_length, long_texts) = (settings.max_length, settings.long_texts);
         let encoded = encode(&pretrained.tokenizer, &pretrained.config, &texts, max_length, long_texts)?;
-        let examples = EncodedDataset::new(vec![Vec::new(); all.len()], all.labels(), all.classes.len())
-            .and_then(|examples| examples.with_texts(encoded))
-            .map_err(ExperimentError::Examples)?;
+        let examples =
+            EncodedDataset::with_targets(vec![Vec::new(); all.len()], all.targets(), sampling.outputs().len())
+                .and_then(|examples| examples.with_texts(encoded))
+                .map_err(ExperimentError::Examples)?;
         Self::on(device, examples, settings, pretrained, sampling, runs, store)
     }
 
@@ -71,7 +73,8 @@ impl<'a> RunContext<'a> {
         runs: usize,
         store: Option<&'a ExperimentStore>,
     ) -> Result<Self, ExperimentError> {
-        let (config, model, report) = pretrained.load(sampling.all.classes.names(), settings.seed, device)?;
+        let problem = problem_of(sampling.all.task);
+        let (config, model, report) = pretrained.load(&sampling.outputs(), problem, settings.seed, device)?;
         let (further, features) = (&[][..], HashMap::new());
         Ok(Self {
             settings,
@@ -121,10 +124,18 @@ impl<'a> RunContext<'a> {
             ClassWeights::Given(weights) => Some(weights.clone()),
             ClassWeights::Balanced => {
                 let mut counts = vec![0usize; self.config.num_labels()];
-                self.sampling.labels(train).into_iter().for_each(|label| counts[label] += 1);
-                let even = train.len() as f64 / counts.len() as f64;
+                let targets = self.sampling.targets(train);
+                targets.classes().iter().for_each(|&label| counts[label] += 1);
+                for row in 0..targets.len() {
+                    let labels = targets.labels(row).iter().zip(&mut counts).filter(|(has, _)| **has);
+                    labels.for_each(|(_, count)| *count += 1);
+                }
                 // The weight of a class that does not occur is never used.
-                Some(counts.into_iter().map(|count| even / count.max(1) as f64).collect())
+                let weight = |count: usize| match targets {
+                    Targets::Labels { .. } => (train.len() - count).max(1) as f64 / count.max(1) as f64,
+                    _ => train.len() as f64 / counts.len() as f64 / count.max(1) as f64,
+                };
+                Some(counts.iter().map(|&count| weight(count)).collect())
             }
         }
     }

@@ -59,7 +59,7 @@ impl Experiment {
         });
 
         let runs = self.runs(sampling, &sizes);
-        let mut context = RunContext::new(self.run_settings(), pretrained, sampling, runs, device, store)?;
+        let mut context = RunContext::new(self.run_settings(sampling), pretrained, sampling, runs, device, store)?;
         self.check_approaches(&context)?;
         let sha256 = checksum.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         if let Some(store) = store {
@@ -115,6 +115,7 @@ impl Experiment {
         if max_length > positions {
             return Err(InferError::MaxLength { max_length, positions }.into());
         }
+        self.metric(sampling).for_target(sampling.kind())?;
         match sampling.all.classes.len() {
             classes if classes > MOST_CLASSES => Err(ExperimentError::Classes { classes, most: MOST_CLASSES }),
             _ => Ok(()),
@@ -181,6 +182,7 @@ impl Experiment {
             accumulator.push(record, result, context.sampling);
             accumulator.model = accumulator.model.take().or(model);
         }
-        accumulator.finish_size(self, context.sampling, specs[0].size)
+        accumulator.finish_size(self, context.sampling, specs[0].size);
+        Ok(())
     }
 }

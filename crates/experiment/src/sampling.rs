@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use rekindle_data::{Dataset, TestSize, group_train_test_split, train_test_split};
+use rekindle_data::{Dataset, Target, Targets, Task, TestSize, split_targets};
+use rekindle_metrics::TargetKind;
+use rekindle_train::target_kind;
 
 use crate::error::ExperimentError;
 
@@ -68,7 +70,7 @@ impl Sampling {
     /// together.
     ///
     /// # Errors
-    /// As [`group_train_test_split`].
+    /// As [`split_targets`].
     pub fn hold_out(mut self, size: TestSize, seed: u32) -> Result<Self, ExperimentError> {
         for sample in &mut self.samples {
             let groups = self.all.text_groups_of(sample.train.iter().copied());
@@ -95,9 +97,27 @@ impl Sampling {
         }
     }
 
-    /// Returns the classes of rows.
-    pub(crate) fn labels(&self, rows: &[usize]) -> Vec<usize> {
-        rows.iter().map(|&row| self.all.examples[row].label).collect()
+    /// Returns the targets of rows.
+    pub(crate) fn targets(&self, rows: &[usize]) -> Targets {
+        self.all.targets_of(rows)
+    }
+
+    /// Returns the target of a row.
+    pub(crate) fn target(&self, row: usize) -> &Target {
+        &self.all.examples[row].target
+    }
+
+    /// Returns the names of the outputs of a model: the classes or labels, or the one that transformers gives a regression.
+    pub(crate) fn outputs(&self) -> Vec<String> {
+        match self.all.task {
+            Task::Regression => vec!["LABEL_0".into()],
+            _ => self.all.classes.names().to_vec(),
+        }
+    }
+
+    /// Returns what is predicted.
+    pub(crate) fn kind(&self) -> TargetKind {
+        target_kind(self.all.task)
     }
 
     /// Returns the texts of rows, each with the second one of a pair.
@@ -124,11 +144,7 @@ fn split(
     test: TestSize,
     seed: u32,
 ) -> Result<(Vec<usize>, Vec<usize>), ExperimentError> {
-    let labels: Vec<usize> = rows.iter().map(|&row| all.examples[row].label).collect();
-    let parts = match groups {
-        Some(groups) => group_train_test_split(&labels, groups, test, seed, true),
-        None => train_test_split(&labels, test, seed, true),
-    };
+    let parts = split_targets(&all.targets_of(rows), groups, test, seed, true);
     let parts = parts.map_err(|error| all.name_class(error))?;
     let of = |part: Vec<usize>| part.into_iter().map(|index| rows[index]).collect();
     Ok((of(parts.train), of(parts.test)))

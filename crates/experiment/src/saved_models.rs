@@ -62,11 +62,6 @@ fn card(results: &Results, record: &ApproachRecord, model: &TrainedModel, pretra
 }
 
 fn scores(results: &Results, record: &ApproachRecord) -> String {
-    let f1 = if results.data.classes.len() == 2 {
-        format!("F1 of `{}`", results.data.classes[1])
-    } else {
-        "macro F1".into()
-    };
     let mut text = match results.design.folds {
         Some(folds) => format!(
             "Means over {folds} folds and {} repeats. This model was trained on all examples afterwards.\n\n",
@@ -76,9 +71,15 @@ fn scores(results: &Results, record: &ApproachRecord) -> String {
     };
     text.push_str("| metric | value | 95 % confidence interval |\n|---|---|---|\n");
     let scores = &record.scores;
-    let three = [("accuracy", &scores.accuracy), (f1.as_str(), &scores.f1), ("loss", &scores.loss)];
-    let other = scores.other.iter().map(|other| (results.design.metric_label(), other));
-    for (name, Estimate { mean, interval, .. }) in other.chain(three) {
+    let ranking = results.design.metric.as_str();
+    let mut metrics = results.metrics();
+    metrics.sort_by_key(|metric| metric.name != ranking || ["accuracy", "f1", "loss"].contains(&ranking));
+    for metric in metrics {
+        let Some(Estimate { mean, interval, .. }) = scores.get(&metric.name) else { continue };
+        let name = match results.data.classes.as_slice() {
+            [_, positive] if metric.name == "f1" => format!("F1 of `{positive}`"),
+            _ => metric.label,
+        };
         let interval = interval.map_or("unknown".into(), |(low, high)| format!("{low:.4} to {high:.4}"));
         text.push_str(&format!("| {name} | {mean:.4} | {interval} |\n"));
     }

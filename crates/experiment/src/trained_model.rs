@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use rekindle_checkpoint::Checkpoint;
+use rekindle_checkpoint::{Checkpoint, Problem};
 use rekindle_encoders::{Embedding, EncoderConfig, Precision, SentenceClassifier, SequenceClassifier};
 
 use crate::error::ExperimentError;
@@ -26,6 +26,14 @@ const WEIGHTS: &str = "model.safetensors";
 const EMBEDDING: &str = "embedding.json";
 
 impl TrainedModel {
+    /// Returns the same model, whose configuration says what its outputs mean.
+    pub(crate) fn with_problem(self, problem: Problem) -> Self {
+        match self {
+            Self::SequenceClassifier(config, model) => Self::SequenceClassifier(config.with_problem(problem), model),
+            Self::SentenceClassifier(config, model) => Self::SentenceClassifier(config.with_problem(problem), model),
+        }
+    }
+
     /// Writes the weights to a folder of the experiment's store.
     pub(crate) fn store(&self, folder: &Path) -> Result<(), ExperimentError> {
         let refuse = |reason: String| ExperimentError::Output { path: folder.into(), reason };

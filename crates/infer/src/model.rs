@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use rekindle_checkpoint::{Checkpoint, LoadReport};
+use rekindle_checkpoint::{Checkpoint, LoadReport, Problem, ProblemType};
 use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier, is_bare_encoder};
 use rekindle_files::check_symlinks;
 use rekindle_tokenizer::Tokenizer;
@@ -165,22 +165,25 @@ impl PretrainedModel {
         }
     }
 
-    /// Loads the weights, with a head for `classes`. Tensors that the checkpoint lacks are initialised by the seed.
+    /// Loads the weights, with a head for `classes`, whose outputs mean what `problem` says. Tensors that the checkpoint lacks are initialised by the seed.
     ///
     /// The rows of a trained head are matched with the classes by their names, as the report says: a class that the head has gets
-    /// its row, and a row is initialised for the others. If the head has none of them, its rows keep their order.
+    /// its row, and a row is initialised for the others. If the head has none of them, its rows keep their order. The output of
+    /// a regression has no such name.
     ///
     /// # Errors
     /// As [`SequenceClassifier::from_checkpoint`].
     pub fn load(
         &self,
         classes: &[String],
+        problem: Problem,
         seed: u64,
         device: &Device,
     ) -> Result<(EncoderConfig, SequenceClassifier, LoadReport), InferError> {
-        let config = self.config.clone().with_labels(classes);
+        let is_regression = problem.problem_type == Some(ProblemType::Regression);
+        let config = self.config.clone().with_labels(classes).with_problem(problem);
         let from = |config: &EncoderConfig| SequenceClassifier::from_checkpoint(config, &self.checkpoint, seed, device);
-        let rows = if self.has_head() {
+        let rows = if self.has_head() && !is_regression {
             rows(&self.config.labels(), classes, self.config.output_parameters())
         } else {
             Rows::AsTheyAre(None)

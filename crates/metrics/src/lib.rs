@@ -34,6 +34,7 @@ mod label_ranking;
 mod logits;
 mod multilabel;
 mod ordinal;
+mod outcome;
 mod precision_recall;
 mod probability;
 mod ranking;
@@ -52,6 +53,7 @@ pub use inference::{
 pub use label_ranking::LabelRankings;
 pub use logits::{argmax, probabilities, sigmoid, softmax};
 pub use multilabel::{MultilabelConfusion, MultilabelPredictions};
+pub use outcome::Outcome;
 pub use precision_recall::{PrecisionRecallPoint, average_precision, precision_recall_curve};
 pub use probability::{brier_score, log_loss};
 pub use ranking::{roc_auc, roc_auc_ovr};

@@ -92,7 +92,7 @@ fn sentences(pretrained: &PretrainedModel, path: &Path) -> Result<EncodedDataset
     let data = Dataset::read(path, &ReadOptions { header: false, ..ReadOptions::default() })?;
     let examples = &data.examples[..SENTENCES.min(data.len())];
     let texts: Vec<&str> = examples.iter().map(|example| example.text.as_str()).collect();
-    let labels = examples.iter().map(|example| example.label).collect();
+    let labels = examples.iter().filter_map(|example| example.target.class()).collect();
     Ok(EncodedDataset::new(pretrained.tokenizer.encode_all(&texts, MAX_LENGTH)?, labels, data.classes.len())?)
 }
 

@@ -143,11 +143,21 @@ fn without_a_worker_that_connects_the_last_refusal_is_the_error() {
 
 #[test]
 fn an_idle_worker_takes_over_a_slow_item_and_the_slow_one_is_cancelled() {
+    static STARTED: AtomicBool = AtomicBool::new(false);
     static CANCELLED: AtomicBool = AtomicBool::new(false);
+    type Progress<'a> = &'a mut dyn FnMut(Option<usize>) -> ControlFlow<()>;
+    // Otherwise it might do all items before the slow worker has one.
+    fn fast(item: usize, progress: Progress<'_>) -> Result<usize, Failure<&'static str>> {
+        while !STARTED.load(Ordering::Relaxed) {
+            sleep(Duration::from_millis(1));
+        }
+        square(item, progress)
+    }
     fn slow(
         item: usize,
         progress: &mut dyn FnMut(Option<usize>) -> ControlFlow<()>,
     ) -> Result<usize, Failure<&'static str>> {
+        STARTED.store(true, Ordering::Relaxed);
         while progress(Some(item)).is_continue() {
             sleep(Duration::from_millis(10));
         }
@@ -155,7 +165,7 @@ fn an_idle_worker_takes_over_a_slow_item_and_the_slow_one_is_cancelled() {
         Err(Failure::Cancelled)
     }
     let queue = Arc::new(Squares::default());
-    let (recorded, result) = squares(&queue, items(3), vec![worker("slow", slow), worker("fast", square)]);
+    let (recorded, result) = squares(&queue, items(3), vec![worker("slow", slow), worker("fast", fast)]);
     result.expect("done");
     assert_eq!(recorded, [(0, 0), (1, 1), (2, 4)]);
     assert!(CANCELLED.load(Ordering::Relaxed));

@@ -1,6 +1,6 @@
 //! The results as tables: `tl_results.csv`, `scores.csv`, `history.csv` and `predictions.csv`.
 
-use rekindle_results::{ApproachRecord, DataRecord, Estimate, Results, RunKey, RunPredictions, Scores, StepRecord};
+use rekindle_results::{ApproachRecord, DataRecord, Estimate, Results, RunKey, RunPredictions, StepRecord};
 
 /// A step with its run: a row of `history.csv`.
 #[derive(Clone, Debug)]
@@ -13,15 +13,19 @@ pub struct StepRow {
     pub step: StepRecord,
 }
 
-/// Returns `tl_results.csv`: `approach,accuracy,f1,loss`, one row per approach.
+/// Returns `tl_results.csv`: `approach,accuracy,f1,loss`, one row per approach; for other tasks than classification the
+/// metrics of the task.
 pub fn summary_csv(results: &Results) -> Vec<u8> {
-    table(
-        &["approach", "accuracy", "f1", "loss"],
-        results.approaches.iter().map(|record| {
-            let ApproachRecord { approach, accuracy, f1, loss, .. } = record;
-            vec![approach.clone(), accuracy.to_string(), f1.to_string(), loss.to_string()]
-        }),
-    )
+    let metrics: Vec<&str> = match results.design.metrics.as_slice() {
+        [] => vec!["accuracy", "f1", "loss"],
+        metrics => metrics.iter().map(|metric| metric.name.as_str()).collect(),
+    };
+    let header = [&["approach"][..], &metrics].concat();
+    let rows = results.approaches.iter().map(|ApproachRecord { approach, scores, .. }| {
+        let values = metrics.iter().map(|metric| scores.mean(metric).to_string());
+        std::iter::once(approach.clone()).chain(values).collect()
+    });
+    table(&header, rows)
 }
 
 /// Returns every step of every run, in the order of the results.
@@ -57,28 +61,27 @@ pub fn scores_csv(results: &Results) -> Vec<u8> {
     let baselines = results.baselines.iter().map(|record| ("baseline", &record.approach, &record.curve));
     let rows = approaches.chain(baselines).flat_map(|(kind, name, curve)| {
         curve.iter().flat_map(move |point| {
-            let Scores { accuracy, f1, loss, other, .. } = &point.scores;
-            let other = other.iter().map(|other| (results.design.metric.as_str(), other));
-            [("accuracy", accuracy), ("f1", f1), ("loss", loss)].into_iter().chain(other).map(
-                |(metric, Estimate { mean, interval, n, method, .. })| {
-                    let end = |end: Option<f64>| end.map_or(String::new(), |end| end.to_string());
-                    let (low, high) = (interval.map(|(low, _)| low), interval.map(|(_, high)| high));
-                    let mut row =
-                        vec![kind.into(), name.clone(), point.size.to_string(), metric.into(), mean.to_string()];
-                    row.extend([end(low), end(high), n.to_string(), method.clone()]);
-                    row
-                },
-            )
+            let scores = results.metrics().into_iter().filter_map(|metric| {
+                let estimate = point.scores.get(&metric.name)?.clone();
+                Some((metric.name, estimate))
+            });
+            scores.map(|(metric, Estimate { mean, interval, n, method, .. })| {
+                let end = |end: Option<f64>| end.map_or(String::new(), |end| end.to_string());
+                let (low, high) = (interval.map(|(low, _)| low), interval.map(|(_, high)| high));
+                let mut row = vec![kind.into(), name.clone(), point.size.to_string(), metric, mean.to_string()];
+                row.extend([end(low), end(high), n.to_string(), method]);
+                row
+            })
         })
     });
     table(&["kind", "name", "size", "metric", "mean", "low", "high", "n", "method"], rows)
 }
 
-/// Returns `predictions.csv`: one row per run and test example, with the probability of every class. Text pairs have a column
+/// Returns `predictions.csv`: one row per run and test example, with the probability of every class or label. Several labels of
+/// an example are separated by commas. Text pairs have a column
 /// `text_pair` behind `text`.
 pub fn predictions_csv(results: &Results) -> Vec<u8> {
     let Results { predictions, data: DataRecord { classes, .. }, .. } = results;
-    let class = |index: usize| classes.get(index).cloned().unwrap_or_default();
     let has_pairs = predictions.examples.iter().any(|example| example.text_pair.is_some());
     let texts = if has_pairs { &["text", "text_pair"][..] } else { &["text"] };
     let header =
@@ -87,13 +90,13 @@ pub fn predictions_csv(results: &Results) -> Vec<u8> {
     let rows = predictions.runs.iter().flat_map(|of_run| {
         let RunPredictions { approach, run: RunKey { seed, repeat, fold, size }, .. } = of_run;
         let tested = of_run.examples.iter().filter_map(|&index| predictions.examples.get(index));
-        let probabilities = of_run.probabilities.chunks(classes.len().max(1));
-        tested.zip(&of_run.predictions).zip(probabilities).map(move |((example, &prediction), probabilities)| {
+        let probabilities = of_run.probabilities.chunks(classes.len().max(1)).chain(std::iter::repeat(&[][..]));
+        tested.zip(&of_run.predictions).zip(probabilities).map(move |((example, prediction), probabilities)| {
             let mut row =
                 vec![approach.clone(), seed.to_string(), repeat.to_string(), fold.to_string(), size.to_string()];
             row.extend([example.line.to_string(), example.text.clone()]);
             row.extend(has_pairs.then(|| example.text_pair.clone().unwrap_or_default()));
-            row.extend([class(example.label), class(prediction)]);
+            row.extend([example.label.text(classes), prediction.text(classes)]);
             // With an exponent where it is shorter.
             row.extend(probabilities.iter().map(|probability| format!("{probability:?}")));
             row

@@ -10,6 +10,11 @@ pub(crate) fn score(value: f64) -> String {
     minus(format!("{value:.4}"))
 }
 
+/// Formats a score that may be absent.
+pub(crate) fn optional(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".into(), score)
+}
+
 /// Formats a difference with its sign.
 pub(crate) fn difference(value: f64) -> String {
     minus(format!("{value:+.4}"))

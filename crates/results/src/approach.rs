@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostics::Diagnostics;
 use crate::run::{EpochRecord, RunRecord, StepRecord};
 use crate::scores::{CurvePoint, Scores};
+use crate::target::TargetRecord;
 
 /// The results of an approach.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,22 +29,24 @@ pub struct ApproachRecord {
     pub trainable: usize,
     /// All parameters; with adapters, as peft counts them: the head counts twice, because peft keeps the original.
     pub total: usize,
-    /// Accuracy on the test examples at the largest size; the mean over runs.
-    pub accuracy: f64,
-    /// F1 of class 1 for two classes, macro F1 for more; the mean over runs.
-    pub f1: f64,
+    /// Accuracy on the test examples at the largest size; the mean over runs. Absent for a regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// F1 of class 1 for two classes, macro F1 for more and for several labels; the mean over runs. Absent for a regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f1: Option<f64>,
     /// Whether F1 is 0 in a run because a class was never predicted, or never occurs.
     pub f1_undefined: bool,
-    /// Mean cross-entropy on the test examples, in nats; the mean over runs.
+    /// Mean loss on the test examples, for classes the cross-entropy in nats; the mean over runs.
     pub loss: f64,
-    /// The same three with confidence intervals.
+    /// These and the further metrics of the task, with confidence intervals.
     pub scores: Scores,
     /// The steps of the first run at the largest size.
     pub steps: Vec<StepRecord>,
     /// The epochs of that run.
     pub epochs: Vec<EpochRecord>,
-    /// Predicted class of each test example, by the first seed; with folds, of each example, by the first repeat.
-    pub predictions: Vec<usize>,
+    /// The prediction for each test example, by the first seed; with folds, for each example, by the first repeat.
+    pub predictions: Vec<TargetRecord>,
     /// The learning curve, by ascending size.
     pub curve: Vec<CurvePoint>,
     /// Confusion matrix, ROC curves and calibration.
@@ -78,8 +81,8 @@ pub struct ApproachRecord {
 impl ApproachRecord {
     /// Returns the record of an approach with these scores at the largest size, and no runs.
     pub fn new(approach: impl Into<String>, scores: Scores, curve: Vec<CurvePoint>) -> Self {
-        let Scores { accuracy, f1, loss, .. } = &scores;
-        let (accuracy, f1, loss) = (accuracy.mean, f1.mean, loss.mean);
+        let of = |metric| scores.get(metric).map(|estimate| estimate.mean);
+        let (accuracy, f1, loss) = (of("accuracy"), of("f1").or(of("f1_macro")), scores.mean("loss"));
         Self { approach: approach.into(), accuracy, f1, loss, scores, curve, ..Self::default() }
     }
 }

@@ -6,6 +6,7 @@ use crate::approach::ApproachRecord;
 use crate::diagnostics::Diagnostics;
 use crate::run::RunRecord;
 use crate::scores::{CurvePoint, Scores};
+use crate::target::TargetRecord;
 
 /// A baseline in the file. Earlier releases wrote the fields without a default.
 #[derive(Serialize, Deserialize)]
@@ -13,14 +14,16 @@ struct Entry {
     baseline: String,
     #[serde(default)]
     spec: String,
-    accuracy: f64,
-    f1: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accuracy: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    f1: Option<f64>,
     #[serde(default)]
     f1_undefined: bool,
     loss: f64,
     scores: Scores,
     #[serde(default)]
-    predictions: Vec<usize>,
+    predictions: Vec<TargetRecord>,
     curve: Vec<CurvePoint>,
     #[serde(default, rename = "quality")]
     diagnostics: Diagnostics,
@@ -98,7 +101,7 @@ mod tests {
         }]);
         let records = deserialize(old.clone()).expect("baselines");
         let [record] = &records[..] else { panic!("one baseline") };
-        assert_eq!((record.approach.as_str(), record.accuracy, record.train_seconds), ("majority", 0.5, 1.5));
+        assert_eq!((record.approach.as_str(), record.accuracy, record.train_seconds), ("majority", Some(0.5), 1.5));
         // All keys are written again, with the same values.
         let new = serialize(&records, serde_json::value::Serializer).expect("JSON");
         for (key, value) in old[0].as_object().into_iter().flatten() {

@@ -111,6 +111,7 @@ fn settings(results: &Results) -> Vec<(String, String)> {
         ("data", files(results)),
         ("data sha256", data.sha256.clone()),
         ("examples", examples(results)),
+        ("task", if data.task.is_empty() { "single-label".into() } else { data.task.clone() }),
         ("classes", data.classes.join(", ")),
         ("examples per class", listed(&data.class_counts)),
         ("approaches", specs.join(", ")),
@@ -217,6 +218,6 @@ fn different_test_examples(runs: &[(String, Results)]) -> Vec<&'static str> {
 }
 
 fn estimates(results: &Results) -> impl Iterator<Item = &Estimate> {
-    let of_approaches = results.approaches.iter().map(|record| &record.scores.accuracy);
-    of_approaches.chain(results.baselines.iter().map(|record| &record.scores.accuracy))
+    let records = results.approaches.iter().chain(&results.baselines);
+    records.filter_map(|record| results.design.ranked(&record.scores))
 }

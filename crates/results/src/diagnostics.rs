@@ -30,6 +30,9 @@ pub struct Diagnostics {
     pub ece: f64,
     /// Brier score (Brier, 1950): mean squared distance of probabilities and truth, summed over classes.
     pub brier: f64,
+    /// True and predicted numbers of a regression, of at most a few thousand test examples; empty for classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<(f64, f64)>,
 }
 
 impl Diagnostics {
@@ -42,7 +45,8 @@ impl Diagnostics {
         brier: f64,
     ) -> Self {
         let (classes, confused, precision_recall) = (Vec::new(), ConfusedPair::most(&confusion), Vec::new());
-        Self { confusion, classes, confused, roc, precision_recall, calibration, ece, brier }
+        let values = Vec::new();
+        Self { confusion, classes, confused, roc, precision_recall, calibration, ece, brier, values }
     }
 }
 

@@ -20,6 +20,7 @@ mod run;
 mod schema;
 mod scores;
 mod settings;
+mod target;
 
 pub use approach::{ApproachRecord, ComparisonRecord};
 pub use comparison::{Comparison, ScoresRow, Setting};
@@ -31,7 +32,10 @@ pub use results::Results;
 pub use run::{EpochRecord, RunKey, RunRecord, StepRecord};
 pub use schema::{FIRST_SCHEMA_VERSION, SCHEMA_VERSION};
 pub use scores::{CurvePoint, Estimate, Scores};
-pub use settings::{ArgumentsRecord, DataProfile, DataRecord, DesignRecord, ModelRecord, Provenance, Source};
+pub use settings::{
+    ArgumentsRecord, DataProfile, DataRecord, DesignRecord, MetricRecord, ModelRecord, Provenance, Source,
+};
+pub use target::TargetRecord;
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

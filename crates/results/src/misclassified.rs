@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::target::TargetRecord;
+
 /// Misclassified test examples.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -47,16 +49,22 @@ pub struct MisclassifiedExample {
     /// The second text of a text pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_pair: Option<String>,
-    /// The index of its true class.
-    pub label: usize,
+    /// Its true class, labels or number.
+    pub label: TargetRecord,
     /// The prediction of each approach, in the order of the approaches.
     #[serde(rename = "approaches")]
     pub predictions: Vec<Prediction>,
 }
 
 impl MisclassifiedExample {
-    /// Returns the record of an example of one text with the true class `label`.
-    pub fn new(row: usize, line: u64, text: impl Into<String>, label: usize, predictions: Vec<Prediction>) -> Self {
+    /// Returns the record of an example of one text with the true `label`.
+    pub fn new(
+        row: usize,
+        line: u64,
+        text: impl Into<String>,
+        label: TargetRecord,
+        predictions: Vec<Prediction>,
+    ) -> Self {
         Self { row, line, text: text.into(), text_pair: None, label, predictions }
     }
 }
@@ -69,7 +77,7 @@ pub struct Prediction {
     pub runs: usize,
     /// Runs that misclassified it.
     pub wrong: usize,
-    /// Mean probability of each class.
+    /// Mean probability of each class or label; for a regression, the mean prediction alone.
     pub probabilities: Vec<f64>,
 }
 

@@ -1,6 +1,7 @@
 //! The predictions of all runs, for `predictions.csv`.
 
 use crate::run::RunKey;
+use crate::target::TargetRecord;
 
 /// The predictions of all runs for their test examples.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,7 +13,7 @@ pub struct Predictions {
 }
 
 /// A test example.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TestExample {
     /// The line of its file on which it begins, from 1, or the row in formats without lines.
     pub line: u64,
@@ -20,8 +21,8 @@ pub struct TestExample {
     pub text: String,
     /// The second text of a text pair.
     pub text_pair: Option<String>,
-    /// The index of its true class.
-    pub label: usize,
+    /// Its class, labels or number.
+    pub label: TargetRecord,
 }
 
 /// The predictions of a run.
@@ -33,8 +34,8 @@ pub struct RunPredictions {
     pub run: RunKey,
     /// The indices of the test examples in [`Predictions::examples`].
     pub examples: Vec<usize>,
-    /// The index of the predicted class per test example.
-    pub predictions: Vec<usize>,
-    /// `[test examples, classes]`, row-major.
+    /// The prediction for each test example.
+    pub predictions: Vec<TargetRecord>,
+    /// `[test examples, classes]`, row-major; empty for a regression.
     pub probabilities: Vec<f32>,
 }

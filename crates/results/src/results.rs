@@ -6,7 +6,7 @@ use crate::approach::{ApproachRecord, ComparisonRecord};
 use crate::misclassified::Misclassified;
 use crate::predictions::Predictions;
 use crate::schema;
-use crate::settings::{ArgumentsRecord, DataRecord, DesignRecord, ModelRecord, Provenance};
+use crate::settings::{ArgumentsRecord, DataRecord, DesignRecord, MetricRecord, ModelRecord, Provenance};
 
 /// The results of an experiment: the contents of `results.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,5 +72,20 @@ impl Results {
             seconds: 0.0,
             peak_memory: None,
         }
+    }
+
+    /// Returns the metrics of the task, in the order of tables.
+    pub fn metrics(&self) -> Vec<MetricRecord> {
+        if !self.design.metrics.is_empty() {
+            return self.design.metrics.clone();
+        }
+        let f1 = if self.data.classes.len() > 2 { "macro F1" } else { "F1" };
+        let three = [("accuracy", "accuracy"), ("f1", f1), ("loss", "loss")];
+        let mut metrics: Vec<MetricRecord> = three.map(|(name, label)| MetricRecord::new(name, label)).into();
+        let ranking = self.design.metric.as_str();
+        if !ranking.is_empty() && metrics.iter().all(|metric| metric.name != ranking) {
+            metrics.push(MetricRecord::new(ranking, self.design.metric_label()));
+        }
+        metrics
     }
 }

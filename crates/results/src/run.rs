@@ -18,12 +18,20 @@ pub struct RunRecord {
     pub size: usize,
     /// Test examples.
     pub test: usize,
-    /// Accuracy on the test examples.
-    pub accuracy: f64,
-    /// F1 of class 1 for two classes, macro F1 for more.
-    pub f1: f64,
-    /// Mean cross-entropy on the test examples, in nats.
+    /// Accuracy on the test examples; of several labels, the subset accuracy. Absent for a regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// F1 of class 1 for two classes, macro F1 for more and for several labels. Absent for a regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f1: Option<f64>,
+    /// Mean loss on the test examples: for classes the cross-entropy, in nats.
     pub loss: f64,
+    /// The further metrics of the task on the test examples, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, f64>,
+    /// The probabilities from which each of several labels is predicted, chosen on the validation examples; empty for 0.5.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<f32>,
     /// The epoch whose model was tested, from 1.
     pub best_epoch: usize,
     /// What the approach chose by itself from the training examples, for example `C` of a probe.
@@ -67,7 +75,7 @@ pub struct StepRecord {
     pub step: usize,
     /// The epoch of the step, from 1.
     pub epoch: usize,
-    /// Mean cross-entropy of the batch, in nats.
+    /// Mean loss of the batch: for classes the cross-entropy, in nats.
     pub loss: f64,
     /// Norm of the gradient over all trainable parameters, before clipping.
     pub grad_norm: f64,
@@ -88,19 +96,21 @@ impl StepRecord {
 pub struct EpochRecord {
     /// Number of the epoch in its run, from 1.
     pub epoch: usize,
-    /// Mean training loss over the examples of the epoch, in nats.
+    /// Mean training loss over the examples of the epoch.
     pub train_loss: f64,
-    /// Mean loss over the evaluated examples, in nats.
+    /// Mean loss over the evaluated examples.
     pub eval_loss: f64,
-    /// Accuracy on the evaluated examples.
-    pub accuracy: f64,
-    /// F1 of class 1 for two classes, macro F1 for more.
-    pub f1: f64,
+    /// Accuracy on the evaluated examples; absent for a regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// F1 of class 1 for two classes, macro F1 for more and for several labels; absent for a regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f1: Option<f64>,
 }
 
 impl EpochRecord {
     /// Returns the record of an epoch.
-    pub fn new(epoch: usize, train_loss: f64, eval_loss: f64, accuracy: f64, f1: f64) -> Self {
+    pub fn new(epoch: usize, train_loss: f64, eval_loss: f64, accuracy: Option<f64>, f1: Option<f64>) -> Self {
         Self { epoch, train_loss, eval_loss, accuracy, f1 }
     }
 }

@@ -1,5 +1,7 @@
 //! Scores with their confidence intervals.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A mean with its confidence interval.
@@ -25,25 +27,49 @@ impl Estimate {
     }
 }
 
-/// Accuracy, F1, loss and the metric that approaches are ranked by, each with its confidence interval.
+/// The metrics of a task by their names, each with its confidence interval. The names are those of scikit-learn's `scoring`:
+/// `accuracy`, `f1`, `loss`, `f1_micro`, `rmse`, ….
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
+#[serde(transparent)]
 pub struct Scores {
-    /// Fraction of test examples that are classified correctly.
-    pub accuracy: Estimate,
-    /// F1 of class 1 for two classes, macro F1 for more.
-    pub f1: Estimate,
-    /// Mean cross-entropy, in nats.
-    pub loss: Estimate,
-    /// The metric that approaches are ranked by, if it is none of these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub other: Option<Estimate>,
+    named: BTreeMap<String, Estimate>,
 }
 
 impl Scores {
-    /// Returns the three scores.
+    /// Returns the three scores of classes.
     pub fn new(accuracy: Estimate, f1: Estimate, loss: Estimate) -> Self {
-        Self { accuracy, f1, loss, other: None }
+        [("accuracy", accuracy), ("f1", f1), ("loss", loss)].into_iter().collect()
+    }
+
+    /// Returns a metric, if it was computed.
+    pub fn get(&self, metric: &str) -> Option<&Estimate> {
+        self.named.get(metric)
+    }
+
+    /// Returns a metric to change it, if it was computed.
+    pub fn get_mut(&mut self, metric: &str) -> Option<&mut Estimate> {
+        self.named.get_mut(metric)
+    }
+
+    /// Returns the mean of a metric over runs; NaN if it was not computed.
+    pub fn mean(&self, metric: &str) -> f64 {
+        self.get(metric).map_or(f64::NAN, |estimate| estimate.mean)
+    }
+
+    /// Adds a metric.
+    pub fn insert(&mut self, metric: impl Into<String>, estimate: Estimate) {
+        self.named.insert(metric.into(), estimate);
+    }
+
+    /// Returns all metrics with their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Estimate)> {
+        self.named.iter().map(|(name, estimate)| (name.as_str(), estimate))
+    }
+}
+
+impl<N: Into<String>> FromIterator<(N, Estimate)> for Scores {
+    fn from_iter<I: IntoIterator<Item = (N, Estimate)>>(metrics: I) -> Self {
+        Self { named: metrics.into_iter().map(|(name, estimate)| (name.into(), estimate)).collect() }
     }
 }
 

@@ -43,7 +43,11 @@ pub struct DataRecord {
     pub train: usize,
     /// Test examples of a run; with folds, of the first fold.
     pub test: usize,
-    /// Class names, in the order of the logits.
+    /// The kind of label: `single-label`, `multi-label`, `regression` or `ordinal`; empty for the first in files of earlier
+    /// releases.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub task: String,
+    /// Class names, in the order of the logits; none for a regression.
     pub classes: Vec<String>,
     /// The files, as they were named; empty for the twelve examples of the notebook.
     pub files: Vec<String>,
@@ -137,6 +141,26 @@ pub struct DesignRecord {
     /// The name of that metric for readers, for example `macro F1`.
     #[serde(default)]
     pub metric_label: String,
+    /// The metrics of the task, in the order of tables; empty for accuracy, F1 and loss.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<MetricRecord>,
+}
+
+/// A metric that every approach is scored by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MetricRecord {
+    /// Its name, as in [`Scores`].
+    pub name: String,
+    /// Its name for readers.
+    pub label: String,
+}
+
+impl MetricRecord {
+    /// Returns the record of a metric.
+    pub fn new(name: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { name: name.into(), label: label.into() }
+    }
 }
 
 impl DesignRecord {
@@ -146,12 +170,9 @@ impl DesignRecord {
     }
 
     /// Returns the score that approaches are ranked by.
-    pub fn ranked<'a>(&self, scores: &'a Scores) -> &'a Estimate {
-        match self.metric.as_str() {
-            "f1" => &scores.f1,
-            "loss" => &scores.loss,
-            _ => scores.other.as_ref().unwrap_or(&scores.accuracy),
-        }
+    pub fn ranked<'a>(&self, scores: &'a Scores) -> Option<&'a Estimate> {
+        // Earlier releases wrote `other` for a metric beside accuracy, F1 and loss.
+        scores.get(&self.metric).or_else(|| scores.get("other")).or_else(|| scores.get("accuracy"))
     }
 }
 

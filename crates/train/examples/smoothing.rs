@@ -14,6 +14,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use rekindle_data::{Dataset, ReadOptions};
 use rekindle_encoders::{Checkpoint, EncoderConfig, Mode, SequenceBatch, SequenceClassifier};
+use rekindle_metrics::Scorer;
 use rekindle_tokenizer::{Batch, Tokenizer};
 use rekindle_train::{AdamW, EncodedDataset, TrainingArguments, TuningPlan, evaluate};
 
@@ -45,7 +46,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let (folder, device) = (Path::new(folder), Device::default());
     let options = ReadOptions { header: false, ..ReadOptions::default() };
     let train = Dataset::read(Path::new(train), &options)?;
-    let test = Dataset::read_with_classes(Path::new(test), &options, &train.classes)?;
+    let test = train.read_like(Path::new(test), &options)?;
     let config = EncoderConfig::from_folder(folder)?.with_labels(train.classes.names());
     let (model, _) = SequenceClassifier::from_checkpoint(&config, &Checkpoint::open(folder)?, SEED, &device)?;
     let tokenizer = Tokenizer::from_folder(folder)?;
@@ -74,7 +75,11 @@ fn run() -> Result<(), Box<dyn Error>> {
         let mean = Tensor::cat(losses, 0).mean().try_into_data()?.iter::<f32>().sum::<f32>();
         let size = arguments.per_device_eval_batch_size;
         let evaluation = evaluate(&model, &config, &test, None, size, &device, &mut |_| ControlFlow::Continue(()))?;
-        println!("epoch {}  smoothed loss {mean:.4}  accuracy {:.4}", epoch + 1, evaluation.accuracy());
+        println!(
+            "epoch {}  smoothed loss {mean:.4}  accuracy {:.4}",
+            epoch + 1,
+            evaluation.outcome.score(Scorer::Accuracy)
+        );
     }
     Ok(())
 }

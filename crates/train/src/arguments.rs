@@ -1,5 +1,6 @@
 //! The arguments of a training.
 
+use rekindle_metrics::Scorer;
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -15,20 +16,6 @@ pub enum Shuffle {
     Reference,
     /// The order of the data, in every epoch.
     None,
-}
-
-/// The score that decides which epoch is the best, under the names of transformers' `metric_for_best_model`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Metric {
-    /// The evaluation loss; lower is better.
-    #[default]
-    Loss,
-    /// The accuracy.
-    Accuracy,
-    /// F1 of class 1 for two classes, macro F1 for more.
-    F1,
 }
 
 /// How to train, under the names and with the defaults of transformers' `TrainingArguments`, except that the default is one
@@ -63,13 +50,15 @@ pub struct TrainingArguments {
     pub adam_beta2: f64,
     /// Added to the root of the second moment. Default 1e-8.
     pub adam_epsilon: f64,
-    /// The weight of each class in the training loss, as `weight` of PyTorch's `CrossEntropyLoss`; evaluations weigh all
-    /// classes alike. For classification only. Default none.
+    /// The weight of each class in the training loss, as `weight` of PyTorch's `CrossEntropyLoss`; for several labels, the weight
+    /// of the examples that have each label, as `pos_weight` of `BCEWithLogitsLoss`. Evaluations weigh all alike. For
+    /// classification only. Default none.
     pub class_weights: Option<Vec<f64>>,
     /// Whether the model of the best epoch is returned instead of the last one. Default false.
     pub load_best_model_at_end: bool,
-    /// The score that decides which epoch is the best; the first of equals. Default [`Metric::Loss`].
-    pub metric_for_best_model: Metric,
+    /// The metric that decides which epoch is the best; the first of equals. Default [`Scorer::Loss`].
+    #[serde(with = "metric_name")]
+    pub metric_for_best_model: Scorer,
     /// Epochs without improvement after which the training ends. Default none.
     pub early_stopping_patience: Option<usize>,
     /// Seed of shuffling, masking, adapters and dropout. Default 42.
@@ -79,6 +68,21 @@ pub struct TrainingArguments {
     /// Whether the frozen part of the model drops out while training, as it does in transformers. If not, it is
     /// deterministic, and the output of a completely frozen encoder is computed once for all epochs. Default true.
     pub frozen_dropout: bool,
+}
+
+/// A metric as its name.
+mod metric_name {
+    use rekindle_metrics::Scorer;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(metric: &Scorer, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(metric.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scorer, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
 }
 
 impl Default for TrainingArguments {
@@ -99,7 +103,7 @@ impl Default for TrainingArguments {
             adam_epsilon: 1e-8,
             class_weights: None,
             load_best_model_at_end: false,
-            metric_for_best_model: Metric::Loss,
+            metric_for_best_model: Scorer::Loss,
             early_stopping_patience: None,
             seed: 42,
             shuffle: Shuffle::Reference,

@@ -1,6 +1,6 @@
 //! The evaluated epochs, and the model to return.
 
-use crate::arguments::{Metric, TrainingArguments};
+use crate::arguments::TrainingArguments;
 use crate::event::EpochRecord;
 
 /// The epochs so far, and what is kept of one of them: the best, if the arguments say so, or the last.
@@ -43,11 +43,8 @@ impl<'a, M: Clone, E> Best<'a, M, E> {
 
     /// Returns the first epoch, counted from 1, whose score no later epoch exceeds; 0 without epochs.
     fn best(&self) -> usize {
-        let scores = self.epochs.iter().map(|record| match self.arguments.metric_for_best_model {
-            Metric::Loss => -record.eval_loss,
-            Metric::Accuracy => record.accuracy.unwrap_or_default(),
-            Metric::F1 => record.f1.unwrap_or_default(),
-        });
+        let sign = if self.arguments.metric_for_best_model.greater_is_better() { 1.0 } else { -1.0 };
+        let scores = self.epochs.iter().map(|record| sign * record.metric.unwrap_or_default());
         let best = (1..).zip(scores).reduce(|best, next| if next.1 > best.1 { next } else { best });
         best.map_or(0, |(epoch, _)| epoch)
     }

@@ -1,9 +1,10 @@
-//! Classification: cross-entropy over the classes of an [`EncodedDataset`].
+//! Classification and regression: the loss of the targets of an [`EncodedDataset`].
 
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
+use rekindle_data::{Targets, Task};
 use rekindle_encoders::{EncoderConfig, Mode, SequenceClassifier};
 use rekindle_infer::pack;
+use rekindle_metrics::Scorer;
 use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;
@@ -14,8 +15,10 @@ use crate::event::{Event, Observer};
 use crate::objective::{Objective, Scores, TrainingContext};
 use crate::pooled_features::PooledFeatures;
 use crate::settings::DATA;
+use crate::task::{loss, target_kind, task_of};
 
-/// The objective of a classifier: the mean cross-entropy of the true classes.
+/// The objective of a classifier: the mean loss of its outputs, as the `problem` of the configuration says: cross-entropy of the
+/// classes, binary cross-entropy of several labels, or the squared error of a number.
 ///
 /// If the encoder is frozen and deterministic (`frozen_dropout = false`), its features are computed once for all epochs.
 #[derive(Debug)]
@@ -48,10 +51,6 @@ impl<'a> Classification<'a> {
     /// use them.
     pub fn with_features(self, features: impl Into<Option<&'a PooledFeatures>>) -> Self {
         Self { features: features.into(), ..self }
-    }
-
-    fn labels(&self, examples: &[usize]) -> Vec<usize> {
-        examples.iter().map(|&example| self.train.labels()[example]).collect()
     }
 
     /// Returns the features of a data set that the caller or this training has computed.
@@ -121,13 +120,16 @@ impl Objective for Classification<'_> {
             return Err(TrainError::Empty { purpose: "evaluate" });
         }
         self.train.check_windows(1)?;
-        let (classes, weights) = (self.config.num_labels(), arguments.class_weights.as_ref().map(Vec::len));
-        match weights.filter(|&weights| weights != classes) {
-            Some(weights) => {
-                Err(TrainError::argument("class_weights", format!("{weights} weights for {classes} classes")))
-            }
-            None => Ok(()),
+        let (outputs, weights) = (self.config.num_labels(), arguments.class_weights.as_ref().map(Vec::len));
+        let task = task_of(&self.config.problem);
+        if weights.is_some() && task == Task::Regression {
+            return Err(TrainError::argument("class_weights", "regression has no classes to weigh"));
         }
+        if let Some(weights) = weights.filter(|&weights| weights != outputs) {
+            return Err(TrainError::argument("class_weights", format!("{weights} weights for {outputs} classes")));
+        }
+        arguments.metric_for_best_model.for_target(target_kind(task))?;
+        Ok(())
     }
 
     fn settings(&self) -> Map<String, Value> {
@@ -173,8 +175,11 @@ impl Objective for Classification<'_> {
 
     fn items(&self, (): &(), examples: &[usize], context: TrainingContext<'_>) -> f64 {
         let weights = context.arguments.class_weights.as_deref();
-        let sum = |weights: &[f64]| self.labels(examples).iter().map(|&label| weights[label]).sum();
-        weights.map_or(examples.len() as f64, sum)
+        let labels = self.train.labels();
+        match weights.filter(|_| !labels.is_empty()) {
+            Some(weights) => examples.iter().map(|&example| weights[labels[example]]).sum(),
+            None => examples.len() as f64,
+        }
     }
 
     fn loss(
@@ -189,7 +194,9 @@ impl Objective for Classification<'_> {
         // should have the same number of tokens.
         let micro_batches = balanced(examples, 2, |example| self.tokens(example)).concat();
         let logits = self.logits(&micro_batches, model, mode, context)?;
-        Ok(cross_entropy(logits, &self.labels(&micro_batches), context.arguments.class_weights.as_deref()))
+        let (targets, weights) =
+            (self.train.targets().select(&micro_batches), context.arguments.class_weights.as_deref());
+        Ok(loss(task_of(&self.config.problem), logits, &targets, weights))
     }
 
     fn is_evaluated(&self) -> bool {
@@ -213,29 +220,17 @@ impl Objective for Classification<'_> {
     }
 
     fn score(&self, outputs: Vec<f32>, _: TrainingContext<'_>) -> Result<Evaluation, TrainError> {
-        let labels = self.evaluation.map_or(&[][..], EncodedDataset::labels);
-        Evaluation::new(outputs, labels, self.config.num_labels())
+        let none = Targets::Classes(Vec::new());
+        let targets = self.evaluation.map_or(&none, EncodedDataset::targets);
+        Evaluation::new(outputs, targets, self.config.num_labels(), &self.config.problem)
     }
 
     fn outputs(evaluation: &Evaluation) -> &[f32] {
         &evaluation.logits
     }
 
-    fn scores(evaluation: &Evaluation) -> Scores {
-        let (accuracy, f1) = (Some(evaluation.accuracy()), Some(evaluation.f1().value));
-        Scores { loss: evaluation.loss, accuracy, f1 }
+    fn scores(evaluation: &Evaluation, metric: Scorer) -> Scores {
+        let [accuracy, f1] = evaluation.accuracy_and_f1().map_or([None; 2], |scores| scores.map(Some));
+        Scores { loss: evaluation.loss, accuracy, f1, metric: evaluation.outcome.score(metric) }
     }
-}
-
-/// Returns the mean cross-entropy of `[examples, classes]` logits, `[1]`; with a weight per class, the weighted mean.
-pub(crate) fn cross_entropy(logits: Tensor<2>, labels: &[usize], weights: Option<&[f64]>) -> Tensor<1> {
-    let device = logits.device().without_autodiff();
-    let indices: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
-    let indices = Tensor::<2, Int>::from_data(TensorData::new(indices, [labels.len(), 1]), &device);
-    let likelihoods = log_softmax(logits, 1).gather(1, indices);
-    let Some(weights) = weights else { return likelihoods.mean().neg() };
-    let weights: Vec<f32> = labels.iter().map(|&label| weights[label] as f32).collect();
-    let sum: f32 = weights.iter().sum();
-    let weights = Tensor::<2>::from_data(TensorData::new(weights, [labels.len(), 1]), &device);
-    (likelihoods * weights).sum().div_scalar(-sum)
 }

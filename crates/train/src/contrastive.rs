@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use burn::tensor::Tensor;
 use rekindle_encoders::{EncoderConfig, Mode, SequenceClassifier};
 use rekindle_infer::pack;
+use rekindle_metrics::Scorer;
 use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;
@@ -150,7 +151,7 @@ impl Objective for Contrastive<'_> {
         match *evaluation {}
     }
 
-    fn scores(evaluation: &Infallible) -> Scores {
+    fn scores(evaluation: &Infallible, _: Scorer) -> Scores {
         match *evaluation {}
     }
 }

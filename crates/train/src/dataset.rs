@@ -1,9 +1,9 @@
-//! Tokenized texts with their classes, and the order in which an epoch visits them.
+//! Tokenized texts with their labels, and the order in which an epoch visits them.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use rekindle_data::Mt19937;
+use rekindle_data::{Mt19937, Targets};
 use rekindle_infer::{EncodedTexts, Sequence, WindowPool, Windows};
 
 use crate::arguments::Shuffle;
@@ -13,12 +13,12 @@ use crate::settings::fingerprint;
 /// The most windows that are trained on at once: those of one text, or of a batch whose texts cannot be separated.
 const MOST_WINDOWS: usize = 32;
 
-/// Texts as token ids, each with its class. A selection of rows shares the texts of the whole data set.
+/// Texts as token ids, each with its label. A selection of rows shares the texts of the whole data set.
 #[derive(Clone, Debug)]
 pub struct EncodedDataset {
     all: Arc<Sequences>,
     rows: Vec<usize>,
-    labels: Vec<usize>,
+    targets: Targets,
 }
 
 /// All texts of a data set as tokens: a sequence per text, or several windows of a long text.
@@ -70,17 +70,34 @@ impl EncodedDataset {
     /// # Errors
     /// Returns an error if their numbers differ, or a label is not below `classes`.
     pub fn new(sentences: Vec<Vec<u32>>, labels: Vec<usize>, classes: usize) -> Result<Self, TrainError> {
-        if sentences.len() != labels.len() {
-            return Err(TrainError::Length { sentences: sentences.len(), labels: labels.len() });
+        Self::with_targets(sentences, Targets::Classes(labels), classes)
+    }
+
+    /// Pairs texts with targets, for a model with so many `outputs`: classes below it, as many labels, or numbers for one.
+    ///
+    /// # Errors
+    /// Returns an error if their numbers differ, or a target does not fit the outputs.
+    pub fn with_targets(sentences: Vec<Vec<u32>>, targets: Targets, outputs: usize) -> Result<Self, TrainError> {
+        if sentences.len() != targets.len() {
+            return Err(TrainError::Length { sentences: sentences.len(), labels: targets.len() });
         }
-        if let Some((sentence, &label)) = labels.iter().enumerate().find(|(_, label)| **label >= classes) {
-            return Err(TrainError::Label { sentence, label, classes });
+        let unfit = targets.classes().iter().enumerate().find(|(_, label)| **label >= outputs);
+        if let Some((sentence, &label)) = unfit {
+            return Err(TrainError::Label { sentence, label, classes: outputs });
+        }
+        let width = match &targets {
+            Targets::Classes(_) => outputs,
+            Targets::Labels { labels, .. } => *labels,
+            Targets::Values(_) => 1,
+        };
+        if width != outputs {
+            return Err(TrainError::argument("outputs", format!("{outputs} outputs for {width} labels")));
         }
         let rows = (0..sentences.len()).collect();
         let starts = (0..=sentences.len()).collect();
         let (token_type_ids, pool) = (Vec::new(), WindowPool::default());
         let all = Sequences { input_ids: sentences, token_type_ids, starts, pool };
-        Ok(Self { rows, all: Arc::new(all), labels })
+        Ok(Self { rows, all: Arc::new(all), targets })
     }
 
     /// Replaces the tokens of the whole data set by those of texts, which may have segments and several windows.
@@ -114,7 +131,7 @@ impl EncodedDataset {
         Self {
             all: Arc::clone(&self.all),
             rows: rows().map(|&row| self.rows[row]).collect(),
-            labels: rows().map(|&row| self.labels[row]).collect(),
+            targets: self.targets.select(&rows().copied().collect::<Vec<_>>()),
         }
     }
 
@@ -128,9 +145,14 @@ impl EncodedDataset {
         self.rows.is_empty()
     }
 
-    /// Returns the class of each example.
+    /// Returns the class of each example; none if the examples have other targets.
     pub fn labels(&self) -> &[usize] {
-        &self.labels
+        self.targets.classes()
+    }
+
+    /// Returns the target of each example.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
     }
 
     /// Returns the token ids of an example; those of the first window, if it has several.
@@ -196,7 +218,11 @@ impl EncodedDataset {
 
     /// Returns what differs between two data sets: fingerprints of token ids, of labels, and of segments if there are any.
     pub(crate) fn fingerprints(&self) -> Vec<String> {
-        let labels: Vec<u32> = self.labels.iter().map(|&label| label as u32).collect();
+        let labels: Vec<u32> = match &self.targets {
+            Targets::Classes(classes) => classes.iter().map(|&class| class as u32).collect(),
+            Targets::Labels { values, .. } => values.iter().map(|&value| u32::from(value)).collect(),
+            Targets::Values(values) => values.iter().map(|&value| (value as f32).to_bits()).collect(),
+        };
         let mut all = vec![fingerprint(self.sentences().into_iter()), fingerprint([labels.as_slice()].into_iter())];
         if !self.all.token_type_ids.is_empty() {
             all.push(fingerprint(self.sequences().into_iter().map(|sequence| sequence.token_type_ids)));

@@ -1,61 +1,79 @@
 //! Evaluation: loss and scores of a classifier on a data set.
 
 use burn::tensor::Device;
+use rekindle_checkpoint::Problem;
+use rekindle_data::{Target, Targets};
 use rekindle_encoders::{EncoderConfig, Mode, SequenceClassifier};
 use rekindle_infer::{logits, read};
-use rekindle_metrics::{Average, ConfusionMatrix, argmax, probabilities};
+use rekindle_metrics::{Outcome, Scorer, sigmoid};
 
 use crate::dataset::EncodedDataset;
 use crate::error::TrainError;
 use crate::event::{Event, Observer};
 use crate::pooled_features::PooledFeatures;
+use crate::task::{example_loss, predicted, task_of};
 
 /// The evaluation of a classifier on a data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// Row-major `[examples, classes]`, in the order of the data set.
+    /// Row-major `[examples, outputs]`, in the order of the data set.
     pub logits: Vec<f32>,
-    /// The class with the largest logit, per example.
-    pub predictions: Vec<usize>,
-    /// Mean cross-entropy over the examples, in nats.
+    /// Mean loss over the examples, as training computes it, without weights.
     pub loss: f64,
-    /// The confusion matrix.
-    pub confusion: ConfusionMatrix,
+    /// What the logits predict, beside the truth.
+    pub outcome: Outcome,
 }
 
 impl Evaluation {
-    /// Scores logits, row-major `[examples, classes]`, against the class of each example.
+    /// Scores logits, row-major `[examples, outputs]`, against the target of each example; `problem` says what they mean.
     ///
     /// # Errors
-    /// Returns an error if the number of logits is not that of examples times classes, a logit is not finite, or a label
-    /// is not below `classes`.
-    pub fn new(logits: Vec<f32>, labels: &[usize], classes: usize) -> Result<Self, TrainError> {
-        if logits.len() != labels.len() * classes {
-            return Err(TrainError::Shape { logits: logits.len(), sentences: labels.len(), classes });
+    /// Returns an error if the number of logits is not that of examples times outputs, a logit is not finite, or a target
+    /// does not fit the outputs.
+    pub fn new(logits: Vec<f32>, targets: &Targets, outputs: usize, problem: &Problem) -> Result<Self, TrainError> {
+        if logits.len() != targets.len() * outputs {
+            return Err(TrainError::Shape { logits: logits.len(), sentences: targets.len(), classes: outputs });
         }
         if let Some(place) = logits.iter().position(|logit| !logit.is_finite()) {
-            return Err(TrainError::Logits { sentence: place / classes.max(1) });
+            return Err(TrainError::Logits { sentence: place / outputs.max(1) });
         }
-        let predictions: Vec<usize> = logits.chunks(classes).map(argmax).collect();
-        let loss = logits.chunks(classes).zip(labels).map(|(row, &label)| cross_entropy(row, label)).sum::<f64>();
-        let confusion = ConfusionMatrix::new(labels, &predictions, classes)?;
-        Ok(Self { logits, predictions, loss: loss / labels.len() as f64, confusion })
+        let outcome = outcome(&logits, targets, outputs, problem)?;
+        Ok(Self { loss: outcome.loss(), outcome, logits })
     }
 
-    /// Returns the fraction of examples that are predicted correctly.
-    pub fn accuracy(&self) -> f64 {
-        self.confusion.accuracy()
+    /// Returns accuracy and F1 (of class 1 for two classes, macro F1 for more or for several labels), if the outputs are
+    /// classes or labels.
+    pub fn accuracy_and_f1(&self) -> Option<[f64; 2]> {
+        let f1 = [Scorer::F1, Scorer::MacroF1].map(|metric| self.outcome.score(metric));
+        let f1 = f1.into_iter().find(|value| value.is_finite())?;
+        Some([self.outcome.score(Scorer::Accuracy), f1])
     }
+}
 
-    /// Returns F1 of class 1 for two classes, macro F1 for more.
-    pub fn f1(&self) -> rekindle_metrics::Score {
-        self.confusion.f1(Average::usual(self.confusion.classes()))
-    }
-
-    /// Returns the softmax probability of each class, row-major `[examples, classes]`.
-    pub fn probabilities(&self) -> Vec<f64> {
-        self.logits.chunks(self.confusion.classes()).flat_map(probabilities).collect()
-    }
+/// Returns what logits predict, beside the truth and the loss of each example.
+fn outcome(logits: &[f32], targets: &Targets, outputs: usize, problem: &Problem) -> Result<Outcome, TrainError> {
+    let task = task_of(problem);
+    let rows = || logits.chunks(outputs);
+    let losses = rows().enumerate().map(|(row, logits)| example_loss(task, logits, &targets.get(row))).collect();
+    let predicted: Vec<Target> = rows().map(|logits| predicted(problem, logits)).collect();
+    let predicted = Targets::collect(&predicted);
+    let outcome = match (targets, &predicted) {
+        (Targets::Classes(truth), Targets::Classes(predicted)) => {
+            Outcome::of_classes(truth, predicted, outputs, losses)?
+        }
+        (Targets::Labels { values: truth, labels }, Targets::Labels { values: predicted, .. }) => {
+            let scores: Vec<f64> = logits.iter().map(|&logit| sigmoid(f64::from(logit))).collect();
+            Outcome::of_labels(truth, predicted, &scores, *labels, losses)?
+        }
+        (Targets::Values(truth), Targets::Values(predicted)) => Outcome::of_values(truth, predicted, losses)?,
+        _ => {
+            return Err(TrainError::argument(
+                "problem_type",
+                format!("{task} does not fit the labels of the examples"),
+            ));
+        }
+    };
+    Ok(outcome)
 }
 
 /// Evaluates a classifier without dropout, in the batches of [`logits`]. With `features` of the texts, which must come from
@@ -86,22 +104,5 @@ pub fn evaluate(
             .map_err(|error| windows.in_text(error))?,
     };
     let logits = windows.pooled_values(logits, config.num_labels());
-    Evaluation::new(logits, data.labels(), config.num_labels())
-}
-
-fn cross_entropy(row: &[f32], label: usize) -> f64 {
-    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = row.iter().map(|value| f64::from(value - largest).exp()).sum();
-    sum.ln() - f64::from(row[label] - largest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cross_entropy_by_hand() {
-        assert!((cross_entropy(&[0.0, 0.0], 1) - std::f64::consts::LN_2).abs() < 1e-12);
-        assert!((cross_entropy(&[1000.0, 0.0], 1) - 1000.0).abs() < 1e-9);
-    }
+    Evaluation::new(logits, data.targets(), config.num_labels(), &config.problem)
 }

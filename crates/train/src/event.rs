@@ -13,7 +13,7 @@ pub struct StepRecord {
     pub step: usize,
     /// The epoch of the step, counted from 1.
     pub epoch: usize,
-    /// Mean cross-entropy, in nats.
+    /// Mean loss of the batch; of classes, the cross-entropy in nats.
     pub loss: f64,
     /// Norm of the gradient over all trainable parameters, before clipping.
     pub grad_norm: f64,
@@ -36,6 +36,9 @@ pub struct EpochRecord {
     /// F1 of class 1 for two classes, macro F1 for more; absent for masked language modelling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub f1: Option<f64>,
+    /// The metric that decides which epoch is the best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<f64>,
 }
 
 /// An event of a training. Observers draw progress, keep a history or write files; the training loop does none of that.

@@ -33,9 +33,10 @@ mod settings;
 mod state;
 mod step;
 mod stop;
+mod task;
 mod trainer;
 
-pub use arguments::{Metric, Shuffle, TrainingArguments};
+pub use arguments::{Shuffle, TrainingArguments};
 pub use checkpoints::{Checkpoints, SaveStrategy};
 pub use classification::Classification;
 pub use contrastive::Contrastive;
@@ -53,6 +54,7 @@ pub use plan::{ParamGroup, ParamSelector, TuningPlan};
 pub use pooled_features::PooledFeatures;
 pub use schedule::{Schedule, SchedulerType};
 pub use stop::Stop;
+pub use task::{example_loss, predicted, problem_of, target_kind, task_of};
 pub use trainer::{Trained, Trainer};
 
 /// The README's example is compiled and run.

@@ -6,9 +6,10 @@ use burn::tensor::Tensor;
 use rekindle_checkpoint::trainable;
 use rekindle_encoders::{EncoderConfig, MaskedLanguageModel, Mode};
 use rekindle_infer::read;
+use rekindle_metrics::Scorer;
 use serde_json::{Map, Value};
 
-use crate::arguments::{Metric, TrainingArguments};
+use crate::arguments::TrainingArguments;
 use crate::error::TrainError;
 use crate::event::{Event, Observer, emit};
 use crate::masking::{MaskedBatch, Masking};
@@ -108,7 +109,7 @@ impl Objective for MaskedLm<'_> {
             return Err(TrainError::argument("class_weights", "masked language modelling has no classes to weigh"));
         }
         match arguments.metric_for_best_model {
-            Metric::Loss => Ok(()),
+            Scorer::Loss => Ok(()),
             _ => Err(TrainError::argument("metric_for_best_model", "masked language modelling has the loss only")),
         }
     }
@@ -190,7 +191,7 @@ impl Objective for MaskedLm<'_> {
         &evaluation.losses
     }
 
-    fn scores(evaluation: &MaskedLmEvaluation) -> Scores {
-        Scores { loss: evaluation.loss, accuracy: None, f1: None }
+    fn scores(evaluation: &MaskedLmEvaluation, _: Scorer) -> Scores {
+        Scores { loss: evaluation.loss, accuracy: None, f1: None, metric: evaluation.loss }
     }
 }

@@ -7,8 +7,8 @@ use rekindle_encoders::{EncoderConfig, MaskedLanguageModel, Mode};
 use rekindle_infer::pack;
 use rekindle_tokenizer::Tokenizer;
 
-use crate::classification::cross_entropy;
 use crate::error::TrainError;
+use crate::task::cross_entropies;
 
 /// Masks words (Devlin et al., 2019), as transformers' `DataCollatorForLanguageModeling`: of the chosen tokens, 80 % become
 /// the mask token, 10 % become a random token of the vocabulary, and 10 % are unchanged.
@@ -133,7 +133,7 @@ impl MaskedBatch {
         device: &Device,
     ) -> Result<Tensor<1>, TrainError> {
         let batch = pack(&self.sentences, config, device)?.selecting(&self.places)?;
-        Ok(cross_entropy(model.forward(&batch, mode), &self.labels, None))
+        Ok(cross_entropies(model.forward(&batch, mode), &self.labels).mean())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use rekindle_encoders::{Mode, ParamRoles};
+use rekindle_metrics::Scorer;
 use serde_json::{Map, Value};
 
 use crate::arguments::TrainingArguments;
@@ -121,8 +122,8 @@ pub trait Objective {
     /// Returns the outputs that an evaluation was made from.
     fn outputs(evaluation: &Self::Evaluation) -> &[f32];
 
-    /// Returns the scores of an evaluation.
-    fn scores(evaluation: &Self::Evaluation) -> Scores;
+    /// Returns the scores of an evaluation, among them the metric that decides which epoch is the best.
+    fn scores(evaluation: &Self::Evaluation, metric: Scorer) -> Scores;
 }
 
 /// What an objective knows of the training that it is used in.
@@ -139,10 +140,12 @@ pub struct TrainingContext<'a> {
 /// The scores of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scores {
-    /// Mean loss, in nats.
+    /// Mean loss; of classes and labels, in nats.
     pub loss: f64,
     /// Fraction of examples that are predicted correctly, if the objective predicts classes.
     pub accuracy: Option<f64>,
     /// F1 of class 1 for two classes, macro F1 for more, if the objective predicts classes.
     pub f1: Option<f64>,
+    /// The metric that decides which epoch is the best.
+    pub metric: f64,
 }

@@ -279,9 +279,10 @@ impl<'a, O: Objective> Run<'a, O> {
         let outputs = self.trainer.objective.evaluate(model, context, observer)?;
         let evaluation = self.trainer.objective.score(outputs, context)?;
         self.eval_time += self.clock.lap();
-        let Scores { loss, accuracy, f1 } = O::scores(&evaluation);
+        let metric = self.trainer.arguments.metric_for_best_model;
+        let Scores { loss, accuracy, f1, metric } = O::scores(&evaluation, metric);
         let train_loss = self.history.mean_loss(epoch + 1);
-        let record = EpochRecord { epoch: epoch + 1, train_loss, eval_loss: loss, accuracy, f1 };
+        let record = EpochRecord { epoch: epoch + 1, train_loss, eval_loss: loss, accuracy, f1, metric: Some(metric) };
         emit(observer, &Event::Epoch(record.clone()))?;
         self.best.push(record, evaluation, model);
         Ok(())

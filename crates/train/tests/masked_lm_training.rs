@@ -10,10 +10,11 @@ use burn::tensor::Device;
 use rekindle_checkpoint::{Checkpoint, save_values, save_with, values};
 use rekindle_distilbert::DistilBertConfig;
 use rekindle_encoders::{EncoderConfig, MaskedLanguageModel, Precision};
+use rekindle_metrics::Scorer;
 use rekindle_tokenizer::Tokenizer;
 use rekindle_train::{
-    Checkpoints, Event, MaskedLm, MaskedLmEvaluation, Masking, Metric, Objective, SaveStrategy, Stop, TrainError,
-    Trained, Trainer, TrainingArguments, TrainingContext, TuningPlan,
+    Checkpoints, Event, MaskedLm, MaskedLmEvaluation, Masking, Objective, SaveStrategy, Stop, TrainError, Trained,
+    Trainer, TrainingArguments, TrainingContext, TuningPlan,
 };
 
 /// A tiny model, and sequences of its words.
@@ -271,8 +272,8 @@ impl<'a> Objective for &Recorder<'a> {
     fn outputs(evaluation: &Self::Evaluation) -> &[f32] {
         MaskedLm::outputs(evaluation)
     }
-    fn scores(evaluation: &Self::Evaluation) -> rekindle_train::Scores {
-        MaskedLm::scores(evaluation)
+    fn scores(evaluation: &Self::Evaluation, metric: Scorer) -> rekindle_train::Scores {
+        MaskedLm::scores(evaluation, metric)
     }
 }
 
@@ -366,11 +367,11 @@ fn arguments_of_classification_are_refused() {
     case.arguments.class_weights = Some(vec![1.0, 2.0]);
     assert_eq!(refusal(&case), "class_weights: masked language modelling has no classes to weigh");
     case.arguments.class_weights = None;
-    for metric in [Metric::Accuracy, Metric::F1] {
+    for metric in [Scorer::Accuracy, Scorer::F1] {
         case.arguments.metric_for_best_model = metric;
         assert!(refusal(&case).starts_with("metric_for_best_model: "), "{}", refusal(&case));
     }
-    case.arguments.metric_for_best_model = Metric::Loss;
+    case.arguments.metric_for_best_model = Scorer::Loss;
     (case.arguments.load_best_model_at_end, case.held_out) = (true, None);
     assert!(refusal(&case).contains("no evaluation examples"), "{}", refusal(&case));
 }

@@ -9,9 +9,10 @@ use burn::tensor::Device;
 use rekindle_checkpoint::{Checkpoint, values};
 use rekindle_distilbert::DistilBertConfig;
 use rekindle_encoders::{EncoderConfig, LoraConfig, SequenceClassifier};
+use rekindle_metrics::Scorer;
 use rekindle_train::{
-    Checkpoints, Classification, EncodedDataset, Evaluation, Event, Metric, SaveStrategy, Stop, TrainError, Trained,
-    Trainer, TrainingArguments, TuningPlan,
+    Checkpoints, Classification, EncodedDataset, Evaluation, Event, SaveStrategy, Stop, TrainError, Trained, Trainer,
+    TrainingArguments, TuningPlan,
 };
 
 #[allow(deprecated)] // ndarray
@@ -54,7 +55,7 @@ fn arguments() -> TrainingArguments {
         per_device_train_batch_size: 3,
         gradient_accumulation_steps: 2,
         load_best_model_at_end: true,
-        metric_for_best_model: Metric::Accuracy,
+        metric_for_best_model: Scorer::Accuracy,
         ..TrainingArguments::default()
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use rekindle::results::{Comparison, Estimate, Results, Scores};
+use rekindle::results::{Comparison, Estimate, MetricRecord, Results, Scores};
 
 use crate::exit::Failure;
 use crate::files;
@@ -20,9 +20,6 @@ pub struct CompareArgs {
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
-
-/// One of the scores.
-type Metric = fn(&Scores) -> Option<&Estimate>;
 
 /// Runs the command.
 ///
@@ -41,21 +38,26 @@ pub fn run(args: &CompareArgs) -> Result<(), Failure> {
         serde_json::to_writer_pretty(&mut out, &comparison)?;
         return Ok(writeln!(out)?);
     }
-    let f1 = if runs.iter().all(|(_, results)| results.data.classes.len() == 2) { "F1" } else { "macro F1" };
-    let mut metrics: Vec<(&str, Metric)> = vec![
-        ("accuracy", |scores| Some(&scores.accuracy)),
-        (f1, |scores| Some(&scores.f1)),
-        ("loss", |scores| Some(&scores.loss)),
-    ];
-    let label = runs[0].1.design.metric_label();
-    if runs.iter().all(|(_, results)| results.design.metric_label() == label) {
-        metrics.push((label, |scores| scores.other.as_ref()));
+    Ok(out.write_all(text(&comparison, &metrics(&runs)).as_bytes())?)
+}
+
+/// The metrics of all runs, each once. F1 has the name of the average if not all runs have two classes.
+fn metrics(runs: &[(String, Results)]) -> Vec<MetricRecord> {
+    let is_binary = runs.iter().all(|(_, results)| results.data.classes.len() == 2);
+    let mut all: Vec<MetricRecord> = Vec::new();
+    for mut metric in runs.iter().flat_map(|(_, results)| results.metrics()) {
+        if metric.name == "f1" && !is_binary {
+            metric.label = "macro F1".into();
+        }
+        if all.iter().all(|other| other.name != metric.name) {
+            all.push(metric);
+        }
     }
-    Ok(out.write_all(text(&comparison, &metrics).as_bytes())?)
+    all
 }
 
 /// The comparison as text: runs by number, settings, scores, cautions.
-fn text(comparison: &Comparison, metrics: &[(&str, Metric)]) -> String {
+fn text(comparison: &Comparison, metrics: &[MetricRecord]) -> String {
     let runs = comparison.runs.len();
     let mut rows = vec![vec![if runs == 1 { "run" } else { "runs" }.to_string()]];
     rows.extend(comparison.runs.iter().enumerate().map(|(index, run)| vec![format!("  {}", index + 1), run.clone()]));
@@ -74,10 +76,12 @@ fn text(comparison: &Comparison, metrics: &[(&str, Metric)]) -> String {
     text += &format!("\n{}", columns(&rows));
 
     let all_scores = || comparison.scores.iter().flat_map(|row| row.scores.iter().flatten());
-    for (name, metric) in metrics.iter().filter(|(_, metric)| all_scores().any(|scores| metric(scores).is_some())) {
-        let mut rows = vec![header(name, runs)];
+    for metric in metrics.iter().filter(|metric| all_scores().any(|scores| scores.get(&metric.name).is_some())) {
+        let mut rows = vec![header(&metric.label, runs)];
         rows.extend(comparison.scores.iter().map(|row| {
-            let value = |scores: &Option<Scores>| scores.as_ref().and_then(metric).map_or("–".into(), estimate);
+            let value = |scores: &Option<Scores>| {
+                scores.as_ref().and_then(|scores| scores.get(&metric.name)).map_or("–".into(), estimate)
+            };
             let values = row.scores.iter().map(value);
             std::iter::once(format!("  {}", row.name)).chain(values).collect()
         }));

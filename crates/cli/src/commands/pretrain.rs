@@ -157,7 +157,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
         Trainer::new(objective, &plan, &arguments, &devices.first).with_checkpoints(checkpoints).with_stop(stop);
     let steps = trainer.steps();
     let trained = trainer.run(model, &mut |event| {
-        display.training(event);
+        display.pretraining(event);
         ControlFlow::Continue(())
     });
     let trained = trained.map_err(|error| stopped(error, steps))?;

@@ -47,6 +47,7 @@ impl DataFileArgs {
             text_pair_column: self.text_pair_column.clone(),
             symmetric: false,
             header: !self.no_header,
+            ..ReadOptions::default()
         }
     }
 

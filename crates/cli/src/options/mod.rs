@@ -8,12 +8,14 @@ use rekindle::train::SaveStrategy;
 pub mod backend;
 pub mod data_file;
 pub mod engine;
+pub mod labels;
 pub mod model;
 pub mod settings;
 pub mod token;
 
 pub use data_file::DataFileArgs;
 pub use engine::{EngineArgs, HostsArgs};
+pub use labels::LabelArgs;
 
 /// When training checkpoints are written by default: after epochs that are long.
 pub const LONG_EPOCHS: SaveStrategy = SaveStrategy::LongEpochs(Duration::from_secs(5 * 60));

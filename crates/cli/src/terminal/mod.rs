@@ -185,7 +185,8 @@ impl Display {
                 let runs = if *runs > 1 { format!(", {runs} runs") } else { String::new() };
                 self.line(&format!("\n{spec}\n  {}{runs}", trained_of(*trainable, *total)));
             }
-            Progress::Pretraining(event) | Progress::Training(event) => self.training(event),
+            Progress::Pretraining(event) => self.pretraining(event),
+            Progress::Training(event) => self.training(event),
             Progress::RunFinished(run) | Progress::RunRestored(run) if self.runs > 1 => self.tested(run),
             Progress::Worker { name, event } => self.worker(name, event),
             Progress::FinalModel => self.line("  the final model, on all examples"),
@@ -228,10 +229,9 @@ impl Display {
             remote::Event::Progress(RunStep { step, .. }) if self.verbosity == Verbosity::Verbose => {
                 self.line(&format!("{name}  step {}  loss {:.4}", step.step, step.loss));
             }
-            remote::Event::Finished(DistributedRun { approach, record: Some(run) }) => self.line(&format!(
-                "{name}  finished {approach}  accuracy {:.4}  loss {:.6}  {:.2} s",
-                run.accuracy, run.loss, run.train_seconds
-            )),
+            remote::Event::Finished(DistributedRun { approach, record: Some(run) }) => {
+                self.line(&format!("{name}  finished {approach}{}  {:.2} s", scores(run, false), run.train_seconds))
+            }
             remote::Event::Finished(DistributedRun { approach, record: None }) => {
                 self.line(&format!("{name}  finished {approach}, the final model"))
             }
@@ -246,10 +246,8 @@ impl Display {
     /// Shows a finished run.
     fn tested(&mut self, run: &RunRecord) {
         self.clear();
-        let RunRecord { seed, repeat, fold, size, accuracy, f1, loss, .. } = run;
-        self.line(&format!(
-            "  repeat {repeat}  fold {fold}  seed {seed}  size {size}  accuracy {accuracy:.4}  F1 {f1:.4}  loss {loss:.6}"
-        ));
+        let RunRecord { seed, repeat, fold, size, .. } = run;
+        self.line(&format!("  repeat {repeat}  fold {fold}  seed {seed}  size {size}{}", scores(run, true)));
     }
 
     /// Shows an event of a training.
@@ -277,17 +275,22 @@ impl Display {
         }
     }
 
+    /// Shows an event of masked language modelling.
+    pub fn pretraining(&mut self, event: &Event) {
+        let Event::Epoch(EpochRecord { epoch, train_loss, eval_loss, .. }) = event else { return self.training(event) };
+        self.line(&format!(
+            "  epoch {epoch}  train loss {train_loss:.4}  held-out loss {eval_loss:.4}  perplexity {:.2}",
+            eval_loss.exp()
+        ));
+    }
+
     fn epoch(&self, record: &EpochRecord) {
-        let EpochRecord { epoch, train_loss, eval_loss, accuracy, f1 } = record;
-        self.line(&match accuracy.zip(*f1) {
-            Some((accuracy, f1)) => format!(
-                "  epoch {epoch}  train loss {train_loss:.6}  eval loss {eval_loss:.6}  accuracy {accuracy:.4}  F1 {f1:.4}"
-            ),
-            None => format!(
-                "  epoch {epoch}  train loss {train_loss:.4}  held-out loss {eval_loss:.4}  perplexity {:.2}",
-                eval_loss.exp()
-            ),
-        });
+        let EpochRecord { epoch, train_loss, eval_loss, accuracy, f1, .. } = record;
+        let scores = accuracy.zip(*f1).map(|(accuracy, f1)| format!("  accuracy {accuracy:.4}  F1 {f1:.4}"));
+        self.line(&format!(
+            "  epoch {epoch}  train loss {train_loss:.6}  eval loss {eval_loss:.6}{}",
+            scores.unwrap_or_default()
+        ));
     }
 
     fn step(&mut self, step: &StepRecord) {
@@ -470,4 +473,19 @@ fn width_of(stream: impl std::os::windows::io::AsHandle) -> Option<usize> {
 pub fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style.progress_chars("━╸ ")
+}
+
+/// The scores of a run: accuracy, with `all` also F1, or the further metrics of its task; and the loss.
+fn scores(run: &RunRecord, all: bool) -> String {
+    let mut shown: Vec<(&str, f64)> = match run.metrics.is_empty() || run.accuracy.is_some() && run.metrics.len() < 2 {
+        true => [("accuracy", run.accuracy), ("F1", run.f1.filter(|_| all))]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect(),
+        false => {
+            run.metrics.iter().take(if all { 3 } else { 1 }).map(|(name, value)| (name.as_str(), *value)).collect()
+        }
+    };
+    let loss = format!("  loss {:.6}", run.loss);
+    shown.drain(..).map(|(name, value)| format!("  {name} {value:.4}")).chain([loss]).collect()
 }

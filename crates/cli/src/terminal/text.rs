@@ -80,7 +80,9 @@ pub fn summary_table(results: &Results, width: Option<usize>) -> String {
         lines.push(format!("{:names$}", "without a pretrained model"));
         lines.extend(results.baselines.iter().map(row));
     }
-    lines.push(format!("F1: {}", averaging(&results.data.classes)));
+    if results.design.metrics.is_empty() {
+        lines.push(format!("F1: {}", averaging(&results.data.classes)));
+    }
     lines.push(String::new());
     let trained = |record| Some(format!("{:names$}  {}", name(record), training(record)?));
     let trained: Vec<String> = results.approaches.iter().filter_map(trained).collect();
@@ -126,20 +128,22 @@ fn columns(results: &Results) -> Vec<Column<'_>> {
     let design = &results.design;
     let digits = |name: &str| if name == "loss" { 6 } else { 4 };
     let label = design.metric_label();
-    let ranked = Column::new(label, digits(label), |scores| design.ranked(scores).mean);
+    let ranked = Column::new(label, digits(label), |scores| design.ranked(scores).map_or(f64::NAN, |of| of.mean));
     let interval = Column {
         name: INTERVAL,
         width: "0.1234 to 0.1234".len(),
-        cell: Box::new(|scores| match design.ranked(scores).interval {
+        cell: Box::new(|scores| match design.ranked(scores).and_then(|of| of.interval) {
             Some((low, high)) => format!("{:16}", format!("{low:.4} to {high:.4}")),
             None => format!("{:16}", "unknown"),
         }),
     };
-    let accuracy = Column::new("accuracy", 4, |scores| scores.accuracy.mean);
-    let (f1, loss) = (Column::new("F1", 4, |scores| scores.f1.mean), Column::new("loss", 6, |scores| scores.loss.mean));
     let metric = if design.metric.is_empty() { "accuracy" } else { &design.metric };
-    let others = [("accuracy", accuracy), ("f1", f1), ("loss", loss)].into_iter();
-    let others = others.filter(|(name, _)| *name != metric).map(|(_, column)| column);
+    let names = match design.metrics.as_slice() {
+        [] => vec![("accuracy", "accuracy"), ("f1", "F1"), ("loss", "loss")],
+        metrics => metrics.iter().map(|metric| (metric.name.as_str(), metric.label.as_str())).collect(),
+    };
+    let others = names.into_iter().filter(|(name, _)| *name != metric);
+    let others = others.map(|(name, label)| Column::new(label, digits(name), move |scores| scores.mean(name)));
     [ranked, interval].into_iter().chain(others).collect()
 }
 

@@ -82,8 +82,10 @@ pub struct Columns {
     pub names: Vec<String>,
     /// The index of the text's column.
     pub text: usize,
-    /// The index of the label's column.
+    /// The index of the label's column; of several, of the first.
     pub label: usize,
+    /// The indices of the columns of labels, if each label has one.
+    pub labels: Vec<usize>,
     /// The index of the column of the second text, if rows are text pairs.
     pub text_pair: Option<usize>,
 }
@@ -97,11 +99,14 @@ pub(super) fn find(
 ) -> Result<Columns, DataError> {
     let search = Search { path, names: &names, delimited };
     let Texts { text, text_pair } = find_texts(path, &names, options, delimited)?;
-    let label = match &options.label_column {
-        Some(name) => search.named(LABEL.role, name)?,
-        None => search.usual(&LABEL)?,
+    let labels = options.label_columns.iter().map(|name| search.named(LABEL.role, name));
+    let labels = labels.collect::<Result<Vec<_>, _>>()?;
+    let label = match (&options.label_column, labels.first()) {
+        (_, Some(first)) => *first,
+        (Some(name), None) => search.named(LABEL.role, name)?,
+        (None, None) => search.usual(&LABEL)?,
     };
-    Ok(Columns { names, text, label, text_pair })
+    Ok(Columns { names, text, label, labels, text_pair })
 }
 
 /// Checks that the two texts of a pair are different columns.
@@ -145,10 +150,17 @@ pub(super) fn numbered(path: &Path, width: usize, options: &ReadOptions) -> Resu
     let number = |role, column: &Option<String>| number(path, role, column.as_deref(), width);
     let text_pair = number(TEXT_PAIR, &options.text_pair_column)?;
     let (text, label) = (number(TEXT.role, &options.text_column)?, number(LABEL.role, &options.label_column)?);
+    let labels =
+        options.label_columns.iter().filter_map(|column| number(LABEL.role, &Some(column.clone())).transpose());
+    let labels = labels.collect::<Result<Vec<_>, _>>()?;
+    let label = label.or(labels.first().copied());
+    let unused = |others: [Option<usize>; 2]| {
+        (0..).find(|index| !labels.contains(index) && !others.contains(&Some(*index))).unwrap_or_default()
+    };
     let text = text.unwrap_or_else(|| unused([label, text_pair]));
     let label = label.unwrap_or_else(|| unused([Some(text), text_pair]));
     check_pair(path, text, text_pair, &text.to_string())?;
-    Ok(Columns { names: Vec::new(), text, label, text_pair })
+    Ok(Columns { names: Vec::new(), text, label, labels, text_pair })
 }
 
 /// The columns of the texts in a table of `width` columns without names.

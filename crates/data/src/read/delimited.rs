@@ -3,18 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::labels::{LabelCell, Labels};
 use super::records::{BrokenRecord, Records};
 use super::sniff::Dialect;
 use super::source::Text;
 use super::table::{Cell, OpenedTable, TableRow};
-use super::{Fault, Format, Opened, ReadOptions, Row, columns, label, sniff};
+use super::{Columns, Fault, Format, Opened, ReadOptions, Row, columns, sniff};
 use crate::error::DataError;
 
 struct Delimited {
     records: Records,
-    text: usize,
-    label: usize,
-    text_pair: Option<usize>,
+    columns: Columns,
+    labels: Labels,
     /// Whether tabs separate the columns.
     tabs: bool,
     /// The number of fields of every row, which is that of the first row.
@@ -32,7 +32,7 @@ pub(super) fn open(
     let dialect = sniff::dialect(&text, format, options, &is_example);
     let format = dialect.format();
     let rows = sniff::sample(&text, dialect);
-    let mut reader = Delimited::new(text, dialect);
+    let mut reader = Delimited::new(text, dialect, options);
     let columns = if options.header {
         let header = reader.header().map_err(|fault| fault.named(path, format))?;
         let header = header.ok_or_else(|| DataError::Empty { path: path.into() })?;
@@ -43,7 +43,7 @@ pub(super) fn open(
         sniff::check_headerless(path, &rows, options, columns.label)?;
         columns
     };
-    (reader.text, reader.label, reader.text_pair) = (columns.text, columns.label, columns.text_pair);
+    reader.columns.clone_from(&columns);
     let separator = Some(char::from(dialect.separator));
     Ok(Opened { format, separator, columns, reader: Box::new(reader) })
 }
@@ -59,7 +59,7 @@ pub(super) fn open_table(
     let dialect = sniff::dialect(&text, format, options, &has_text);
     let format = dialect.format();
     let rows = sniff::sample(&text, dialect);
-    let mut reader = Delimited::new(text, dialect);
+    let mut reader = Delimited::new(text, dialect, options);
     let header = match options.header {
         true => reader.header().map_err(|fault| fault.named(path, format))?,
         false => rows.first().map(|row| (0..row.len()).map(|index| index.to_string()).collect()),
@@ -72,7 +72,7 @@ pub(super) fn open_table(
             columns::numbered_texts(path, names.len(), options)?
         }
     };
-    (reader.text, reader.text_pair) = (texts.text, texts.text_pair);
+    (reader.columns.text, reader.columns.text_pair) = (texts.text, texts.text_pair);
     let columns: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
     let separator = Some(char::from(dialect.separator));
     let names = columns.clone();
@@ -81,10 +81,11 @@ pub(super) fn open_table(
 }
 
 impl Delimited {
-    fn new(text: Text, dialect: Dialect) -> Self {
+    fn new(text: Text, dialect: Dialect, options: &ReadOptions) -> Self {
         let records = Records::new(text.reader, dialect.separator, dialect.quoting);
-        let tabs = dialect.separator == b'\t';
-        Self { records, text: 0, label: 1, text_pair: None, tabs, width: None }
+        let columns = Columns { names: Vec::new(), text: 0, label: 1, labels: Vec::new(), text_pair: None };
+        let (labels, tabs) = (Labels::new(options), dialect.separator == b'\t');
+        Self { records, columns, labels, tabs, width: None }
     }
 
     /// Returns a row with all its columns.
@@ -95,8 +96,8 @@ impl Delimited {
             cells.push((Arc::clone(name), Cell::Text(utf8(line, field)?.into())));
         }
         let text = |column| Ok(utf8(line, self.records.get(column).unwrap_or_default())?.to_string());
-        let text_pair = self.text_pair.map(text).transpose()?;
-        Ok(Some(TableRow { line, text: text(self.text)?, text_pair, cells }))
+        let text_pair = self.columns.text_pair.map(text).transpose()?;
+        Ok(Some(TableRow { line, text: text(self.columns.text)?, text_pair, cells }))
     }
 
     /// Returns the column names in the first row, as they are.
@@ -124,15 +125,20 @@ impl Delimited {
             Some(field) => utf8(line, field),
             None => Err(Fault::Row { line, reason: self.too_few() }),
         };
-        let text_pair = self.text_pair.map(field).transpose()?.map(String::from);
-        Ok(Some(Row { text: field(self.text)?.into(), text_pair, label: label(line, field(self.label)?)?, line }))
+        let columns = &self.columns;
+        let (label, labels) = match columns.labels.is_empty() {
+            true => self.labels.read(line, LabelCell::One(field(columns.label)?.into()))?,
+            false => self.labels.read_columns(line, |place| field(columns.labels[place]).map(String::from))?,
+        };
+        let text_pair = columns.text_pair.map(field).transpose()?.map(String::from);
+        Ok(Some(Row { text: field(columns.text)?.into(), text_pair, label, labels, line }))
     }
 
     fn too_few(&self) -> String {
         let found = self.records.len();
         let columns = if found == 1 { "column" } else { "columns" };
         let expected =
-            if self.text_pair.is_some() { "three for two texts and a label" } else { "two for text and label" };
+            if self.columns.text_pair.is_some() { "three for two texts and a label" } else { "two for text and label" };
         format!("found {found} {columns}, expected {expected}")
     }
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::labels::{LabelCell, Labels};
 use super::source::{self, Source, Text};
 use super::values::Values;
-use super::{Fault, Format, Opened, ReadOptions, Row, columns, label};
+use super::{Fault, Format, Opened, ReadOptions, Row, columns};
 use crate::error::DataError;
 
 /// The member of a document that contains the rows, if there are several arrays of objects.
@@ -32,6 +33,8 @@ pub(super) fn open(path: &Path, text: Text, options: &ReadOptions) -> Result<Ope
         text: columns.names[columns.text].clone(),
         label: columns.names[columns.label].clone(),
         text_pair: columns.text_pair.map(|column| columns.names[column].clone()),
+        label_columns: columns.labels.iter().map(|&column| columns.names[column].clone()).collect(),
+        labels: Labels::new(options),
     };
     let objects = iter::once(Ok(first)).chain(objects);
     let reader = Box::new(objects.map(move |object| object.and_then(|object| row(object, &keys))));
@@ -282,24 +285,45 @@ struct Keys {
     text: String,
     label: String,
     text_pair: Option<String>,
+    label_columns: Vec<String>,
+    labels: Labels,
 }
 
 fn row(object: Object, keys: &Keys) -> Result<Row, Fault> {
     let Object { line, members: object, .. } = object;
     let broken = |reason: String| Fault::Row { line, reason };
-    let name = &keys.label;
-    let class = match object.get(name) {
-        Some(Value::String(class)) => class.clone(),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(Value::Bool(value)) => value.to_string(),
+    let scalar = |key: &String, value: Option<&Value>, expected: &str| match value {
+        Some(Value::String(class)) => Ok(class.clone()),
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        Some(Value::Bool(value)) => Ok(value.to_string()),
         found => {
             let found = found.map_or("missing", describe);
-            return Err(broken(format!("`{name}` is {found}; a label is a string, a number or a boolean")));
+            Err(broken(format!("`{key}` is {found}; {expected}")))
         }
+    };
+    let (label, labels) = if keys.label_columns.is_empty() {
+        let cell = match object.get(&keys.label) {
+            Some(Value::Array(items)) => {
+                let item = |item| scalar(&keys.label, Some(item), "a list of labels has strings and numbers");
+                LabelCell::Several(items.iter().map(item).collect::<Result<_, _>>()?)
+            }
+            value => LabelCell::One(scalar(
+                &keys.label,
+                value,
+                "a label is a string, a number, a boolean or a list of them",
+            )?),
+        };
+        keys.labels.read(line, cell)?
+    } else {
+        let value = |place: usize| {
+            let key = &keys.label_columns[place];
+            scalar(key, object.get(key), "the column of a label has 0 and 1")
+        };
+        keys.labels.read_columns(line, value)?
     };
     let text_of = |key: &String| text(line, &object, key);
     let text_pair = keys.text_pair.as_ref().map(text_of).transpose()?;
-    Ok(Row { text: text_of(&keys.text)?, text_pair, label: label(line, &class)?, line })
+    Ok(Row { text: text_of(&keys.text)?, text_pair, label, labels, line })
 }
 
 /// Returns a member that must be a text.

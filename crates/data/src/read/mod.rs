@@ -5,6 +5,7 @@ mod container;
 mod delimited;
 mod encoding;
 mod json;
+mod labels;
 mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -22,7 +23,7 @@ use std::str::FromStr;
 
 use self::source::Source;
 use crate::error::DataError;
-use crate::label::canonical_label;
+use crate::target::Task;
 
 pub use columns::Columns;
 pub use encoding::Encoding;
@@ -122,6 +123,15 @@ pub struct ReadOptions {
     pub symmetric: bool,
     /// Whether the first line of CSV and TSV contains the column names. Default: true.
     pub header: bool,
+    /// The kind of label that the rows have. Default: one class each.
+    pub task: Option<Task>,
+    /// The separator of several labels in the column of the label. Default: none; a JSON array or a Parquet list has several
+    /// labels.
+    pub label_separator: Option<String>,
+    /// Columns of 0 and 1 or of booleans, one per label, instead of the column of the label. Default: none.
+    pub label_columns: Vec<String>,
+    /// The labels of an ordinal task, from the lowest to the highest. Default: labels that are numbers, by their value.
+    pub label_order: Vec<String>,
 }
 
 impl Default for ReadOptions {
@@ -135,6 +145,10 @@ impl Default for ReadOptions {
             text_pair_column: None,
             symmetric: false,
             header: true,
+            task: None,
+            label_separator: None,
+            label_columns: Vec::new(),
+            label_order: Vec::new(),
         }
     }
 }
@@ -146,8 +160,10 @@ pub struct Row {
     pub text: String,
     /// The second text of a text pair, unchanged.
     pub text_pair: Option<String>,
-    /// The label as [`canonical_label`] spells it.
+    /// The label as [`canonical_label`](crate::canonical_label) spells it.
     pub label: String,
+    /// The labels, if the row may have several; `label` then contains all of them.
+    pub labels: Option<Vec<String>>,
     /// The line on which the row begins, from 1; in Parquet, which has no lines, the number of the row.
     pub line: u64,
 }
@@ -199,6 +215,7 @@ impl Rows {
     /// column is missing, ambiguous or has the wrong type, two columns are a text pair, the first object of JSON is
     /// invalid, or the first line is a header or an example although `options` say the opposite.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
+        options.check(path)?;
         let Opened { format, separator, columns, reader } = match source::open(path, options.encoding)? {
             Source::Parquet(file) => Self::parquet(path, file, options)?,
             Source::Text(text) => match text_format(path, &text, options)? {
@@ -306,10 +323,24 @@ fn check_effect(path: &Path, format: Format, separator: Option<char>, options: &
     }
 }
 
-/// Returns the canonical spelling of a label.
-fn label(line: u64, label: &str) -> Result<String, Fault> {
-    match canonical_label(label) {
-        label if label.is_empty() => Err(Fault::Row { line, reason: "the label is empty".into() }),
-        label => Ok(label.into_owned()),
+impl ReadOptions {
+    /// Returns the task that the options say: separators and columns of labels are those of several labels.
+    pub(crate) fn task(&self) -> Option<Task> {
+        let has_several = self.label_separator.is_some() || !self.label_columns.is_empty();
+        self.task.or(has_several.then_some(Task::MultiLabel))
+    }
+
+    /// Returns an error if options contradict each other.
+    fn check(&self, path: &Path) -> Result<(), DataError> {
+        let task = self.task().unwrap_or_default();
+        let given = [
+            ("--label-separator", self.label_separator.is_some(), Task::MultiLabel),
+            ("--label-columns", !self.label_columns.is_empty(), Task::MultiLabel),
+            ("--label-order", !self.label_order.is_empty(), Task::Ordinal),
+        ];
+        match given.into_iter().find(|(_, is_given, of)| *is_given && *of != task) {
+            Some((option, _, of)) => Err(DataError::OptionOfTask { path: path.into(), option, of, task }),
+            None => Ok(()),
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! Baselines as approaches: the majority class, and TF-IDF with logistic regression.
 
-use std::borrow::Cow;
 use std::time::Instant;
 
-use rekindle_baseline::{BaselineError, LogisticOptions, Majority, TfidfLogisticRegression};
+use rekindle_baseline::{
+    BaselineError, LabelRates, LogisticOptions, Majority, MeanValue, MultilabelBaseline, RidgeOptions,
+    TfidfLogisticRegression, TfidfOneVsRest, TfidfRidge, ValueBaseline,
+};
+use rekindle_data::Targets;
 use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
 
@@ -40,21 +43,29 @@ impl Baseline {
         },
     };
 
-    fn classifier(
-        &self,
-        texts: &[Cow<'_, str>],
-        labels: &[usize],
-        classes: usize,
-    ) -> Result<Classifier, BaselineError> {
+    /// Fits the baseline to texts and their targets.
+    fn fitted(&self, texts: &[&str], targets: &Targets, outputs: usize) -> Result<FittedBaseline, BaselineError> {
         if let Self::TfIdf(options) = self {
-            let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-            match TfidfLogisticRegression::fit(&texts, labels, classes, options) {
-                Ok(fitted) => return Ok(Box::new(fitted)),
+            let fitted = match targets {
+                Targets::Classes(labels) => TfidfLogisticRegression::fit(texts, labels, outputs, options)
+                    .map(|fitted| FittedBaseline::Classes(Box::new(fitted))),
+                Targets::Labels { values, labels } => TfidfOneVsRest::fit(texts, values, *labels, options)
+                    .map(|fitted| FittedBaseline::Labels(Box::new(fitted))),
+                Targets::Values(values) => {
+                    let options = RidgeOptions { alpha: 1.0 / options.c, ..RidgeOptions::default() };
+                    TfidfRidge::fit(texts, values, &options).map(|fitted| FittedBaseline::Values(Box::new(fitted)))
+                }
+            };
+            match fitted {
                 Err(BaselineError::NoWords | BaselineError::OneClass { .. }) => {}
-                Err(error) => return Err(error),
+                fitted => return fitted,
             }
         }
-        Ok(Box::new(Majority::fit(labels, classes)?))
+        Ok(match targets {
+            Targets::Classes(labels) => FittedBaseline::Classes(Box::new(Majority::fit(labels, outputs)?)),
+            Targets::Labels { values, labels } => FittedBaseline::Labels(Box::new(LabelRates::fit(values, *labels)?)),
+            Targets::Values(values) => FittedBaseline::Values(Box::new(MeanValue::fit(values)?)),
+        })
     }
 }
 
@@ -91,20 +102,25 @@ impl Learner for Baseline {
         _: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
         let (began, sampling, train) = (Instant::now(), context.sampling, &spec.rows.train);
-        let (texts, labels) = (sampling.joined_texts(train), sampling.labels(train));
-        let classifier = self.classifier(&texts, &labels, sampling.all.classes.len())?;
+        let texts = sampling.joined_texts(train);
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+        let predictor = self.fitted(&texts, &sampling.targets(train), sampling.outputs().len())?;
         let mut record = RunRecord::default();
         record.train_seconds = began.elapsed().as_secs_f64();
-        Ok(Fitted { predictor: Box::new(FittedBaseline(classifier)), record })
+        Ok(Fitted { predictor: Box::new(predictor), record })
     }
 }
 
-type Classifier = Box<dyn rekindle_baseline::Baseline>;
-
-struct FittedBaseline(Classifier);
+/// A fitted baseline, by the kind of target.
+enum FittedBaseline {
+    Classes(Box<dyn rekindle_baseline::Baseline>),
+    Labels(Box<dyn MultilabelBaseline>),
+    Values(Box<dyn ValueBaseline>),
+}
 
 impl Predictor for FittedBaseline {
-    /// The logarithms of the probabilities. A probability of 0 counts as the smallest that scikit-learn's `log_loss` knows.
+    /// The logarithms of the probabilities of classes, those of the odds of labels, or the numbers. A probability of 0 counts as
+    /// the smallest that scikit-learn's `log_loss` knows.
     fn logits(
         &self,
         context: &RunContext<'_>,
@@ -112,8 +128,15 @@ impl Predictor for FittedBaseline {
         _: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError> {
         let texts = context.sampling.joined_texts(rows);
-        let probabilities = self.0.probabilities(&texts.iter().map(AsRef::as_ref).collect::<Vec<_>>());
-        Ok(probabilities.into_iter().map(|probability| probability.max(f64::EPSILON).ln() as f32).collect())
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+        let log = |probability: f64| probability.max(f64::EPSILON).ln();
+        Ok(match self {
+            Self::Classes(fitted) => fitted.probabilities(&texts).into_iter().map(|p| log(p) as f32).collect(),
+            Self::Labels(fitted) => {
+                fitted.probabilities(&texts).into_iter().map(|p| (log(p) - log(1.0 - p)) as f32).collect()
+            }
+            Self::Values(fitted) => fitted.predictions(&texts).into_iter().map(|value| value as f32).collect(),
+        })
     }
 
     fn into_model(self: Box<Self>) -> Option<TrainedModel> {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use burn::module::Module;
-use rekindle_baseline::{DenseRows, LogisticOptions, LogisticRegression};
+use rekindle_baseline::DenseRows;
 use rekindle_checkpoint::trainable;
 use rekindle_encoders::{Embedding, EncoderConfig, LoraConfig, Pooling, SentenceClassifier, SequenceClassifier};
 use rekindle_infer::{read, sentence_embeddings, sentence_logits};
@@ -14,7 +14,7 @@ use rekindle_train::{
     Checkpoints, Contrastive, ContrastiveLoss, Event, TrainError, Trained, Trainer, TrainingArguments, TuningPlan,
 };
 
-use super::sentence_head::{Layers, with_head};
+use super::sentence_head::{Layers, LinearHead};
 use crate::defaults::{Defaults, Overrides, TrainingOption};
 use crate::error::ExperimentError;
 use crate::history::step_record;
@@ -153,11 +153,9 @@ impl ContrastiveFineTuning {
         let embeddings = embeddings.and_then(|rows| rows.map_or(Ok(Vec::new()), read)).map_err(TrainError::from);
         let embeddings = embeddings.map_err(ExperimentError::Examples)?;
         let embeddings = DenseRows::new(embeddings.into_iter().map(f64::from).collect(), config.hidden_size);
-        let (labels, classes) = (context.sampling.labels(rows), config.num_labels());
-        let weights = context.class_weights(rows);
-        let options = LogisticOptions { c: C, ..LogisticOptions::default() };
-        let regression = LogisticRegression::fit(&embeddings, &labels, classes, weights.as_deref(), &options)?;
-        Ok(with_head(encoder.encoder, embedding, &regression, config, context.device))
+        let (targets, weights) = (context.sampling.targets(rows), context.class_weights(rows));
+        let head = LinearHead::fit(&embeddings, &targets, config.num_labels(), weights.as_deref(), C)?;
+        Ok(head.on(encoder.encoder, embedding, config, context.device))
     }
 }
 
@@ -197,7 +195,11 @@ impl Learner for ContrastiveFineTuning {
 
     /// The head is counted with what the plan trains.
     fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
-        let config = &context.config;
+        let (config, task) = (&context.config, context.sampling.all.task);
+        if !task.has_classes() {
+            let reason = format!("contrastive needs one class per text; {task} has none");
+            return Err(TrainError::Argument { argument: "approaches", reason });
+        }
         self.layers.check(config)?;
         context.check_windows(self.batch_size)?;
         let plan = self.plan(config);

@@ -367,11 +367,11 @@ impl FineTuned {
     ) -> Result<EpochRecord, ExperimentError> {
         let test = &spec.rows.test;
         let logits = self.logits(context, test, observer)?;
-        let labels = context.sampling.labels(test);
-        let tested =
-            Evaluation::new(logits, &labels, self.config.num_labels()).map_err(|source| spec.failed(source))?;
-        let (accuracy, f1) = (Some(tested.accuracy()), Some(tested.f1().value));
-        let record = EpochRecord { epoch, train_loss, eval_loss: tested.loss, accuracy, f1 };
+        let (targets, config) = (context.sampling.targets(test), &self.config);
+        let tested = Evaluation::new(logits, &targets, config.num_labels(), &config.problem);
+        let tested = tested.map_err(|source| spec.failed(source))?;
+        let [accuracy, f1] = tested.accuracy_and_f1().map_or([None; 2], |scores| scores.map(Some));
+        let record = EpochRecord { epoch, train_loss, eval_loss: tested.loss, accuracy, f1, metric: None };
         let _ = observer(Progress::Training(&Event::Epoch(record.clone())));
         self.tested = Some((test.clone(), tested.logits));
         Ok(record)

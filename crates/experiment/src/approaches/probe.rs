@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use rekindle_baseline::{BaselineError, DenseRows, LogisticOptions, LogisticRegression, Validation, cross_validate};
-use rekindle_data::repeated_stratified_k_fold;
+use rekindle_baseline::{BaselineError, DenseRows, Validation, cross_validate};
+use rekindle_data::{Targets, fold_targets, repeated_stratified_k_fold};
 use rekindle_encoders::{Embedding, Encoder, EncoderConfig, Pooling};
 use rekindle_results::RunRecord;
 use rekindle_train::{EncodedDataset, TrainError};
 
-use super::sentence_head::{Layers, with_head};
+use super::sentence_head::{Layers, LinearHead};
 use crate::embeddings::{Embeddings, Request};
 use crate::error::ExperimentError;
 use crate::learner::{Fitted, Kind, Learner, Predictor, count, positive, unknown_option};
@@ -104,6 +104,34 @@ impl Probe {
         Ok(best.map_or((0, USUAL_C), |(place, found)| (place, found.c)))
     }
 
+    /// Returns the candidate and C with the smallest squared error over inner folds of the training examples.
+    fn choose_of_values(
+        &self,
+        candidates: &[(Embedding, DenseRows)],
+        values: &[f64],
+        seed: u64,
+    ) -> Result<(usize, f64), BaselineError> {
+        let grid = self.c.map_or_else(|| VALUES_OF_C.to_vec(), |c| vec![c]);
+        let (targets, groups) = (Targets::Values(values.to_vec()), (0..values.len()).collect::<Vec<_>>());
+        let folds = fold_targets(&targets, &groups, FOLDS.min(values.len()), 1, seed as u32).unwrap_or_default();
+        let mut best = (f64::INFINITY, 0, self.c.unwrap_or(USUAL_C));
+        for (place, (_, rows)) in candidates.iter().enumerate() {
+            for &c in &grid {
+                let mut squared = 0.0;
+                for fold in &folds {
+                    let head = LinearHead::fit(&rows.select(&fold.train), &targets.select(&fold.train), 1, None, c)?;
+                    let predicted = head.logits(&rows.select(&fold.test));
+                    let errors = predicted.iter().zip(&fold.test).map(|(value, &row)| f64::from(*value) - values[row]);
+                    squared += errors.map(|error| error * error).sum::<f64>();
+                }
+                if !folds.is_empty() && squared < best.0 {
+                    best = (squared, place, c);
+                }
+            }
+        }
+        Ok((best.1, best.2))
+    }
+
     /// Embeds the names of the classes as texts that are numbered behind the examples. Returns their numbers, as often as they
     /// count.
     fn embed_names(
@@ -179,6 +207,10 @@ impl Learner for Probe {
     fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
         let config = &context.config;
         self.layers.map_or(Ok(()), |layers| layers.check(config))?;
+        if self.names > 0 && !context.sampling.all.task.has_classes() {
+            let reason = format!("a task of {} has no classes with names", context.sampling.all.task);
+            return Err(TrainError::Argument { argument: "names", reason });
+        }
         if self.names > 0 {
             context.refuse_pairs("names", "the name of a class is one text")?;
             check_names(context.sampling.all.classes.names())?;
@@ -216,16 +248,19 @@ impl Learner for Probe {
         let embeddings = poolings.iter().flat_map(|&pooling| of(pooling));
         let candidates: Vec<(Embedding, DenseRows)> =
             embeddings.map(|embedding| (embedding, context.embeddings.rows(embedding, &fitted, dim))).collect();
-        let (mut labels, classes) = (context.sampling.labels(train), context.config.num_labels());
-        labels.extend(names.iter().map(|name| name - context.examples.len()));
+        let (mut targets, classes) = (context.sampling.targets(train), context.config.num_labels());
+        if let Targets::Classes(labels) = &mut targets {
+            labels.extend(names.iter().map(|name| name - context.examples.len()));
+        }
         let weights = context.class_weights(train);
-        let (place, c) = self.choose(&candidates, &labels, classes, weights.as_deref(), spec.seed)?;
-        let (embedding, rows) = &candidates[place];
-        let options = LogisticOptions { c, ..LogisticOptions::default() };
-        let regression = match LogisticRegression::fit(rows, &labels, classes, weights.as_deref(), &options) {
-            Err(BaselineError::OneClass { class }) => LogisticRegression::constant(class, classes, dim),
-            regression => regression?,
+        let (place, c) = match &targets {
+            Targets::Classes(labels) => self.choose(&candidates, labels, classes, weights.as_deref(), spec.seed)?,
+            Targets::Values(values) => self.choose_of_values(&candidates, values, spec.seed)?,
+            // One regression per label: an inner search would fit hundreds.
+            Targets::Labels { .. } => (layers.len() - 1, self.c.unwrap_or(USUAL_C)),
         };
+        let (embedding, rows) = &candidates[place];
+        let head = LinearHead::fit(rows, &targets, classes, weights.as_deref(), c)?;
 
         let mut record = RunRecord::default();
         record.train_seconds = began.elapsed().as_secs_f64();
@@ -239,7 +274,7 @@ impl Learner for Probe {
             encoder: context.model.encoder(),
             device: context.device.clone(),
             embedding: *embedding,
-            regression,
+            head,
         };
         Ok(Fitted { predictor: Box::new(predictor), record })
     }
@@ -251,7 +286,7 @@ struct Probed {
     encoder: Encoder,
     device: Device,
     embedding: Embedding,
-    regression: LogisticRegression,
+    head: LinearHead,
 }
 
 impl Predictor for Probed {
@@ -262,12 +297,12 @@ impl Predictor for Probed {
         _: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError> {
         let embeddings = context.embeddings.rows(self.embedding, rows, self.config.hidden_size);
-        Ok(self.regression.scores(&embeddings).into_iter().map(|score| score as f32).collect())
+        Ok(self.head.logits(&embeddings))
     }
 
     fn into_model(self: Box<Self>) -> Option<TrainedModel> {
-        let Self { config, encoder, device, embedding, regression } = *self;
-        let model = with_head(encoder, embedding, &regression, &config, &device);
+        let Self { config, encoder, device, embedding, head } = *self;
+        let model = head.on(encoder, embedding, &config, &device);
         Some(TrainedModel::SentenceClassifier(config, model))
     }
 }

@@ -2,7 +2,8 @@
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
-use rekindle_baseline::LogisticRegression;
+use rekindle_baseline::{BaselineError, DenseRows, LogisticOptions, LogisticRegression, Ridge, RidgeOptions};
+use rekindle_data::Targets;
 use rekindle_encoders::{Embedding, Encoder, EncoderConfig, SentenceClassifier};
 use rekindle_train::TrainError;
 
@@ -51,22 +52,108 @@ impl Layers {
     }
 }
 
-/// Returns an encoder with the coefficients of a regression on its embeddings as the head.
-pub(crate) fn with_head(
-    encoder: Encoder,
-    embedding: Embedding,
-    regression: &LogisticRegression,
-    config: &EncoderConfig,
-    device: &Device,
-) -> SentenceClassifier {
-    let mut model = SentenceClassifier::new(encoder, embedding, config, device);
-    let (dim, classes) = (config.hidden_size, config.num_labels());
-    let coefficients = regression.coefficients();
-    let weight: Vec<f32> =
-        (0..dim).flat_map(|column| (0..classes).map(move |class| coefficients[class * dim + column] as f32)).collect();
-    let bias: Vec<f32> = regression.intercepts().iter().map(|&intercept| intercept as f32).collect();
-    let head = &mut model.classifier;
-    head.weight = Param::from_tensor(Tensor::from_data(TensorData::new(weight, [dim, classes]), device));
-    head.bias = Some(Param::from_tensor(Tensor::from_data(TensorData::new(bias, [classes]), device)));
-    model
+/// A linear head that was fitted to embeddings.
+pub(crate) enum LinearHead {
+    /// The scores of all classes.
+    Classes(LogisticRegression),
+    /// One regression per label, of its absence and its presence.
+    Labels(Vec<LogisticRegression>),
+    /// The regression of a number.
+    Value(Ridge),
+}
+
+impl LinearHead {
+    /// Fits a head to rows of embeddings and their targets. `weights` are those of the classes or of the positive examples of each
+    /// label, and `c` is the inverse strength of regularization.
+    pub(crate) fn fit(
+        rows: &DenseRows,
+        targets: &Targets,
+        classes: usize,
+        weights: Option<&[f64]>,
+        c: f64,
+    ) -> Result<Self, BaselineError> {
+        let options = LogisticOptions { c, ..LogisticOptions::default() };
+        let fit = |labels: &[usize], classes, weights: Option<&[f64]>| match LogisticRegression::fit(
+            rows, labels, classes, weights, &options,
+        ) {
+            Err(BaselineError::OneClass { class }) => Ok(LogisticRegression::constant(class, classes, rows.columns())),
+            regression => regression,
+        };
+        match targets {
+            Targets::Classes(labels) => fit(labels, classes, weights).map(Self::Classes),
+            Targets::Labels { values, labels } => {
+                let of = |label: usize| {
+                    let column = values.iter().skip(label).step_by(*labels);
+                    let column: Vec<usize> = column.map(|&has| usize::from(has)).collect();
+                    let weights = weights.map(|weights| [1.0, weights[label]]);
+                    fit(&column, 2, weights.as_ref().map(|weights| &weights[..]))
+                };
+                (0..*labels).map(of).collect::<Result<_, _>>().map(Self::Labels)
+            }
+            Targets::Values(values) => {
+                let options = RidgeOptions { alpha: 1.0 / c, ..RidgeOptions::default() };
+                Ridge::fit(rows, values, &options).map(Self::Value)
+            }
+        }
+    }
+
+    /// Returns the logits of rows, row-major `[rows, outputs]`.
+    pub(crate) fn logits(&self, rows: &DenseRows) -> Vec<f32> {
+        let logits = match self {
+            Self::Classes(regression) => regression.scores(rows),
+            Self::Value(ridge) => ridge.predictions(rows),
+            Self::Labels(regressions) => {
+                let mut logits = vec![0.0; rows.len() * regressions.len()];
+                for (label, regression) in regressions.iter().enumerate() {
+                    let into = logits.iter_mut().skip(label).step_by(regressions.len());
+                    into.zip(regression.scores(rows).chunks(2)).for_each(|(into, both)| *into = both[1] - both[0]);
+                }
+                logits
+            }
+        };
+        logits.into_iter().map(|logit| logit as f32).collect()
+    }
+
+    /// Returns the coefficients and the intercept of each output.
+    fn weights(&self) -> Vec<(Vec<f64>, f64)> {
+        match self {
+            Self::Classes(regression) => {
+                let classes = regression.intercepts().len();
+                let columns = regression.coefficients().len() / classes.max(1);
+                let rows = regression.coefficients().chunks(columns.max(1)).map(<[f64]>::to_vec);
+                rows.zip(regression.intercepts().iter().copied()).collect()
+            }
+            Self::Labels(regressions) => {
+                let difference = |both: &[f64], columns: usize| -> Vec<f64> {
+                    (0..columns).map(|column| both[columns + column] - both[column]).collect()
+                };
+                let of = |regression: &LogisticRegression| {
+                    let columns = regression.coefficients().len() / 2;
+                    (difference(regression.coefficients(), columns), difference(regression.intercepts(), 1)[0])
+                };
+                regressions.iter().map(of).collect()
+            }
+            Self::Value(ridge) => vec![(ridge.coefficients().to_vec(), ridge.intercept())],
+        }
+    }
+
+    /// Returns an encoder with this head on its embeddings.
+    pub(crate) fn on(
+        &self,
+        encoder: Encoder,
+        embedding: Embedding,
+        config: &EncoderConfig,
+        device: &Device,
+    ) -> SentenceClassifier {
+        let mut model = SentenceClassifier::new(encoder, embedding, config, device);
+        let (dim, outputs) = (config.hidden_size, config.num_labels());
+        let weights = self.weights();
+        let weight: Vec<f32> =
+            (0..dim).flat_map(|column| weights.iter().map(move |(of, _)| of[column] as f32)).collect();
+        let bias: Vec<f32> = weights.iter().map(|(_, intercept)| *intercept as f32).collect();
+        let head = &mut model.classifier;
+        head.weight = Param::from_tensor(Tensor::from_data(TensorData::new(weight, [dim, outputs]), device));
+        head.bias = Some(Param::from_tensor(Tensor::from_data(TensorData::new(bias, [outputs]), device)));
+        model
+    }
 }

@@ -21,21 +21,21 @@ pub(super) fn section(results: &Results) -> Option<Section> {
         .iter()
         .enumerate()
         .filter_map(|(index, record)| Some((index, record, seconds(record)?)))
-        .filter(|(_, record, _)| score(&record.scores).mean.is_finite())
+        .filter(|(_, record, _)| score(&record.scores).is_some_and(|estimate| estimate.mean.is_finite()))
         .collect();
     if costs.len() < 2 {
         return None;
     }
     let mut marks = Vec::new();
     for &(index, record, seconds) in &costs {
-        let (ink, estimate) = (Ink::Series(index), score(&record.scores));
+        let (ink, Some(estimate)) = (Ink::Series(index), score(&record.scores)) else { continue };
         if let Some((low, high)) = estimate.interval {
             marks.push(Mark::Interval(ink, (seconds, low), (seconds, high)));
         }
         marks.push(Mark::Dot(ink, (seconds, estimate.mean)));
     }
     let (least, most) = extent(costs.iter().map(|(.., seconds)| *seconds));
-    let (low, high) = extent(costs.iter().flat_map(|(_, record, _)| ends(score(&record.scores))));
+    let (low, high) = extent(costs.iter().filter_map(|(_, record, _)| score(&record.scores)).flat_map(ends));
     let x = Axis::logarithmic(least, most, "processor seconds");
     let panel = Panel { x, y: Axis::linear(low, high, 5, what), height: HEIGHT, marks };
     let entries: Vec<_> =

@@ -49,13 +49,12 @@ type Curve<'a> = (Ink, &'a str, &'a Vec<CurvePoint>);
 
 fn size_chart(results: &Results, curves: &[Curve<'_>], what: &str, score: &Find<'_>) -> Markup {
     let points = curves.iter().flat_map(|(.., curve)| curve.iter());
-    let (low, high) = extent(points.flat_map(|point| ends(score(&point.scores))));
+    let (low, high) = extent(points.filter_map(|point| score(&point.scores)).flat_map(ends));
     let mut marks = Vec::new();
     for (ink, _, curve) in curves {
-        let line = curve.iter().map(|point| (point.size as f64, score(&point.scores).mean)).collect();
-        marks.push(Mark::Line(*ink, line));
-        for point in *curve {
-            let (size, estimate) = (point.size as f64, score(&point.scores));
+        let estimates = curve.iter().filter_map(|point| Some((point.size as f64, score(&point.scores)?)));
+        marks.push(Mark::Line(*ink, estimates.clone().map(|(size, estimate)| (size, estimate.mean)).collect()));
+        for (size, estimate) in estimates {
             if let Some((low, high)) = estimate.interval {
                 marks.push(Mark::Interval(*ink, (size, low), (size, high)));
             }
@@ -87,8 +86,10 @@ pub(super) fn training(results: &Results) -> Option<Section> {
                 (curves.figure("Training loss", "step", &curves.steps(|step| step.loss), scales.loss, scales.steps))
                 (curves.figure(&format!("Loss on the {evaluated} examples"), "epoch",
                     &curves.epochs(|epoch| epoch.eval_loss), scales.eval_loss, scales.epochs))
-                (curves.figure(&format!("Accuracy on the {evaluated} examples"), "epoch",
-                    &curves.epochs(|epoch| epoch.accuracy), scales.accuracy, scales.epochs))
+                @if scales.accuracy.1.is_finite() {
+                    (curves.figure(&format!("Accuracy on the {evaluated} examples"), "epoch",
+                        &curves.epochs(accuracy), scales.accuracy, scales.epochs))
+                }
             }
         }
         h3 { "All approaches" }
@@ -175,7 +176,7 @@ impl Scales {
         let (_, loss) = over(&|curves| curves.steps(|step| step.loss));
         let (_, eval_loss) = over(&|curves| curves.epochs(|epoch| epoch.eval_loss));
         // A range of at least 0.1, so that a single example does not look like a large difference.
-        let (low, high) = over(&|curves| curves.epochs(|epoch| epoch.accuracy));
+        let (low, high) = over(&|curves| curves.epochs(accuracy));
         Self {
             loss: (0.0, loss),
             eval_loss: (0.0, eval_loss),
@@ -215,6 +216,11 @@ fn overlaid(curves: &[Curves<'_>], what: &str, points: usize, value: fn(&StepRec
     let caption = html! { (what) @if logarithmic { ", logarithmic scale without zeros" } };
     let title = format!("{what} by step, of every approach");
     figure(caption, chart(&title, HALF, &[Panel { x, y, height: HEIGHT, marks }]), None)
+}
+
+/// Returns the accuracy after an epoch; NaN for a regression.
+fn accuracy(epoch: &EpochRecord) -> f64 {
+    epoch.accuracy.unwrap_or(f64::NAN)
 }
 
 /// Removes points that are not finite.

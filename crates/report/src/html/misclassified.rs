@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use rekindle_results::{MisclassifiedExample, Prediction, Results};
+use rekindle_results::{MisclassifiedExample, Prediction, Results, TargetRecord};
 
 use super::{Section, best, label, name, scrolling, spec, thousands};
 use crate::format;
@@ -61,7 +61,7 @@ fn table(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
             thead {
                 tr {
                     th scope="col" { "Text" }
-                    th scope="col" { "True class" }
+                    th scope="col" { (truth(results)) }
                     @for index in &approaches { th scope="col" { (name(heading(*index))) } }
                 }
             }
@@ -69,10 +69,10 @@ fn table(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
                 @for example in examples {
                     tr {
                         td.text { (texts(example)) " " span.row { (place(results, example)) } }
-                        td data-label="True class" { span.class { (name(class(results, example.label))) } }
+                        td data-label=(truth(results)) { span.class { (name(&example.label.text(&results.data.classes))) } }
                         @for index in &approaches {
                             @if let Some(prediction) = example.predictions.get(*index) {
-                                td data-label=(heading(*index)) { (predicted(results, prediction, example.label)) }
+                                td data-label=(heading(*index)) { (predicted(results, prediction, &example.label)) }
                             }
                         }
                     }
@@ -93,9 +93,15 @@ fn list(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
                     bdi { (format::shortened(&example.text, SHOWN)) } " "
                     @if let Some(second) = &example.text_pair { "/ " bdi { (format::shortened(second, SHOWN)) } " " }
                     span.row { (place(results, example)) } ": "
-                    span.class { (name(class(results, example.label))) }
-                    @if let Some((predicted, most)) = example.predictions.get(best).and_then(likeliest) {
-                        ", predicted " span.class { (name(class(results, predicted))) } " " (probability(most))
+                    span.class { (name(&example.label.text(&results.data.classes))) }
+                    @if let Some(prediction) = example.predictions.get(best) {
+                        @match (&example.label, likeliest(prediction)) {
+                            (TargetRecord::Class(_), Some((predicted, most))) => {
+                                ", predicted " span.class { (name(class(results, predicted))) } " " (probability(most))
+                            }
+                            (TargetRecord::Value(_), Some((_, value))) => { ", predicted " (format::score(value)) }
+                            (_, _) => { ", predicted " span.class { (name(&likely(results, prediction))) } }
+                        }
                     }
                 }
             }
@@ -137,16 +143,39 @@ fn likeliest(prediction: &Prediction) -> Option<(usize, f64)> {
     probabilities.max_by(|(_, a), (_, b)| a.total_cmp(b))
 }
 
-fn predicted(results: &Results, prediction: &Prediction, label: usize) -> Markup {
-    let truth = prediction.probabilities.get(label).copied();
+/// The heading of the true labels.
+fn truth(results: &Results) -> &'static str {
+    match results.data.task.as_str() {
+        "multi-label" => "True labels",
+        "regression" => "True value",
+        _ => "True class",
+    }
+}
+
+/// Returns the names of the labels with a mean probability of at least one half.
+fn likely(results: &Results, prediction: &Prediction) -> String {
+    let likely = prediction.probabilities.iter().enumerate().filter(|(_, mean)| **mean >= 0.5);
+    let names: Vec<&str> = likely.map(|(label, _)| class(results, label)).collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
+}
+
+fn predicted(results: &Results, prediction: &Prediction, label: &TargetRecord) -> Markup {
     html! {
         @if prediction.runs == 0 { "not tested on" } @else {
             @if prediction.wrong == 0 { span.significant { "correct" } }
-            @else if prediction.runs == 1 { span.wrong { "wrong" } }
-            @else { span.wrong { "wrong in " (prediction.wrong) " of " (prediction.runs) } }
-            @if let (Some(truth), Some((predicted, most))) = (truth, likeliest(prediction)) {
-                @if predicted != label { span.interval { (name(class(results, predicted))) " " (probability(most)) } }
-                span.interval { (name(class(results, label))) " " (probability(truth)) }
+            @else if results.data.task != "regression" {
+                @if prediction.runs == 1 { span.wrong { "wrong" } }
+                @else { span.wrong { "wrong in " (prediction.wrong) " of " (prediction.runs) } }
+            }
+            @match (label, likeliest(prediction)) {
+                (TargetRecord::Class(label), Some((predicted, most))) => {
+                    @if predicted != *label { span.interval { (name(class(results, predicted))) " " (probability(most)) } }
+                    @if let Some(truth) = prediction.probabilities.get(*label) {
+                        span.interval { (name(class(results, *label))) " " (probability(*truth)) }
+                    }
+                }
+                (TargetRecord::Value(_), Some((_, value))) => { span.mean { (format::score(value)) } }
+                (_, _) => { span.interval { (name(&likely(results, prediction))) } }
             }
         }
     }

@@ -17,6 +17,7 @@ mod misclassified;
 mod provenance;
 mod ranking;
 mod scores;
+mod values;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use rekindle_results::{ApproachRecord, Estimate, Results, RunRecord, Scores, Source};
@@ -40,6 +41,7 @@ pub fn report_html(results: &Results) -> String {
         ranking::precision_recall(results),
         ranking::roc(results),
         calibration::section(results),
+        values::section(results),
         misclassified::examples(results),
         Some(data::section(results)),
         Some(provenance::section(results)),
@@ -123,12 +125,12 @@ fn baseline_name(name: &str) -> &str {
 /// Returns the index of the best approach, the first of several; in results of earlier releases, by accuracy.
 fn best(results: &Results) -> Option<usize> {
     let named = results.approaches.iter().position(|record| record.approach == results.misclassified.approach);
-    let accuracy = |index: &usize| results.approaches[*index].accuracy;
+    let accuracy = |index: &usize| results.approaches[*index].accuracy.unwrap_or_default();
     named.or_else(|| (0..results.approaches.len()).rev().max_by(|a, b| accuracy(a).total_cmp(&accuracy(b))))
 }
 
 /// How to find a score among others.
-type Find<'a> = Box<dyn Fn(&Scores) -> &Estimate + 'a>;
+type Find<'a> = Box<dyn Fn(&Scores) -> Option<&Estimate> + 'a>;
 
 /// Returns the scores that have charts, each with its name and unit: the metric that ranks the approaches, and the loss; or the
 /// loss and accuracy.
@@ -136,13 +138,15 @@ fn charted(results: &Results) -> [(&str, Find<'_>); 2] {
     let design = &results.design;
     let ranked: Find<'_> = Box::new(|scores| design.ranked(scores));
     match design.metric_label() {
-        "loss" => [(LOSS, ranked), ("accuracy", Box::new(|scores| &scores.accuracy))],
-        label => [(label, ranked), (LOSS, Box::new(|scores| &scores.loss))],
+        "loss" => [(loss_unit(results), ranked), ("accuracy", Box::new(|scores| scores.get("accuracy")))],
+        label => [(label, ranked), (loss_unit(results), Box::new(|scores| scores.get("loss")))],
     }
 }
 
-/// The loss with its unit.
-const LOSS: &str = "loss, in nats";
+/// Returns the loss with its unit.
+fn loss_unit(results: &Results) -> &'static str {
+    if matches!(results.data.task.as_str(), "regression" | "ordinal") { "loss" } else { "loss, in nats" }
+}
 
 /// Begins a text with a capital letter.
 fn capitalized(text: &str) -> String {
@@ -160,7 +164,12 @@ fn head(results: &Results, title: &str) -> Markup {
     let data = &results.data;
     let facts = [
         data::examples(results),
-        format!("{} classes", thousands(data.classes.len())),
+        match data.task.as_str() {
+            "regression" => "regression".into(),
+            "multi-label" => format!("{} labels", thousands(data.classes.len())),
+            "ordinal" => format!("{} ordered classes", thousands(data.classes.len())),
+            _ => format!("{} classes", thousands(data.classes.len())),
+        },
         design(results),
         format::duration(results.seconds),
     ];

@@ -213,8 +213,8 @@ fn every_run(record: &ApproachRecord) -> Markup {
                 @for run in &record.runs {
                     tr {
                         td.number { (thousands(run.size)) } td.number { (run.seed) } td.number { (run.repeat) }
-                        td.number { (run.fold) } td.number { (thousands(run.test)) } td.number { (format::score(run.accuracy)) }
-                        td.number { (format::score(run.f1)) } td.number { (format::score(run.loss)) }
+                        td.number { (run.fold) } td.number { (thousands(run.test)) } td.number { (format::optional(run.accuracy)) }
+                        td.number { (format::optional(run.f1)) } td.number { (format::score(run.loss)) }
                         td.number { (run.best_epoch) } td.number { (format::duration(run.train_seconds + run.eval_seconds)) }
                     }
                 }

@@ -98,43 +98,56 @@ fn score_cells(results: &Results, record: &Scores, undefined: bool) -> Markup {
     html! {
         @for (name, score) in scores(results) {
             td.number data-label=(name) {
-                (format::estimate(score(record), if undefined && name.ends_with("F1") { "*" } else { "" }))
+                @if let Some(estimate) = score(record) {
+                    (format::estimate(estimate, if undefined && name.ends_with("F1") { "*" } else { "" }))
+                } @else { "–" }
             }
         }
         td.number data-label="Measured on" {
-            span.mean { (format::counted(measured.n, &measured.method)) }
-            @if measured.interval.is_some() { " " span.interval { (measured.method) } }
+            @if let Some(measured) = measured {
+                span.mean { (format::counted(measured.n, &measured.method)) }
+                @if measured.interval.is_some() { " " span.interval { (measured.method) } }
+            }
         }
     }
 }
 
-/// Returns the columns of scores: the metric that ranks the approaches first, then accuracy, F1 and loss.
+/// Returns the columns of scores: the metric that ranks the approaches first, then the other metrics of the task.
 fn scores(results: &Results) -> Vec<(String, Find<'_>)> {
     let design = &results.design;
-    let f1 = if results.data.classes.len() > 2 { "Macro F1" } else { "F1" };
     let ranked: Find<'_> = Box::new(|scores| design.ranked(scores));
     let label = capitalized(design.metric_label());
-    let three: [(&str, Find<'_>); 3] = [
-        ("Accuracy", Box::new(|scores| &scores.accuracy)),
-        (f1, Box::new(|scores| &scores.f1)),
-        ("Loss", Box::new(|scores| &scores.loss)),
-    ];
-    let others: Vec<_> = three.into_iter().filter(|(name, _)| *name != label).collect();
-    std::iter::once((label, ranked)).chain(others.into_iter().map(|(name, score)| (name.to_string(), score))).collect()
+    let others = results.metrics().into_iter().map(|metric| {
+        let find: Find<'_> = Box::new(move |scores| scores.get(&metric.name));
+        (capitalized(&metric.label), find)
+    });
+    let others: Vec<_> = others.filter(|(name, _)| *name != label).collect();
+    std::iter::once((label, ranked)).chain(others).collect()
 }
 
 /// Explains the table.
 fn explanation(results: &Results) -> Markup {
     let undefined = results.approaches.iter().any(|record| record.f1_undefined);
-    let level = results.approaches.first().map_or(0.95, |record| record.scores.accuracy.level);
-    let f1 = match results.data.classes.as_slice() {
-        [_, positive] => html! { "F1 is the F1 of class " q { (positive) } "." },
-        _ => html! { "F1 is the mean over classes." },
+    let ranked = results.approaches.first().and_then(|record| results.design.ranked(&record.scores));
+    let level = ranked.map_or(0.95, |estimate| estimate.level);
+    let metrics = match (results.data.task.as_str(), results.data.classes.as_slice()) {
+        ("regression", _) => html! { "Loss is the mean squared error." },
+        ("multi-label", _) => html! {
+            "Subset accuracy is the share of examples all of whose labels are right. Loss is the mean binary cross-entropy over \
+             all labels, in nats."
+        },
+        ("ordinal", _) => html! {
+            "MAE is the mean distance of the predicted from the true class, in classes. F1 is the mean over classes. Loss is the \
+             mean ordinal log loss."
+        },
+        (_, [_, positive]) => {
+            html! { "F1 is the F1 of class " q { (positive) } ". Loss is the mean cross-entropy, in nats." }
+        }
+        _ => html! { "F1 is the mean over classes. Loss is the mean cross-entropy, in nats." },
     };
     html! {
         "Means over all runs at the largest size, with " (format!("{:.0} %", level * 100.0)) " confidence intervals. "
-        (f1) " Loss is the mean cross-entropy, in nats. \
-        A difference can be significant although the intervals overlap: the next table tests it. "
+        (metrics) " A difference can be significant although the intervals overlap: the next table tests it. "
         "Examples per second are those of training, and below those of evaluation; the features of a frozen encoder are computed \
          once and shared by its runs. "
         @if results.approaches.iter().any(|record| record.undertrained > 0) {
@@ -151,7 +164,7 @@ fn rows_chart(results: &Results, what: &str, score: &Find<'_>) -> Markup {
     let baselines = results.baselines.iter().enumerate();
     let baselines =
         baselines.map(|(index, record)| (Ink::Reference(index), baseline_name(&record.approach), &record.scores));
-    let rows = approaches.chain(baselines).map(|(ink, name, scores)| (ink, name, score(scores)));
+    let rows = approaches.chain(baselines).filter_map(|(ink, name, scores)| Some((ink, name, score(scores)?)));
     let rows: Vec<(Ink, &str, &Estimate)> = rows.filter(|(.., estimate)| estimate.mean.is_finite()).collect();
     let (low, high) = extent(rows.iter().flat_map(|(.., estimate)| ends(estimate)));
     let x = Axis::linear(low, high, 5, what);

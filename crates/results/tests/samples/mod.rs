@@ -40,8 +40,8 @@ pub fn toy() -> Results {
     };
     let mut results = sample.results();
     for record in &mut results.approaches {
-        for estimate in [&mut record.scores.accuracy, &mut record.scores.f1, &mut record.scores.loss] {
-            estimate.interval = None;
+        for name in ["accuracy", "f1", "loss"] {
+            record.scores.get_mut(name).expect("a metric of classes").interval = None;
         }
     }
     results.findings = vec!["3 test sentences are too few to tell any two approaches apart.".into()];
@@ -130,9 +130,10 @@ impl Sample {
             vec![self.baseline("majority", 0.51, 0.693), self.baseline("tfidf_logistic_regression", 0.79, 0.48)];
         let mut comparisons = Vec::new();
         for (index, a) in approaches.iter().enumerate() {
-            let others = approaches[index + 1..].iter().map(|b| (b.approach.as_str(), b.accuracy));
-            for (b, accuracy) in others.chain(baselines.iter().map(|b| (b.approach.as_str(), b.accuracy))) {
-                comparisons.push(self.comparison(&a.approach, b, a.accuracy - accuracy));
+            let accuracy_of = |record: &ApproachRecord| record.accuracy.expect("classes");
+            let others = approaches[index + 1..].iter().map(|b| (b.approach.as_str(), accuracy_of(b)));
+            for (b, accuracy) in others.chain(baselines.iter().map(|b| (b.approach.as_str(), accuracy_of(b)))) {
+                comparisons.push(self.comparison(&a.approach, b, accuracy_of(a) - accuracy));
             }
         }
         let source = if self.files.is_empty() { Source::Embedded } else { Source::Hub };
@@ -209,11 +210,11 @@ impl Sample {
         record.spec = name.split('_').next().unwrap_or(name).into();
         (record.learning_rate, record.weight_decay) = (2e-5, 0.01);
         (record.trainable, record.total) = (592_130 * (1 + 6 * index), 66_955_010);
-        (record.accuracy, record.f1, record.loss) = (accuracy, accuracy - 0.0123, loss);
+        (record.accuracy, record.f1, record.loss) = (Some(accuracy), Some(accuracy - 0.0123), loss);
         record.f1_undefined = index == 1;
         record.scores = self.scores(accuracy, loss);
         (record.steps, record.epochs) = (first.steps, first.epochs);
-        record.predictions = (0..self.test).map(|row| row % self.classes.len()).collect();
+        record.predictions = (0..self.test).map(|row| TargetRecord::Class(row % self.classes.len())).collect();
         let point = |size: &usize| {
             CurvePoint::new(*size, self.scores(self.level(index, *size), 1.1 - self.level(index, *size)))
         };
@@ -258,14 +259,15 @@ impl Sample {
                 number,
                 floor + 0.3 * (1.0 - gain),
                 floor + 0.25 * (1.0 - gain) + 2.0 * wobble,
-                0.5 + (level - 0.5) * gain + wobble,
-                0.5 + (level - 0.5) * gain + wobble - 0.01,
+                Some(0.5 + (level - 0.5) * gain + wobble),
+                Some(0.5 + (level - 0.5) * gain + wobble - 0.01),
             )
         };
         let mut record = RunRecord::default();
         (record.seed, record.repeat, record.fold, record.size) = (seed, 1, fold, size);
         record.test = self.test;
-        (record.accuracy, record.f1, record.loss) = (level + 0.02 * (noise(salt) - 0.5), level - 0.0123, floor);
+        (record.accuracy, record.f1, record.loss) =
+            (Some(level + 0.02 * (noise(salt) - 0.5)), Some(level - 0.0123), floor);
         record.best_epoch = self.epochs;
         record.steps = (0..steps).map(step).collect();
         record.epochs = (1..=self.epochs).map(epoch).collect();
@@ -350,14 +352,14 @@ impl Sample {
             line: 17 * row as u64 + 2,
             text: text.clone(),
             text_pair: None,
-            label: row % classes,
+            label: TargetRecord::Class(row % classes),
         };
         let examples: Vec<_> = self.misclassified.iter().enumerate().map(example).collect();
         let run = |(name, _): &(&str, f64)| RunPredictions {
             approach: (*name).into(),
             run: RunKey { seed: self.seeds[0], repeat: 1, fold: 1, size: *self.sizes.last().expect("a size") },
             examples: (0..examples.len()).collect(),
-            predictions: (0..examples.len()).map(|row| (row + 1) % classes).collect(),
+            predictions: (0..examples.len()).map(|row| TargetRecord::Class((row + 1) % classes)).collect(),
             probabilities: (0..examples.len() * classes).map(|place| noise(place) as f32).collect(),
         };
         Predictions { runs: self.approaches.iter().map(run).collect(), examples }
@@ -378,7 +380,7 @@ impl Sample {
                 Prediction::new(runs, if wrong { runs } else { 0 }, probabilities)
             };
             let predictions = (0..self.approaches.len()).map(prediction).collect();
-            MisclassifiedExample::new(17 * row, 17 * row as u64 + 2, text, label, predictions)
+            MisclassifiedExample::new(17 * row, 17 * row as u64 + 2, text, TargetRecord::Class(label), predictions)
         };
         let examples: Vec<_> = self.misclassified.iter().enumerate().map(example).collect();
         let best = self.approaches.last().map_or("", |(name, _)| *name);

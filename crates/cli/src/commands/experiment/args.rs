@@ -9,10 +9,10 @@ use rekindle::data::TestSize;
 use rekindle::experiment::{Approach, ClassWeights};
 use rekindle::infer::LongTexts;
 use rekindle::metrics::Scorer;
-use rekindle::train::{Metric, SaveStrategy, SchedulerType, Shuffle};
+use rekindle::train::{SaveStrategy, SchedulerType, Shuffle};
 
 use crate::options::model::ModelChoice;
-use crate::options::{DataFileArgs, EngineArgs, MIN_LENGTH, at_least, positive, rate};
+use crate::options::{DataFileArgs, EngineArgs, LabelArgs, MIN_LENGTH, at_least, positive, rate};
 
 /// The options of `rekindle experiment`.
 #[derive(Args, Debug)]
@@ -53,6 +53,8 @@ pub struct ExperimentArgs {
     pub validation_size: Option<TestSize>,
     #[command(flatten)]
     pub data_file: DataFileArgs,
+    #[command(flatten)]
+    pub labels: LabelArgs,
     /// Regard a text pair and the pair with exchanged texts as equal texts, which stay on one side of a split; needs
     /// --text-pair-column.
     #[arg(long, requires = "text_pair_column", help_heading = "Data")]
@@ -63,9 +65,11 @@ pub struct ExperimentArgs {
     #[arg(long, value_name = "LIST", value_parser = Approaches::parse, help_heading = "Comparison", long_help = APPROACHES)]
     pub approaches: Option<Approaches>,
     /// Metric that ranks the approaches, and that the tests, findings and charts compare: accuracy, balanced_accuracy, f1 (of
-    /// the second class; macro for more than two), f1_macro, f1_weighted, matthews_corrcoef or loss.
-    #[arg(long, default_value = "accuracy", value_name = "NAME", value_parser = str::parse::<Scorer>, help_heading = "Comparison")]
-    pub metric: Scorer,
+    /// the second class; macro for more than two), f1_macro, f1_weighted, matthews_corrcoef or loss; for several labels also
+    /// f1_micro, f1_samples, average_precision and hamming_loss; for ordinal tasks also quadratic_weighted_kappa and mae; for
+    /// regression rmse, mse, mae, r2, pearson or spearman [default: accuracy, f1_micro, quadratic_weighted_kappa, rmse].
+    #[arg(long, value_name = "NAME", value_parser = str::parse::<Scorer>, help_heading = "Comparison")]
+    pub metric: Option<Scorer>,
     /// Number of stratified folds: each is the test set of a training on the others.
     #[arg(long, value_name = "FOLDS", value_parser = at_least(2), conflicts_with_all = ["train", "test", "validation", "test_size"], help_heading = "Comparison")]
     pub folds: Option<usize>,
@@ -110,9 +114,9 @@ pub struct ExperimentArgs {
     /// Weights of the classes in the training loss: equal, inversely proportional to frequency, or one per class.
     #[arg(long, default_value = "none", value_name = "none|balanced|W,W,...", value_parser = class_weights, help_heading = "Training")]
     pub class_weights: Weights,
-    /// Metric that selects the best epoch; needs validation examples [default: loss].
-    #[arg(long, value_name = "loss|accuracy|f1", value_parser = one_of(METRICS), hide_possible_values = true, help_heading = "Training")]
-    pub metric_for_best_model: Option<Metric>,
+    /// Metric that selects the best epoch, any of those of --metric; needs validation examples [default: loss].
+    #[arg(long, value_name = "NAME", value_parser = str::parse::<Scorer>, help_heading = "Training")]
+    pub metric_for_best_model: Option<Scorer>,
     /// Stop a run after so many epochs without improvement on the validation examples.
     #[arg(long, value_name = "EPOCHS", value_parser = at_least(1), help_heading = "Training")]
     pub early_stopping_patience: Option<usize>,
@@ -193,8 +197,6 @@ const SHUFFLES: &[(&str, Shuffle)] = &[("reference", Shuffle::Reference), ("none
 
 const SCHEDULERS: &[(&str, SchedulerType)] =
     &[("linear", SchedulerType::Linear), ("cosine", SchedulerType::Cosine), ("constant", SchedulerType::Constant)];
-
-const METRICS: &[(&str, Metric)] = &[("loss", Metric::Loss), ("accuracy", Metric::Accuracy), ("f1", Metric::F1)];
 
 /// A list of approaches, as one value for clap.
 #[derive(Clone, Debug)]

@@ -12,9 +12,10 @@ use rekindle::experiment::{
     Approach, Defaults, Engine, Experiment, ExperimentError, ExperimentStore, Overrides, Progress, Sampling,
 };
 use rekindle::infer::PretrainedModel;
+use rekindle::metrics::Scorer;
 use rekindle::report::{Output, StepRow, thousands};
 use rekindle::results::{Provenance, Results, RunKey, StepRecord};
-use rekindle::train::{Event, Metric, Stop, TrainingArguments};
+use rekindle::train::{Event, Stop, TrainingArguments};
 
 use crate::exit::{Failure, Kind};
 use crate::interrupt;
@@ -175,7 +176,7 @@ fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experime
             gradient_accumulation_steps: args.gradient_accumulation_steps,
             lr_scheduler_type: args.lr_scheduler_type,
             warmup_steps: args.warmup_steps,
-            metric_for_best_model: args.metric_for_best_model.unwrap_or(Metric::Loss),
+            metric_for_best_model: args.metric_for_best_model.unwrap_or(Scorer::Loss),
             early_stopping_patience: args.early_stopping_patience,
             seed: args.seed.into(),
             shuffle: args.shuffle,
@@ -247,13 +248,14 @@ impl History {
 
 /// The examples of the options, and the samples for training and testing.
 fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
-    let options = ReadOptions { symmetric: args.symmetric, ..args.data_file.read_options() };
+    let options = args.labels.add_to(args.data_file.read_options());
+    let options = ReadOptions { symmetric: args.symmetric, ..options };
     let all = match args.data().or(args.train.as_ref()) {
         Some(path) => Dataset::read(path, &options)?,
         None => twelve_sentences(),
     };
-    let classes = all.classes.clone();
-    let more = |path: &PathBuf| Dataset::read_with_classes(path, &options, &classes);
+    let labels = all.select(&[]);
+    let more = |path: &PathBuf| labels.read_like(path, &options);
     let validation = args.validation.as_ref().map(more).transpose()?;
     let sampling = match (&args.test, args.folds) {
         (Some(test), _) => Sampling::fixed(all, validation, more(test)?),

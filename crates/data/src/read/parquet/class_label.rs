@@ -11,6 +11,8 @@ pub(super) fn names(metadata: Option<&Vec<KeyValue>>, column: &str) -> Option<Ve
     let entry = metadata?.iter().find(|entry| entry.key == KEY)?;
     let metadata: Value = serde_json::from_str(entry.value.as_deref()?).ok()?;
     let feature = metadata.get("info")?.get("features")?.get(column)?;
+    // Of a list of classes, the feature of its items.
+    let feature = feature.get("feature").or_else(|| feature.get(0)).unwrap_or(feature);
     let names = feature.get("names").filter(|_| feature.get("_type").is_some_and(|kind| kind == "ClassLabel"))?;
     names.as_array()?.iter().map(|name| name.as_str().map(String::from)).collect()
 }

@@ -22,8 +22,9 @@ use parquet::schema::types::Type;
 
 use self::catch_panic::catch_panic;
 pub(crate) use self::pages::Checked;
+use super::labels::{LabelCell, Labels};
 use super::table::OpenedTable;
-use super::{Columns, Fault, Format, ReadOptions, Reader, Row, columns, label};
+use super::{Columns, Fault, Format, ReadOptions, Reader, Row, columns};
 use crate::error::DataError;
 
 pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Columns, Reader), DataError> {
@@ -34,25 +35,32 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
     let columns = columns::find(path, names, options, false)?;
     let text = text_field(path, "text", &schema, columns.text)?;
     let name = match &schema.get_fields()[columns.label] {
-        field if is_class(field) => field.clone(),
-        field => return Err(wrong_type(path, "label", field, "strings, numbers or booleans")),
+        field if is_class(field) || is_list(field) => field.clone(),
+        field => return Err(wrong_type(path, "label", field, "strings, numbers, booleans or lists of them")),
     };
     let pair = columns.text_pair.map(|column| text_field(path, "text pair", &schema, column));
     let text_pair = pair.transpose()?;
-    let names = class_label::names(reader.metadata().file_metadata().key_value_metadata(), name.name());
+    let label_columns = columns.labels.iter().map(|&column| match &schema.get_fields()[column] {
+        field if is_class(field) => Ok(field.clone()),
+        field => Err(wrong_type(path, "label", field, "0 and 1, or booleans")),
+    });
+    let label_columns = label_columns.collect::<Result<Vec<_>, _>>()?;
     let mut fields = vec![text.clone(), name.clone()];
     fields.extend(text_pair.clone());
+    fields.extend(label_columns.iter().cloned());
+    let keys = Keys {
+        text: text.name().into(),
+        text_pair: text_pair.map(|pair| pair.name().into()),
+        names: class_label::names(reader.metadata().file_metadata().key_value_metadata(), name.name()),
+        label: name.name().into(),
+        label_columns: label_columns.iter().map(|column| column.name().into()).collect(),
+        labels: Labels::new(options),
+    };
     let mut seen = HashSet::new();
     fields.retain(|field| seen.insert(field.name().to_string()));
     let mut records = records(reader, schema.name(), fields).map_err(broken)?;
     let rows = (1..).map_while(move |line| match guarded(|| records.next().transpose().map_err(text_of)) {
-        Ok(record) => Some(row(
-            line,
-            &record?,
-            (text.name(), text_pair.as_ref().map(|pair| pair.name())),
-            name.name(),
-            names.as_deref(),
-        )),
+        Ok(record) => Some(row(line, &record?, &keys)),
         Err(reason) => Some(Err(Fault::End { line, reason })),
     });
     Ok((columns, Box::new(rows)))
@@ -118,34 +126,57 @@ fn text_of(error: ParquetError) -> String {
     error.to_string()
 }
 
-fn row(
-    line: u64,
-    record: &Record,
-    (text, text_pair): (&str, Option<&str>),
-    name: &str,
-    names: Option<&[String]>,
-) -> Result<Row, Fault> {
+/// The columns that are read.
+struct Keys {
+    text: String,
+    text_pair: Option<String>,
+    label: String,
+    /// The names of the classes, which the numbers of the label stand for.
+    names: Option<Vec<String>>,
+    label_columns: Vec<String>,
+    labels: Labels,
+}
+
+fn row(line: u64, record: &Record, keys: &Keys) -> Result<Row, Fault> {
     let field = |column: &str| record.get_column_iter().find(|(name, _)| *name == column).map(|(_, field)| field);
     let broken = |reason: String| Fault::Row { line, reason };
-    let class = match field(name) {
-        Some(Field::Str(class)) => class.clone(),
-        Some(Field::Float(_) | Field::Double(_)) if !is_finite(field(name)) => {
-            return Err(broken(format!("`{name}` is not a finite number")));
+    let scalar = |column: &str, value: Option<&Field>| match value {
+        Some(Field::Str(class)) => Ok(class.clone()),
+        Some(Field::Float(_) | Field::Double(_)) if !is_finite(value) => {
+            Err(broken(format!("`{column}` is not a finite number")))
         }
-        None | Some(Field::Null) => return Err(broken(format!("`{name}` is null"))),
+        None | Some(Field::Null) => Err(broken(format!("`{column}` is null"))),
         // Whole numbers, fractions and booleans.
-        Some(value) => value.to_string(),
+        Some(value) => Ok(value.to_string()),
     };
-    let class = match names {
-        Some(names) => class_label::name(names, &class).map_err(|reason| broken(format!("`{name}` {reason}")))?,
-        None => &class,
+    let (label, labels) = if keys.label_columns.is_empty() {
+        let name = &keys.label;
+        let class = |value| {
+            let class = scalar(name, value)?;
+            match &keys.names {
+                Some(names) => class_label::name(names, &class)
+                    .map(String::from)
+                    .map_err(|reason| broken(format!("`{name}` {reason}"))),
+                None => Ok(class),
+            }
+        };
+        let cell = match field(name) {
+            Some(Field::ListInternal(list)) => {
+                LabelCell::Several(list.elements().iter().map(|item| class(Some(item))).collect::<Result<_, _>>()?)
+            }
+            value => LabelCell::One(class(value)?),
+        };
+        keys.labels.read(line, cell)?
+    } else {
+        let value = |place: usize| scalar(&keys.label_columns[place], field(&keys.label_columns[place]));
+        keys.labels.read_columns(line, value)?
     };
-    let text_of = |column| match field(column) {
+    let text_of = |column: &String| match field(column) {
         Some(Field::Str(text)) => Ok(text.clone()),
         _ => Err(broken(format!("`{column}` is null"))),
     };
-    let text_pair = text_pair.map(text_of).transpose()?;
-    Ok(Row { text: text_of(text)?, text_pair, label: label(line, class)?, line })
+    let text_pair = keys.text_pair.as_ref().map(text_of).transpose()?;
+    Ok(Row { text: text_of(&keys.text)?, text_pair, label, labels, line })
 }
 
 fn is_finite(field: Option<&Field>) -> bool {
@@ -175,6 +206,17 @@ fn is_class(field: &Type) -> bool {
         ),
         _ => is_text(field),
     }
+}
+
+/// Returns whether a column contains lists of classes: a group around a repeated group or around a repeated column.
+fn is_list(field: &Type) -> bool {
+    let inner = |field: &Type| match field.is_group() {
+        true => field.get_fields().first().cloned(),
+        false => None,
+    };
+    let is_list = field.is_group() && field.get_basic_info().converted_type() == ConvertedType::LIST;
+    let item = inner(field).filter(|_| is_list).and_then(|repeated| inner(&repeated));
+    item.is_some_and(|item| is_class(&item))
 }
 
 fn is_nested(field: &Type) -> bool {
