@@ -11,7 +11,7 @@ use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
 
 use crate::batched::{logits, sentence_logits};
-use crate::encode::encode;
+use crate::encode::{EncodedTexts, encode, encode_one};
 use crate::error::InferError;
 use crate::long_texts::LongTexts;
 use crate::model::PretrainedModel;
@@ -91,6 +91,21 @@ impl Classifier {
         Self { long_texts, ..self }
     }
 
+    /// Returns the names of the classes, in the order of the logits.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// Returns the function that turns its logits into scores.
+    pub fn output_function(&self) -> OutputFunction {
+        OutputFunction::of(&self.config)
+    }
+
+    /// Returns the tokenizer of the model.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
     /// Classifies texts, each as sequences of at most `max_length` tokens as the setting for long texts says, in batches of
     /// similar length. Returns the predictions in the order of the texts.
     ///
@@ -123,10 +138,29 @@ impl Classifier {
             return Err(InferError::MaxLength { max_length, positions });
         }
         let encoded = encode(&self.tokenizer, &self.config, pairs, max_length, self.long_texts)?;
+        let logits = self.logits(&encoded, batch_size)?;
+        Ok(logits.chunks(self.labels.len()).map(|row| self.prediction(row)).collect())
+    }
+
+    /// Returns a text, or a pair of texts, as the tokens that the model reads, computed on this thread: for callers that form
+    /// batches themselves, by [`EncodedTexts::concat`].
+    ///
+    /// # Errors
+    /// Returns an error if the text cannot be tokenized.
+    pub fn encode(&self, text: &str, text_pair: Option<&str>, max_length: usize) -> Result<EncodedTexts, InferError> {
+        encode_one(&self.tokenizer, &self.config, (text, text_pair), max_length, self.long_texts)
+    }
+
+    /// Returns the logits of tokenized texts, row-major `[texts, classes]`, in the order given and in the batches of
+    /// [`classify`](Self::classify).
+    ///
+    /// # Errors
+    /// Returns an error if a text does not fit the model, a logit is not finite, or the device fails.
+    pub fn logits(&self, encoded: &EncodedTexts, batch_size: usize) -> Result<Vec<f32>, InferError> {
         let (sequences, windows) = (encoded.sequences(), &encoded.windows);
         let mut progress = |_| ControlFlow::Continue(());
         let (config, device) = (&self.config, &self.device);
-        let logits = match &self.model {
+        Ok(match &self.model {
             Model::Sequence(model) => {
                 let logits = logits(model, config, &sequences, batch_size, device, &mut progress);
                 windows.pooled_values(logits.map_err(|error| windows.in_text(error))?, config.num_labels())
@@ -134,8 +168,7 @@ impl Classifier {
             Model::Sentence(model) => {
                 sentence_logits(model, config, (&sequences, windows), batch_size, device, &mut progress)?
             }
-        };
-        Ok(logits.chunks(self.labels.len()).map(|row| self.prediction(row)).collect())
+        })
     }
 
     fn prediction(&self, logits: &[f32]) -> Prediction {

@@ -26,6 +26,27 @@ impl EncodedTexts {
         let ids = self.input_ids.iter().enumerate();
         ids.map(|(row, input_ids)| Sequence { input_ids, token_type_ids: types(row) }).collect()
     }
+
+    /// Returns the number of tokens of all sequences.
+    pub fn tokens(&self) -> usize {
+        self.input_ids.iter().map(Vec::len).sum()
+    }
+
+    /// Joins tokenized texts of one model.
+    pub fn concat(parts: impl IntoIterator<Item = Self>) -> Self {
+        let (mut joined, mut counts, mut pool) = (Self::default(), Vec::new(), WindowPool::default());
+        for part in parts {
+            pool = part.windows.pool();
+            counts.extend_from_slice(part.windows.counts());
+            if !part.token_type_ids.is_empty() {
+                // Empty: all are 0.
+                joined.token_type_ids.resize(joined.input_ids.len(), Vec::new());
+                joined.token_type_ids.extend(part.token_type_ids);
+            }
+            joined.input_ids.extend(part.input_ids);
+        }
+        Self { windows: Windows::new(counts, pool), ..joined }
+    }
 }
 
 /// Returns many texts, each with or without a second one, as sequences of at most `max_length` tokens. A longer pair is
@@ -64,6 +85,21 @@ pub fn encode<T: AsRef<str>>(
         }
     };
     Ok(EncodedTexts { input_ids, token_type_ids: Vec::new(), windows })
+}
+
+/// Returns one text, with or without a second one, as [`encode`], computed on this thread unless it is divided.
+pub(crate) fn encode_one(
+    tokenizer: &Tokenizer,
+    config: &EncoderConfig,
+    (text, text_pair): (&str, Option<&str>),
+    max_length: usize,
+    long_texts: LongTexts,
+) -> Result<EncodedTexts, InferError> {
+    if long_texts != LongTexts::Truncate {
+        return encode(tokenizer, config, &[(text, text_pair)], max_length, long_texts);
+    }
+    let encoded = tokenizer.encode_pair(text, text_pair, max_length)?;
+    Ok(of_pairs(vec![encoded], text_pair.is_some() && has_segments(tokenizer, config)))
 }
 
 fn of_pairs(encoded: Vec<Encoded>, has_segments: bool) -> EncodedTexts {

@@ -24,10 +24,10 @@ impl FromStr for Token {
     }
 }
 
-#[cfg(feature = "engine")]
 impl Token {
-    /// The secret itself.
-    pub(crate) fn secret(&self) -> &str {
+    /// Returns the secret itself.
+    #[must_use]
+    pub fn secret(&self) -> &str {
         &self.0
     }
 }
