@@ -9,7 +9,7 @@ use crate::checks::answers;
 use crate::{at_root, cargo, root, run, target, told};
 
 /// The folders of the published libraries.
-pub const LIBRARIES: [&str; 19] = [
+pub const LIBRARIES: [&str; 20] = [
     "files",
     "raw",
     "checkpoint",
@@ -22,6 +22,7 @@ pub const LIBRARIES: [&str; 19] = [
     "distilbert",
     "encoders",
     "infer",
+    "serve",
     "train",
     "remote",
     "results",

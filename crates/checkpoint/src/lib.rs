@@ -28,7 +28,7 @@ pub use config::{ConfigFile, insert_labels, label_names, labels};
 pub use error::CheckpointError;
 pub use layout::{Layout, NameMap};
 pub use load::{ClassMatch, LoadReport, Mismatch, ParamSpec, reinitialize};
-pub use params::{Parameter, parameters, trainable, values, with_values};
+pub use params::{Parameter, copied, parameters, trainable, values, with_values};
 pub use problem::{Problem, ProblemType};
 pub use save::{Precision, save, save_rows, save_values, save_with};
 

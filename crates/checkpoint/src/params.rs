@@ -61,6 +61,40 @@ pub fn trainable<M: Module>(model: &M, choose: impl Fn(&str) -> bool) -> M {
     model.clone().map(&mut Mapper(ParamPath::default(), choose))
 }
 
+/// The same model, whose parameters are copies in memory. Parameters that are loaded share the mapped file, which must not be
+/// written in place as long as they exist.
+///
+/// # Errors
+/// [`CheckpointError::Device`] when the device does not return them.
+pub fn copied<M: Module>(model: &M) -> Result<M, CheckpointError> {
+    struct Mapper(ParamPath, Result<(), CheckpointError>);
+    impl ModuleMapper for Mapper {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.0.enter(name, container);
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.0.exit();
+        }
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let plain = param.val().without_autodiff();
+            let (device, shape) = (plain.device(), plain.shape());
+            match plain.try_into_data() {
+                Ok(data) => {
+                    let values: Vec<f32> = data.iter::<f32>().collect();
+                    Param::initialized(param.id, Tensor::from_data(TensorData::new(values, shape), &device))
+                }
+                Err(error) => {
+                    self.1 = Err(CheckpointError::Device { tensor: self.0.name(), reason: error.to_string() });
+                    param
+                }
+            }
+        }
+    }
+    let mut mapper = Mapper(ParamPath::default(), Ok(()));
+    let model = model.clone().map(&mut mapper);
+    mapper.1.map(|()| model)
+}
+
 /// The values of the parameters whose names `choose` accepts, row-major in the shape that the module has.
 ///
 /// # Errors

@@ -217,6 +217,17 @@ impl Classify for remote::ServeError {
     }
 }
 
+#[cfg(feature = "serve")]
+impl Classify for rekindle_serve::ServeError {
+    fn classify(&self) -> Kind {
+        match self {
+            Self::Listen { .. } | Self::NoModel | Self::SameName(_) => Kind::Usage,
+            Self::Model { source, .. } => source.classify(),
+            _ => Kind::Other,
+        }
+    }
+}
+
 impl Classify for results::ResultsError {
     fn classify(&self) -> Kind {
         Kind::Input

@@ -59,6 +59,9 @@ const MISSING: &[(&str, &str, &[&str])] = &[
     ("fill-mask", "model", &["--model", "./none", "[MASK]"]),
     ("fill-mask", "token_file", &["--model", "model", "--token-file", "none", "[MASK]"]),
     ("devices", "token_file", &["--token-file", "none"]),
+    ("serve", "model", &["--model", "./none"]),
+    ("serve", "model", &["--model", "name=./none"]),
+    ("serve", "token_file", &["--model", "model", "--token-file", "none"]),
     ("host", "token_file", &["--token-file", "none"]),
 ];
 

@@ -40,7 +40,7 @@ const DOCUMENTS: [&str; 20] = [
 
 /// Beginnings of commands that are not run here, because they build or install something, need a GPU, Python or another
 /// machine, or take an hour.
-const NOT_RUN: [&str; 15] = [
+const NOT_RUN: [&str; 17] = [
     "cargo clippy",
     "cargo fmt",
     "cargo install",
@@ -52,10 +52,12 @@ const NOT_RUN: [&str; 15] = [
     "cargo xtask dist",
     "cargo xtask experiment --backend",
     "cargo xtask golden",
+    "curl",
     "pip install",
     "python make",
     "rekindle experiment --model ./minilm",
     "rekindle host",
+    "rekindle serve",
 ];
 
 /// The maximum difference of a number.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
-use rekindle_checkpoint::{ProblemType, trainable};
+use rekindle_checkpoint::{ProblemType, copied, trainable};
 use rekindle_encoders::{EncoderConfig, SentenceClassifier, SequenceClassifier};
 use rekindle_metrics::argmax;
 use rekindle_tokenizer::Tokenizer;
@@ -77,6 +77,19 @@ impl Classifier {
         let max_length = lengths.into_iter().flatten().fold(positions, usize::min);
         let (device, long_texts) = (device.clone(), pretrained.long_texts);
         Ok(Self { config, labels, model, tokenizer, device, max_length, long_texts })
+    }
+
+    /// Copies the weights into memory, so that the files of the model may be replaced while the classifier is used. Otherwise,
+    /// it shares the weights with the mapped files.
+    ///
+    /// # Errors
+    /// Returns an error if the device fails.
+    pub fn in_memory(self) -> Result<Self, InferError> {
+        let model = match &self.model {
+            Model::Sequence(model) => Model::Sequence(Box::new(copied(model.as_ref())?)),
+            Model::Sentence(model) => Model::Sentence(Box::new(copied(model.as_ref())?)),
+        };
+        Ok(Self { model, ..self })
     }
 
     /// Returns the maximum number of tokens per text that the model was trained with; its number of positions, if the files

@@ -22,7 +22,7 @@ fn no_arrow_runs_back() {
     let cargo = std::env::var_os("CARGO").expect("run by cargo");
     let output = Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).output().expect("cargo");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let allowed: [(&str, &[&str]); 19] = [
+    let allowed: [(&str, &[&str]); 20] = [
         ("rekindle-files", &[]),
         ("rekindle-raw", &[]),
         ("rekindle-baseline", &["rekindle-metrics"]),
@@ -51,6 +51,7 @@ fn no_arrow_runs_back() {
                 "rekindle-tokenizer",
             ],
         ),
+        ("rekindle-serve", &["rekindle-infer"]),
         (
             "rekindle-train",
             &[

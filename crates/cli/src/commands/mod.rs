@@ -11,6 +11,8 @@ mod long_texts;
 pub mod models;
 pub mod predict;
 pub mod pretrain;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod vocab;
 
 use std::time::Instant;
@@ -30,6 +32,9 @@ pub enum Command {
     Compare(compare::CompareArgs),
     /// Classify texts with a trained model; prints one JSON line per text.
     Predict(predict::PredictArgs),
+    /// Serve trained models over HTTP, with a JSON API and metrics, until Ctrl-C.
+    #[cfg(feature = "serve")]
+    Serve(serve::ServeArgs),
     /// Learn a lower-case WordPiece vocabulary from plain text.
     Vocab(vocab::VocabArgs),
     /// Train a new model or a checkpoint on plain text with masked language modelling.
@@ -57,6 +62,8 @@ impl Command {
             Self::Experiment(args) => experiment::run(args, began),
             Self::Compare(args) => compare::run(args),
             Self::Predict(args) => args.engine.backend.guard(|| predict::run(args)),
+            #[cfg(feature = "serve")]
+            Self::Serve(args) => serve::run(args),
             Self::Vocab(args) => vocab::run(args),
             Self::Pretrain(args) => args.engine.backend.guard(|| pretrain::run(args, began)),
             Self::Features(args) => args.engine.backend.guard(|| features::run(args, began)),

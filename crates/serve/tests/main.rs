@@ -1,0 +1,6 @@
+//! Runs a server in this process, and talks to it over sockets.
+
+mod client;
+mod limits;
+mod predict;
+mod stop;
