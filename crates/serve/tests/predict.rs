@@ -98,6 +98,20 @@ fn the_server_describes_itself() {
 }
 
 #[test]
+fn the_page_loads_nothing_from_elsewhere() {
+    let server = Running::start(Limits::default(), Some("secret"));
+    let page = server.get("/");
+    assert!(page.status == 200 && page.head.contains("content-security-policy: default-src 'none'"), "{}", page.head);
+    for path in ["/page.css", "/page.js"] {
+        assert!(page.body.contains(&format!("\"{}\"", &path[1..])), "{path}");
+        assert_eq!(server.get(path).status, 200);
+    }
+    for path in ["/", "/page.css", "/page.js"] {
+        assert!(!server.get(path).body.contains("://"), "{path}");
+    }
+}
+
+#[test]
 fn every_error_has_one_shape() {
     let server = Running::start(Limits { max_chars: 40, ..Limits::default() }, None);
     let long = format!(r#"{{"inputs": "{}"}}"#, "a".repeat(41));

@@ -3,6 +3,7 @@
 mod explain;
 mod info;
 mod inputs;
+mod page;
 mod predict;
 
 use std::sync::Arc;
@@ -22,10 +23,11 @@ use crate::failure::Failure;
 const OPENAPI: &str = include_str!("openapi.json");
 
 /// The paths, as metrics name them; other paths are `other`.
-const PATHS: [&str; 7] = ["/", "/predict", "/explain", "/health", "/info", "/metrics", "/openapi.json"];
+const PATHS: [&str; 9] =
+    ["/", "/page.css", "/page.js", "/predict", "/explain", "/health", "/info", "/metrics", "/openapi.json"];
 
 /// Paths that need no token: what a proxy asks, and what contains nothing of the models.
-const OPEN: [&str; 2] = ["/", "/health"];
+const OPEN: [&str; 4] = ["/", "/page.css", "/page.js", "/health"];
 
 /// Returns the name of a path in metrics.
 pub(crate) fn label(path: &str) -> &'static str {
@@ -39,6 +41,9 @@ pub(crate) fn is_open(path: &str) -> bool {
 
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
+        .route("/", get(page::html))
+        .route("/page.css", get(page::css))
+        .route("/page.js", get(page::js))
         .route("/predict", post(predict::predict))
         .route("/explain", post(explain::explain))
         .route("/health", get(health))
