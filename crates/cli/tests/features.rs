@@ -85,8 +85,7 @@ fn what_the_head_reads_of_each_text_in_order() {
 
         let pretrained = PretrainedModel::embedded(EMBEDDED).expect("the model");
         let device = Device::default().without_autodiff();
-        let (config, model, _) =
-            pretrained.load(&pretrained.config.labels(), Default::default(), 0, &device).expect("weights");
+        let (config, model, _) = pretrained.load(&pretrained.config.labels(), 0, &device).expect("weights");
         let pooling = serde_json::from_str(&format!("\"{pooling}\"")).expect("a pooling");
         let model = model.trainable(|_| false).with_pooling(pooling);
         for (number, texts) in texts().chunks(10).enumerate() {

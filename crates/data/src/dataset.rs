@@ -12,6 +12,9 @@ use crate::split::{Split, TestSize};
 use crate::stratify::{fold_targets, split_targets};
 use crate::target::{Target, Targets, Task};
 
+/// So many different labels with fractions may be numbers instead of classes.
+const FRACTIONS: usize = 5;
+
 /// A text, or a pair of texts, and its label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
@@ -282,7 +285,7 @@ fn check_ambiguity(path: &Path, names: &[String]) -> Result<(), DataError> {
         Err(DataError::AmbiguousTask { path: path.into(), reason, first, second })
     };
     let has_fraction = names.iter().any(|name| name.contains('.'));
-    if names.len() > 2 && has_fraction && names.iter().all(|name| is_number(name)) {
+    if names.len() >= FRACTIONS && has_fraction && names.iter().all(|name| is_number(name)) {
         let reason = format!("the labels may be numbers or the names of {} classes", names.len());
         return ambiguous(reason, format!("--task {}", Task::Regression));
     }

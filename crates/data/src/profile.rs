@@ -1,7 +1,7 @@
 //! A summary of a file of labelled texts, computed row by row.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use twox_hash::XxHash64;
@@ -26,6 +26,8 @@ const SAMPLE: usize = 200;
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
     classes: HashMap<String, (u32, u64)>,
+    /// The rows of each of several labels; `classes` then has their combinations.
+    labels: BTreeMap<String, u64>,
     names: Vec<String>,
     samples: Vec<Option<Sample>>,
     rows: u64,
@@ -81,6 +83,9 @@ impl Profile {
     pub fn add(&mut self, row: &Row) {
         self.rows += 1;
         let class = self.class(&row.label);
+        for label in row.labels.iter().flatten() {
+            *self.labels.entry(label.clone()).or_default() += 1;
+        }
         if is_empty(row) {
             self.empty += 1;
             return;
@@ -138,8 +143,12 @@ impl Profile {
         self.rows
     }
 
-    /// Returns each class with its number of rows, in the order of [`Classes`].
+    /// Returns each class or label with its number of rows, in the order of [`Classes`].
     pub fn classes(&self) -> Vec<(String, u64)> {
+        if !self.labels.is_empty() {
+            let labels = Classes::from_labels(self.labels.keys().map(String::as_str));
+            return labels.names().iter().map(|name| (name.clone(), self.labels[name])).collect();
+        }
         let classes = Classes::from_labels(self.names.iter().map(String::as_str));
         classes.names().iter().map(|name| (name.clone(), self.classes.get(name).map_or(0, |(_, rows)| *rows))).collect()
     }

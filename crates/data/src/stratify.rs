@@ -34,7 +34,8 @@ pub fn split_targets(
             multilabel_train_test_split(values, *labels, &groups, test_size, random_state)
         }
         _ => {
-            let strata = strata(targets, &groups.map_or_else(alone, Cow::Borrowed), 2)?;
+            let least = test_size.rows(targets.len()).map_or(1, |test| test.min(targets.len() - test));
+            let strata = strata(targets, &groups.map_or_else(alone, Cow::Borrowed), BINS.min(least), 2)?;
             match groups {
                 Some(groups) => group_train_test_split(&strata, groups, test_size, random_state, stratify),
                 None => train_test_split(&strata, test_size, random_state, stratify),
@@ -59,15 +60,20 @@ pub fn fold_targets(
         Targets::Labels { values, labels } => {
             repeated_multilabel_stratified_k_fold(values, *labels, groups, folds, repeats, random_state)
         }
-        _ => stratified_group_k_fold(&strata(targets, groups, folds)?, groups, folds, repeats, random_state),
+        _ => stratified_group_k_fold(&strata(targets, groups, BINS, folds)?, groups, folds, repeats, random_state),
     }
 }
 
 /// Returns the class by which each row is stratified. Every class has at least so many groups, if its rows have numbers.
-fn strata<'a>(targets: &'a Targets, groups: &[usize], least: usize) -> Result<Cow<'a, [usize]>, DataError> {
+fn strata<'a>(
+    targets: &'a Targets,
+    groups: &[usize],
+    bins: usize,
+    least: usize,
+) -> Result<Cow<'a, [usize]>, DataError> {
     match targets {
         Targets::Classes(classes) => Ok(Cow::Borrowed(classes)),
-        Targets::Values(values) => quantile_classes(values, groups, BINS, least).map(Cow::Owned),
+        Targets::Values(values) => quantile_classes(values, groups, bins, least).map(Cow::Owned),
         Targets::Labels { .. } => Ok(Cow::Owned(vec![0; targets.len()])),
     }
 }

@@ -104,7 +104,7 @@ fn errors_name_the_place() {
         ("a.csv", b"text,label\na,0\nb,  \n", default.clone(), &["line 3", "label is empty"]),
         ("a.csv", b"text,label\na,0\n\xff,1\n", default.clone(), &["line 3", "UTF-8", "--encoding"]),
         ("a.jsonl", b"{\"text\":\"a\",\"label\":0}\n{\"text\":", default.clone(), &["line 2", "JSON"]),
-        ("a.jsonl", b"{\"text\":\"a\",\"label\":[0]}", default.clone(), &["line 1", "`label`", "array"]),
+        ("a.jsonl", b"{\"text\":\"a\",\"label\":{\"a\":0}}", default.clone(), &["line 1", "`label`", "object"]),
         ("a.jsonl", b"{\"text\":\"a\",\"label\":NaN}", default.clone(), &["line 1", "`label`", "not a number"]),
         ("a.jsonl", b"{\"text\":null,\"label\":0}", default.clone(), &["line 1", "`text`"]),
         ("a.jsonl", b"{\"text\":\"\xff\",\"label\":0}", default.clone(), &["line 1"]),

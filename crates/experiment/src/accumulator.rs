@@ -1,8 +1,8 @@
 //! The results of an approach, accumulated run by run.
 
-use rekindle_data::Targets;
+use rekindle_data::{Targets, Task};
 use rekindle_metrics::Scorer;
-use rekindle_results::{ApproachRecord, CurvePoint, RunPredictions, RunRecord, TargetRecord};
+use rekindle_results::{ApproachRecord, CurvePoint, RunPredictions, RunRecord, Scores, TargetRecord};
 
 use crate::approach::Approach;
 use crate::approach_results::{ApproachResults, RunResult};
@@ -12,6 +12,9 @@ use crate::experiment::Experiment;
 use crate::sampling::Sampling;
 use crate::target_record::target_record;
 use crate::trained_model::TrainedModel;
+
+/// Accuracy, F1 and loss.
+const COMMON: usize = 3;
 
 /// The runs of an approach so far.
 pub(crate) struct RunAccumulator {
@@ -57,7 +60,7 @@ impl RunAccumulator {
 
     /// Adds the point of the current size to the learning curve.
     pub(crate) fn finish_size(&mut self, experiment: &Experiment, sampling: &Sampling, size: usize) {
-        let scores = self.last.scores(sampling, size, experiment.seed(), &experiment.metrics(sampling));
+        let scores = scores(&self.last, experiment, sampling, size);
         self.curve.push(CurvePoint::new(size, scores));
     }
 
@@ -72,7 +75,7 @@ impl RunAccumulator {
         let Self { runs, curve, last, first, .. } = self;
         let scores = match curve.last() {
             Some(point) => point.scores.clone(),
-            None => last.scores(sampling, sampling.largest(), experiment.seed(), &experiment.metrics(sampling)),
+            None => scores(last, experiment, sampling, sampling.largest()),
         };
         let mut record = ApproachRecord::default();
         (record.approach, record.spec) = (approach.name.clone(), approach.spec.clone());
@@ -124,4 +127,19 @@ fn predictions(results: &ApproachResults, sampling: &Sampling, seeds: usize) -> 
 /// Returns the record of each target.
 fn records(targets: &Targets) -> impl Iterator<Item = TargetRecord> + '_ {
     (0..targets.len()).map(|row| target_record(&targets.get(row)))
+}
+
+/// Returns the scores at a training size. The metric that ranks approaches has its earlier name, too, if it is not one of those
+/// that every classification has.
+fn scores(results: &ApproachResults, experiment: &Experiment, sampling: &Sampling, size: usize) -> Scores {
+    let metrics = experiment.metrics(sampling);
+    let mut scores = results.scores(sampling, size, experiment.seed(), &metrics);
+    let ranking = experiment.metric(sampling);
+    if sampling.all.task == Task::SingleLabel
+        && metrics.len() > COMMON
+        && let Some(estimate) = scores.get(ranking.name())
+    {
+        scores.insert("other", estimate.clone());
+    }
+    scores
 }

@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rekindle_checkpoint::{Checkpoint, CheckpointError, Problem, save_rows};
+use rekindle_checkpoint::{Checkpoint, CheckpointError, save_rows};
 use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier};
 use rekindle_files::check_compatible;
 use rekindle_infer::{ForwardError, InferError, LongTexts, PretrainedModel, encode, features};
@@ -179,10 +179,8 @@ impl WorkQueue for Shards {
     fn prepare<'a>(&'a self, devices: &'a Devices) -> Result<Encoder<'a>, Failure<ExperimentError>> {
         // The head is not used.
         let classes = self.pretrained.config.labels();
-        let (config, model, _) = self
-            .pretrained
-            .load(&classes, Problem::default(), 0, &devices.first)
-            .map_err(|error| Failure::Fatal(error.into()))?;
+        let (config, model, _) =
+            self.pretrained.load(&classes, 0, &devices.first).map_err(|error| Failure::Fatal(error.into()))?;
         let model = model.with_pooling(self.extraction.pooling);
         Ok(Encoder { config, model, devices })
     }

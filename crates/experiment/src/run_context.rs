@@ -74,7 +74,7 @@ impl<'a> RunContext<'a> {
         store: Option<&'a ExperimentStore>,
     ) -> Result<Self, ExperimentError> {
         let problem = problem_of(sampling.all.task);
-        let (config, model, report) = pretrained.load(&sampling.outputs(), problem, settings.seed, device)?;
+        let (config, model, report) = pretrained.load_for(&sampling.outputs(), problem, settings.seed, device)?;
         let (further, features) = (&[][..], HashMap::new());
         Ok(Self {
             settings,

@@ -116,6 +116,7 @@ impl Experiment {
             return Err(InferError::MaxLength { max_length, positions }.into());
         }
         self.metric(sampling).for_target(sampling.kind())?;
+        self.arguments.metric_for_best_model.for_target(sampling.kind())?;
         match sampling.all.classes.len() {
             classes if classes > MOST_CLASSES => Err(ExperimentError::Classes { classes, most: MOST_CLASSES }),
             _ => Ok(()),

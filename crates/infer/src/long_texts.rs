@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// The field of `tokenizer_config.json` with the setting for long texts.
+pub(crate) const LONG_TEXTS: &str = "long_texts";
+
 /// What is read of a text that is longer than the maximum length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LongTexts {

@@ -16,8 +16,7 @@ use crate::card;
 use crate::classes::{Rows, rows};
 use crate::error::InferError;
 use crate::folder::not_a_model;
-use crate::long_texts::LongTexts;
-use crate::save::LONG_TEXTS;
+use crate::long_texts::{LONG_TEXTS, LongTexts};
 use crate::sentence_folder::SentenceModules;
 
 /// The extensions of the files that are read in a model folder.
@@ -165,6 +164,19 @@ impl PretrainedModel {
         }
     }
 
+    /// Loads the weights, with a head for `classes`, as [`load_for`](Self::load_for) with one class per text.
+    ///
+    /// # Errors
+    /// As [`SequenceClassifier::from_checkpoint`].
+    pub fn load(
+        &self,
+        classes: &[String],
+        seed: u64,
+        device: &Device,
+    ) -> Result<(EncoderConfig, SequenceClassifier, LoadReport), InferError> {
+        self.load_for(classes, Problem::default(), seed, device)
+    }
+
     /// Loads the weights, with a head for `classes`, whose outputs mean what `problem` says. Tensors that the checkpoint lacks are initialised by the seed.
     ///
     /// The rows of a trained head are matched with the classes by their names, as the report says: a class that the head has gets
@@ -173,7 +185,7 @@ impl PretrainedModel {
     ///
     /// # Errors
     /// As [`SequenceClassifier::from_checkpoint`].
-    pub fn load(
+    pub fn load_for(
         &self,
         classes: &[String],
         problem: Problem,

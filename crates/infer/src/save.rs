@@ -12,14 +12,11 @@ use serde_json::{Map, Value};
 use crate::card::ModelCard;
 use crate::encode::has_segments;
 use crate::error::InferError;
-use crate::long_texts::LongTexts;
+use crate::long_texts::{LONG_TEXTS, LongTexts};
 
 /// The files of a saved model, the weights last.
 pub const SAVED_FILES: [&str; 5] =
     ["config.json", "tokenizer.json", "tokenizer_config.json", "README.md", "model.safetensors"];
-
-/// The field of `tokenizer_config.json` with the setting for long texts.
-pub(crate) const LONG_TEXTS: &str = "long_texts";
 
 /// What is saved beside the weights of a model.
 #[derive(Clone, Copy, Debug)]

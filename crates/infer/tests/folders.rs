@@ -37,8 +37,7 @@ fn names(names: &[&str]) -> Vec<String> {
 fn trained(folder: &Path) -> PretrainedModel {
     encoder(&folder.join("base"));
     let base = open(&folder.join("base")).expect("a model");
-    let (config, model, _) =
-        base.load(&names(&["Bad", "good", "mixed"]), Default::default(), 7, &Device::flex()).expect("loaded");
+    let (config, model, _) = base.load(&names(&["Bad", "good", "mixed"]), 7, &Device::flex()).expect("loaded");
     let sections = vec![("Usage", "rekindle predict".to_string())];
     let base_model = Some(BaseModel::from(&base));
     let card = ModelCard {
@@ -80,7 +79,7 @@ fn a_saved_model_keeps_its_length_and_has_a_card() {
 /// The logits of a text by a model that is loaded for these classes, and how the classes matched.
 fn answer(model: &PretrainedModel, classes: &[&str], seed: u64) -> (Vec<f32>, Option<ClassMatch>) {
     let device = Device::flex();
-    let (config, classifier, report) = model.load(&names(classes), Default::default(), seed, &device).expect("loaded");
+    let (config, classifier, report) = model.load(&names(classes), seed, &device).expect("loaded");
     let ids = [model.tokenizer.encode("good movie", 5).expect("ids")];
     let mut go_on = |_| std::ops::ControlFlow::Continue(());
     (logits(&classifier, &config, &ids, 1, &device, &mut go_on).expect("logits"), report.classes)

@@ -94,14 +94,14 @@ fn compare() -> Result<(), Box<dyn Error>> {
     };
     let device = Device::flex();
     let task = Task::read(&pretrained.tokenizer, data, test.first().map(PathBuf::as_path))?;
-    let (config, model, report) = pretrained.load(&task.classes, Problem::default(), 0, &device)?;
+    let (config, model, report) = pretrained.load(&task.classes, 0, &device)?;
     if !report.missing.iter().any(|name| name == "pre_classifier.weight") {
         return Err(format!("{} has a classification head of its own; name a base without one", pretrained.id).into());
     }
     println!("{}", about(&pretrained.id, &task, &model));
     let features = task.features(&model, &config, &device)?;
     for split in 0..splits {
-        let (_, model, _) = pretrained.load(&task.classes, Problem::default(), split.into(), &device)?;
+        let (_, model, _) = pretrained.load(&task.classes, split.into(), &device)?;
         let (random, _) = SequenceClassifier::from_checkpoint(&config, &Checkpoint::empty(), split.into(), &device)?;
         let random = Base { features: task.features(&random, &config, &device)?, model: random };
         let pretrained = Base { features: features.clone(), model };

@@ -14,7 +14,6 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use rekindle_data::{Dataset, ReadOptions};
 use rekindle_encoders::{Checkpoint, EncoderConfig, Mode, SequenceBatch, SequenceClassifier};
-use rekindle_metrics::Scorer;
 use rekindle_tokenizer::{Batch, Tokenizer};
 use rekindle_train::{AdamW, EncodedDataset, TrainingArguments, TuningPlan, evaluate};
 
@@ -75,11 +74,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         let mean = Tensor::cat(losses, 0).mean().try_into_data()?.iter::<f32>().sum::<f32>();
         let size = arguments.per_device_eval_batch_size;
         let evaluation = evaluate(&model, &config, &test, None, size, &device, &mut |_| ControlFlow::Continue(()))?;
-        println!(
-            "epoch {}  smoothed loss {mean:.4}  accuracy {:.4}",
-            epoch + 1,
-            evaluation.outcome.score(Scorer::Accuracy)
-        );
+        println!("epoch {}  smoothed loss {mean:.4}  accuracy {:.4}", epoch + 1, evaluation.accuracy());
     }
     Ok(())
 }

@@ -41,12 +41,17 @@ impl Evaluation {
         Ok(Self { loss: outcome.loss(), outcome, logits })
     }
 
+    /// Returns the fraction of examples that are predicted correctly, of several labels completely; NaN for a regression.
+    pub fn accuracy(&self) -> f64 {
+        self.outcome.score(Scorer::Accuracy)
+    }
+
     /// Returns accuracy and F1 (of class 1 for two classes, macro F1 for more or for several labels), if the outputs are
     /// classes or labels.
     pub fn accuracy_and_f1(&self) -> Option<[f64; 2]> {
         let f1 = [Scorer::F1, Scorer::MacroF1].map(|metric| self.outcome.score(metric));
         let f1 = f1.into_iter().find(|value| value.is_finite())?;
-        Some([self.outcome.score(Scorer::Accuracy), f1])
+        Some([self.accuracy(), f1])
     }
 }
 

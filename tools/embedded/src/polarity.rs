@@ -23,7 +23,7 @@ pub fn train(model: &Path, labelled: &Path, folder: &Path) -> Result<(), Box<dyn
     let pretrained = PretrainedModel::from_folder(model, "pretrained", ModelSource::Folder)?;
     let lines = Dataset::read(labelled, &ReadOptions { header: false, ..ReadOptions::default() })?;
     let (lines, held_out) = lines.train_test_split(TestSize::Fraction(0.02), SEED as u32, true)?;
-    let (config, model, _) = pretrained.load(lines.classes.names(), Default::default(), SEED, &device)?;
+    let (config, model, _) = pretrained.load(lines.classes.names(), SEED, &device)?;
     let encode = |data: &Dataset| -> Result<_, Box<dyn Error>> {
         let texts: Vec<&str> = data.examples.iter().map(|example| example.text.as_str()).collect();
         let sentences = pretrained.tokenizer.encode_all(&texts, config.max_length())?;

@@ -1,13 +1,13 @@
 //! `rekindle data`.
 
 use crate::exit::Failure;
-use crate::options::DataFileArgs;
 use crate::options::model::ModelChoice;
+use crate::options::{DataFileArgs, LabelArgs};
 use crate::options::{MIN_LENGTH, at_least};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rekindle::data::{Columns, DataError, Format, Leaks, Profile, ReadOptions, Row, Rows};
+use rekindle::data::{Columns, DataError, Format, Leaks, Profile, ReadOptions, Row, Rows, Task};
 use rekindle::report::thousands;
 use rekindle::tokenizer::{Tokenizer, TokenizerError};
 use serde_json::{Value, json};
@@ -32,6 +32,8 @@ pub struct DataArgs {
     pub test: Option<PathBuf>,
     #[command(flatten)]
     pub data_file: DataFileArgs,
+    #[command(flatten)]
+    pub labels: LabelArgs,
     /// Regard a text pair and the pair with exchanged texts as equal texts, that is, as duplicates; needs
     /// --text-pair-column.
     #[arg(long, requires = "text_pair_column", help_heading = "Data")]
@@ -82,7 +84,8 @@ const SMALL: f64 = 0.5;
 pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let mut display = Display::new(if args.json { Verbosity::Quiet } else { Verbosity::Normal });
     // Before the tokenizer, which may have to be downloaded.
-    let options = ReadOptions { symmetric: args.symmetric, ..args.data_file.read_options() };
+    let options = args.labels.add_to(args.data_file.read_options());
+    let options = ReadOptions { symmetric: args.symmetric, ..options };
     let rows = Rows::open(args.path(), &options)?;
     let test_rows = args.test.as_deref().map(|path| Rows::open(path, &options)).transpose()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
@@ -98,10 +101,10 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
         ));
     }
     let empty = || Profile::new(args.symmetric);
-    let data = Part::read(args.path(), rows, empty(), &model.tokenizer, &mut |_| {})?;
+    let data = Part::read(args.path(), rows, empty(), &model.tokenizer, options.task, &mut |_| {})?;
     let mut leaks = Leaks::default();
     let test = args.test.as_deref().zip(test_rows).map(|(path, rows)| {
-        Part::read(path, rows, empty(), &model.tokenizer, &mut |row| leaks.add(&data.profile, row))
+        Part::read(path, rows, empty(), &model.tokenizer, options.task, &mut |row| leaks.add(&data.profile, row))
     });
     let test = test.transpose()?;
     if args.json {
@@ -130,6 +133,7 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
 
 /// A file and its profile.
 struct Part {
+    task: Option<Task>,
     path: PathBuf,
     format: Format,
     separator: Option<char>,
@@ -162,6 +166,7 @@ impl Part {
         mut rows: Rows,
         mut profile: Profile,
         tokenizer: &Tokenizer,
+        task: Option<Task>,
         observe: &mut dyn FnMut(&Row),
     ) -> Result<Self, Failure> {
         let mut chunk = Chunk::default();
@@ -174,6 +179,10 @@ impl Part {
                 }
                 row => row?,
             };
+            if task == Some(Task::Regression) && number(&row.label).is_none() {
+                defects.add(row.line, format!("`{}` is not a number", row.label));
+                continue;
+            }
             profile.add(&row);
             observe(&row);
             if chunk.push(row.text, row.text_pair) {
@@ -185,7 +194,7 @@ impl Part {
             return Err(DataError::Empty { path: path.into() }.into());
         }
         let (format, separator) = (rows.format(), rows.separator());
-        Ok(Self { path: path.into(), format, separator, columns: rows.columns().clone(), profile, defects })
+        Ok(Self { task, path: path.into(), format, separator, columns: rows.columns().clone(), profile, defects })
     }
 
     /// Returns an error if a row cannot be used.
@@ -268,8 +277,7 @@ impl Part {
     }
 
     fn print(&self, display: &Display, limits: Limits) {
-        let max_length = limits.max_length;
-        let (profile, lengths, rows) = (&self.profile, self.profile.lengths(), self.profile.rows());
+        let (profile, rows) = (&self.profile, self.profile.rows());
         let separator = match self.separator {
             Some('\t') if self.format == Format::Csv => ", separated by tabs".into(),
             Some(separator) if !matches!(separator, ',' | '\t') => format!(", separated by `{separator}`"),
@@ -278,6 +286,16 @@ impl Part {
         display.line(&format!("\nfile            {} ({}{separator})", self.path.display(), self.format));
         display.line(&format!("columns         {}", describe(&self.columns)));
         display.line(&format!("rows            {}", thousands(rows)));
+        if self.task == Some(Task::Regression) {
+            display.line(&format!("values          {}", values(&profile.classes())));
+        } else {
+            self.print_classes(display);
+        }
+        self.print_texts(display, limits);
+    }
+
+    fn print_classes(&self, display: &Display) {
+        let (profile, rows) = (&self.profile, self.profile.rows());
         let classes = profile.classes();
         for (index, (name, count)) in classes.iter().take(NAMED).enumerate() {
             let head = if index == 0 { "classes" } else { "" };
@@ -292,6 +310,11 @@ impl Part {
             display.line(&format!("                and {} more", thousands(classes.len() - NAMED)));
         }
         display.line(&format!("balance         {}", balance(&classes, rows)));
+    }
+
+    fn print_texts(&self, display: &Display, limits: Limits) {
+        let (max_length, rows) = (limits.max_length, self.profile.rows());
+        let (profile, lengths) = (&self.profile, self.profile.lengths());
         if let (Some(min), Some(max)) = (lengths.min(), lengths.max()) {
             let at = |percent| lengths.percentile(percent).unwrap_or(max);
             display.line(&format!(
@@ -408,6 +431,20 @@ fn describe(columns: &Columns) -> String {
         }
         false => columns.names.iter().enumerate().map(name).collect::<Vec<_>>().join(", "),
     }
+}
+
+/// The number that a label is.
+fn number(label: &str) -> Option<f64> {
+    label.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+/// The range of numbers, given with their rows, and their mean.
+fn values(numbers: &[(String, u64)]) -> String {
+    let numbers = || numbers.iter().filter_map(|(name, rows)| Some((number(name)?, *rows as f64)));
+    let (low, high) =
+        numbers().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (value, _)| (low.min(value), high.max(value)));
+    let (sum, rows) = numbers().fold((0.0, 0.0), |(sum, rows), (value, count)| (sum + value * count, rows + count));
+    if rows == 0.0 { "none".into() } else { format!("{low} to {high}, mean {:.4}", sum / rows) }
 }
 
 /// The balance of the classes.

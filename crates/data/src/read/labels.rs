@@ -38,7 +38,10 @@ impl Labels {
             (LabelCell::Several(labels), _) => several(line, labels.iter().map(String::as_str)),
             (LabelCell::One(label), Some(Task::MultiLabel)) => match (&self.separator, list(&label)) {
                 (Some(separator), _) => several(line, parts(&label, separator)),
-                (None, Some(items)) => several(line, items.split([',', ' ']).map(|item| item.trim_matches(QUOTES))),
+                (None, Some(items)) => {
+                    let separator = if items.contains(',') { "," } else { " " };
+                    several(line, parts(items, separator).map(|item| item.trim_matches(QUOTES)))
+                }
                 (None, None) => several(line, parts(&label, ",")),
             },
             (LabelCell::One(label), _) => match canonical_label(&label) {

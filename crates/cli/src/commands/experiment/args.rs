@@ -115,7 +115,7 @@ pub struct ExperimentArgs {
     #[arg(long, default_value = "none", value_name = "none|balanced|W,W,...", value_parser = class_weights, help_heading = "Training")]
     pub class_weights: Weights,
     /// Metric that selects the best epoch, any of those of --metric; needs validation examples [default: loss].
-    #[arg(long, value_name = "NAME", value_parser = str::parse::<Scorer>, help_heading = "Training")]
+    #[arg(long, value_name = "NAME", value_parser = scorer(), hide_possible_values = true, help_heading = "Training")]
     pub metric_for_best_model: Option<Scorer>,
     /// Stop a run after so many epochs without improvement on the validation examples.
     #[arg(long, value_name = "EPOCHS", value_parser = at_least(1), help_heading = "Training")]
@@ -185,6 +185,11 @@ pub enum Switch {
     On,
     /// Do not.
     Off,
+}
+
+/// Parses the name of a metric; completions and suggestions know the names.
+fn scorer() -> impl TypedValueParser<Value = Scorer> {
+    PossibleValuesParser::new(Scorer::ALL.map(Scorer::name)).try_map(|name| name.parse::<Scorer>())
 }
 
 /// Parses one of a few values; completions and suggestions know their names.
