@@ -52,7 +52,7 @@ pub fn write_model(folder: &Path, classes: &[&str], seed: u64) {
     }
     let base = PretrainedModel::from_folder(&base, "base", ModelSource::Folder).expect("a model");
     let classes: Vec<String> = classes.iter().map(|class| class.to_string()).collect();
-    let (config, model, _) = base.load(&classes, Default::default(), seed, &Device::flex()).expect("loaded");
+    let (config, model, _) = base.load(&classes, seed, &Device::flex()).expect("loaded");
     let card = ModelCard {
         title: "model".into(),
         library_name: "transformers",
