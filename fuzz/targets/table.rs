@@ -12,7 +12,8 @@ const NAMES: [&str; 9] =
 fuzz_target!(|input: &[u8]| {
     let Some((&which, bytes)) = input.split_first() else { return };
     let path = file::write(NAMES[which as usize % NAMES.len()], bytes);
-    let options = ReadOptions { header: which < 128, ..ReadOptions::default() };
+    let text_pair_column = (which % 4 == 3).then(|| "2".to_string());
+    let options = ReadOptions { header: which < 128, text_pair_column, ..ReadOptions::default() };
     if let Ok(rows) = Rows::open(&path, &options) {
         let mut profile = Profile::default();
         rows.map_while(Result::ok).for_each(|row| profile.add(&row));

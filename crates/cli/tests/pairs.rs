@@ -38,6 +38,9 @@ fn an_experiment_reads_both_texts_and_shows_them() {
     let report = fs::read_to_string(place.path("out/report.html")).expect("report.html");
     assert!(report.contains("class=\"second\""), "both texts are in the report");
 
+    let card = fs::read_to_string(place.path("out/models/probe/README.md")).expect("a card");
+    assert!(card.contains(r"printf 'a text\tanother text\n' | rekindle predict --model FOLDER --pairs"), "{card}");
+
     // The saved models predict what the experiment predicted.
     for (approach, folder) in [("fine_tune_last_layer", "fine_tune_last_layer"), ("probe", "probe")] {
         let rows: Vec<_> = table.iter().filter(|row| row[0] == approach).collect();

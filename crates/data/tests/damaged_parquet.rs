@@ -34,13 +34,21 @@ fn fixture(name: &str) -> Vec<u8> {
 
 /// Reads a file row by row into a profile, and as a data set.
 fn read(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    read_as(path, bytes, &ReadOptions::default())
+}
+
+/// Reads a file whose labels are the second texts of pairs, too.
+fn read_pairs(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    read_as(path, bytes, &ReadOptions { text_pair_column: Some("label".into()), ..ReadOptions::default() })
+}
+
+fn read_as(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<(), String> {
     overwrite(path, bytes);
-    let options = ReadOptions::default();
     let mut profile = Profile::default();
-    for row in Rows::open(path, &options).map_err(|error| error.to_string())? {
+    for row in Rows::open(path, options).map_err(|error| error.to_string())? {
         profile.add(&row.map_err(|error| error.to_string())?);
     }
-    Dataset::read(path, &options).map(drop).map_err(|error| error.to_string())
+    Dataset::read(path, options).map(drop).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -52,7 +60,7 @@ fn every_layout() {
     let outcome = survive("a.parquet", cases, &[&["a.parquet"], &PLACES], |case| {
         let mut mutator = Mutator::new(case);
         let bytes = mutator.damage(&whole[case as usize % whole.len()]);
-        read(&path, &bytes)
+        if case % 4 == 3 { read_pairs(&path, &bytes) } else { read(&path, &bytes) }
     });
     assert!(outcome.read > cases / 100 && outcome.refused > cases / 2, "damage of both kinds: {outcome:?}");
 }

@@ -106,11 +106,13 @@ fn training(results: &Results, record: &ApproachRecord) -> String {
 }
 
 fn usage(results: &Results, model: &TrainedModel) -> String {
-    let mut text = "```sh\nrekindle predict --model FOLDER 'a text'\n```\n\n".to_string();
+    let has_pairs = results.predictions.examples.iter().any(|example| example.text_pair.is_some());
+    let [command, sentence_python, python] = if has_pairs { USAGE_OF_PAIRS } else { USAGE };
+    let mut text = command.to_string();
     text.push_str(match model {
-        TrainedModel::SentenceClassifier(..) => SENTENCE_PYTHON,
+        TrainedModel::SentenceClassifier(..) => sentence_python,
         TrainedModel::SequenceClassifier(config, _) if config.classifier_pooling == Pooling::Cls || config.family.has_pooling() => {
-            PYTHON
+            python
         }
         TrainedModel::SequenceClassifier(..) => "transformers opens the folder, but its classifier reads the first token instead of the mean over all tokens, which this\n\
               model was trained with (`classifier_pooling`): its predictions differ.\n\n",
@@ -126,19 +128,42 @@ fn usage(results: &Results, model: &TrainedModel) -> String {
     text
 }
 
-const PYTHON: &str = r#"```python
+/// The command line, sentence-transformers, and transformers.
+const USAGE: [&str; 3] = [
+    "```sh\nrekindle predict --model FOLDER 'a text'\n```\n\n",
+    r#"```python
+from sentence_transformers import SentenceTransformer
+
+logits = SentenceTransformer("FOLDER").encode(["a text"])
+```
+
+"#,
+    r#"```python
 from transformers import pipeline
 
 classifier = pipeline("text-classification", model="FOLDER")
 classifier("a text", truncation=True)
 ```
 
-"#;
+"#,
+];
 
-const SENTENCE_PYTHON: &str = r#"```python
+/// The same for text pairs.
+const USAGE_OF_PAIRS: [&str; 3] = [
+    "```sh\nprintf 'a text\\tanother text\\n' | rekindle predict --model FOLDER --pairs\n```\n\n",
+    r#"```python
 from sentence_transformers import SentenceTransformer
 
-logits = SentenceTransformer("FOLDER").encode(["a text"])
+logits = SentenceTransformer("FOLDER").encode([["a text", "another text"]])
 ```
 
-"#;
+"#,
+    r#"```python
+from transformers import pipeline
+
+classifier = pipeline("text-classification", model="FOLDER")
+classifier({"text": "a text", "text_pair": "another text"}, truncation=True)
+```
+
+"#,
+];
