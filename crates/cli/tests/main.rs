@@ -22,3 +22,4 @@ mod predict;
 mod pretrain;
 mod resume;
 mod spread;
+mod tasks;

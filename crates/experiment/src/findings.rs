@@ -19,7 +19,8 @@ pub(crate) fn findings(
     sampling: &Sampling,
     metric: Scorer,
 ) -> Vec<String> {
-    let mut findings: Vec<String> = approaches.iter().filter_map(undertrained).collect();
+    let mut findings: Vec<String> =
+        approaches.iter().filter_map(|results| undertrained(results, sampling.all.task)).collect();
     let examples = sampling.samples[0].test.len();
     if sampling.folds.is_none() && smallest_p(examples) >= ALPHA {
         findings.push(format!(
@@ -71,14 +72,19 @@ pub(crate) fn findings(
 }
 
 /// Returns that an approach has undertrained runs, if it has.
-fn undertrained(results: &ApproachResults) -> Option<String> {
+fn undertrained(results: &ApproachResults, task: Task) -> Option<String> {
+    let constant = match task {
+        Task::Regression => "mean",
+        Task::MultiLabel => "label rates",
+        Task::SingleLabel | Task::Ordinal => "majority class",
+    };
     let runs = match (results.undertrained(), results.runs.len()) {
         (0, _) => return None,
         (1, 1) => "its loss is".into(),
         (count, all) => format!("in {count} of {all} runs, its loss is"),
     };
     Some(format!(
-        "{} is undertrained and not compared: {runs} no better than that of the majority class. More epochs or another learning \
+        "{} is undertrained and not compared: {runs} no better than that of the {constant}. More epochs or another learning \
          rate may help.",
         results.label
     ))

@@ -9,7 +9,7 @@ use super::chart::{HALF, Mark, Panel, THIRD, chart};
 use super::downsample::{FEW, POINTS, downsample, mean};
 use super::ink::{Ink, legend};
 use super::scores::{ends, extent};
-use super::{Find, Section, baseline_name, capitalized, charted, figure, name, runs, spec};
+use super::{Find, Section, baseline_name, capitalized, charted, figure, loss_unit, name, runs, spec};
 
 /// Height of a chart, in pixels.
 const HEIGHT: f64 = 230.0;
@@ -113,6 +113,7 @@ struct Curves<'a> {
     index: usize,
     approach: &'a ApproachRecord,
     runs: Vec<(&'a [StepRecord], &'a [EpochRecord])>,
+    loss_unit: &'static str,
 }
 
 impl<'a> Curves<'a> {
@@ -120,7 +121,8 @@ impl<'a> Curves<'a> {
         let runs: Vec<_> =
             runs(results, approach).into_iter().map(|run| (run.steps.as_slice(), run.epochs.as_slice())).collect();
         let first = vec![(approach.steps.as_slice(), approach.epochs.as_slice())];
-        Self { index, approach, runs: if runs.is_empty() { first } else { runs } }
+        let loss_unit = loss_unit(results);
+        Self { index, approach, runs: if runs.is_empty() { first } else { runs }, loss_unit }
     }
 
     fn is_empty(&self) -> bool {
@@ -150,7 +152,7 @@ impl<'a> Curves<'a> {
         }
         marks.push(Mark::Line(ink, front));
         let x = Axis::counted(1, last, 3, over);
-        let unit = if what.starts_with("Accuracy") { "accuracy" } else { "loss, in nats" };
+        let unit = if what.starts_with("Accuracy") { "accuracy" } else { self.loss_unit };
         let y = Axis::linear(low, high, 4, unit);
         let title = format!("{what} by {over}: {}", spec(self.approach));
         figure(html! { (what) }, chart(&title, THIRD, &[Panel { x, y, height: HEIGHT, marks }]), None)

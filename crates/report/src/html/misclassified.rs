@@ -30,14 +30,25 @@ pub(super) fn examples(results: &Results) -> Option<Section> {
     let rest = &rest[..rest.len().min(MORE)];
     let body = html! {
         p.note {
+            @if results.data.task == "regression" { "The largest errors among the " }
             @if first.len() < count { (thousands(first.len())) " of " }
             (thousands(count)) @if count == 1 { " test example" } @else { " test examples" } " that "
             @match of {
                 Some(approach) => { (name(label(results, approach))) ", the best approach, " }
                 None => { "an approach " }
             }
-            "misclassified in at least one run, those with the most probable wrong class first. Each cell has the predicted and the \
-             true class, with their mean probabilities over runs. predictions.csv has every example and run."
+            @match results.data.task.as_str() {
+                "regression" => { "did not predict exactly. Each cell has the mean prediction over runs. " }
+                "multi-label" => {
+                    "misclassified in at least one run: any of their labels was wrong. Those with the largest error of a probability \
+                     are first. Each cell has the labels with a mean probability of at least one half. "
+                }
+                _ => {
+                    "misclassified in at least one run, those with the most probable wrong class first. Each cell has the predicted \
+                     and the true class, with their mean probabilities over runs. "
+                }
+            }
+            "predictions.csv has every example and run."
         }
         (table(results, first))
         @if !rest.is_empty() {
@@ -47,7 +58,7 @@ pub(super) fn examples(results: &Results) -> Option<Section> {
             }
         }
     };
-    Some(Section { id: "misclassified", title: "Misclassified examples", body })
+    Some(Section { id: "misclassified", title: title(results), body })
 }
 
 /// Examples with the prediction of each approach, the best one first.
@@ -80,7 +91,7 @@ fn table(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
             }
         }
     };
-    scrolling("Misclassified examples", table)
+    scrolling(title(results), table)
 }
 
 /// Further examples, with the beginning of their texts and the prediction of the best approach.
@@ -141,6 +152,11 @@ fn class(results: &Results, index: usize) -> &str {
 fn likeliest(prediction: &Prediction) -> Option<(usize, f64)> {
     let probabilities = prediction.probabilities.iter().copied().enumerate();
     probabilities.max_by(|(_, a), (_, b)| a.total_cmp(b))
+}
+
+/// The title of the section.
+fn title(results: &Results) -> &'static str {
+    if results.data.task == "regression" { "Largest errors" } else { "Misclassified examples" }
 }
 
 /// The heading of the true labels.

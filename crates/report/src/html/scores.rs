@@ -151,7 +151,7 @@ fn explanation(results: &Results) -> Markup {
         "Examples per second are those of training, and below those of evaluation; the features of a frozen encoder are computed \
          once and shared by its runs. "
         @if results.approaches.iter().any(|record| record.undertrained > 0) {
-            "A run is undertrained if its loss is no better than that of the majority class; its approach is not compared. "
+            "A run is undertrained if its loss is no better than that of the baseline `majority`; its approach is not compared. "
         }
         @if undefined { "* F1 is set to 0 in a run in which a class was never predicted, or never occurs." }
     }

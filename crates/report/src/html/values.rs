@@ -41,7 +41,7 @@ pub(super) fn section(results: &Results) -> Option<Section> {
 
 fn scatter(index: usize, record: &ApproachRecord, (low, high): (f64, f64)) -> Markup {
     let mut marks = vec![Mark::Line(Ink::Reference(0), vec![(low, low), (high, high)])];
-    marks.extend(record.diagnostics.values.iter().map(|pair| Mark::Dot(Ink::Faint(index), *pair)));
+    marks.extend(record.diagnostics.values.iter().map(|pair| Mark::Dot(Ink::Series(index), *pair)));
     let (x, y) = (Axis::linear(low, high, 4, "true value"), Axis::linear(low, high, 4, "predicted value"));
     let title = format!("Predicted by true value: {}", spec(record));
     figure(html! { "Predicted by true value" }, chart(&title, HALF, &[Panel { x, y, height: HEIGHT, marks }]), None)
@@ -51,7 +51,8 @@ fn residual(index: usize, record: &ApproachRecord, (low, high): (f64, f64)) -> M
     let values = &record.diagnostics.values;
     let (left, right) = extent(values.iter().map(|(_, predicted)| *predicted));
     let mut marks = vec![Mark::Line(Ink::Reference(0), vec![(left, 0.0), (right, 0.0)])];
-    marks.extend(values.iter().map(|(truth, predicted)| Mark::Dot(Ink::Faint(index), (*predicted, predicted - truth))));
+    marks
+        .extend(values.iter().map(|(truth, predicted)| Mark::Dot(Ink::Series(index), (*predicted, predicted - truth))));
     let (x, y) = (Axis::linear(left, right, 4, "predicted value"), Axis::linear(low, high, 4, "residual"));
     let title = format!("Residuals by predicted value: {}", spec(record));
     figure(html! { "Residuals" }, chart(&title, HALF, &[Panel { x, y, height: HEIGHT, marks }]), None)
