@@ -58,8 +58,8 @@ impl OutputFormat {
 pub struct TableWriter(Writer);
 
 enum Writer {
-    Csv(delimited::CsvWriter<Output>),
-    Jsonl(json::JsonWriter<Output>),
+    Csv(Box<delimited::CsvWriter<Output>>),
+    Jsonl(Box<json::JsonWriter<Output>>),
     #[cfg(feature = "parquet")]
     Parquet(Box<parquet::ParquetWriter<Output>>),
     #[cfg(feature = "parquet")]
@@ -69,7 +69,7 @@ enum Writer {
 /// The destination of a writer, compressed or not.
 enum Output {
     Plain(Box<dyn Write + Send>),
-    Gzip(GzEncoder<Box<dyn Write + Send>>),
+    Gzip(Box<GzEncoder<Box<dyn Write + Send>>>),
 }
 
 impl TableWriter {
@@ -90,14 +90,14 @@ impl TableWriter {
             _ => {}
         }
         let out = match format.gzip {
-            true => Output::Gzip(GzEncoder::new(out, Compression::default())),
+            true => Output::Gzip(Box::new(GzEncoder::new(out, Compression::default()))),
             false => Output::Plain(out),
         };
         Ok(Self(match format.format {
             #[cfg(feature = "parquet")]
             Format::Parquet => Writer::Parquet(Box::new(parquet::ParquetWriter::new(columns, out)?)),
-            Format::Csv => Writer::Csv(delimited::CsvWriter::new(columns, out)?),
-            _ => Writer::Jsonl(json::JsonWriter::new(out)),
+            Format::Csv => Writer::Csv(Box::new(delimited::CsvWriter::new(columns, out)?)),
+            _ => Writer::Jsonl(Box::new(json::JsonWriter::new(out))),
         }))
     }
 
