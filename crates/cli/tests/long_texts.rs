@@ -12,7 +12,11 @@ fn place() -> Place {
     let row = |row: usize| {
         let word = ["good", "bad"][row % 2];
         let filler = "the film was a film and ".repeat(row % 7);
-        if row.is_multiple_of(3) { format!("{word} {filler}\t{}\n", row % 2) } else { format!("{filler}{word}\t{}\n", row % 2) }
+        if row.is_multiple_of(3) {
+            format!("{word} {filler}\t{}\n", row % 2)
+        } else {
+            format!("{filler}{word}\t{}\n", row % 2)
+        }
     };
     place.write("data.tsv", format!("text\tlabel\n{}", (0..24).map(row).collect::<String>()));
     place

@@ -62,7 +62,7 @@ fn read_pairs(path: &Path, bytes: &[u8], case: u64) -> Result<(), String> {
     let [label, text, pair] = columns.map(|column| Some(column.to_string()));
     let options =
         ReadOptions { label_column: label, text_column: text, text_pair_column: pair, ..ReadOptions::default() };
-    read_as(path, bytes, &ReadOptions { header: case % 4 != 0, symmetric: case.is_multiple_of(2), ..options })
+    read_as(path, bytes, &ReadOptions { header: !case.is_multiple_of(4), symmetric: case.is_multiple_of(2), ..options })
 }
 
 fn read_as(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<(), String> {

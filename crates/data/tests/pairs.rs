@@ -198,7 +198,7 @@ fn symmetric_pairs_stay_together_when_they_are_exchanged() {
         assert_eq!(split.test.iter().map(|row| row / 2).collect::<BTreeSet<_>>().len() * 2, split.test.len());
     }
     let (train, test) = data.train_test_split(TestSize::Fraction(0.3), 42, true).expect("a split");
-    let number = |data: &Dataset| data.examples.iter().map(|row| (row.line + 1) / 2).collect::<BTreeSet<_>>();
+    let number = |data: &Dataset| data.examples.iter().map(|row| row.line.div_ceil(2)).collect::<BTreeSet<_>>();
     assert!(number(&train).is_disjoint(&number(&test)) && test.symmetric);
     let apart = Dataset::read(&path, &options(false)).expect("read");
     assert_eq!(apart.text_groups(), (0..40).collect::<Vec<_>>());

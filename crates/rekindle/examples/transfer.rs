@@ -158,7 +158,7 @@ impl Task {
     fn read(tokenizer: &Tokenizer, path: &Path, test: Option<&Path>) -> Result<Self, Box<dyn Error>> {
         let options = ReadOptions { header: false, ..ReadOptions::default() };
         let data = Dataset::read(path, &options)?;
-        let mut examples = data.examples;
+        let mut examples = data.examples.clone();
         let pool = examples.len();
         if SIZES.iter().any(|size| pool <= *size) {
             return Err(format!("{}: {pool} sentences are too few to draw {SIZES:?} from", path.display()).into());
