@@ -4,13 +4,13 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
-use rekindle_checkpoint::{ProblemType, copied, trainable};
+use rekindle_checkpoint::{copied, trainable};
 use rekindle_encoders::{EncoderConfig, SentenceClassifier, SequenceClassifier};
-use rekindle_metrics::argmax;
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
 
 use crate::batched::{logits, sentence_logits};
+use crate::decision::Decision;
 use crate::encode::{EncodedTexts, encode, encode_one};
 use crate::error::InferError;
 use crate::long_texts::LongTexts;
@@ -119,6 +119,11 @@ impl Classifier {
         &self.tokenizer
     }
 
+    /// Returns the configuration of the model, with its classes.
+    pub fn config(&self) -> &EncoderConfig {
+        &self.config
+    }
+
     /// Classifies texts, each as sequences of at most `max_length` tokens as the setting for long texts says, in batches of
     /// similar length. Returns the predictions in the order of the texts.
     ///
@@ -146,13 +151,26 @@ impl Classifier {
         max_length: usize,
         batch_size: usize,
     ) -> Result<Vec<Prediction>, InferError> {
+        let logits = self.pair_logits(pairs, max_length, batch_size)?;
+        Ok(logits.chunks(self.labels.len()).map(|row| self.prediction(row)).collect())
+    }
+
+    /// Returns the logits of texts, each with or without a second one: row-major `[texts, classes]`, in the order of the texts.
+    ///
+    /// # Errors
+    /// As [`classify`](Self::classify).
+    pub fn pair_logits<T: AsRef<str>>(
+        &self,
+        pairs: &[(T, Option<T>)],
+        max_length: usize,
+        batch_size: usize,
+    ) -> Result<Vec<f32>, InferError> {
         let positions = self.config.max_length();
         if max_length > positions {
             return Err(InferError::MaxLength { max_length, positions });
         }
         let encoded = encode(&self.tokenizer, &self.config, pairs, max_length, self.long_texts)?;
-        let logits = self.logits(&encoded, batch_size)?;
-        Ok(logits.chunks(self.labels.len()).map(|row| self.prediction(row)).collect())
+        self.logits(&encoded, batch_size)
     }
 
     /// Returns a text, or a pair of texts, as the tokens that the model reads, computed on this thread: for callers that form
@@ -185,14 +203,11 @@ impl Classifier {
     }
 
     fn prediction(&self, logits: &[f32]) -> Prediction {
-        let (best, problem) = (argmax(logits), &self.config.problem);
-        let scores = OutputFunction::of(&self.config).apply(logits);
-        let score = scores.get(best).copied().unwrap_or_default() as f32;
-        let labels = (problem.problem_type == Some(ProblemType::MultiLabelClassification)).then(|| {
-            let reached = |label: &usize| scores[*label] as f32 >= problem.threshold(*label);
-            (0..scores.len()).filter(reached).map(|label| self.labels[label].clone()).collect()
-        });
-        Prediction { label: self.labels[best].clone(), score, labels, logits: logits.to_vec() }
+        let decided = self.decide(logits, &Decision::default());
+        let (best, score) = decided.ranking.first().copied().unwrap_or_default();
+        let name = |label: usize| self.labels[label].clone();
+        let labels = decided.labels.map(|labels| labels.into_iter().map(name).collect());
+        Prediction { label: name(best), score, labels, logits: logits.to_vec() }
     }
 }
 

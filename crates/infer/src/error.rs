@@ -104,6 +104,14 @@ pub enum InferError {
         /// `max_position_embeddings`.
         positions: usize,
     },
+    /// A way to decide on labels that the model does not allow.
+    #[error("{option}: {reason}")]
+    Decision {
+        /// The field of the decision.
+        option: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// A text whose masked tokens cannot be filled.
     #[error("`{text}`: {reason}")]
     Text {
@@ -168,7 +176,7 @@ impl InferError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::MaxLength { .. } | Self::LongPairs { .. } => ErrorKind::Argument,
+            Self::MaxLength { .. } | Self::LongPairs { .. } | Self::Decision { .. } => ErrorKind::Argument,
             Self::Forward(error) => error.kind(),
             Self::File(error) => file(error.kind()),
             Self::Checkpoint(error) => file(error.kind()),

@@ -28,7 +28,7 @@ use crate::terminal::{Display, Verbosity};
 #[command(after_long_help = EXAMPLES, group = ArgGroup::new("texts").required(true).args(["data", "input"]))]
 pub struct FeaturesArgs {
     /// File with one text per line.
-    #[arg(long, value_name = "FILE", conflicts_with = "data_file", help_heading = "Data")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["label_column", "table_file"], help_heading = "Data")]
     pub input: Option<PathBuf>,
     /// Labelled texts (CSV, TSV, JSON or JSONL, each also in gzip or zip, or Parquet).
     #[arg(long, value_name = "FILE", help_heading = "Data")]

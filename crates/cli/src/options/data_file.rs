@@ -8,19 +8,16 @@ use rekindle::data::{Encoding, Format, ReadOptions, looks_like_table};
 
 use crate::terminal::Display;
 
-/// The options of every command that reads labelled texts.
+/// The options of every command that reads tables of texts.
 #[derive(Args, Debug)]
-#[group(id = "data_file")]
-pub struct DataFileArgs {
+#[group(id = "table_file")]
+pub struct TableFileArgs {
     /// Column with the text, by name or by number from 0 [default: text, sentence, review, ...].
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub text_column: Option<String>,
     /// Column with the second text of a text pair, by name or by number from 0 [default: every row has one text].
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub text_pair_column: Option<String>,
-    /// Column with the label, by name or by number from 0 [default: label, class, sentiment, ...].
-    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
-    pub label_column: Option<String>,
     /// Read files without a header: column 0 is the text, column 1 the label, unless the options above say otherwise.
     #[arg(long, help_heading = "Data")]
     pub no_header: bool,
@@ -35,7 +32,17 @@ pub struct DataFileArgs {
     pub encoding: Option<Encoding>,
 }
 
-impl DataFileArgs {
+/// The options of every command that reads labelled texts.
+#[derive(Args, Debug)]
+pub struct DataFileArgs {
+    #[command(flatten)]
+    pub table: TableFileArgs,
+    /// Column with the label, by name or by number from 0 [default: label, class, sentiment, ...].
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub label_column: Option<String>,
+}
+
+impl TableFileArgs {
     /// Returns how files are read.
     pub fn read_options(&self) -> ReadOptions {
         ReadOptions {
@@ -43,9 +50,7 @@ impl DataFileArgs {
             encoding: self.encoding,
             separator: self.separator,
             text_column: self.text_column.clone(),
-            label_column: self.label_column.clone(),
             text_pair_column: self.text_pair_column.clone(),
-            symmetric: false,
             header: !self.no_header,
             ..ReadOptions::default()
         }
@@ -56,13 +61,24 @@ impl DataFileArgs {
         let given = [
             ("--text-column", self.text_column.is_some()),
             ("--text-pair-column", self.text_pair_column.is_some()),
-            ("--label-column", self.label_column.is_some()),
             ("--no-header", self.no_header),
             ("--format", self.format.is_some()),
             ("--separator", self.separator.is_some()),
             ("--encoding", self.encoding.is_some()),
         ];
         given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
+    }
+}
+
+impl DataFileArgs {
+    /// Returns how files are read.
+    pub fn read_options(&self) -> ReadOptions {
+        ReadOptions { label_column: self.label_column.clone(), ..self.table.read_options() }
+    }
+
+    /// Returns the first option that is given.
+    pub fn given(&self) -> Option<&'static str> {
+        self.table.given().or_else(|| self.label_column.as_ref().map(|_| "--label-column"))
     }
 }
 

@@ -13,7 +13,7 @@ pub mod model;
 pub mod settings;
 pub mod token;
 
-pub use data_file::DataFileArgs;
+pub use data_file::{DataFileArgs, TableFileArgs};
 pub use engine::{EngineArgs, HostsArgs};
 pub use labels::LabelArgs;
 

@@ -9,6 +9,7 @@ fn name(setting: &str) -> String {
     let name = match setting {
         "texts_and_labels" => "the texts or labels (--data, --train, --test)",
         "tokens" => "the tokens (--max-length, --model)",
+        "texts_xxh64" => "the texts (--data, --text-column, --text-pair-column)",
         "samples" => "the samples (--test-size, --folds, --seed)",
         "data" => "the data (examples, labels, vocabulary or --max-length)",
         "examples" => "the number of examples",
@@ -20,6 +21,7 @@ fn name(setting: &str) -> String {
         "per_device_train_batch_size" => "--batch-size",
         "approaches"
         | "backend"
+        | "batch_size"
         | "class_weights"
         | "early_stopping_patience"
         | "frozen_dropout"

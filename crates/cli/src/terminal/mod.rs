@@ -50,6 +50,8 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// Prints results to standard output, and progress bars and warnings to standard error.
 pub struct Display {
     verbosity: Verbosity,
+    /// Whether lines go to standard error, because standard output is for data.
+    is_aside: bool,
     /// All that is drawn; hidden unless standard error is a terminal.
     drawn: MultiProgress,
     /// The progress of a training, a download or an extraction.
@@ -77,6 +79,7 @@ impl Display {
         let live = std::io::stderr().is_terminal() && verbosity > Verbosity::Quiet;
         Self {
             verbosity,
+            is_aside: false,
             drawn: MultiProgress::with_draw_target(match live {
                 true => ProgressDrawTarget::stderr(),
                 false => ProgressDrawTarget::hidden(),
@@ -95,10 +98,20 @@ impl Display {
         }
     }
 
+    /// Prints lines to standard error, too: standard output is for data.
+    pub fn beside_data(verbosity: Verbosity) -> Self {
+        let mut display = Self::new(verbosity);
+        display.is_aside = true;
+        display
+    }
+
     /// Prints a line, unless quiet.
     pub fn line(&self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
-            self.aside(|| print(&fitted(text, 0, width_of(io::stdout()))));
+            self.aside(|| match self.is_aside {
+                true => print_error(&fitted(text, 0, width_of(io::stderr()))),
+                false => print(&fitted(text, 0, width_of(io::stdout()))),
+            });
         }
     }
 

@@ -1,0 +1,188 @@
+//! `rekindle predict`.
+
+mod columns;
+mod lines;
+mod logits_store;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use rekindle::data::{OutputFormat, open_text};
+use rekindle::infer::{Classifier, Decision, LongTexts};
+
+use self::columns::PredictedColumns;
+use crate::exit::Failure;
+use crate::options::data_file::warn_of_table;
+use crate::options::model::{self, ModelChoice};
+use crate::options::{EngineArgs, MIN_LENGTH, TableFileArgs, at_least};
+use crate::terminal::{Display, Verbosity};
+
+/// The options of `rekindle predict`.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct PredictArgs {
+    /// Texts to classify [default: the lines of standard input].
+    #[arg(conflicts_with = "input")]
+    pub text: Vec<String>,
+
+    /// Trained model: a folder, for example of `experiment --save-models`, or a hub id.
+    #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
+    pub model: ModelChoice,
+    /// Use cached files only; do not access the network.
+    #[arg(long, help_heading = "Model")]
+    pub offline: bool,
+
+    /// File with one text per line; `-` is standard input.
+    #[arg(long, value_name = "FILE", help_heading = "Texts")]
+    pub input: Option<PathBuf>,
+    /// Classify text pairs: each line or argument has two texts, separated by a tab.
+    #[arg(long, help_heading = "Texts")]
+    pub pairs: bool,
+    /// Maximum number of tokens per text; longer texts are truncated [default: as the model was
+    /// trained; its number of positions if its files do not say].
+    #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Texts")]
+    pub max_length: Option<usize>,
+    /// What is read of a text of more than --max-length tokens: its first tokens, its first and last ones, or all of them in
+    /// windows, whose outputs are pooled [default: as the model was trained; truncate if its
+    /// files do not say].
+    #[arg(long, value_name = "truncate|head-tail|windows[:stride=N][:pool=mean|max]", value_parser = str::parse::<LongTexts>, help_heading = "Texts")]
+    pub long_texts: Option<LongTexts>,
+    /// Number of texts per batch.
+    #[arg(long, default_value_t = 8, value_name = "TEXTS", value_parser = at_least(1), help_heading = "Texts")]
+    pub batch_size: usize,
+
+    /// Table with the texts (CSV, TSV, JSON or JSONL, each also in gzip or zip, or Parquet); its columns are kept.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "input", "pairs"], help_heading = "Data")]
+    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub table: TableFileArgs,
+
+    /// Number of classes to report, the predicted one first (`label_2`, `score_2`, ...).
+    #[arg(long, default_value_t = 1, value_name = "CLASSES", value_parser = at_least(1), help_heading = "Decision")]
+    pub top_k: usize,
+    /// Predict the second of two classes, or each of several labels, from this probability [default:
+    /// the most probable class, or the thresholds of the model].
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability, help_heading = "Decision")]
+    pub threshold: Option<f32>,
+    /// Predict nothing if the score is lower: the label is empty (`null` in JSON).
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability, help_heading = "Decision")]
+    pub abstain_below: Option<f32>,
+
+    /// File for the table with its predictions: .csv or .jsonl, each optionally .gz, or .parquet [default:
+    /// standard output].
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Format on standard output [default: jsonl].
+    #[arg(
+        long,
+        value_name = "csv|jsonl",
+        conflicts_with = "output",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    pub output_format: Option<LineFormat>,
+    /// Add a column with the score of each class: `score_CLASS`.
+    #[arg(long, help_heading = "Output")]
+    pub all_scores: bool,
+    /// Put this in front of the names of the added columns, for tables that already have a column `label`.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, help_heading = "Output")]
+    pub prefix: String,
+    /// Resume an interrupted run with the same model and texts, if there is one.
+    #[arg(long, requires = "output", help_heading = "Output")]
+    pub resume: bool,
+    /// Replace the output file of an earlier run, and what an interrupted run left.
+    #[arg(long, requires = "output", conflicts_with = "resume", help_heading = "Output")]
+    pub overwrite: bool,
+    /// Print only warnings.
+    #[arg(long, short, help_heading = "Output")]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// The formats of standard output.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LineFormat {
+    /// CSV.
+    Csv,
+    /// A JSON object per line.
+    Jsonl,
+}
+
+/// Number of texts that are read before they are classified: enough to batch texts of similar length, in little memory.
+const CHUNK: usize = 1024;
+
+impl PredictArgs {
+    /// Returns how scores become labels.
+    fn decision(&self) -> Decision {
+        Decision { top_k: self.top_k, threshold: self.threshold, abstain_below: self.abstain_below }
+    }
+
+    /// Returns the first given option that only tables have.
+    fn given_of_table(&self) -> Option<&'static str> {
+        let is_given = [("--output", self.output.is_some()), ("--quiet", self.quiet)];
+        let given = is_given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option);
+        self.table.given().or(given)
+    }
+
+    /// Returns the format of standard output.
+    fn output_format(&self) -> OutputFormat {
+        match self.output_format {
+            Some(LineFormat::Csv) => OutputFormat::CSV,
+            _ => OutputFormat::JSONL,
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Returns an error if the model or the input cannot be read. Predictions for earlier texts are printed.
+pub fn run(args: &PredictArgs) -> Result<(), Failure> {
+    if let Some(option) = args.given_of_table().filter(|_| args.data.is_none()) {
+        return Err(Failure::usage(format!("{option}: needs a table to read; add --data")));
+    }
+    let verbosity = if args.data.is_some() { Verbosity::of(args.quiet, false) } else { Verbosity::Quiet };
+    let mut display = Display::beside_data(verbosity);
+    let devices = args.engine.device()?;
+    let path = args.input.as_deref().filter(|path| *path != Path::new("-"));
+    let input = path.map(open_text).transpose()?;
+    let table = args.data.as_deref().map(|data| table::Input::open(args, data)).transpose()?;
+    let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
+    found.warnings().iter().for_each(|warning| display.warn(warning));
+    let classifier = Classifier::new(&found.model, &devices.first)?;
+    let classifier = classifier.with_long_texts(args.long_texts.unwrap_or(found.model.long_texts));
+    classifier.check_decision(&args.decision()).map_err(|error| Failure::usage(format!("--{error}")))?;
+    let columns = PredictedColumns::new(args, &classifier);
+    if let Some(table) = table {
+        return table.predict(&found.model, &classifier, &columns, &mut display);
+    }
+    let mut answer = lines::Answer::new(args, &classifier, &columns)?;
+    if !args.text.is_empty() {
+        return answer.arguments(&args.text);
+    }
+    match path.zip(input) {
+        Some((path, input)) => {
+            if !args.pairs {
+                warn_of_table(path, &display);
+            }
+            answer.file(input, path)
+        }
+        None => answer.standard_input(),
+    }
+}
+
+/// Parses a number between 0 and 1.
+fn probability(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "must be a number between 0 and 1".into())
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rekindle predict 'a joy to use' \\
+      --model artifacts_transfer_learning/models/fine_tune_last_layer
+  rekindle predict --model ./model --input reviews.txt > labels.jsonl
+  rekindle predict --model ./model --data reviews.csv --output labelled.csv
+  rekindle predict --model ./model --pairs --input pairs.tsv";
