@@ -9,7 +9,7 @@ use crate::checks::answers;
 use crate::{at_root, cargo, root, run, target, told};
 
 /// The folders of the published libraries.
-pub const LIBRARIES: [&str; 20] = [
+pub const LIBRARIES: [&str; 21] = [
     "files",
     "raw",
     "checkpoint",
@@ -23,6 +23,7 @@ pub const LIBRARIES: [&str; 20] = [
     "encoders",
     "infer",
     "serve",
+    "onnx",
     "train",
     "remote",
     "results",

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::iter;
 
-use rekindle::{checkpoint, data, experiment, files, hub, infer, nn, remote, results, tokenizer, train};
+use rekindle::{checkpoint, data, experiment, files, hub, infer, nn, onnx, remote, results, tokenizer, train};
 
 use crate::options::settings;
 
@@ -231,6 +231,15 @@ impl Classify for rekindle_serve::ServeError {
 impl Classify for results::ResultsError {
     fn classify(&self) -> Kind {
         Kind::Input
+    }
+}
+
+impl Classify for onnx::OnnxError {
+    fn classify(&self) -> Kind {
+        match self.kind() {
+            files::ErrorKind::Output => Kind::Output,
+            _ => Kind::Input,
+        }
     }
 }
 

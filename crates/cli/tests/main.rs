@@ -8,6 +8,7 @@ mod determinism;
 mod devices;
 mod exit;
 mod experiment;
+mod export;
 mod families;
 mod faults;
 mod features;

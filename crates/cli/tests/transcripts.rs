@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Documents with commands.
-const DOCUMENTS: [&str; 20] = [
+const DOCUMENTS: [&str; 21] = [
     "README.md",
     "crates/baseline/README.md",
     "crates/cli/README.md",
@@ -30,6 +30,7 @@ const DOCUMENTS: [&str; 20] = [
     "docs/contributing.md",
     "docs/corpus.md",
     "docs/data.md",
+    "docs/export.md",
     "docs/few-labels.md",
     "docs/guide.md",
     "docs/models.md",
@@ -182,7 +183,8 @@ fn run(place: &Place, line: &str, is_compared: bool) -> Option<String> {
         _ => panic!("`{line}` can neither be run by this test nor is it in NOT_RUN"),
     };
     // A reader runs one of the experiments of a page, or names a folder for each.
-    let writes = arguments.first().is_some_and(|command| ["experiment", "pretrain", "vocab"].contains(command));
+    let writes =
+        arguments.first().is_some_and(|command| ["experiment", "export", "pretrain", "vocab"].contains(command));
     if writes && is_compared {
         // The documented output is that of a first run.
         let _ = fs::remove_dir_all(place.path("artifacts_transfer_learning"));

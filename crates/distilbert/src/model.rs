@@ -118,7 +118,8 @@ pub struct SelfAttention {
     pub v_lin: Linear,
     /// Output, `[dim, dim]`.
     pub out_lin: Linear,
-    heads: usize,
+    /// The number of heads.
+    pub heads: usize,
     dropout: f64,
 }
 
@@ -159,8 +160,9 @@ pub struct FeedForward {
     pub lin1: Linear,
     /// `[hidden_dim, dim]`.
     pub lin2: Linear,
+    /// Between the two layers.
     #[module(skip)]
-    activation: Activation,
+    pub activation: Activation,
     dropout: f64,
 }
 

@@ -133,8 +133,9 @@ pub struct AlbertLayer {
     pub ffn: Linear,
     /// `[intermediate_size, hidden_size]`.
     pub ffn_output: Linear,
+    /// Between the layers of the feed-forward block.
     #[module(skip)]
-    activation: Activation,
+    pub activation: Activation,
 }
 
 /// Self-attention, added to its input and normalized.
@@ -150,7 +151,8 @@ pub struct AlbertAttention {
     pub dense: Linear,
     /// Over `hidden_size`.
     pub layer_norm: LayerNorm,
-    heads: usize,
+    /// The number of heads.
+    pub heads: usize,
     dropout: f64,
     hidden_dropout: f64,
 }
@@ -171,8 +173,8 @@ impl AlbertModel {
 }
 
 impl AlbertEncoder {
-    /// The group that a layer uses.
-    fn group(&self, layer: usize) -> usize {
+    /// Returns the group that a layer uses.
+    pub fn group(&self, layer: usize) -> usize {
         layer * self.albert_layer_groups.len() / self.layers
     }
 

@@ -144,8 +144,9 @@ pub struct BertLayer {
     pub intermediate: Dense,
     /// The second layer of the feed-forward block, `[intermediate_size, hidden_size]`.
     pub output: DenseNorm,
+    /// Between the layers of the feed-forward block.
     #[module(skip)]
-    activation: Activation,
+    pub activation: Activation,
 }
 
 /// Self-attention and its output.
@@ -166,7 +167,8 @@ pub struct BertSelfAttention {
     pub key: Linear,
     /// `[hidden_size, hidden_size]`.
     pub value: Linear,
-    heads: usize,
+    /// The number of heads.
+    pub heads: usize,
     dropout: f64,
 }
 

@@ -240,7 +240,7 @@ impl EncoderConfig {
     }
 
     /// Returns the row of the position table that the first token of a text reads.
-    pub(crate) fn first_position(&self) -> usize {
+    pub fn first_position(&self) -> usize {
         match self.family {
             Family::Roberta | Family::XlmRoberta | Family::Camembert => self.pad_token_id as usize + 1,
             // transformers does not read the id from the configuration.

@@ -190,8 +190,9 @@ pub struct DebertaV2Layer {
     pub intermediate: Dense,
     /// The second layer of the feed-forward block, `[intermediate_size, hidden_size]`.
     pub output: DenseNorm,
+    /// Between the layers of the feed-forward block.
     #[module(skip)]
-    activation: Activation,
+    pub activation: Activation,
 }
 
 /// Self-attention and its output.
@@ -216,10 +217,13 @@ pub struct DisentangledSelfAttention {
     pub pos_key_proj: Option<Linear>,
     /// The query of a distance, if it has a matrix of its own.
     pub pos_query_proj: Option<Linear>,
-    heads: usize,
+    /// The number of heads.
+    pub heads: usize,
     dropout: f64,
-    content_to_position: bool,
-    position_to_content: bool,
+    /// Whether scores have the term `c2p`, of the query of a token and the key of a distance.
+    pub content_to_position: bool,
+    /// Whether scores have the term `p2c`, of the key of a token and the query of a distance.
+    pub position_to_content: bool,
 }
 
 impl DebertaV2Model {
@@ -251,9 +255,14 @@ impl DebertaV2Model {
 }
 
 impl DebertaV2Encoder {
+    /// Returns the row of the table of distances for a distance, the position of the key minus that of the query.
+    pub fn row(&self, distance: i64) -> u32 {
+        self.distances.row(distance)
+    }
+
     /// The embeddings of the distances in a batch, `[distances, hidden_size]`.
     fn distances(&self, batch: &SequenceBatch, mode: Mode) -> Option<Tensor<2>> {
-        let rows = embedding(self.rel_embeddings.as_ref()?, &batch.distances(|distance| self.distances.row(distance)));
+        let rows = embedding(self.rel_embeddings.as_ref()?, &batch.distances(|distance| self.row(distance)));
         let rows = self.layer_norm.as_ref().map_or(rows.clone(), |norm| norm.forward(rows));
         Some(dropout(rows, self.dropout, mode))
     }
@@ -309,8 +318,8 @@ impl DisentangledSelfAttention {
             self.pos_query_proj.as_ref().unwrap_or(&self.query_proj),
         ];
         RelativePositions::Disentangled {
-            keys: self.content_to_position.then(|| key.forward(distances.clone())),
-            queries: self.position_to_content.then(|| query.forward(distances)),
+            keys: self.content_to_position.then(|| key.forward_constants(distances.clone())),
+            queries: self.position_to_content.then(|| query.forward_constants(distances)),
         }
     }
 }
@@ -389,8 +398,9 @@ pub struct DebertaV2ForSequenceClassification {
     /// What the head reads of a sequence.
     #[module(skip)]
     pub pooling: Pooling,
+    /// Behind the pooler.
     #[module(skip)]
-    activation: Activation,
+    pub activation: Activation,
     pooler_dropout: f64,
     dropout: f64,
 }

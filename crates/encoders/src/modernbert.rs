@@ -237,11 +237,14 @@ pub struct ModernBertAttention {
     pub wqkv: Linear,
     /// `[hidden_size, hidden_size]`.
     pub wo: Linear,
-    heads: usize,
+    /// The number of heads.
+    pub heads: usize,
     dropout: f64,
-    theta: f64,
+    /// The base of the rotations.
+    pub theta: f64,
+    /// The largest distance of two tokens that attend to each other; `None` for the whole sequence.
     #[module(skip)]
-    window: Option<usize>,
+    pub window: Option<usize>,
 }
 
 /// The feed-forward block, a gated linear unit.
@@ -251,8 +254,9 @@ pub struct ModernBertMlp {
     pub wi: Linear,
     /// `[intermediate_size, hidden_size]`.
     pub wo: Linear,
+    /// Of the gate.
     #[module(skip)]
-    activation: Activation,
+    pub activation: Activation,
     dropout: f64,
 }
 
@@ -405,8 +409,9 @@ pub struct PredictionHead {
     pub dense: Linear,
     /// Over `hidden_size`.
     pub norm: LayerNorm,
+    /// Behind the linear layer.
     #[module(skip)]
-    activation: Activation,
+    pub activation: Activation,
 }
 
 impl PredictionHead {

@@ -81,7 +81,7 @@ impl Default for Options {
 
 /// The bucket of a distance, the position of the key minus that of the query (Raffel et al., 2020): half of the buckets for
 /// either direction, one for each of the eight nearest distances and the others for distances on a logarithmic scale.
-fn bucket(distance: i64) -> u32 {
+pub fn bucket(distance: i64) -> u32 {
     let half = BUCKETS / 2;
     let exact = half / 2;
     let direction = if distance > 0 { half } else { 0 };
@@ -134,8 +134,9 @@ pub struct MpnetLayer {
     pub intermediate: Dense,
     /// The second layer of the feed-forward block, `[intermediate_size, hidden_size]`.
     pub output: DenseNorm,
+    /// Between the layers of the feed-forward block.
     #[module(skip)]
-    activation: Activation,
+    pub activation: Activation,
 }
 
 /// Self-attention, added to its input and normalized.
@@ -145,7 +146,8 @@ pub struct MpnetAttention {
     pub attn: MpnetSelfAttention,
     /// Over `hidden_size`.
     pub layer_norm: LayerNorm,
-    heads: usize,
+    /// The number of heads.
+    pub heads: usize,
     dropout: f64,
     hidden_dropout: f64,
 }

@@ -103,8 +103,9 @@ pub struct ClassificationHead {
     pub dense: Linear,
     /// `[hidden_size, num_labels]`.
     pub out_proj: Linear,
+    /// Between the two layers.
     #[module(skip)]
-    activation: Activation,
+    pub activation: Activation,
     dropout: f64,
 }
 

@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::{copied, trainable};
-use rekindle_encoders::{EncoderConfig, SentenceClassifier, SequenceClassifier};
+use rekindle_encoders::{EncoderConfig, SentenceClassifier, SequenceClassifier, TransformerEncoder};
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
 
 use crate::batched::{logits, sentence_logits};
 use crate::decision::Decision;
-use crate::encode::{EncodedTexts, encode, encode_one};
+use crate::encode::{EncodedTexts, encode, encode_one, has_segments};
 use crate::error::InferError;
 use crate::long_texts::LongTexts;
 use crate::model::PretrainedModel;
@@ -44,8 +44,12 @@ pub struct Classifier {
 }
 
 /// The kinds of models with a classification head.
-enum Model {
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Model {
+    /// An encoder with the head of its family.
     Sequence(Box<SequenceClassifier>),
+    /// A linear head on sentence embeddings.
     Sentence(Box<SentenceClassifier>),
 }
 
@@ -90,6 +94,40 @@ impl Classifier {
             Model::Sentence(model) => Model::Sentence(Box::new(copied(model.as_ref())?)),
         };
         Ok(Self { model, ..self })
+    }
+
+    /// Returns the configuration, with the classes of the head.
+    pub fn config(&self) -> &EncoderConfig {
+        &self.config
+    }
+
+    /// Returns the model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Returns what is read of texts that are longer than the maximum length.
+    pub fn long_texts(&self) -> LongTexts {
+        self.long_texts
+    }
+
+    /// Returns whether the model reads the segments of the tokenizer, `token_type_ids`.
+    pub fn has_segments(&self) -> bool {
+        has_segments(&self.tokenizer, &self.config)
+    }
+
+    /// Returns the same classifier, whose linear layers in the encoder compute as those of a file with int8 weights: see
+    /// [`Linear::simulate_int8`](rekindle_nn::Linear::simulate_int8).
+    pub fn simulate_int8(&self) -> Self {
+        let mut model = self.model.clone();
+        let layers = match &mut model {
+            Model::Sequence(model) => model.linear_layers(),
+            Model::Sentence(model) => model.encoder.linear_layers(),
+        };
+        layers.into_iter().for_each(|layer| layer.linear.simulate_int8());
+        let (config, labels, tokenizer) = (self.config.clone(), self.labels.clone(), self.tokenizer.clone());
+        let (device, max_length, long_texts) = (self.device.clone(), self.max_length, self.long_texts);
+        Self { config, labels, model, tokenizer, device, max_length, long_texts }
     }
 
     /// Returns the maximum number of tokens per text that the model was trained with; its number of positions, if the files

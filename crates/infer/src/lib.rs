@@ -28,7 +28,7 @@ mod windows;
 
 pub use batched::{Sequence, Tokenized, by_length, features, logits, pack, read, sentence_embeddings, sentence_logits};
 pub use card::{BaseModel, ModelCard};
-pub use classify::{Classifier, Prediction};
+pub use classify::{Classifier, Model, Prediction};
 pub use decision::{Decided, Decision};
 pub use encode::{EncodedTexts, encode};
 pub use error::{ErrorKind, InferError};

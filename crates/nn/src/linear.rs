@@ -2,9 +2,10 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::indices::ints;
+use crate::int8::{Int8Matrix, round_activations};
 use crate::kernels;
 use crate::lora::Lora;
 
@@ -19,6 +20,8 @@ pub struct Linear {
     pub bias: Option<Param<Tensor<1>>>,
     /// The adapter, if there is one.
     pub lora: Option<Lora>,
+    /// Whether activations are rounded as for a product in int8.
+    pub(crate) int8: bool,
 }
 
 impl Linear {
@@ -28,18 +31,25 @@ impl Linear {
             weight: Initializer::Zeros.init([inputs, outputs], device),
             bias: Some(Initializer::Zeros.init([outputs], device)),
             lora: None,
+            int8: false,
         }
     }
 
     /// A layer with zeros and without a bias, to be filled from a checkpoint.
     pub fn without_bias(inputs: usize, outputs: usize, device: &Device) -> Self {
-        Self { weight: Initializer::Zeros.init([inputs, outputs], device), bias: None, lora: None }
+        Self { bias: None, ..Self::new(inputs, outputs, device) }
     }
 
     /// # Shapes
     /// - input: `[rows, in]`
     /// - output: `[rows, out]`
     pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        self.forward_constants(if self.int8 { round_activations(input) } else { input })
+    }
+
+    /// As [`forward`](Self::forward), for inputs that are the same for all texts: [`simulate_int8`](Self::simulate_int8) does not
+    /// round them.
+    pub fn forward_constants(&self, input: Tensor<2>) -> Tensor<2> {
         let adapter = self.lora.as_ref().map(Lora::parts);
         kernels::linear(input, self.weight.val(), self.bias.as_ref().map(Param::val), adapter)
     }
@@ -53,6 +63,7 @@ impl Linear {
             bias: self.bias.as_ref().map(|bias| Param::initialized(bias.id, selected(bias))),
             weight: Param::initialized(self.weight.id, weight.select(1, indices)),
             lora: None,
+            int8: self.int8,
         }
     }
 
@@ -67,7 +78,19 @@ impl Linear {
             let [ours, theirs] = [mine, theirs].map(|bias| bias.val().without_autodiff());
             Param::initialized(mine.id, ours.mask_where(mask, theirs))
         });
-        Self { weight: Param::initialized(self.weight.id, mine.mask_where(columns, theirs)), bias, lora: None }
+        let weight = Param::initialized(self.weight.id, mine.mask_where(columns, theirs));
+        Self { weight, bias, lora: None, int8: self.int8 }
+    }
+
+    /// Rounds the weight to int8, and from now on the inputs: the layer then computes what a file with int8 weights computes.
+    /// The layer has no adapter, and is not trained.
+    pub fn simulate_int8(&mut self) {
+        let weight = self.weight.val().without_autodiff();
+        let ([_, outputs], device) = (weight.dims(), weight.device());
+        let values: Vec<f32> = weight.clone().into_data().iter::<f32>().collect();
+        let rounded = TensorData::new(Int8Matrix::new(&values, outputs).dequantize(), weight.dims());
+        self.weight = Param::initialized(self.weight.id, Tensor::from_data(rounded, &device));
+        self.int8 = true;
     }
 
     /// Adds a new adapter, which has no effect before it is trained. `name` and the seed determine its values.

@@ -13,7 +13,8 @@ pub struct LayerNorm {
     pub gamma: Param<Tensor<1>>,
     /// The shift, `[dim]`, if there is one: `bias` in checkpoints.
     pub beta: Option<Param<Tensor<1>>>,
-    epsilon: f64,
+    /// Added to the variance.
+    pub epsilon: f64,
 }
 
 impl LayerNorm {

@@ -6,7 +6,7 @@
 //! [`results`] are the numbers of an experiment, and [`report`] renders them; [`remote`] distributes work over the devices of
 //! other machines.
 //! [`nn`] has the layers of models, [`checkpoint`] reads and writes their files, and [`files`] writes files atomically.
-//! [`hub`] downloads checkpoints, and [`embedded`] is a small checkpoint that is part of this
+//! [`onnx`] exports trained models. [`hub`] downloads checkpoints, and [`embedded`] is a small checkpoint that is part of this
 //! crate. [`burn`] is the version of Burn that all of them use: take `Device` and `Tensor` from there.
 //!
 //! Programs that train should set [`allocator::Allocator`] as their global allocator; it makes training faster.
@@ -28,6 +28,7 @@ pub use rekindle_hub as hub;
 pub use rekindle_infer as infer;
 pub use rekindle_metrics as metrics;
 pub use rekindle_nn as nn;
+pub use rekindle_onnx as onnx;
 pub use rekindle_raw::allocator;
 pub use rekindle_remote as remote;
 pub use rekindle_report as report;

@@ -163,6 +163,7 @@ fn no_library_brings_a_network_that_was_not_asked_for() {
         "distilbert",
         "encoders",
         "infer",
+        "onnx",
         "train",
         "report",
         "experiment",

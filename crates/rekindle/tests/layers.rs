@@ -22,7 +22,7 @@ fn no_arrow_runs_back() {
     let cargo = std::env::var_os("CARGO").expect("run by cargo");
     let output = Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).output().expect("cargo");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let allowed: [(&str, &[&str]); 20] = [
+    let allowed: [(&str, &[&str]); 21] = [
         ("rekindle-files", &[]),
         ("rekindle-raw", &[]),
         ("rekindle-baseline", &["rekindle-metrics"]),
@@ -39,6 +39,17 @@ fn no_arrow_runs_back() {
         ("rekindle-remote", &["burn", "burn-ir", "rekindle-nn", "rekindle-raw"]),
         ("rekindle-distilbert", &["burn", "rekindle-checkpoint", "rekindle-files", "rekindle-nn"]),
         ("rekindle-encoders", &["burn", "rekindle-checkpoint", "rekindle-distilbert", "rekindle-files", "rekindle-nn"]),
+        (
+            "rekindle-onnx",
+            &[
+                "burn",
+                "rekindle-checkpoint",
+                "rekindle-distilbert",
+                "rekindle-encoders",
+                "rekindle-files",
+                "rekindle-nn",
+            ],
+        ),
         (
             "rekindle-infer",
             &[
@@ -283,6 +294,7 @@ fn errors_and_values_cross_threads() {
     error::<rekindle::infer::ForwardError>();
     error::<rekindle::infer::InferError>();
     error::<rekindle::metrics::MetricsError>();
+    error::<rekindle::onnx::OnnxError>();
     error::<rekindle::results::ResultsError>();
     error::<rekindle::tokenizer::TokenizerError>();
     error::<rekindle::train::TrainError>();
@@ -294,6 +306,7 @@ fn errors_and_values_cross_threads() {
     shared::<rekindle::infer::Classifier>();
     shared::<rekindle::infer::FillMask>();
     shared::<rekindle::infer::PretrainedModel>();
+    shared::<rekindle::onnx::OnnxModel>();
     shared::<rekindle::results::Results>();
     shared::<rekindle::tokenizer::Tokenizer>();
     shared::<rekindle::train::EncodedDataset>();

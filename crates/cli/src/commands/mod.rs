@@ -4,6 +4,7 @@ pub mod compare;
 pub mod data;
 pub mod devices;
 pub mod experiment;
+pub mod export;
 pub mod features;
 pub mod fill_mask;
 pub mod host;
@@ -35,6 +36,8 @@ pub enum Command {
     /// Serve trained models over HTTP, with a JSON API and metrics, until Ctrl-C.
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
+    /// Export a trained model as an ONNX file, in f32 or with int8 weights.
+    Export(export::ExportArgs),
     /// Learn a lower-case WordPiece vocabulary from plain text.
     Vocab(vocab::VocabArgs),
     /// Train a new model or a checkpoint on plain text with masked language modelling.
@@ -64,6 +67,7 @@ impl Command {
             Self::Predict(args) => args.engine.backend.guard(|| predict::run(args)),
             #[cfg(feature = "serve")]
             Self::Serve(args) => serve::run(args),
+            Self::Export(args) => args.engine.backend.guard(|| export::run(args)),
             Self::Vocab(args) => vocab::run(args),
             Self::Pretrain(args) => args.engine.backend.guard(|| pretrain::run(args, began)),
             Self::Features(args) => args.engine.backend.guard(|| features::run(args, began)),

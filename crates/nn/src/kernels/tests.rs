@@ -72,7 +72,7 @@ fn compare(fast: Tensor<2>, plain: Tensor<2>, inputs: &[&Tensor<2>], vectors: &[
 
 fn layer(inner: usize, columns: usize) -> Linear {
     let (weight, bias) = (Param::from_tensor(random([inner, columns])), Param::from_tensor(random([columns])));
-    Linear { weight, bias: Some(bias), lora: None }
+    Linear { weight, bias: Some(bias), ..Linear::new(1, 1, &Device::default()) }
 }
 
 fn bias(layer: &Linear) -> Tensor<1> {

@@ -1,0 +1,3 @@
+//! Tests of exported files: one program, so that it is linked once.
+
+mod structure;
