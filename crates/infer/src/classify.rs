@@ -96,11 +96,6 @@ impl Classifier {
         Ok(Self { model, ..self })
     }
 
-    /// Returns the configuration, with the classes of the head.
-    pub fn config(&self) -> &EncoderConfig {
-        &self.config
-    }
-
     /// Returns the model.
     pub fn model(&self) -> &Model {
         &self.model

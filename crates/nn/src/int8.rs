@@ -60,7 +60,7 @@ mod tests {
     fn activations_are_those_of_dynamic_quantize_linear() {
         // The examples of ONNX's specification of the operator.
         let cases = [
-            (vec![0.0, 2.0, -3.0, -2.5, 1.34, 0.5], [153, 255, 0, 26, 221, 179], 0.019_607_844, 153),
+            (vec![-1.0, -2.1, -1.3, -2.5, -3.34, -4.0], [191, 121, 172, 96, 42, 0], 0.015_686_275, 255),
             (vec![1.0, 2.1, 1.3, 2.5, 3.34, 4.0], [64, 134, 83, 159, 213, 255], 0.015_686_275, 0),
         ];
         for (input, integers, step, zero) in cases {
