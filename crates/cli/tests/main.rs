@@ -22,5 +22,7 @@ mod pairs;
 mod predict;
 mod pretrain;
 mod resume;
+#[cfg(feature = "serve")]
+mod serve;
 mod spread;
 mod tasks;
