@@ -2,4 +2,5 @@
 
 mod damaged;
 mod folders;
+mod output_function;
 mod sentence;

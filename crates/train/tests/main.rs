@@ -7,5 +7,6 @@ mod masked_lm;
 mod masked_lm_training;
 mod resume;
 mod split;
+mod tasks;
 mod transformers;
 mod windows;
