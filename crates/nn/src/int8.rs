@@ -79,6 +79,6 @@ mod tests {
         let matrix = Int8Matrix::new(&[63.0, 0.0, 6.3, -31.5, 0.0, -0.05], 3);
         assert_eq!(matrix.values, [63, 0, 63, -32, 0, 0], "ties are rounded to even");
         assert_eq!(matrix.scales, [1.0, 1.0, 0.1]);
-        assert_eq!(matrix.dequantize(), [63.0, 0.0, 6.300_000_2, -32.0, 0.0, 0.0]);
+        assert_eq!(matrix.dequantize(), [63.0, 0.0, 6.3, -32.0, 0.0, 0.0]);
     }
 }

@@ -54,11 +54,11 @@ impl EncoderGraph for DebertaV2Model {
             bias: None,
         };
         block.add(graph, hidden, inputs, selection, |graph, scores| {
-            self.encoder
-                .rel_embeddings
-                .is_some()
-                .then(|| terms(self, projections, graph, scores, inputs, selection))
-                .unwrap_or_default()
+            if self.encoder.rel_embeddings.is_some() {
+                terms(self, projections, graph, scores, inputs, selection)
+            } else {
+                Default::default()
+            }
         })
     }
 }
