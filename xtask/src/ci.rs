@@ -9,11 +9,13 @@ use std::{env, fs};
 use crate::{api, at_root, cargo, checks, experiment, root, run, target, told};
 
 /// The crates that hold tensors.
-const TENSORS: [&str; 8] = [
+const TENSORS: [&str; 10] = [
     "rekindle-nn",
     "rekindle-distilbert",
     "rekindle-encoders",
     "rekindle-infer",
+    "rekindle-serve",
+    "rekindle-onnx",
     "rekindle-train",
     "rekindle-experiment",
     "rekindle",
