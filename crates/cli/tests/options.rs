@@ -64,10 +64,13 @@ const MISSING: &[(&str, &str, &[&str])] = &[
     ("serve", "model", &["--model", "name=./none"]),
     ("serve", "token_file", &["--model", "model", "--token-file", "none"]),
     ("host", "token_file", &["--token-file", "none"]),
+    ("export", "model", &["--model", "./none", "--onnx", "out.onnx"]),
+    ("export", "token_file", &["--model", "model", "--onnx", "out.onnx", "--token-file", "none"]),
+    ("export", "data", &["--model", "model", "--onnx", "out.onnx", "--int8", "--data", "none.csv"]),
 ];
 
 /// Options that name something to write.
-const WRITTEN: &[&str] = &["output", "identity"];
+const WRITTEN: &[&str] = &["output", "identity", "onnx"];
 
 #[test]
 fn every_file_on_the_command_line_is_read() {
@@ -153,6 +156,8 @@ const WITHOUT_EFFECT: &[(&str, &[&str], [&str; 2])] = &[
     ("experiment", &["--text-column", "a"], ["--text-column", "--data"]),
     ("experiment", &["--label-column", "a"], ["--label-column", "--data"]),
     ("experiment", &["--no-header"], ["--no-header", "--data"]),
+    ("experiment", &["--task", "regression"], ["--task", "--data"]),
+    ("experiment", &["--label-separator", ","], ["--label-separator", "--data"]),
     ("experiment", &["--token-file", "texts.txt"], ["--token-file", "--backend remote"]),
     ("experiment", &["--host", "ws://a:1"], ["--host", "--backend remote"]),
     ("experiment", &["--devices-per-run", "2"], ["--devices-per-run", "--backend remote"]),

@@ -153,7 +153,7 @@ impl Dataset {
         self.examples.iter().any(|example| example.text_pair.is_some())
     }
 
-    /// Returns the group of each example: equal texts or text pairs have the same number, as in [`text_groups`] and
+    /// Returns the group of each example: equal texts or text pairs have the same number, as in [`text_groups`](crate::text_groups) and
     /// [`pair_groups`].
     pub fn text_groups(&self) -> Vec<usize> {
         self.text_groups_of(0..self.len())

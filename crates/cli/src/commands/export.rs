@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rekindle::checkpoint::ProblemType;
-use rekindle::data::{Classes, Dataset};
+use rekindle::data::{Classes, Dataset, Rows};
 use rekindle::infer::{Classifier, LongTexts, Model, Prediction};
 use rekindle::onnx::Export;
 use rekindle::report::thousands;
@@ -54,6 +54,10 @@ pub fn run(args: &ExportArgs) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{option}: needs --data")));
     }
     check_new(&args.onnx, args.overwrite)?;
+    // Before the model is loaded.
+    if let Some(path) = &args.data {
+        Rows::open(path, &args.data_file.read_options())?;
+    }
     let mut display = Display::new(Verbosity::Quiet);
     let devices = args.engine.device()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;

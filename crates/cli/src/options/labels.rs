@@ -33,6 +33,17 @@ impl LabelArgs {
             ..options
         }
     }
+
+    /// Returns the first option that is given.
+    pub fn given(&self) -> Option<&'static str> {
+        let given = [
+            ("--task", self.task.is_some()),
+            ("--label-separator", self.label_separator.is_some()),
+            ("--label-columns", !self.label_columns.is_empty()),
+            ("--label-order", !self.label_order.is_empty()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
+    }
 }
 
 fn separator(text: &str) -> Result<String, String> {

@@ -40,7 +40,7 @@ pub fn check(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Failu
         return Err(Failure::usage(reason));
     }
     has_effect(args, approaches)?;
-    if let Some(option) = args.data_file.given().filter(|_| !has_file) {
+    if let Some(option) = args.data_file.given().or(args.labels.given()).filter(|_| !has_file) {
         return Err(Failure::usage(format!("{option}: needs a file to read; add --data or --train")));
     }
     distinct("--seeds", args.seeds.iter().map(u32::to_string))?;
