@@ -111,6 +111,8 @@ fn a_table_keeps_its_columns_and_gets_its_predictions() {
     assert!(found.starts_with(&first), "{found}");
 
     predict(&place, &["--data", "in.jsonl", "--output", "out.parquet", "--all-scores"]);
+    place.write("labelled.csv", "text,label\ngood,1\n");
+    assert!(predict(&place, &["--data", "labelled.csv"]).contains("predicted_label"));
     predict(&place, &["--data", "out.parquet", "--output", "again.parquet", "--prefix", "new_"]);
     let table = Table::open(&place.path("again.parquet"), &ReadOptions::default()).expect("opened");
     let names: Vec<&str> = table.columns().iter().map(AsRef::as_ref).collect();
@@ -127,7 +129,7 @@ fn what_would_be_lost_or_ambiguous_is_an_error() {
     place.write("null.jsonl", "{\"text\":\"a\"}\n{\"text\":null}\n");
     place.write("out.csv", "mine");
     let cases: [(&[&str], &str, i32); 10] = [
-        (&["--data", "in.csv"], "`--prefix predicted_`", 2),
+        (&["--data", "in.csv", "--prefix", ""], "name them differently with `--prefix`", 2),
         (&["--data", "in.csv", "--prefix", "p_", "--output", "out.csv"], "out.csv: already exists", 4),
         (
             &["--data", "in.csv", "--prefix", "p_", "--output", "out.xlsx"],

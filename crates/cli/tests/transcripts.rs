@@ -102,7 +102,10 @@ fn place() -> Place {
     let size = rekindle::data::TestSize::Fraction(0.25);
     let (train, test) = data.train_test_split(size, 42, true).expect("a split");
     let lines = |data: &rekindle::data::Dataset| -> String {
-        data.examples.iter().map(|example| format!("{}\t{}\n", example.text, example.label)).collect()
+        data.examples
+            .iter()
+            .map(|example| format!("{}\t{}\n", example.text, example.target.class().expect("a class")))
+            .collect()
     };
     place.write("train.tsv", lines(&train));
     let label_first = |(text, label): &(&str, &str)| format!("{label}\t{text}\n");

@@ -19,9 +19,10 @@ pub struct PredictedColumns {
 }
 
 impl PredictedColumns {
-    pub fn new(args: &PredictArgs, classifier: &Classifier) -> Self {
+    /// Returns the columns of a model, whose names begin with `prefix`.
+    pub fn new(args: &PredictArgs, classifier: &Classifier, prefix: &str) -> Self {
         let (decision, classes) = (args.decision(), classifier.labels().to_vec());
-        let name = |name: String| Arc::<str>::from(format!("{}{name}", args.prefix));
+        let name = |name: String| Arc::<str>::from(format!("{prefix}{name}"));
         let rank = |rank: usize| match rank {
             1 => (name("label".into()), name("score".into())),
             rank => (name(format!("label_{rank}")), name(format!("score_{rank}"))),

@@ -19,6 +19,9 @@ use crate::options::{EngineArgs, MIN_LENGTH, TableFileArgs, at_least};
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle predict`.
+/// The beginning of the names of columns that a table already has.
+const PREFIX: &str = "predicted_";
+
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct PredictArgs {
@@ -85,9 +88,10 @@ pub struct PredictArgs {
     /// Add a column with the score of each class: `score_CLASS`.
     #[arg(long, help_heading = "Output")]
     pub all_scores: bool,
-    /// Put this in front of the names of the added columns, for tables that already have a column `label`.
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, help_heading = "Output")]
-    pub prefix: String,
+    /// Put this in front of the names of the added columns [default: nothing, or `predicted_` if the table already has one of them,
+    /// for example `label`].
+    #[arg(long, value_name = "TEXT", help_heading = "Output")]
+    pub prefix: Option<String>,
     /// Resume an interrupted run with the same model and texts, if there is one.
     #[arg(long, requires = "output", help_heading = "Output")]
     pub resume: bool,
@@ -154,8 +158,18 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     let classifier = Classifier::new(&found.model, &devices.first)?;
     let classifier = classifier.with_long_texts(args.long_texts.unwrap_or(found.model.long_texts));
     classifier.check_decision(&args.decision()).map_err(|error| Failure::usage(format!("--{error}")))?;
-    let columns = PredictedColumns::new(args, &classifier);
+    let columns = PredictedColumns::new(args, &classifier, args.prefix.as_deref().unwrap_or_default());
     if let Some(table) = table {
+        let columns = match table.clash(&columns).filter(|_| args.prefix.is_none()) {
+            Some(name) => {
+                let prefixed = PredictedColumns::new(args, &classifier, PREFIX);
+                display.warn(&format!(
+                    "the table has a column `{name}`: the names of the new columns begin with `{PREFIX}`"
+                ));
+                prefixed
+            }
+            None => columns,
+        };
         return table.predict(&found.model, &classifier, &columns, &mut display);
     }
     let mut answer = lines::Answer::new(args, &classifier, &columns)?;

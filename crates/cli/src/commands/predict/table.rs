@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::Path;
+use std::sync::Arc;
 
 use rekindle::data::{
     ColumnKind, DataError, Format, OutputFormat, ReadOptions, Table, TableColumn, TableRow, TableSummary, TableWriter,
@@ -67,6 +68,12 @@ impl<'a> Input<'a> {
         Ok(Self { args, path, options, format, is_copied, columns, summary })
     }
 
+    /// Returns the first of the columns that the table already has.
+    pub fn clash(&self, columns: &PredictedColumns) -> Option<Arc<str>> {
+        let has = |new: &TableColumn| self.columns.iter().any(|old| old.name == new.name);
+        columns.table().into_iter().find(has).map(|column| column.name)
+    }
+
     /// Writes the table with its predictions.
     ///
     /// # Errors
@@ -79,11 +86,9 @@ impl<'a> Input<'a> {
         display: &mut Display,
     ) -> Result<(), Failure> {
         let added = columns.table();
-        let clash = added.iter().find(|new| self.columns.iter().any(|old| old.name == new.name));
-        if let Some(TableColumn { name, .. }) = clash {
+        if let Some(name) = self.clash(columns) {
             return Err(Failure::usage(format!(
-                "{}: already has a column `{name}`, which the predictions need; name them differently, for example with \
-                 `--prefix predicted_`",
+                "{}: already has a column `{name}`, which the predictions need; name them differently with `--prefix`",
                 self.path.display()
             )));
         }
