@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Documents with commands.
-const DOCUMENTS: [&str; 21] = [
+const DOCUMENTS: [&str; 23] = [
     "README.md",
     "crates/baseline/README.md",
     "crates/cli/README.md",
@@ -36,6 +36,8 @@ const DOCUMENTS: [&str; 21] = [
     "docs/models.md",
     "docs/reliability.md",
     "docs/results.md",
+    "docs/serving.md",
+    "docs/tasks.md",
     "docs/usage.md",
 ];
 
@@ -95,6 +97,19 @@ fn place() -> Place {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(few.iter().map(json).collect::<String>().as_bytes()).expect("packed");
     place.write("tickets.jsonl.gz", packed.finish().expect("packed"));
+    let cells = |row: usize| format!("{},{},{}", row % 2, usize::from(row.is_multiple_of(3)), usize::from(row > 40));
+    let numbered = |cells: &dyn Fn(usize) -> String| -> String {
+        few.iter().enumerate().map(|(row, (text, _))| format!("{},{}\n", quoted(text), cells(row))).collect()
+    };
+    place.write("comments.csv", format!("text,toxic,insult,threat\n{}", numbered(&cells)));
+    place.write("ratings.csv", format!("text,score\n{}", numbered(&|row| format!("{}.5", row % 9))));
+    place.write("stars.csv", format!("text,stars\n{}", numbered(&|row| (row % 5 + 1).to_string())));
+    place.write("tickets.csv", format!("text,label\n{}", numbered(&|row| ["low", "medium", "high"][row % 3].into())));
+    let several = |(row, (text, label)): (usize, &(&str, &str))| {
+        let labels = if row.is_multiple_of(4) { vec![*label, "other"] } else { vec![*label] };
+        serde_json::json!({ "text": text, "labels": labels }).to_string() + "\n"
+    };
+    place.write("emotions.jsonl", few.iter().enumerate().map(several).collect::<String>());
     let parquet = root().join("fixtures/data/parquet/beside.parquet");
     place.write("reviews.parquet", fs::read(parquet).expect("a Parquet file"));
 
