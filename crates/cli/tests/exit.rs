@@ -129,6 +129,8 @@ fn commands(place: &Place) -> Vec<(&'static str, Vec<&'static str>)> {
         ("compare", vec!["out", "--json"]),
         ("predict", vec!["--model", trained, "so good"]),
         ("predict", vec!["--model", trained, "--input", "corpus.txt"]),
+        ("explain", vec!["--model", trained, "so good"]),
+        ("explain", vec!["--model", trained, "--json", "so good"]),
         ("fill-mask", vec!["--model", "base", "so [MASK]"]),
         ("vocab", vec!["--corpus", "corpus.txt", "--output", "vocab"]),
         ("features", vec!["--input", "corpus.txt", "--model", "embedded", "--output", "features", "--resume"]),
@@ -183,7 +185,9 @@ fn an_unreachable_hub_has_its_own_exit_code_and_no_secret_is_printed() {
 #[test]
 fn no_option_takes_a_token_and_errors_do_not_repeat_it() {
     let place = Place::new();
-    for command in ["data", "experiment", "compare", "predict", "vocab", "pretrain", "fill-mask", "models", "devices"] {
+    for command in
+        ["data", "experiment", "compare", "predict", "explain", "vocab", "pretrain", "fill-mask", "models", "devices"]
+    {
         let (code, said) = ended(&place, command, &["--token", "hf_secret"]);
         assert_eq!(code, Some(2), "{command}: {said}");
         assert!(!said.contains("hf_secret"), "{command}: {said}");

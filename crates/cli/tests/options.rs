@@ -57,6 +57,8 @@ const MISSING: &[(&str, &str, &[&str])] = &[
     ("features", "data", &["--data", "none", "--model", "embedded", "--output", "out"]),
     ("features", "model", &["--input", "texts.txt", "--model", "./none", "--output", "out"]),
     ("features", "token_file", &["--input", "texts.txt", "--model", "model", "--token-file", "none", "-o", "out"]),
+    ("explain", "model", &["--model", "./none", "good"]),
+    ("explain", "token_file", &["--model", "model", "--token-file", "none", "good"]),
     ("fill-mask", "model", &["--model", "./none", "[MASK]"]),
     ("fill-mask", "token_file", &["--model", "model", "--token-file", "none", "[MASK]"]),
     ("devices", "token_file", &["--token-file", "none"]),

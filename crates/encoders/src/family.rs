@@ -142,6 +142,11 @@ impl fmt::Display for Family {
     }
 }
 
+/// Returns whether a parameter, by its name in a checkpoint, is the table of word embeddings of a model of any family.
+pub fn is_word_table(name: &str) -> bool {
+    ["embeddings.word_embeddings.weight", "embeddings.tok_embeddings.weight"].iter().any(|table| name.ends_with(table))
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

@@ -52,7 +52,7 @@ pub mod roberta;
 mod sentence;
 
 pub use config::EncoderConfig;
-pub use family::Family;
+pub use family::{Family, is_word_table};
 pub use heads::{WordBias, WordProjection};
 pub use models::{Encoder, MaskedLanguageModel, SequenceClassifier, is_bare_encoder};
 pub use rekindle_checkpoint::{Checkpoint, CheckpointError, LoadReport, Precision};

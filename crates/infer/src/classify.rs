@@ -152,6 +152,11 @@ impl Classifier {
         &self.tokenizer
     }
 
+    /// Returns the device of the weights.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Returns the configuration of the model, with its classes.
     pub fn config(&self) -> &EncoderConfig {
         &self.config

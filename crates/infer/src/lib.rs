@@ -1,7 +1,8 @@
 //! Running a saved model.
 //!
 //! A [`PretrainedModel`] is opened from a folder, or from bytes that are compiled into a program. A [`Classifier`] predicts the
-//! classes of texts, and [`FillMask`] the words behind `[MASK]`. [`SavedModel`] writes a folder that this crate and transformers
+//! classes of texts, with [`explain`](Classifier::explain) by which words, and
+//! [`FillMask`] predicts the words behind `[MASK]`. [`SavedModel`] writes a folder that this crate and transformers
 //! open, with a [`ModelCard`].
 //!
 //! Below them are [`logits`] and [`features`]: a model applied to tokenized texts, in batches of similar length. Training
@@ -15,9 +16,11 @@ mod classify;
 mod decision;
 mod encode;
 mod error;
+mod explain;
 mod fill_mask;
 mod folder;
 mod forward_error;
+mod integrated_gradients;
 mod long_texts;
 mod model;
 mod output_function;
@@ -32,8 +35,10 @@ pub use classify::{Classifier, Model, Prediction};
 pub use decision::{Decided, Decision};
 pub use encode::{EncodedTexts, encode};
 pub use error::{ErrorKind, InferError};
+pub use explain::{Explanation, WordAttribution};
 pub use fill_mask::{FillMask, Guess};
 pub use forward_error::ForwardError;
+pub use integrated_gradients::{Attributions, IntegratedGradients};
 pub use long_texts::{LongTexts, WindowPool};
 pub use model::{EmbeddedModel, MODEL_FILES, ModelSource, PretrainedModel};
 pub use output_function::OutputFunction;

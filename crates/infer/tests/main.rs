@@ -1,6 +1,7 @@
 //! Tests of saved models at work: one program, so that it is linked once.
 
 mod damaged;
+mod explain;
 mod folders;
 mod output_function;
 mod sentence;

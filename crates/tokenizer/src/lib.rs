@@ -35,11 +35,13 @@ mod settings;
 mod special;
 mod tokenizer;
 mod vocabulary;
+mod words;
 
 pub use batch::{Batch, Padding, Side};
 pub use encode::Encoded;
 pub use error::{ErrorKind, TokenizerError};
 pub use tokenizer::Tokenizer;
+pub use words::{EncodedWords, Word};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -4,6 +4,7 @@ pub mod compare;
 pub mod data;
 pub mod devices;
 pub mod experiment;
+pub mod explain;
 pub mod export;
 pub mod features;
 pub mod fill_mask;
@@ -33,6 +34,8 @@ pub enum Command {
     Compare(compare::CompareArgs),
     /// Classify texts with a trained model; prints one JSON line per text.
     Predict(predict::PredictArgs),
+    /// Explain the prediction for a text: what each word adds to the score of a class.
+    Explain(explain::ExplainArgs),
     /// Serve trained models over HTTP, with a JSON API and metrics, until Ctrl-C.
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
@@ -65,6 +68,7 @@ impl Command {
             Self::Experiment(args) => experiment::run(args, began),
             Self::Compare(args) => compare::run(args),
             Self::Predict(args) => args.engine.backend.guard(|| predict::run(args)),
+            Self::Explain(args) => args.engine.backend.guard(|| explain::run(args)),
             #[cfg(feature = "serve")]
             Self::Serve(args) => serve::run(args),
             Self::Export(args) => args.engine.backend.guard(|| export::run(args)),
