@@ -6,6 +6,7 @@ mod compare;
 mod data;
 mod determinism;
 mod devices;
+mod evaluate;
 mod exit;
 mod experiment;
 mod export;

@@ -46,7 +46,8 @@ impl Classes {
         }
     }
 
-    pub(crate) fn in_order<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+    /// Creates classes whose indices are those of the given distinct names, for example the labels of a trained model.
+    pub fn in_order<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let names: Vec<String> = names.into_iter().map(String::from).collect();
         let indices = names.iter().cloned().zip(0..).collect();
         Self { names, indices }

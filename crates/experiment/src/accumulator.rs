@@ -31,8 +31,8 @@ pub(crate) struct RunAccumulator {
 }
 
 impl RunAccumulator {
-    pub(crate) fn new(approach: &Approach) -> Self {
-        let last = ApproachResults { name: approach.name.clone(), label: approach.label(), runs: Vec::new() };
+    pub(crate) fn new(name: &str, label: String) -> Self {
+        let last = ApproachResults { name: name.into(), label, runs: Vec::new() };
         Self { runs: Vec::new(), curve: Vec::new(), last, first: 0, predictions: Vec::new(), model: None }
     }
 
@@ -72,17 +72,29 @@ impl RunAccumulator {
         [trainable, total]: [usize; 2],
         sampling: &Sampling,
     ) -> Result<ApproachRecord, ExperimentError> {
+        let mut record = self.scored(experiment, experiment.seeds_of(&*approach.learner).len(), sampling)?;
+        record.spec.clone_from(&approach.spec);
+        [record.learning_rate, record.weight_decay] = approach.learner.rates();
+        record.head_learning_rate = approach.fine_tuning().and_then(|settings| settings.head_learning_rate);
+        (record.trainable, record.total) = (trainable, total);
+        Ok(record)
+    }
+
+    /// Returns the record without what only a training has; of `seeds` runs per sample, the first is that of the predictions.
+    pub(crate) fn scored(
+        &self,
+        experiment: &Experiment,
+        seeds: usize,
+        sampling: &Sampling,
+    ) -> Result<ApproachRecord, ExperimentError> {
         let Self { runs, curve, last, first, .. } = self;
         let scores = match curve.last() {
             Some(point) => point.scores.clone(),
             None => scores(last, experiment, sampling, sampling.largest()),
         };
         let mut record = ApproachRecord::default();
-        (record.approach, record.spec) = (approach.name.clone(), approach.spec.clone());
-        [record.learning_rate, record.weight_decay] = approach.learner.rates();
-        record.head_learning_rate = approach.fine_tuning().and_then(|settings| settings.head_learning_rate);
+        record.approach.clone_from(&last.name);
         record.undertrained = last.undertrained();
-        (record.trainable, record.total) = (trainable, total);
         let mean = |metric: Scorer| scores.get(metric.name()).map(|estimate| estimate.mean);
         (record.accuracy, record.f1) = (mean(Scorer::Accuracy), mean(Scorer::F1).or(mean(Scorer::MacroF1)));
         record.loss = scores.mean(Scorer::Loss.name());
@@ -90,7 +102,7 @@ impl RunAccumulator {
         record.scores = scores;
         record.steps = runs.get(*first).map(|run| run.steps.clone()).unwrap_or_default();
         record.epochs = runs.get(*first).map(|run| run.epochs.clone()).unwrap_or_default();
-        record.predictions = predictions(last, sampling, experiment.seeds_of(&*approach.learner).len());
+        record.predictions = predictions(last, sampling, seeds);
         record.curve = curve.clone();
         record.diagnostics = diagnostics(last, sampling)?;
         record.train_seconds = runs.iter().map(|run| run.train_seconds).sum();
@@ -131,7 +143,7 @@ fn records(targets: &Targets) -> impl Iterator<Item = TargetRecord> + '_ {
 
 /// Returns the scores at a training size. The metric that ranks approaches has its earlier name, too, if it is not one of those
 /// that every classification has.
-fn scores(results: &ApproachResults, experiment: &Experiment, sampling: &Sampling, size: usize) -> Scores {
+pub(crate) fn scores(results: &ApproachResults, experiment: &Experiment, sampling: &Sampling, size: usize) -> Scores {
     let metrics = experiment.metrics(sampling);
     let mut scores = results.scores(sampling, size, experiment.seed(), &metrics);
     let ranking = experiment.metric(sampling);

@@ -31,6 +31,21 @@ pub enum ExperimentError {
         /// The name given.
         name: String,
     },
+    /// No model to evaluate.
+    #[error("no model to evaluate")]
+    NoModels,
+    /// Models of other classes, or of another task, than the first.
+    #[error("{model} predicts {task}: {classes}; but {first}")]
+    OtherClasses {
+        /// The model.
+        model: String,
+        /// Its task.
+        task: &'static str,
+        /// Its classes in their order.
+        classes: String,
+        /// The first model, its task and its classes.
+        first: String,
+    },
     /// Too many classes.
     #[error("{classes} classes, at most {most} are supported; check the label column")]
     Classes {
@@ -136,6 +151,7 @@ impl ExperimentError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Approach { .. } | Self::Size { .. } | Self::RepeatedApproach { .. } => ErrorKind::Argument,
+            Self::NoModels => ErrorKind::Argument,
             Self::Output { .. } => ErrorKind::Output,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::NoWorkers { .. } | Self::Poisoned { .. } => ErrorKind::Computation,

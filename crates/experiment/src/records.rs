@@ -4,6 +4,7 @@ use rekindle_data::{Target, Task};
 use rekindle_infer::{LongTexts, ModelSource, PretrainedModel};
 use rekindle_metrics::Scorer;
 use rekindle_results::{ArgumentsRecord, DataRecord, DesignRecord, MetricRecord, ModelRecord, Source};
+use rekindle_tokenizer::Tokenizer;
 use rekindle_train::TrainingArguments;
 use serde_json::{Map, Value, json};
 
@@ -114,9 +115,12 @@ pub(crate) fn model_record(pretrained: &PretrainedModel, sha256: String) -> Mode
     ModelRecord::new(pretrained.id.as_str(), source, sha256)
 }
 
-/// Returns the record of the data, without the names of its files.
-pub(crate) fn data_record(context: &RunContext<'_>) -> Result<DataRecord, ExperimentError> {
-    let RunContext { settings, pretrained, sampling, .. } = context;
+/// Returns the record of the data, without the names of its files. Texts of more than `max_length` tokens are counted as truncated.
+pub(crate) fn data_record(
+    sampling: &Sampling,
+    tokenizer: &Tokenizer,
+    max_length: usize,
+) -> Result<DataRecord, ExperimentError> {
     let mut record = DataRecord::default();
     record.task = sampling.all.task.name().into();
     record.class_counts = vec![0; sampling.all.classes.len()];
@@ -134,6 +138,6 @@ pub(crate) fn data_record(context: &RunContext<'_>) -> Result<DataRecord, Experi
     record.classes = sampling.all.classes.names().to_vec();
     record.sha256 = examples_sha256(&sampling.all);
     record.unit = sampling.all.unit.into();
-    record.profile = Some(data_profile(sampling, &pretrained.tokenizer, settings.max_length)?);
+    record.profile = Some(data_profile(sampling, tokenizer, max_length)?);
     Ok(record)
 }

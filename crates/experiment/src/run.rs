@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rekindle_checkpoint::Problem;
 use rekindle_data::{Target, Targets};
+use rekindle_encoders::EncoderConfig;
 use rekindle_infer::OutputFunction;
 use rekindle_metrics::{Average, Scorer};
 use rekindle_results::{RunKey, RunRecord};
@@ -26,6 +27,29 @@ const COMMON: [Scorer; 3] = [Scorer::Accuracy, Scorer::F1, Scorer::Loss];
 
 /// A run that was computed or restored: its record, its result, and the model if it is kept.
 type Run = (RunRecord, RunResult, Option<TrainedModel>);
+
+impl RunResult {
+    /// Returns the result of a trained run on the first sample, from the logits of its test examples.
+    pub(crate) fn new(logits: Vec<f32>, test: &Targets, config: &EncoderConfig) -> Result<Self, TrainError> {
+        let (problem, outputs) = (&config.problem, config.num_labels());
+        let rows = || logits.chunks(outputs);
+        let predictions: Vec<Target> = rows().map(|row| predicted(problem, row)).collect();
+        let scores = rows().flat_map(|row| OutputFunction::of(config).apply(row)).collect();
+        let outcome = Evaluation::new(logits, test, outputs, problem)?.outcome;
+        let f1_undefined =
+            outcome.confusion().is_some_and(|confusion| confusion.f1(Average::usual(outputs)).zero_division);
+        let predictions = Targets::collect(&predictions);
+        Ok(Self { sample: 0, outcome, predictions, scores, f1_undefined, undertrained: false })
+    }
+}
+
+/// Fills the scores of a run.
+pub(crate) fn add_scores(record: &mut RunRecord, evaluation: &Evaluation, metrics: Vec<Scorer>) {
+    [record.accuracy, record.f1] = evaluation.accuracy_and_f1().map_or([None; 2], |scores| scores.map(Some));
+    record.loss = evaluation.loss;
+    let further = metrics.into_iter().filter(|metric| !COMMON.contains(metric));
+    record.metrics = further.map(|metric| (metric.name().into(), evaluation.outcome.score(metric))).collect();
+}
 
 impl RunContext<'_> {
     /// Restores a run from the store, or computes and records it.
@@ -64,25 +88,12 @@ impl RunContext<'_> {
 
     /// Returns the result of a run from the logits of its test examples.
     fn result(&self, spec: &RunSpec, record: &RunRecord, logits: Vec<f32>) -> Result<RunResult, TrainError> {
-        let (problem, outputs) = (self.problem(record), self.config.num_labels());
         let (train, test) = (self.sampling.targets(&spec.rows.train), self.sampling.targets(&spec.rows.test));
         let weights = self.class_weights(&spec.rows.train);
-        let config = self.config.clone().with_problem(problem.clone());
-        let rows = || logits.chunks(outputs);
-        let predictions: Vec<Target> = rows().map(|row| predicted(&problem, row)).collect();
-        let scores = rows().flat_map(|row| OutputFunction::of(&config).apply(row)).collect();
+        let config = self.config.clone().with_problem(self.problem(record));
         let undertrained = is_undertrained(record, &train, &test, weights.as_deref(), &config);
-        let outcome = Evaluation::new(logits, &test, outputs, &problem)?.outcome;
-        let f1_undefined =
-            outcome.confusion().is_some_and(|confusion| confusion.f1(Average::usual(outputs)).zero_division);
-        Ok(RunResult {
-            sample: spec.sample.unwrap_or_default(),
-            outcome,
-            predictions: Targets::collect(&predictions),
-            scores,
-            f1_undefined,
-            undertrained,
-        })
+        let sample = spec.sample.unwrap_or_default();
+        Ok(RunResult { sample, undertrained, ..RunResult::new(logits, &test, &config)? })
     }
 
     /// Returns what the outputs of a model mean, with the thresholds of a run.
@@ -125,11 +136,7 @@ impl RunContext<'_> {
         let RunKey { seed, repeat, fold, size } = spec.key();
         (record.seed, record.repeat, record.fold, record.size) = (seed, repeat, fold, size);
         record.test = test.len();
-        [record.accuracy, record.f1] = evaluation.accuracy_and_f1().map_or([None; 2], |scores| scores.map(Some));
-        record.loss = evaluation.loss;
-        let metrics = metrics(self.sampling.kind(), self.settings.metric);
-        let further = metrics.into_iter().filter(|metric| !COMMON.contains(metric));
-        record.metrics = further.map(|metric| (metric.name().into(), evaluation.outcome.score(metric))).collect();
+        add_scores(&mut record, &evaluation, metrics(self.sampling.kind(), self.settings.metric));
         record.eval_seconds += began.elapsed().as_secs_f64();
         let model = if spec.keeps_model { predictor.into_model() } else { None };
         let model = model.map(|model| self.keep_model(spec, model.with_problem(problem))).transpose()?;

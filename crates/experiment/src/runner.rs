@@ -98,7 +98,8 @@ impl Experiment {
         let comparisons = comparisons.of(&trained, &baselines)?;
         let model = model_record(pretrained, sha256);
         let (arguments, design) = (self.arguments_record(&context), self.design_record(sampling, &sizes));
-        let mut results = Results::new(model, data_record(&context)?, arguments, design);
+        let data = data_record(sampling, &pretrained.tokenizer, self.max_length)?;
+        let mut results = Results::new(model, data, arguments, design);
         (results.backend, results.seed) = (backend.into(), self.seed());
         results.findings = findings(&comparisons, &approaches, &baselines, sampling, metric);
         results.findings.extend(cautions(&context, results.data.profile.as_ref()));
@@ -110,7 +111,7 @@ impl Experiment {
     }
 
     /// Returns an error if the examples do not fit the model.
-    fn check(&self, pretrained: &PretrainedModel, sampling: &Sampling) -> Result<(), ExperimentError> {
+    pub(crate) fn check(&self, pretrained: &PretrainedModel, sampling: &Sampling) -> Result<(), ExperimentError> {
         let (max_length, positions) = (self.max_length, pretrained.config.max_length());
         if max_length > positions {
             return Err(InferError::MaxLength { max_length, positions }.into());
@@ -144,7 +145,7 @@ impl Experiment {
         let [trainable, total] = parameters;
         let runs = specs.iter().filter(|spec| spec.sample.is_some()).count();
         observer(Progress::Approach { approach: &approach.name, spec: &approach.spec, trainable, total, runs });
-        let mut accumulator = RunAccumulator::new(approach);
+        let mut accumulator = RunAccumulator::new(&approach.name, approach.label());
         for specs in specs.chunk_by(|one, next| (one.size, one.sample.is_some()) == (next.size, next.sample.is_some()))
         {
             match specs {

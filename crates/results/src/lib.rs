@@ -20,6 +20,7 @@ mod run;
 mod schema;
 mod scores;
 mod settings;
+mod slice;
 mod target;
 
 pub use approach::{ApproachRecord, ComparisonRecord};
@@ -35,6 +36,7 @@ pub use scores::{CurvePoint, Estimate, Scores};
 pub use settings::{
     ArgumentsRecord, DataProfile, DataRecord, DesignRecord, MetricRecord, ModelRecord, Provenance, Source,
 };
+pub use slice::SliceRecord;
 pub use target::TargetRecord;
 
 /// The README's example is compiled and run.

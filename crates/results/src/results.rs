@@ -7,6 +7,7 @@ use crate::misclassified::Misclassified;
 use crate::predictions::Predictions;
 use crate::schema;
 use crate::settings::{ArgumentsRecord, DataRecord, DesignRecord, MetricRecord, ModelRecord, Provenance};
+use crate::slice::SliceRecord;
 
 /// The results of an experiment: the contents of `results.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,9 @@ pub struct Results {
     /// Misclassified test examples.
     #[serde(rename = "misread")]
     pub misclassified: Misclassified,
+    /// Scores of parts of the test examples, the worst first; none unless they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceRecord>,
     /// The predictions of all runs: the contents of `predictions.csv`, and not of `results.json`. Results
     /// that were read from a file have none.
     #[serde(skip)]
@@ -68,6 +72,7 @@ impl Results {
             baselines: Vec::new(),
             comparisons: Vec::new(),
             misclassified: Misclassified::default(),
+            slices: Vec::new(),
             predictions: Predictions::default(),
             seconds: 0.0,
             peak_memory: None,

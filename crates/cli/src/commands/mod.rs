@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod data;
 pub mod devices;
+pub mod evaluate;
 pub mod experiment;
 pub mod explain;
 pub mod export;
@@ -34,6 +35,8 @@ pub enum Command {
     Compare(compare::CompareArgs),
     /// Classify texts with a trained model; prints one JSON line per text.
     Predict(predict::PredictArgs),
+    /// Test trained models on labelled texts: the scores of an experiment, without training.
+    Evaluate(evaluate::EvaluateArgs),
     /// Explain the prediction for a text: what each word adds to the score of a class.
     Explain(explain::ExplainArgs),
     /// Serve trained models over HTTP, with a JSON API and metrics, until Ctrl-C.
@@ -68,6 +71,7 @@ impl Command {
             Self::Experiment(args) => experiment::run(args, began),
             Self::Compare(args) => compare::run(args),
             Self::Predict(args) => args.engine.backend.guard(|| predict::run(args)),
+            Self::Evaluate(args) => args.engine.backend.guard(|| evaluate::run(args, began)),
             Self::Explain(args) => args.engine.backend.guard(|| explain::run(args)),
             #[cfg(feature = "serve")]
             Self::Serve(args) => serve::run(args),

@@ -15,7 +15,7 @@ pub mod token;
 
 pub use data_file::{DataFileArgs, TableFileArgs};
 pub use engine::{EngineArgs, HostsArgs};
-pub use labels::LabelArgs;
+pub use labels::{LabelArgs, SeveralLabelsArgs};
 
 /// When training checkpoints are written by default: after epochs that are long.
 pub const LONG_EPOCHS: SaveStrategy = SaveStrategy::LongEpochs(Duration::from_secs(5 * 60));

@@ -96,6 +96,28 @@ pub fn summary_table(results: &Results, width: Option<usize>) -> String {
     width.map_or_else(|| text.clone(), |width| wrapped(&text, 0, width))
 }
 
+/// The scores of each value of a column, the worst first; empty without them.
+pub fn slices_table(results: &Results) -> String {
+    let Some(first) = results.slices.first() else { return String::new() };
+    let columns = columns(results);
+    let has_models = results.approaches.len() > 1;
+    let value = |value: &str| if value.is_empty() { "(empty)".into() } else { value.replace('\n', " ") };
+    let values = results.slices.iter().map(|slice| value(&slice.value).chars().count());
+    let width = values.max().unwrap_or(0).max(first.column.chars().count());
+    let names = results.slices.iter().map(|slice| slice.approach.chars().count()).max().unwrap_or(0);
+    let row = |value: &str, n: &str, approach: &str, cells: String| {
+        let approach = if has_models { format!("  {approach:names$}") } else { String::new() };
+        format!("{value:width$}  {n:>8}{approach}{cells}")
+    };
+    let heads = columns.iter().map(|column| format!("  {}", column.head())).collect();
+    let mut lines = vec![row(&first.column, "examples", "approach", heads)];
+    for slice in &results.slices {
+        let cells = columns.iter().map(|column| format!("  {}", (column.cell)(&slice.scores))).collect();
+        lines.push(row(&value(&slice.value), &thousands(slice.n), &slice.approach, cells));
+    }
+    lines.join("\n")
+}
+
 /// A column of the comparison.
 struct Column<'a> {
     name: &'a str,

@@ -205,7 +205,8 @@ fn files(args: &ExperimentArgs) -> Vec<String> {
     named.into_iter().flatten().map(|path| path.display().to_string()).collect()
 }
 
-fn provenance() -> Provenance {
+/// The command that is running, and the software.
+pub fn provenance() -> Provenance {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let versions = vec![
