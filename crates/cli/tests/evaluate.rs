@@ -38,7 +38,7 @@ fn evaluate(place: &Place, arguments: &[&str]) -> Value {
 
 fn refused(place: &Place, arguments: &[&str]) -> String {
     let output = place.command("evaluate").args(arguments).output().expect("it ran");
-    assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
+    assert!(!output.status.success(), "{arguments:?}");
     text(&output.stderr)
 }
 
@@ -93,7 +93,7 @@ fn the_scores_are_those_of_the_predictions() {
     assert_eq!(saved, results);
     let table = fs::read_to_string(place.path("report/predictions.csv")).expect("predictions");
     assert_eq!(table.lines().count(), 22, "{table}");
-    assert!(fs::read_to_string(place.path("report/report.html")).expect("a report").contains("The film was"));
+    assert!(fs::read_to_string(place.path("report/report.html")).expect("a report").contains("probe on reviews.csv"));
     let again = refused(&place, &["--model", "probe", "--data", "reviews.csv", "--output", "report"]);
     assert!(again.contains("--overwrite"), "{again}");
 }

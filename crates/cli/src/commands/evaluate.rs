@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use rekindle::data::{Cell, DataError, Dataset, ReadOptions, Table};
+use rekindle::data::{Cell, DataError, Dataset, ReadOptions, Rows, Table};
 use rekindle::experiment::{EvaluatedModel, ModelEvaluation};
 use rekindle::infer::{Classifier, LongTexts};
 use rekindle::metrics::Scorer;
@@ -87,6 +87,8 @@ const SEED: u64 = 42;
 pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
     let verbosity = Verbosity::of(args.quiet, false);
     let mut display = if args.json { Display::beside_data(verbosity) } else { Display::new(verbosity) };
+    // Before the models are loaded.
+    Rows::open(&args.data, &args.labels.add_to(args.data_file.read_options()))?;
     let devices = args.engine.device()?;
     let output = args.output.as_deref().map(|folder| Output::prepare(folder, &[], args.overwrite));
     let output = output.transpose().map_err(Failure::output)?;
