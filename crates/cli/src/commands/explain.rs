@@ -122,4 +122,4 @@ const EXAMPLES: &str = "\
 Examples:
   rekindle explain 'a joy to use' \\
       --model artifacts_transfer_learning/models/fine_tune_last_layer
-  rekindle explain --model ./model --label good --json 'never again'";
+  rekindle explain --model ./model --label 1 --json 'never again'";
