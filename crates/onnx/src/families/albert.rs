@@ -4,7 +4,7 @@ use rekindle_encoders::TokenSelection;
 use rekindle_encoders::albert::{AlbertLayer, AlbertModel};
 
 use super::block::{Block, no_terms};
-use super::{EncoderGraph, bert};
+use super::{EncoderGraph, LayerInput, bert};
 use crate::graph::{Graph, Value};
 use crate::inputs::Inputs;
 
@@ -14,19 +14,12 @@ impl EncoderGraph for AlbertModel {
         graph.linear(&self.encoder.embedding_hidden_mapping_in, &embeddings)
     }
 
-    fn add_layer(
-        &self,
-        graph: &mut Graph,
-        index: usize,
-        hidden: &Value,
-        inputs: &Inputs,
-        selection: TokenSelection,
-    ) -> Value {
-        let layers = &self.encoder.albert_layer_groups[self.encoder.group(index)].albert_layers;
+    fn add_layer(&self, graph: &mut Graph, input: &LayerInput<'_>) -> Value {
+        let layers = &self.encoder.albert_layer_groups[self.encoder.group(input.index)].albert_layers;
         let last = layers.len() - 1;
-        layers.iter().enumerate().fold(hidden.clone(), |hidden, (place, layer)| {
-            let selection = if place == last { selection } else { TokenSelection::All };
-            block(layer).add(graph, &hidden, inputs, selection, no_terms)
+        layers.iter().enumerate().fold(input.hidden.clone(), |hidden, (place, layer)| {
+            let selection = if place == last { input.selection } else { TokenSelection::All };
+            block(layer).add(graph, &LayerInput { hidden: &hidden, selection, ..*input }, no_terms)
         })
     }
 }

@@ -1,13 +1,13 @@
 //! BERT, RoBERTa and ELECTRA, and the heads that others have, too.
 
+use rekindle_encoders::Activation;
 use rekindle_encoders::bert::{BertEmbeddings, BertEncoder, BertModel};
 use rekindle_encoders::electra::ElectraModel;
 use rekindle_encoders::roberta::ClassificationHead;
-use rekindle_encoders::{Activation, TokenSelection};
 use rekindle_nn::Linear;
 
-use super::EncoderGraph;
 use super::block::{Block, no_terms};
+use super::{EncoderGraph, LayerInput};
 use crate::graph::{Graph, Value};
 use crate::inputs::Inputs;
 
@@ -21,15 +21,8 @@ pub(super) fn add_embeddings(tables: &BertEmbeddings, graph: &mut Graph, inputs:
     graph.norm_sum(&tables.layer_norm, &sum, &positions)
 }
 
-fn add_layer(
-    encoder: &BertEncoder,
-    graph: &mut Graph,
-    index: usize,
-    hidden: &Value,
-    inputs: &Inputs,
-    selection: TokenSelection,
-) -> Value {
-    let layer = &encoder.layer[index];
+fn add_layer(encoder: &BertEncoder, graph: &mut Graph, input: &LayerInput<'_>) -> Value {
+    let layer = &encoder.layer[input.index];
     let (attention, output) = (&layer.attention.self_attention, &layer.attention.output);
     let block = Block {
         projections: [&attention.query, &attention.key, &attention.value],
@@ -41,7 +34,7 @@ fn add_layer(
         heads: attention.heads,
         bias: None,
     };
-    block.add(graph, hidden, inputs, selection, no_terms)
+    block.add(graph, input, no_terms)
 }
 
 impl EncoderGraph for BertModel {
@@ -49,15 +42,8 @@ impl EncoderGraph for BertModel {
         add_embeddings(&self.embeddings, graph, inputs)
     }
 
-    fn add_layer(
-        &self,
-        graph: &mut Graph,
-        index: usize,
-        hidden: &Value,
-        inputs: &Inputs,
-        selection: TokenSelection,
-    ) -> Value {
-        add_layer(&self.encoder, graph, index, hidden, inputs, selection)
+    fn add_layer(&self, graph: &mut Graph, input: &LayerInput<'_>) -> Value {
+        add_layer(&self.encoder, graph, input)
     }
 }
 
@@ -70,15 +56,8 @@ impl EncoderGraph for ElectraModel {
         }
     }
 
-    fn add_layer(
-        &self,
-        graph: &mut Graph,
-        index: usize,
-        hidden: &Value,
-        inputs: &Inputs,
-        selection: TokenSelection,
-    ) -> Value {
-        add_layer(&self.encoder, graph, index, hidden, inputs, selection)
+    fn add_layer(&self, graph: &mut Graph, input: &LayerInput<'_>) -> Value {
+        add_layer(&self.encoder, graph, input)
     }
 }
 

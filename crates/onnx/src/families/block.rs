@@ -1,11 +1,11 @@
 //! The layer that most families have: attention and feed-forward, each added to its input and normalized.
 
-use rekindle_encoders::{Activation, TokenSelection};
+use rekindle_encoders::Activation;
 use rekindle_nn::{LayerNorm, Linear};
 
+use super::LayerInput;
 use crate::attention::{Attention, Scores};
 use crate::graph::{Graph, Value};
-use crate::inputs::Inputs;
 
 /// The parts of a layer.
 pub(super) struct Block<'a> {
@@ -25,16 +25,10 @@ pub(super) struct Block<'a> {
 
 impl Block<'_> {
     /// Adds the layer to a graph. `terms` is that of [`Graph::attention`].
-    ///
-    /// # Shapes
-    /// - hidden: `[batch, tokens, dim]`
-    /// - output: `[batch, rows, dim]`, the rows of `selection`
     pub(super) fn add(
         self,
         graph: &mut Graph,
-        hidden: &Value,
-        inputs: &Inputs,
-        selection: TokenSelection,
+        &LayerInput { hidden, inputs, selection, .. }: &LayerInput<'_>,
         terms: impl FnOnce(&mut Graph, &Scores) -> Vec<Value>,
     ) -> Value {
         let residual = graph.select(hidden, 1, selection);

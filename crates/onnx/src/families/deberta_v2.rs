@@ -1,13 +1,12 @@
 //! DeBERTa-v2 and v3.
 
-use rekindle_encoders::TokenSelection;
 use rekindle_encoders::deberta_v2::{
     DebertaV2ForSequenceClassification, DebertaV2Layer, DebertaV2Model, DisentangledSelfAttention,
 };
 use rekindle_nn::Linear;
 
-use super::EncoderGraph;
 use super::block::Block;
+use super::{EncoderGraph, LayerInput};
 use crate::attention::Scores;
 use crate::graph::{Graph, Value};
 use crate::inputs::Inputs;
@@ -33,15 +32,8 @@ impl EncoderGraph for DebertaV2Model {
         graph.norm(&tables.layer_norm, &sum)
     }
 
-    fn add_layer(
-        &self,
-        graph: &mut Graph,
-        index: usize,
-        hidden: &Value,
-        inputs: &Inputs,
-        selection: TokenSelection,
-    ) -> Value {
-        let DebertaV2Layer { attention, intermediate, output, activation } = &self.encoder.layer[index];
+    fn add_layer(&self, graph: &mut Graph, input: &LayerInput<'_>) -> Value {
+        let DebertaV2Layer { attention, intermediate, output, activation } = &self.encoder.layer[input.index];
         let projections = &attention.self_attention;
         let block = Block {
             projections: [&projections.query_proj, &projections.key_proj, &projections.value_proj],
@@ -53,9 +45,9 @@ impl EncoderGraph for DebertaV2Model {
             heads: projections.heads,
             bias: None,
         };
-        block.add(graph, hidden, inputs, selection, |graph, scores| {
+        block.add(graph, input, |graph, scores| {
             if self.encoder.rel_embeddings.is_some() {
-                terms(self, projections, graph, scores, inputs, selection)
+                terms(self, projections, graph, scores, input)
             } else {
                 Default::default()
             }
@@ -69,8 +61,7 @@ fn terms(
     projections: &DisentangledSelfAttention,
     graph: &mut Graph,
     Scores { query, key, products }: &Scores,
-    inputs: &Inputs,
-    selection: TokenSelection,
+    &LayerInput { inputs, selection, .. }: &LayerInput<'_>,
 ) -> Vec<Value> {
     let rows = inputs.of_distances(graph, "rows_of_distances", |distance| model.encoder.row(distance));
     let rows = graph.select(&rows, 0, selection);

@@ -1,10 +1,10 @@
 //! DistilBERT.
 
 use rekindle_distilbert::{DistilBertForSequenceClassification, DistilBertModel, TransformerBlock};
-use rekindle_encoders::{Activation, TokenSelection};
+use rekindle_encoders::Activation;
 
-use super::EncoderGraph;
 use super::block::{Block, no_terms};
+use super::{EncoderGraph, LayerInput};
 use crate::graph::{Graph, Value};
 use crate::inputs::Inputs;
 
@@ -16,15 +16,9 @@ impl EncoderGraph for DistilBertModel {
         graph.norm_sum(&self.embeddings.layer_norm, &words, &positions)
     }
 
-    fn add_layer(
-        &self,
-        graph: &mut Graph,
-        index: usize,
-        hidden: &Value,
-        inputs: &Inputs,
-        selection: TokenSelection,
-    ) -> Value {
-        let TransformerBlock { attention, sa_layer_norm, ffn, output_layer_norm } = &self.transformer.layer[index];
+    fn add_layer(&self, graph: &mut Graph, input: &LayerInput<'_>) -> Value {
+        let TransformerBlock { attention, sa_layer_norm, ffn, output_layer_norm } =
+            &self.transformer.layer[input.index];
         let block = Block {
             projections: [&attention.q_lin, &attention.k_lin, &attention.v_lin],
             output: &attention.out_lin,
@@ -35,7 +29,7 @@ impl EncoderGraph for DistilBertModel {
             heads: attention.heads,
             bias: None,
         };
-        block.add(graph, hidden, inputs, selection, no_terms)
+        block.add(graph, input, no_terms)
     }
 }
 

@@ -13,24 +13,24 @@ mod distilbert;
 mod modernbert;
 mod mpnet;
 
+/// What a layer gets.
+pub(crate) struct LayerInput<'a> {
+    /// The number of the layer, from 0.
+    index: usize,
+    /// `[batch, tokens, dim]`
+    hidden: &'a Value,
+    inputs: &'a Inputs,
+    /// The tokens whose output is computed.
+    selection: TokenSelection,
+}
+
 /// An encoder that can be added to a graph.
 pub(crate) trait EncoderGraph: TransformerEncoder {
     /// Adds the hidden states before the first layer, `[batch, tokens, dim]`.
     fn add_embeddings(&self, graph: &mut Graph, inputs: &Inputs) -> Value;
 
-    /// Adds a layer.
-    ///
-    /// # Shapes
-    /// - hidden: `[batch, tokens, dim]`
-    /// - output: `[batch, rows, dim]`, the rows of `selection`
-    fn add_layer(
-        &self,
-        graph: &mut Graph,
-        index: usize,
-        hidden: &Value,
-        inputs: &Inputs,
-        selection: TokenSelection,
-    ) -> Value;
+    /// Adds a layer, whose output is `[batch, rows, dim]`, the rows of the selection.
+    fn add_layer(&self, graph: &mut Graph, input: &LayerInput<'_>) -> Value;
 
     /// Adds what follows the last layer.
     fn add_last(&self, _: &mut Graph, hidden: Value) -> Value {
@@ -44,7 +44,7 @@ pub(crate) trait EncoderGraph: TransformerEncoder {
         for index in 0..count {
             let is_last = index + 1 == count;
             let selection = if is_last { selection } else { TokenSelection::All };
-            let output = self.add_layer(graph, index, &outputs[index], inputs, selection);
+            let output = self.add_layer(graph, &LayerInput { index, hidden: &outputs[index], inputs, selection });
             outputs.push(if is_last { self.add_last(graph, output) } else { output });
         }
         outputs.split_off(count + 1 - layers.clamp(1, count))

@@ -5,8 +5,8 @@ use rekindle_encoders::modernbert::{
     ModernBertAttention, ModernBertForSequenceClassification, ModernBertLayer, ModernBertMlp, ModernBertModel,
 };
 
-use super::EncoderGraph;
 use super::block::no_terms;
+use super::{EncoderGraph, LayerInput};
 use crate::attention::Attention;
 use crate::graph::{Graph, Value};
 use crate::inputs::Inputs;
@@ -18,14 +18,8 @@ impl EncoderGraph for ModernBertModel {
         graph.norm(&self.embeddings.norm, &words)
     }
 
-    fn add_layer(
-        &self,
-        graph: &mut Graph,
-        index: usize,
-        hidden: &Value,
-        inputs: &Inputs,
-        selection: TokenSelection,
-    ) -> Value {
+    fn add_layer(&self, graph: &mut Graph, input: &LayerInput<'_>) -> Value {
+        let &LayerInput { index, hidden, inputs, selection } = input;
         let ModernBertLayer { attn_norm, attn, mlp_norm, mlp } = &self.layers[index];
         let normalized = match attn_norm {
             Some(norm) => graph.norm(norm, hidden),

@@ -1,10 +1,9 @@
 //! MPNet.
 
-use rekindle_encoders::TokenSelection;
 use rekindle_encoders::mpnet::{MpnetModel, bucket};
 
-use super::EncoderGraph;
 use super::block::{Block, no_terms};
+use super::{EncoderGraph, LayerInput};
 use crate::graph::{Graph, Value};
 use crate::inputs::Inputs;
 
@@ -16,15 +15,8 @@ impl EncoderGraph for MpnetModel {
         graph.norm_sum(&self.embeddings.layer_norm, &words, &positions)
     }
 
-    fn add_layer(
-        &self,
-        graph: &mut Graph,
-        index: usize,
-        hidden: &Value,
-        inputs: &Inputs,
-        selection: TokenSelection,
-    ) -> Value {
-        let layer = &self.encoder.layer[index];
+    fn add_layer(&self, graph: &mut Graph, input: &LayerInput<'_>) -> Value {
+        let layer = &self.encoder.layer[input.index];
         let (attention, projections) = (&layer.attention, &layer.attention.attn);
         let block = Block {
             projections: [&projections.q, &projections.k, &projections.v],
@@ -34,9 +26,9 @@ impl EncoderGraph for MpnetModel {
             activation: layer.activation,
             output_norm: &layer.output.layer_norm,
             heads: attention.heads,
-            bias: Some(bias(self, graph, inputs)),
+            bias: Some(bias(self, graph, input.inputs)),
         };
-        block.add(graph, hidden, inputs, selection, no_terms)
+        block.add(graph, input, no_terms)
     }
 }
 
