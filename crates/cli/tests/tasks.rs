@@ -159,6 +159,36 @@ fn options_of_other_tasks_and_ambiguous_labels_are_errors() {
         (
             &[
                 "--data",
+                "b.csv",
+                "--task",
+                "regression",
+                "--class-weights",
+                "balanced",
+                "--approaches",
+                "probe",
+                "--test-size",
+                "1",
+            ],
+            &["class_weights", "regression has no classes"],
+        ),
+        (
+            &[
+                "--data",
+                "a.csv",
+                "--label-separator",
+                ",",
+                "--class-weights",
+                "1",
+                "--approaches",
+                "probe",
+                "--test-size",
+                "1",
+            ],
+            &["class_weights", "1 weights for 2 classes"],
+        ),
+        (
+            &[
+                "--data",
                 "a.csv",
                 "--label-separator",
                 ",",

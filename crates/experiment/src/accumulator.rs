@@ -5,16 +5,13 @@ use rekindle_metrics::Scorer;
 use rekindle_results::{ApproachRecord, CurvePoint, RunPredictions, RunRecord, Scores, TargetRecord};
 
 use crate::approach::Approach;
-use crate::approach_results::{ApproachResults, RunResult};
+use crate::approach_results::{ApproachResults, COMMON, RunResult};
 use crate::diagnostics::diagnostics;
 use crate::error::ExperimentError;
 use crate::experiment::Experiment;
 use crate::sampling::Sampling;
 use crate::target_record::target_record;
 use crate::trained_model::TrainedModel;
-
-/// Accuracy, F1 and loss.
-const COMMON: usize = 3;
 
 /// The runs of an approach so far.
 pub(crate) struct RunAccumulator {
@@ -148,7 +145,7 @@ pub(crate) fn scores(results: &ApproachResults, experiment: &Experiment, samplin
     let mut scores = results.scores(sampling, size, experiment.seed(), &metrics);
     let ranking = experiment.metric(sampling);
     if sampling.all.task == Task::SingleLabel
-        && metrics.len() > COMMON
+        && !COMMON.contains(&ranking)
         && let Some(estimate) = scores.get(ranking.name())
     {
         scores.insert("other", estimate.clone());

@@ -13,6 +13,9 @@ pub(crate) const RESAMPLES: usize = 2000;
 /// Test examples below which bootstrap intervals are too short, so that none is computed.
 pub(crate) const LEAST: usize = 20;
 
+/// The metrics that every classification has, and that the records have fields for.
+pub(crate) const COMMON: [Scorer; 3] = [Scorer::Accuracy, Scorer::F1, Scorer::Loss];
+
 /// The result of one run on the test examples of its sample.
 pub(crate) struct RunResult {
     /// The index of the sample.
@@ -61,7 +64,7 @@ pub(crate) fn metrics(kind: TargetKind, ranking: Scorer) -> Vec<Scorer> {
             &[Scorer::QuadraticKappa, Scorer::MeanAbsolute, Scorer::Accuracy, Scorer::F1, Scorer::Loss]
         }
         TargetKind::Labels | TargetKind::Value => Scorer::of_target(kind),
-        _ => &[Scorer::Accuracy, Scorer::F1, Scorer::Loss],
+        _ => &COMMON,
     };
     let further = (!usual.contains(&ranking)).then_some(ranking);
     usual.iter().copied().filter(|metric| *metric != Scorer::MeanSquared).chain(further).collect()

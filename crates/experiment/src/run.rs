@@ -11,7 +11,7 @@ use rekindle_metrics::{Average, Scorer};
 use rekindle_results::{RunKey, RunRecord};
 use rekindle_train::{Evaluation, TrainError, predicted};
 
-use crate::approach_results::{RunResult, metrics};
+use crate::approach_results::{COMMON, RunResult, metrics};
 use crate::error::ExperimentError;
 use crate::experiment_store::FinishedRun;
 use crate::learner::{Fitted, Learner, Predictor};
@@ -21,9 +21,6 @@ use crate::run_spec::RunSpec;
 use crate::thresholds::best_thresholds;
 use crate::trained_model::TrainedModel;
 use crate::undertrained::is_undertrained;
-
-/// The metrics that the record of a run has fields for.
-const COMMON: [Scorer; 3] = [Scorer::Accuracy, Scorer::F1, Scorer::Loss];
 
 /// A run that was computed or restored: its record, its result, and the model if it is kept.
 type Run = (RunRecord, RunResult, Option<TrainedModel>);

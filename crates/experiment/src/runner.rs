@@ -3,9 +3,11 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use rekindle_data::Task;
 use rekindle_encoders::Pooling;
 use rekindle_infer::{InferError, PretrainedModel};
 use rekindle_results::{ApproachRecord, Results};
+use rekindle_train::TrainError;
 
 use crate::accumulator::RunAccumulator;
 use crate::approach::Approach;
@@ -23,6 +25,7 @@ use crate::progress::Progress;
 use crate::records::{data_record, model_record};
 use crate::remote_runs::{Engine, compute_runs};
 use crate::run_context::RunContext;
+use crate::run_settings::ClassWeights;
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
 
@@ -118,10 +121,25 @@ impl Experiment {
         }
         self.metric(sampling).for_target(sampling.kind())?;
         self.arguments.metric_for_best_model.for_target(sampling.kind())?;
+        self.check_class_weights(sampling)?;
         match sampling.all.classes.len() {
             classes if classes > MOST_CLASSES => Err(ExperimentError::Classes { classes, most: MOST_CLASSES }),
             _ => Ok(()),
         }
+    }
+
+    /// Returns an error if the class weights do not fit the labels, whatever the approach.
+    fn check_class_weights(&self, sampling: &Sampling) -> Result<(), ExperimentError> {
+        let outputs = sampling.outputs().len();
+        let reason = match (&self.class_weights, sampling.all.task) {
+            (ClassWeights::Equal, _) => return Ok(()),
+            (_, Task::Regression) => "regression has no classes to weigh".into(),
+            (ClassWeights::Given(weights), _) if weights.len() != outputs => {
+                format!("{} weights for {outputs} classes", weights.len())
+            }
+            _ => return Ok(()),
+        };
+        Err(ExperimentError::Examples(TrainError::Argument { argument: "class_weights", reason }))
     }
 
     /// Returns an error if an approach does not fit the model, so that no other approach is trained before it fails.

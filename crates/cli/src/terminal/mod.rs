@@ -488,17 +488,11 @@ pub fn style(template: &str) -> ProgressStyle {
     style.progress_chars("━╸ ")
 }
 
-/// The scores of a run: accuracy, with `all` also F1, or the further metrics of its task; and the loss.
+/// The scores of a run: the first of accuracy, F1 and the further metrics of its task, two of them with `all`; and the loss.
 fn scores(run: &RunRecord, all: bool) -> String {
-    let mut shown: Vec<(&str, f64)> = match run.metrics.is_empty() || run.accuracy.is_some() && run.metrics.len() < 2 {
-        true => [("accuracy", run.accuracy), ("F1", run.f1.filter(|_| all))]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect(),
-        false => {
-            run.metrics.iter().take(if all { 3 } else { 1 }).map(|(name, value)| (name.as_str(), *value)).collect()
-        }
-    };
-    let loss = format!("  loss {:.6}", run.loss);
-    shown.drain(..).map(|(name, value)| format!("  {name} {value:.4}")).chain([loss]).collect()
+    let of_classes = [("accuracy", run.accuracy), ("F1", run.f1)];
+    let further = run.metrics.iter().map(|(name, value)| (name.as_str(), Some(*value)));
+    let known = of_classes.into_iter().chain(further).filter_map(|(name, value)| Some((name, value?)));
+    let shown = known.take(if all { 2 } else { 1 }).map(|(name, value)| format!("  {name} {value:.4}"));
+    shown.chain([format!("  loss {:.6}", run.loss)]).collect()
 }
