@@ -137,6 +137,12 @@ fn ordered_classes_are_trained_and_measured() {
     }
     place.write("ratings.csv", lines);
     assert!(refused(&place, &["--data", "ratings.csv", "--task", "ordinal"]).contains("--label-order"));
+    let data = |order: &str| {
+        let arguments = ["ratings.csv", "--task", "ordinal", "--label-order", order];
+        text(&place.command("data").args(arguments).output().expect("it ran").stderr)
+    };
+    assert!(data("low,high").contains("`medium` is not in `--label-order low,high`"));
+    assert!(data("low,high,low").contains("`--label-order` has `low` twice"));
     let order = ["--data", "ratings.csv", "--task", "ordinal", "--label-order", "low,medium,high"];
     let results = experiment(&place, &order);
     assert_eq!(results["data"]["classes"], serde_json::json!(["low", "medium", "high"]));

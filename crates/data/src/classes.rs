@@ -25,27 +25,6 @@ impl Classes {
         Self::in_order(names)
     }
 
-    /// Creates ordered classes from distinct labels: in the given order, which names all of them, or without one in the order
-    /// of their numbers.
-    pub(crate) fn ordered<'a>(labels: impl Iterator<Item = &'a str>, order: &[String]) -> Result<Self, String> {
-        let distinct: BTreeSet<&str> = labels.collect();
-        if order.is_empty() {
-            return match distinct.iter().find(|label| !is_number(label)) {
-                None => Ok(Self::from_labels(distinct)),
-                Some(label) => Err(format!(
-                    "label `{label}` is not a number; give the order of the labels from the lowest to the highest with \
-                     `--label-order`"
-                )),
-            };
-        }
-        let named: BTreeSet<&str> = order.iter().map(String::as_str).collect();
-        match distinct.iter().find(|label| !named.contains(*label)) {
-            Some(label) => Err(format!("label `{label}` is not in `--label-order {}`", order.join(","))),
-            None if named.len() < order.len() => Err(format!("`--label-order {}` repeats a label", order.join(","))),
-            None => Ok(Self::in_order(order.iter().map(String::as_str))),
-        }
-    }
-
     /// Creates classes whose indices are those of the given distinct names, for example the labels of a trained model.
     pub fn in_order<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let names: Vec<String> = names.into_iter().map(String::from).collect();

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::classes::Classes;
 use crate::equal_texts::pair_groups;
 use crate::error::DataError;
-use crate::label::{canonical_label, is_number};
+use crate::label::{canonical_label, is_number, value_of};
 use crate::read::{ReadOptions, Row, Rows};
 use crate::split::{Split, TestSize};
 use crate::stratify::{fold_targets, split_targets};
@@ -58,9 +58,9 @@ impl Dataset {
         let inferred = if has_several { Task::MultiLabel } else { Task::SingleLabel };
         let task = options.task().unwrap_or(inferred);
         let (examples, classes) = match task {
-            Task::Regression => (values(path, unit, rows)?, Classes::default()),
+            Task::Regression => (values(unit, rows)?, Classes::default()),
             Task::MultiLabel => labels(unit, rows, options)?,
-            Task::SingleLabel | Task::Ordinal => classes(path, unit, rows, task, options)?,
+            Task::SingleLabel | Task::Ordinal => classes(unit, rows, task, options)?,
         };
         if options.task().is_none() && task == Task::SingleLabel {
             check_ambiguity(path, classes.names())?;
@@ -108,7 +108,7 @@ impl Dataset {
             Ok(Example { text, text_pair, target, line })
         };
         let examples = match self.task {
-            Task::Regression => values(path, unit, rows)?,
+            Task::Regression => values(unit, rows)?,
             _ => DataError::collect(unit, rows.map(example))?,
         };
         if examples.is_empty() {
@@ -207,7 +207,6 @@ impl Dataset {
 
 /// Reads rows that have one class each.
 fn classes(
-    path: &Path,
     unit: &'static str,
     rows: impl Iterator<Item = Result<Row, DataError>>,
     task: Task,
@@ -221,8 +220,9 @@ fn classes(
     let mut examples = DataError::collect(unit, rows.map(|row| row.map(&mut example)))?;
     let names = found.keys().map(String::as_str);
     let classes = match task {
-        Task::Ordinal => Classes::ordered(names, &options.label_order)
-            .map_err(|reason| DataError::LabelOrder { path: path.into(), reason })?,
+        Task::Ordinal if !options.label_order.is_empty() => {
+            Classes::in_order(options.order().iter().map(String::as_str))
+        }
         _ => Classes::from_labels(names),
     };
     // Maps classes from the order of occurrence to the sorted order.
@@ -259,23 +259,15 @@ fn labels(
     Ok((rows.into_iter().map(example).collect(), classes))
 }
 
-/// Reads rows that have a number each.
-fn values(
-    path: &Path,
-    unit: &'static str,
-    rows: impl Iterator<Item = Result<Row, DataError>>,
-) -> Result<Vec<Example>, DataError> {
-    let example = |row: Result<Row, DataError>| {
-        let Row { text, text_pair, label, line, .. } = row?;
-        match label.parse().ok().filter(|value: &f64| value.is_finite() && (*value as f32).is_finite()) {
-            Some(value) => Ok(Example { text, text_pair, target: Target::Value(value), line }),
-            None => {
-                let reason = format!("`{label}` is not a number, which `--task regression` needs");
-                Err(DataError::Row { path: path.into(), unit, line, reason })
-            }
-        }
+/// Reads rows that have a number each, which the reader has checked.
+fn values(unit: &'static str, rows: impl Iterator<Item = Result<Row, DataError>>) -> Result<Vec<Example>, DataError> {
+    let example = |Row { text, text_pair, label, line, .. }| Example {
+        text,
+        text_pair,
+        target: Target::Value(value_of(&label).unwrap_or_default()),
+        line,
     };
-    DataError::collect(unit, rows.map(example))
+    DataError::collect(unit, rows.map(|row| row.map(example)))
 }
 
 /// Returns an error if the labels of single-label rows may be numbers, or several labels behind a separator.

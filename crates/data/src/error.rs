@@ -84,13 +84,15 @@ pub enum DataError {
         /// The options of the other.
         second: String,
     },
-    /// The order of the classes is not known, or does not name all of them.
-    #[error("{path}: {reason}")]
-    LabelOrder {
+    /// An option lists a label twice.
+    #[error("{path}: `{option}` has `{label}` twice")]
+    RepeatedLabel {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and what to do.
-        reason: String,
+        /// The option.
+        option: &'static str,
+        /// The label.
+        label: String,
     },
     /// A column is missing.
     #[error("{path}: no {role} column `{column}`; the columns are {available}{remedy}")]

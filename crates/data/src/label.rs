@@ -25,6 +25,11 @@ pub(crate) fn is_number(label: &str) -> bool {
     decimal(label.trim()).is_some()
 }
 
+/// Returns the number that a label is, if a model can predict it: it is finite in single precision.
+pub(crate) fn value_of(label: &str) -> Option<f64> {
+    label.parse().ok().filter(|value: &f64| (*value as f32).is_finite())
+}
+
 /// Returns a decimal number without sign `+`, exponent, and unnecessary zeros, if `text` is one.
 fn decimal(text: &str) -> Option<String> {
     let (negative, unsigned) = match text.as_bytes().first()? {

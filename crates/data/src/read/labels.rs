@@ -1,7 +1,7 @@
 //! The label of a row: one, or several in a list, behind separators, or in columns of 0 and 1.
 
 use super::{Fault, ReadOptions};
-use crate::label::canonical_label;
+use crate::label::{canonical_label, is_number, value_of};
 use crate::target::Task;
 
 /// How the labels of a file are read.
@@ -9,6 +9,8 @@ use crate::target::Task;
 pub(super) struct Labels {
     task: Option<Task>,
     separator: Option<String>,
+    /// The labels of an ordinal task in their order.
+    order: Vec<String>,
     /// The names of the labels that have a column each.
     pub(super) columns: Vec<String>,
 }
@@ -24,8 +26,8 @@ type Label = (String, Option<Vec<String>>);
 
 impl Labels {
     pub(super) fn new(options: &ReadOptions) -> Self {
-        let (task, separator) = (options.task(), options.label_separator.clone());
-        Self { task, separator, columns: options.label_columns.clone() }
+        let (task, separator, order) = (options.task(), options.label_separator.clone(), options.order());
+        Self { task, separator, order, columns: options.label_columns.clone() }
     }
 
     /// Returns the labels of a cell.
@@ -46,8 +48,28 @@ impl Labels {
             },
             (LabelCell::One(label), _) => match canonical_label(&label) {
                 label if label.is_empty() => Err(broken("the label is empty".into())),
-                label => Ok((label.into_owned(), None)),
+                label => match self.misfit(&label) {
+                    Some(reason) => Err(broken(reason)),
+                    None => Ok((label.into_owned(), None)),
+                },
             },
+        }
+    }
+
+    /// Returns why a label does not fit the task, if it does not.
+    fn misfit(&self, label: &str) -> Option<String> {
+        match self.task {
+            Some(Task::Regression) if value_of(label).is_none() => {
+                Some(format!("`{label}` is not a number, which `--task regression` needs"))
+            }
+            Some(Task::Ordinal) if self.order.is_empty() && !is_number(label) => Some(format!(
+                "label `{label}` is not a number; give the order of the labels from the lowest to the highest with \
+                 `--label-order`"
+            )),
+            Some(Task::Ordinal) if !self.order.is_empty() && self.order.iter().all(|other| other != label) => {
+                Some(format!("label `{label}` is not in `--label-order {}`", self.order.join(",")))
+            }
+            _ => None,
         }
     }
 

@@ -23,6 +23,7 @@ use std::str::FromStr;
 
 use self::source::Source;
 use crate::error::DataError;
+use crate::label::canonical_label;
 use crate::target::Task;
 
 pub use columns::Columns;
@@ -338,9 +339,20 @@ impl ReadOptions {
             ("--label-columns", !self.label_columns.is_empty(), Task::MultiLabel),
             ("--label-order", !self.label_order.is_empty(), Task::Ordinal),
         ];
-        match given.into_iter().find(|(_, is_given, of)| *is_given && *of != task) {
-            Some((option, _, of)) => Err(DataError::OptionOfTask { path: path.into(), option, of, task }),
-            None => Ok(()),
+        if let Some((option, _, of)) = given.into_iter().find(|(_, is_given, of)| *is_given && *of != task) {
+            return Err(DataError::OptionOfTask { path: path.into(), option, of, task });
         }
+        for (option, labels) in [("--label-order", self.order()), ("--label-columns", self.label_columns.clone())] {
+            let is_repeated = |place: &usize| labels[..*place].contains(&labels[*place]);
+            if let Some(place) = (0..labels.len()).find(is_repeated) {
+                return Err(DataError::RepeatedLabel { path: path.into(), option, label: labels[place].clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the labels of an ordinal task in their canonical spelling.
+    pub(crate) fn order(&self) -> Vec<String> {
+        self.label_order.iter().map(|label| canonical_label(label).into_owned()).collect()
     }
 }
