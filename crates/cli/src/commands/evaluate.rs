@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use rekindle::data::{Cell, DataError, Dataset, ReadOptions, Rows, Table};
 use rekindle::experiment::{EvaluatedModel, ModelEvaluation};
-use rekindle::infer::{Classifier, LongTexts};
+use rekindle::infer::Classifier;
 use rekindle::metrics::Scorer;
 use rekindle::report::Output;
 use rekindle::results::Results;
@@ -15,7 +15,7 @@ use rekindle::results::Results;
 use super::experiment::provenance;
 use crate::exit::Failure;
 use crate::options::model::{self, ModelChoice};
-use crate::options::{DataFileArgs, EngineArgs, MIN_LENGTH, SeveralLabelsArgs, at_least};
+use crate::options::{DataFileArgs, EngineArgs, SeveralLabelsArgs, TextArgs};
 use crate::terminal::text::slices_table;
 use crate::terminal::{Display, Verbosity};
 
@@ -39,18 +39,8 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     pub labels: SeveralLabelsArgs,
 
-    /// Maximum number of tokens per text; longer texts are truncated [default: as each model was
-    /// trained; its number of positions if its files do not say].
-    #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Texts")]
-    pub max_length: Option<usize>,
-    /// What is read of a text of more than --max-length tokens: its first tokens, its first and last ones, or all of them in
-    /// windows, whose outputs are pooled [default: as each model was trained; truncate if its
-    /// files do not say].
-    #[arg(long, value_name = "truncate|head-tail|windows[:stride=N][:pool=mean|max]", value_parser = str::parse::<LongTexts>, help_heading = "Texts")]
-    pub long_texts: Option<LongTexts>,
-    /// Number of texts per batch.
-    #[arg(long, default_value_t = 8, value_name = "TEXTS", value_parser = at_least(1), help_heading = "Texts")]
-    pub batch_size: usize,
+    #[command(flatten)]
+    pub texts: TextArgs,
 
     /// Metric that the models are compared by, any of those of `experiment --metric` [default: accuracy, f1_micro,
     /// quadratic_weighted_kappa or rmse, by the task of the model].
@@ -101,7 +91,7 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
             return Err(Failure::usage(format!("--model: {} is given twice", pretrained.id)));
         }
         let classifier = Classifier::new(&pretrained, &devices.first)?;
-        let classifier = classifier.with_long_texts(args.long_texts.unwrap_or(pretrained.long_texts));
+        let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(pretrained.long_texts));
         display.line(&format!("model    {}", model::describe(&pretrained)));
         models.push(EvaluatedModel { pretrained, classifier });
     }
@@ -111,8 +101,12 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
     let total = models.len() * data.len();
     let SliceValues { column, values } = slices.unwrap_or_default();
     let slices = args.by.as_ref().map(|_| (column.as_str(), values.as_slice()));
-    let evaluation =
-        ModelEvaluation { max_length: args.max_length, batch_size: args.batch_size, metric: args.metric, seed: SEED };
+    let evaluation = ModelEvaluation {
+        max_length: args.texts.max_length,
+        batch_size: args.texts.batch_size,
+        metric: args.metric,
+        seed: SEED,
+    };
     let results = evaluation.run(&models, data, slices, began, &mut |done| display.reading(0, done, total));
     display.clear();
     let mut results = results?;

@@ -11,11 +11,13 @@ pub mod engine;
 pub mod labels;
 pub mod model;
 pub mod settings;
+pub mod texts;
 pub mod token;
 
 pub use data_file::{DataFileArgs, TableFileArgs};
 pub use engine::{EngineArgs, HostsArgs};
 pub use labels::{LabelArgs, SeveralLabelsArgs};
+pub use texts::TextArgs;
 
 /// When training checkpoints are written by default: after epochs that are long.
 pub const LONG_EPOCHS: SaveStrategy = SaveStrategy::LongEpochs(Duration::from_secs(5 * 60));

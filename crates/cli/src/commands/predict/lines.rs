@@ -121,8 +121,8 @@ impl<'a> Answer<'a> {
 
     /// Prints one line per text or text pair, in order.
     fn chunk(&mut self, texts: &[Text]) -> Result<(), Failure> {
-        let max_length = self.args.max_length.unwrap_or(self.classifier.max_length());
-        let logits = self.classifier.pair_logits(texts, max_length, self.args.batch_size)?;
+        let max_length = self.args.texts.max_length.unwrap_or(self.classifier.max_length());
+        let logits = self.classifier.pair_logits(texts, max_length, self.args.texts.batch_size)?;
         let classes = self.classifier.labels().len();
         for ((text, text_pair), logits) in texts.iter().zip(logits.chunks(classes)) {
             let mut cells = vec![("text".into(), Cell::Text(text.clone()))];

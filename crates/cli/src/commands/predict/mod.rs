@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use rekindle::data::{OutputFormat, open_text};
-use rekindle::infer::{Classifier, Decision, LongTexts};
+use rekindle::infer::{Classifier, Decision};
 
 use self::columns::PredictedColumns;
 use crate::exit::Failure;
 use crate::options::data_file::warn_of_table;
 use crate::options::model::{self, ModelChoice};
-use crate::options::{EngineArgs, MIN_LENGTH, TableFileArgs, at_least};
+use crate::options::{EngineArgs, TableFileArgs, TextArgs, at_least};
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle predict`.
@@ -42,18 +42,8 @@ pub struct PredictArgs {
     /// Classify text pairs: each line or argument has two texts, separated by a tab.
     #[arg(long, help_heading = "Texts")]
     pub pairs: bool,
-    /// Maximum number of tokens per text; longer texts are truncated [default: as the model was
-    /// trained; its number of positions if its files do not say].
-    #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Texts")]
-    pub max_length: Option<usize>,
-    /// What is read of a text of more than --max-length tokens: its first tokens, its first and last ones, or all of them in
-    /// windows, whose outputs are pooled [default: as the model was trained; truncate if its
-    /// files do not say].
-    #[arg(long, value_name = "truncate|head-tail|windows[:stride=N][:pool=mean|max]", value_parser = str::parse::<LongTexts>, help_heading = "Texts")]
-    pub long_texts: Option<LongTexts>,
-    /// Number of texts per batch.
-    #[arg(long, default_value_t = 8, value_name = "TEXTS", value_parser = at_least(1), help_heading = "Texts")]
-    pub batch_size: usize,
+    #[command(flatten)]
+    pub texts: TextArgs,
 
     /// Table with the texts (CSV, TSV, JSON or JSONL, each also in gzip or zip, or Parquet); its columns are kept.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "input", "pairs"], help_heading = "Data")]
@@ -156,7 +146,7 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
     let classifier = Classifier::new(&found.model, &devices.first)?;
-    let classifier = classifier.with_long_texts(args.long_texts.unwrap_or(found.model.long_texts));
+    let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(found.model.long_texts));
     classifier.check_decision(&args.decision()).map_err(|error| Failure::usage(format!("--{error}")))?;
     let columns = PredictedColumns::new(args, &classifier, args.prefix.as_deref().unwrap_or_default());
     if let Some(table) = table {

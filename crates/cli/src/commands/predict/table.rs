@@ -92,8 +92,8 @@ impl<'a> Input<'a> {
                 self.path.display()
             )));
         }
-        let max_length = self.args.max_length.unwrap_or(classifier.max_length());
-        let predictor = Predictor { classifier, columns, max_length, batch_size: self.args.batch_size };
+        let max_length = self.args.texts.max_length.unwrap_or(classifier.max_length());
+        let predictor = Predictor { classifier, columns, max_length, batch_size: self.args.texts.batch_size };
         let Some(output) = &self.args.output else {
             let writer = self.writer(Box::new(BufWriter::new(io::stdout())), &added)?;
             let done = self.rows(&predictor, writer, None, &Stop::default(), display, &Failure::from);
@@ -195,7 +195,7 @@ impl<'a> Input<'a> {
             "model_sha256": model.sha256(),
             "backend": self.args.engine.backend.name(),
             "max_length": predictor.max_length,
-            "long_texts": self.args.long_texts.unwrap_or(model.long_texts).to_string(),
+            "long_texts": self.args.texts.long_texts.unwrap_or(model.long_texts).to_string(),
             "batch_size": predictor.batch_size,
             "rows": rows,
             "texts_xxh64": format!("{texts_xxh64:016x}"),
