@@ -2,14 +2,16 @@
 
 use rekindle_data::{Targets, Task};
 use rekindle_metrics::Scorer;
-use rekindle_results::{ApproachRecord, CurvePoint, RunPredictions, RunRecord, Scores, TargetRecord};
+use rekindle_results::{ApproachRecord, CurvePoint, RunPredictions, RunRecord, Scores, SearchRecord, TargetRecord};
 
 use crate::approach::Approach;
 use crate::approach_results::{ApproachResults, COMMON, RunResult};
 use crate::diagnostics::diagnostics;
 use crate::error::ExperimentError;
 use crate::experiment::Experiment;
+use crate::run_context::RunContext;
 use crate::sampling::Sampling;
+use crate::search::{Search, search_record};
 use crate::target_record::target_record;
 use crate::trained_model::TrainedModel;
 
@@ -25,12 +27,15 @@ pub(crate) struct RunAccumulator {
     pub(crate) predictions: Vec<RunPredictions>,
     /// The model to keep.
     pub(crate) model: Option<TrainedModel>,
+    /// The record of the final model, which is trained on all examples.
+    pub(crate) last_run: Option<RunRecord>,
 }
 
 impl RunAccumulator {
     pub(crate) fn new(name: &str, label: String) -> Self {
         let last = ApproachResults { name: name.into(), label, runs: Vec::new() };
-        Self { runs: Vec::new(), curve: Vec::new(), last, first: 0, predictions: Vec::new(), model: None }
+        let (runs, predictions) = (Vec::new(), Vec::new());
+        Self { runs, curve: Vec::new(), last, first: 0, predictions, model: None, last_run: None }
     }
 
     /// Starts the next size.
@@ -77,6 +82,12 @@ impl RunAccumulator {
         Ok(record)
     }
 
+    /// Returns what follows from the trials of a search.
+    pub(crate) fn search(&self, search: &Search, context: &RunContext<'_>) -> SearchRecord {
+        let (runs, last, metric) = (&self.runs[self.first..], self.last_run.as_ref(), context.settings.metric);
+        search_record(search, runs, last, context.searches(), metric)
+    }
+
     /// Returns the record without what only a training has; of `seeds` runs per sample, the first is that of the predictions.
     pub(crate) fn scored(
         &self,
@@ -106,7 +117,9 @@ impl RunAccumulator {
         record.eval_seconds = runs.iter().map(|run| run.eval_seconds).sum();
         // A learner without epochs reads its examples once.
         let trained = runs.iter().map(|run| run.size * run.epochs.last().map_or(1, |epoch| epoch.epoch)).sum();
-        record.train_examples_per_second = per_second(trained, record.train_seconds);
+        // The time of a search is that of many trainings.
+        let is_search = runs.iter().any(|run| !run.trials.is_empty());
+        record.train_examples_per_second = per_second(trained, record.train_seconds).filter(|_| !is_search);
         record.eval_examples_per_second = per_second(evaluated(runs, sampling), record.eval_seconds);
         record.runs = runs.clone();
         Ok(record)

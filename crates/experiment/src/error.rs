@@ -94,6 +94,14 @@ pub enum ExperimentError {
         /// Why the last worker failed.
         reason: String,
     },
+    /// No candidate of a search could be trained.
+    #[error("no candidate could be trained; {spec}: {reason}")]
+    NoCandidate {
+        /// The first candidate that failed.
+        spec: String,
+        /// Why it failed.
+        reason: String,
+    },
     /// The experiment was asked to stop between two runs.
     #[error("stopped between two runs")]
     Interrupted,
@@ -154,7 +162,7 @@ impl ExperimentError {
             Self::NoModels => ErrorKind::Argument,
             Self::Output { .. } => ErrorKind::Output,
             Self::Interrupted => ErrorKind::Interrupted,
-            Self::NoWorkers { .. } | Self::Poisoned { .. } => ErrorKind::Computation,
+            Self::NoWorkers { .. } | Self::Poisoned { .. } | Self::NoCandidate { .. } => ErrorKind::Computation,
             Self::Metrics(_) | Self::Baseline(_) => ErrorKind::Other,
             Self::Data(error) => error.kind().into(),
             Self::Tokenizer(error) => error.kind().into(),

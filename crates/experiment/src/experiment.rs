@@ -45,6 +45,8 @@ pub struct Experiment {
     /// Whether trained models are kept: those of the first seed at the largest size. With folds, a final model per approach is
     /// trained on all examples.
     pub keep_models: bool,
+    /// Whether the models that are kept are trained on all examples with one fixed test set, too, as they are with folds.
+    pub refit: bool,
 }
 
 impl Experiment {
@@ -63,6 +65,7 @@ impl Experiment {
             class_weights: ClassWeights::Equal,
             metric: None,
             keep_models: false,
+            refit: false,
         }
     }
 
@@ -114,30 +117,35 @@ impl Experiment {
     pub(crate) fn run_specs(&self, sampling: &Sampling, sizes: &[usize]) -> Result<Vec<RunSpec>, ExperimentError> {
         let rows = self.rows(sampling, sizes)?;
         let final_rows = Arc::new(final_rows(sampling));
-        let has_folds = sampling.folds.is_some();
+        let is_final = self.is_final(sampling);
         let mut specs = Vec::new();
         for (approach, Approach { name, learner, .. }) in self.approaches.iter().chain(&self.baselines).enumerate() {
             let keep_models = self.keep_models && learner.has_model();
             let name: Arc<str> = name.as_str().into();
             let seeds = self.seeds_of(&**learner);
             for (&size, samples) in sizes.iter().zip(&rows) {
-                let keeps_model = keep_models && !has_folds && Some(&size) == sizes.last();
+                let keeps_model = keep_models && !is_final && Some(&size) == sizes.last();
                 for (sample, rows) in samples.iter().enumerate() {
                     for &seed in &seeds {
                         let (number, name, rows) = (specs.len(), Arc::clone(&name), Arc::clone(rows));
                         let keeps_model = keeps_model && seed == self.seed();
-                        let sample = Some(sample);
-                        specs.push(RunSpec { number, approach, name, size, sample, rows, seed, keeps_model });
+                        let (sample, trial) = (Some(sample), None);
+                        specs.push(RunSpec { number, trial, approach, name, size, sample, rows, seed, keeps_model });
                     }
                 }
             }
-            if keep_models && has_folds {
+            if keep_models && is_final {
                 let (number, size, rows) = (specs.len(), sampling.all.len(), Arc::clone(&final_rows));
-                let (sample, seed) = (None, self.seed());
-                specs.push(RunSpec { number, approach, name, size, sample, rows, seed, keeps_model: true });
+                let (sample, trial, seed) = (None, None, self.seed());
+                specs.push(RunSpec { number, trial, approach, name, size, sample, rows, seed, keeps_model: true });
             }
         }
         Ok(specs)
+    }
+
+    /// Returns whether models that are kept are trained on all examples.
+    fn is_final(&self, sampling: &Sampling) -> bool {
+        sampling.folds.is_some() || self.refit
     }
 
     /// Returns the examples of each sample at each size.
@@ -170,6 +178,7 @@ impl Experiment {
             arguments: self.arguments.clone(),
             class_weights: self.class_weights.clone(),
             metric: self.metric(sampling),
+            has_final_models: self.keep_models && self.is_final(sampling),
             seed: self.seed(),
         }
     }

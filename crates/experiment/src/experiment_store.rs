@@ -7,10 +7,12 @@ use burn::tensor::Device;
 use rekindle_files::RunStore;
 use rekindle_results::RunRecord;
 use rekindle_train::{Checkpoints, SaveStrategy, Stop};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::ExperimentError;
+use crate::run_spec::RunSpec;
 use crate::trained_model::TrainedModel;
 
 /// The finished runs of an experiment, the checkpoints of the one in progress, and the models to keep.
@@ -81,9 +83,26 @@ impl ExperimentStore {
         Ok(self.runs.finish(number, finished)?)
     }
 
-    /// Where a run keeps its checkpoints.
-    pub(crate) fn checkpoints(&self, number: usize) -> Checkpoints {
-        let folder = self.runs.run_folder(number);
+    /// The record of a training within a run, if it is finished.
+    pub(crate) fn finished_trial<T: DeserializeOwned>(&self, spec: &RunSpec) -> Result<Option<T>, ExperimentError> {
+        let Some(trial) = spec.trial else { return Ok(None) };
+        Ok(self.runs.within(spec.number).finished(trial)?)
+    }
+
+    /// Stores the record of a finished training within a run, and removes its checkpoints.
+    pub(crate) fn finish_trial<T: Serialize>(&self, spec: &RunSpec, trained: &T) -> Result<(), ExperimentError> {
+        match spec.trial {
+            Some(trial) => Ok(self.runs.within(spec.number).finish(trial, trained)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Where a run, or a training within it, keeps its checkpoints.
+    pub(crate) fn checkpoints(&self, spec: &RunSpec) -> Checkpoints {
+        let folder = match spec.trial {
+            Some(trial) => self.runs.within(spec.number).run_folder(trial),
+            None => self.runs.run_folder(spec.number),
+        };
         Checkpoints { folder, save_strategy: self.save_strategy, save_final: false }
     }
 

@@ -31,7 +31,10 @@ impl Approach {
     /// # Errors
     /// Returns an error if the spec is not valid.
     pub fn with_defaults(&self, defaults: Defaults, overrides: Overrides) -> Result<Self, ExperimentError> {
-        Self::parse(&self.spec, defaults, overrides)
+        match self.search() {
+            Some(search) => Ok(search.with_defaults(defaults, overrides)?.into_approach(&self.name)),
+            None => Self::parse(&self.spec, defaults, overrides),
+        }
     }
 }
 

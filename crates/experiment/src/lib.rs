@@ -43,6 +43,7 @@ mod run_spec;
 mod runner;
 mod sampling;
 mod saved_models;
+mod search;
 mod target_record;
 mod thresholds;
 mod trained_model;
@@ -57,11 +58,12 @@ pub use experiment::Experiment;
 pub use experiment_store::ExperimentStore;
 pub use extraction::{Extraction, ExtractionEvent};
 pub use outcome::Outcome;
-pub use progress::{DistributedRun, Progress, RunStep, StartedRun, WorkerEvent};
+pub use progress::{DistributedRun, Progress, RunStep, StartedRun, TrialStep, WorkerEvent};
 pub use rekindle_train::ErrorKind;
 pub use remote_runs::Engine;
 pub use run_settings::ClassWeights;
 pub use sampling::{Sample, Sampling};
+pub use search::{Budget, Preset, Search};
 pub use trained_model::TrainedModel;
 
 /// The README's example is compiled and run.

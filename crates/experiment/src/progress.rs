@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use rekindle_checkpoint::LoadReport;
-use rekindle_results::{ApproachRecord, RunKey, RunRecord, StepRecord};
+use rekindle_results::{ApproachRecord, RunKey, RunRecord, StepRecord, TrialRecord};
 use rekindle_train::Event;
 
 /// Receives the events of one run. `ControlFlow::Break` cancels the run, which then returns
@@ -46,6 +46,8 @@ pub enum Progress<'a> {
     Pretraining(&'a Event),
     /// Training in the current run.
     Training(&'a Event),
+    /// A search has trained a candidate for the inner folds of a rung.
+    Trial(TrialStep<'a>),
     /// A run is finished.
     RunFinished(&'a RunRecord),
     /// A run was finished before the experiment was interrupted.
@@ -72,6 +74,21 @@ pub enum Progress<'a> {
     ApproachFinished(&'a ApproachRecord),
     /// A baseline is finished.
     Baseline(&'a ApproachRecord),
+}
+
+/// A candidate that a search has trained for the inner folds of a rung.
+#[derive(Clone, Copy, Debug)]
+pub struct TrialStep<'a> {
+    /// The candidate with its scores so far.
+    pub trial: &'a TrialRecord,
+    /// Its number in the rung, from 1.
+    pub number: usize,
+    /// The candidates of the rung.
+    pub of: usize,
+    /// The rung, from 1.
+    pub rung: usize,
+    /// All rungs.
+    pub rungs: usize,
 }
 
 /// An event of a worker.

@@ -15,6 +15,7 @@ use crate::experiment::Experiment;
 use crate::fingerprint::{examples_sha256, samples_sha256, tokens_sha256};
 use crate::run_context::RunContext;
 use crate::sampling::Sampling;
+use crate::search::Search;
 
 impl Experiment {
     /// Returns the settings that must be equal when the experiment is resumed.
@@ -49,6 +50,18 @@ impl Experiment {
             "sizes": sizes,
             "save_models": self.keep_models,
         });
+        let search = |search: &Search| {
+            json!({
+                "candidates": specs(&search.candidates),
+                "candidate_rates": search.candidates.iter().map(rates).collect::<Vec<_>>(),
+                "inner_folds": search.inner_folds,
+                "halving": search.halving,
+                "patience": search.patience,
+                "budget": search.budget.to_string(),
+                "refit": self.refit,
+            })
+        };
+        let searches: Vec<Value> = self.approaches.iter().filter_map(Approach::search).map(search).collect();
         let long_texts = (self.long_texts != LongTexts::Truncate).then(|| self.long_texts.to_string());
         let symmetric = Some(true).filter(|_| context.sampling.all.symmetric);
         let arguments = TrainingArguments {
@@ -58,6 +71,7 @@ impl Experiment {
         let fields = |settings: Value| if let Value::Object(settings) = settings { settings } else { Map::new() };
         let mut settings = fields(settings);
         settings.extend(fields(json!(arguments)));
+        settings.extend(searches.into_iter().flat_map(fields));
         settings.extend(long_texts.map(|long_texts| ("long_texts".into(), long_texts.into())));
         settings.extend(symmetric.map(|symmetric| ("symmetric".into(), symmetric.into())));
         settings

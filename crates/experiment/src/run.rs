@@ -94,7 +94,7 @@ impl RunContext<'_> {
     }
 
     /// Returns what the outputs of a model mean, with the thresholds of a run.
-    fn problem(&self, record: &RunRecord) -> Problem {
+    pub(crate) fn problem(&self, record: &RunRecord) -> Problem {
         Problem { thresholds: record.thresholds.clone(), ..self.config.problem.clone() }
     }
 
@@ -140,21 +140,26 @@ impl RunContext<'_> {
         Ok((FinishedRun { record, logits: evaluation.logits }, model))
     }
 
-    /// Restores or trains the final model of an approach.
+    /// Restores or trains the final model of an approach. Returns the record of its training, too.
     pub(crate) fn final_model(
         &mut self,
         learner: &dyn Learner,
         spec: &RunSpec,
         observer: &mut Observer<'_>,
-    ) -> Result<Option<TrainedModel>, ExperimentError> {
-        if let Some(model) = self.stored_model(spec)? {
-            return Ok(Some(model));
+    ) -> Result<(RunRecord, Option<TrainedModel>), ExperimentError> {
+        // The record is stored after the model.
+        if let Some(run) = self.store.map(|store| store.finished(spec.number)).transpose()?.flatten() {
+            return Ok((run.record, self.stored_model(spec)?));
         }
-        let fitted = self.fit(learner, spec, observer)?;
-        let thresholds = self.thresholds(&*fitted.predictor, spec, observer)?;
-        let problem = Problem { thresholds, ..self.config.problem.clone() };
-        let model = fitted.predictor.into_model().map(|model| model.with_problem(problem));
-        model.map(|model| self.keep_model(spec, model)).transpose()
+        let Fitted { predictor, mut record } = self.fit(learner, spec, observer)?;
+        record.thresholds = self.thresholds(&*predictor, spec, observer)?;
+        let problem = self.problem(&record);
+        let model = predictor.into_model().map(|model| model.with_problem(problem));
+        let model = model.map(|model| self.keep_model(spec, model)).transpose()?;
+        if let Some(store) = self.store {
+            store.finish(spec.number, &FinishedRun { record: record.clone(), logits: Vec::new() })?;
+        }
+        Ok((record, model))
     }
 
     fn fit(

@@ -109,7 +109,12 @@ impl<'a> RunContext<'a> {
 
     /// Where a run keeps its checkpoints.
     pub(crate) fn checkpoints(&self, spec: &RunSpec) -> Option<Checkpoints> {
-        self.store.map(|store| store.checkpoints(spec.number))
+        self.store.map(|store| store.checkpoints(spec))
+    }
+
+    /// Returns the number of runs per approach, with the one of the final model.
+    pub(crate) fn searches(&self) -> usize {
+        self.runs + usize::from(self.settings.has_final_models)
     }
 
     /// Returns the request to stop the experiment.

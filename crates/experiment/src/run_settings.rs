@@ -30,6 +30,8 @@ pub(crate) struct RunSettings {
     pub(crate) arguments: TrainingArguments,
     pub(crate) class_weights: ClassWeights,
     pub(crate) metric: Scorer,
+    /// Whether a final model of each approach is trained on all examples.
+    pub(crate) has_final_models: bool,
     /// The first seed, which initialises the head of the loaded model.
     pub(crate) seed: u64,
 }

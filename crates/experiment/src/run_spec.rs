@@ -13,6 +13,8 @@ use crate::sampling::Sample;
 pub(crate) struct RunSpec {
     /// The position of the run in the experiment, from 0. Its record on disk has this number.
     pub(crate) number: usize,
+    /// The number of the training within the run, for a search that trains several times.
+    pub(crate) trial: Option<usize>,
     /// The index of the approach, or, behind the approaches, of the baseline.
     pub(crate) approach: usize,
     /// The name of the approach in results.

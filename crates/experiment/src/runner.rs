@@ -169,15 +169,17 @@ impl Experiment {
             match specs {
                 [spec] if spec.sample.is_none() => {
                     observer(Progress::FinalModel);
-                    accumulator.model = context.final_model(&*approach.learner, spec, &mut |event| {
+                    let (run, model) = context.final_model(&*approach.learner, spec, &mut |event| {
                         observer(event);
                         ControlFlow::Continue(())
                     })?;
+                    (accumulator.last_run, accumulator.model) = (Some(run), model);
                 }
                 _ => self.at_size(context, approach, specs, &mut accumulator, observer)?,
             }
         }
         let mut record = accumulator.record(self, approach, parameters, context.sampling)?;
+        record.search = approach.search().map(|search| accumulator.search(search, context));
         record.pooling = approach.fine_tuning().map(|settings| match settings.config(context).classifier_pooling {
             Pooling::Mean => "mean".into(),
             _ => "cls".into(),

@@ -4,3 +4,4 @@ mod approaches;
 mod damaged;
 mod encoders;
 mod reference;
+mod search;

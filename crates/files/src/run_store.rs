@@ -108,6 +108,11 @@ impl RunStore {
         self.path(TRIALS).join(format!("{number:05}"))
     }
 
+    /// The store of the parts of a run in progress, in the folder of the run; dropping it removes nothing.
+    pub fn within(&self, number: usize) -> Self {
+        Self { folder: self.run_folder(number), is_owner: false }
+    }
+
     /// The path of other files that live as long as the computation.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(RUN).join(name)

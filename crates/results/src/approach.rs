@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostics::Diagnostics;
 use crate::run::{EpochRecord, RunRecord, StepRecord};
 use crate::scores::{CurvePoint, Scores};
+use crate::search::SearchRecord;
 use crate::target::TargetRecord;
 
 /// The results of an approach.
@@ -52,6 +53,9 @@ pub struct ApproachRecord {
     /// Confusion matrix, ROC curves and calibration.
     #[serde(rename = "quality")]
     pub diagnostics: Diagnostics,
+    /// The search that chose the approach of each run; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchRecord>,
     /// Every run.
     pub runs: Vec<RunRecord>,
     /// Number of runs at the largest size that are undertrained: their loss is no better than that of the majority class,

@@ -19,6 +19,7 @@ mod results;
 mod run;
 mod schema;
 mod scores;
+mod search;
 mod settings;
 mod slice;
 mod target;
@@ -33,6 +34,7 @@ pub use results::Results;
 pub use run::{EpochRecord, RunKey, RunRecord, StepRecord};
 pub use schema::{FIRST_SCHEMA_VERSION, SCHEMA_VERSION};
 pub use scores::{CurvePoint, Estimate, Scores};
+pub use search::{EffectRecord, EffectValue, OptimismRecord, SearchRecord, TrialRecord};
 pub use settings::{
     ArgumentsRecord, DataProfile, DataRecord, DesignRecord, MetricRecord, ModelRecord, Provenance, Source,
 };

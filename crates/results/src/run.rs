@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::search::TrialRecord;
+
 /// A run: one training and its test.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -37,6 +39,9 @@ pub struct RunRecord {
     /// What the approach chose by itself from the training examples, for example `C` of a probe.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hyperparameters: BTreeMap<String, String>,
+    /// The candidates that a search tried; none without a search.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<TrialRecord>,
     /// Every step.
     pub steps: Vec<StepRecord>,
     /// Every epoch, evaluated on the validation examples; without any, the last epoch alone, evaluated on the test examples.

@@ -85,6 +85,8 @@ pub struct FineTuning {
     pub layer_decay: f64,
     /// The pooling for the head; absent for that of the checkpoint.
     pub pooling: Option<Pooling>,
+    /// Passes over the training examples; absent for those of the experiment.
+    pub epochs: Option<usize>,
     /// Epochs of masked language modelling on the training texts before fine-tuning: adaptive pretraining (Gururangan et al.,
     /// 2020).
     pub pretrain_epochs: usize,
@@ -108,6 +110,7 @@ impl FineTuning {
             weight_decay,
             layer_decay: 1.0,
             pooling: None,
+            epochs: None,
             pretrain_epochs: 0,
         }
     }
@@ -136,11 +139,11 @@ impl FineTuning {
 
     fn options(&self) -> &'static str {
         match self.method {
-            Method::FeatureExtraction => "lr, wd, pooling and pretrain",
-            Method::BitFit => "lr, head-lr, wd, pooling and pretrain",
-            Method::LastLayers(_) | Method::Full => "layer-decay, lr, head-lr, wd, pooling and pretrain",
-            Method::Gradual { .. } => "every, layer-decay, lr, head-lr, wd, pooling and pretrain",
-            Method::Lora(_) => "r, alpha, targets, lr, head-lr, wd, pooling and pretrain",
+            Method::FeatureExtraction => "lr, wd, epochs, pooling and pretrain",
+            Method::BitFit => "lr, head-lr, wd, epochs, pooling and pretrain",
+            Method::LastLayers(_) | Method::Full => "layer-decay, lr, head-lr, wd, epochs, pooling and pretrain",
+            Method::Gradual { .. } => "every, layer-decay, lr, head-lr, wd, epochs, pooling and pretrain",
+            Method::Lora(_) => "r, alpha, targets, lr, head-lr, wd, epochs, pooling and pretrain",
         }
     }
 
@@ -170,6 +173,11 @@ impl FineTuning {
         TrainingArguments { learning_rate, weight_decay: self.weight_decay, seed, ..shared.clone() }
     }
 
+    /// Returns the passes over so many training examples.
+    fn epochs(&self, context: &RunContext<'_>, examples: usize) -> usize {
+        self.epochs.unwrap_or_else(|| context.settings.epochs(examples))
+    }
+
     /// Returns the configuration of the model.
     pub(crate) fn config(&self, context: &RunContext<'_>) -> EncoderConfig {
         let pooling = self.pooling.or(context.settings.pooling);
@@ -196,7 +204,7 @@ impl FineTuning {
         let arguments = TrainingArguments {
             class_weights: context.class_weights(&rows.train),
             load_best_model_at_end: !validation.is_empty(),
-            num_train_epochs: context.settings.epochs(rows.train.len()),
+            num_train_epochs: self.epochs(context, rows.train.len()),
             ..self.arguments(&context.settings.arguments, spec.seed)
         };
         let objective = Classification::new(&config, &train)
@@ -265,6 +273,7 @@ impl Learner for FineTuning {
                     _ => return Err("expected pooling=cls or pooling=mean".into()),
                 });
             }
+            ("epochs", _) => self.epochs = Some(count(value)?),
             ("pretrain", _) => self.pretrain_epochs = count(value)?,
             ("layer-decay", Method::LastLayers(_) | Method::Full | Method::Gradual { .. }) => {
                 self.layer_decay = number(value)?;
@@ -307,7 +316,7 @@ impl Learner for FineTuning {
     fn cost(&self, context: &RunContext<'_>, spec: &RunSpec) -> f64 {
         let frozen = self.plan(&context.config).is_ok_and(|plan| plan.freezes_encoder());
         let passes = if frozen { 1 } else { 3 };
-        let epochs = context.settings.epochs(spec.size);
+        let epochs = self.epochs(context, spec.size);
         (spec.size * (passes * epochs + 3 * self.pretrain_epochs)) as f64
     }
 

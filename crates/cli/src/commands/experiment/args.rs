@@ -299,7 +299,8 @@ Options of probe (C also of tfidf [1]):
                       otherwise mean, unless inner folds find
                       cls clearly better]
 
-Options of the others (contrastive has lr and those that name it):
+Options of the others (contrastive has lr, epochs and those that
+name it):
 
   lr=RATE             peak learning rate of all parameters
   head-lr=RATE        peak learning rate of the head
@@ -321,8 +322,9 @@ Options of the others (contrastive has lr and those that name it):
                       `rekindle models` lists them]
   loss=LOSS           for contrastive: cosine, supcon or triplet
                       [cosine; more than 32 classes: supcon]
-  epochs=EPOCHS       for contrastive: passes over the texts
-                      [10; more than 32 classes: 3]
+  epochs=EPOCHS       passes over the training examples
+                      [--epochs; contrastive: 10, and 3 with more
+                      than 32 classes]
   layers=lastN        for contrastive: average of the last N layers
                       for the head [last]";
 

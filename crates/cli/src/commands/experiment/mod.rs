@@ -188,6 +188,7 @@ fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experime
         class_weights: args.class_weights.0.clone(),
         metric: args.metric,
         keep_models: args.save_models,
+        refit: false,
     })
 }
 
