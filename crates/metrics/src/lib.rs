@@ -12,6 +12,8 @@
 //! [`wilson_interval`] is for a proportion of rows, however few.
 //! [`holm`] adjusts the p-values of several comparisons. A [`Scorer`] is a metric by name.
 //!
+//! [`LabelIssues`] finds rows whose label is probably wrong, as cleanlab.
+//!
 //! ```
 //! use rekindle_metrics::{Average, ConfusionMatrix};
 //!
@@ -30,6 +32,7 @@ mod confusion;
 mod correlation;
 mod error;
 mod inference;
+mod label_issues;
 mod label_ranking;
 mod logits;
 mod multilabel;
@@ -50,6 +53,7 @@ pub use inference::{
     Interval, McNemar, PairedTest, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact,
     paired_permutation, smallest_p, wilson_interval,
 };
+pub use label_issues::{LabelIssueFilter, LabelIssues, LabelQuality};
 pub use label_ranking::LabelRankings;
 pub use logits::{argmax, probabilities, sigmoid, softmax};
 pub use multilabel::{MultilabelConfusion, MultilabelPredictions};
