@@ -14,6 +14,7 @@ mod families;
 mod faults;
 mod features;
 mod folder;
+mod label_issues;
 mod limits;
 mod long_texts;
 mod manual;

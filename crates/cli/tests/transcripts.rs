@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Documents with commands.
-const DOCUMENTS: [&str; 23] = [
+const DOCUMENTS: [&str; 24] = [
     "README.md",
     "crates/baseline/README.md",
     "crates/cli/README.md",
@@ -33,6 +33,7 @@ const DOCUMENTS: [&str; 23] = [
     "docs/export.md",
     "docs/few-labels.md",
     "docs/guide.md",
+    "docs/label-errors.md",
     "docs/models.md",
     "docs/reliability.md",
     "docs/results.md",

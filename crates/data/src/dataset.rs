@@ -176,10 +176,17 @@ impl Dataset {
         random_state: u32,
         stratify: bool,
     ) -> Result<(Self, Self), DataError> {
-        let groups = self.text_groups();
-        let split = split_targets(&self.targets(), Some(&groups), test_size, random_state, stratify);
-        let split = split.map_err(|error| self.name_class(error))?;
+        let split = self.train_test_rows(test_size, random_state, stratify)?;
         Ok((self.select(&split.train), self.select(&split.test)))
+    }
+
+    /// Returns the rows of [`train_test_split`](Self::train_test_split).
+    ///
+    /// # Errors
+    /// As [`train_test_split`](Self::train_test_split).
+    pub fn train_test_rows(&self, test_size: TestSize, random_state: u32, stratify: bool) -> Result<Split, DataError> {
+        let split = split_targets(&self.targets(), Some(&self.text_groups()), test_size, random_state, stratify);
+        split.map_err(|error| self.name_class(error))
     }
 
     /// Returns the rows of repeated folds, as [`fold_targets`]: equal texts stay in one fold.

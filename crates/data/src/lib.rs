@@ -27,6 +27,7 @@ mod folds;
 mod group_folds;
 mod group_split;
 mod label;
+mod label_issues;
 mod lengths;
 mod mt19937;
 mod multilabel_split;

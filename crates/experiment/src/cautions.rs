@@ -8,14 +8,19 @@ use crate::run_context::RunContext;
 /// Validation examples below which the best epoch is mostly chance.
 const FEW: usize = 20;
 
-/// Returns that most texts are truncated, that most tokens are unknown, and that few examples choose the best epoch, if so.
+/// Returns that examples were dropped, that most texts are truncated, that most tokens are unknown, and that few examples choose the best epoch, if so.
 pub(crate) fn cautions(context: &RunContext<'_>, profile: Option<&DataProfile>) -> Vec<String> {
     let texts = context.examples.len();
     let truncated = profile.map_or(0, |profile| profile.truncated as usize);
     let max_length = context.settings.max_length;
     let [unknown, tokens] = unknown(context);
     let validation = context.sampling.samples[0].validation.len();
+    let dropped = context.sampling.dropped.len();
     let cautions = [
+        (dropped > 0).then(|| {
+            let examples = if dropped == 1 { "example that is" } else { "examples that are" };
+            format!("{dropped} {examples} listed as label errors not trained on; test examples are not dropped.")
+        }),
         (2 * truncated > texts && context.settings.long_texts == LongTexts::Truncate).then(|| {
             format!(
                 "{truncated} of {texts} texts ({}) are longer than {max_length} tokens and truncated; --max-length is the limit.",

@@ -25,6 +25,12 @@ pub enum ExperimentError {
         /// Training examples of the smallest sample.
         largest: usize,
     },
+    /// No training example of a class is left.
+    #[error("without the dropped label errors, there is no training example of class `{class}`; list fewer of them")]
+    DroppedClass {
+        /// The class.
+        class: String,
+    },
     /// An approach given twice.
     #[error("approach `{name}` is given twice")]
     RepeatedApproach {

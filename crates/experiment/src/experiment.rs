@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rekindle_encoders::Pooling;
 use rekindle_infer::LongTexts;
-use rekindle_metrics::Scorer;
+use rekindle_metrics::{LabelIssueFilter, Scorer};
 use rekindle_train::TrainingArguments;
 
 use crate::approach::Approach;
@@ -42,6 +42,8 @@ pub struct Experiment {
     pub class_weights: ClassWeights,
     /// The metric that approaches are ranked by, and that is compared between them; absent for the usual one of the task.
     pub metric: Option<Scorer>,
+    /// With folds, which examples are reported as suspected label errors.
+    pub label_issue_filter: LabelIssueFilter,
     /// Whether trained models are kept: those of the first seed at the largest size. With folds, a final model per approach is
     /// trained on all examples.
     pub keep_models: bool,
@@ -64,6 +66,7 @@ impl Experiment {
             sizes: Vec::new(),
             class_weights: ClassWeights::Equal,
             metric: None,
+            label_issue_filter: LabelIssueFilter::default(),
             keep_models: false,
             refit: false,
         }
@@ -184,10 +187,11 @@ impl Experiment {
     }
 }
 
-/// Returns the examples of the final model: it is trained on all but those that choose its best epoch.
+/// Returns the examples of the final model: it is trained on all but those that choose its best epoch and those that are dropped.
 fn final_rows(sampling: &Sampling) -> Sample {
     let validation = sampling.samples[0].validation.clone();
-    let train = (0..sampling.all.len()).filter(|row| !validation.contains(row)).collect();
+    let is_used = |row: &usize| !validation.contains(row) && sampling.dropped.binary_search(row).is_err();
+    let train = (0..sampling.all.len()).filter(is_used).collect();
     Sample { train, validation, ..Sample::default() }
 }
 

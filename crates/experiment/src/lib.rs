@@ -28,6 +28,7 @@ mod findings;
 mod fingerprint;
 mod grammar;
 mod history;
+mod label_issues;
 mod learner;
 mod misclassified;
 mod outcome;

@@ -17,6 +17,7 @@ use crate::error::ExperimentError;
 use crate::experiment::Experiment;
 use crate::experiment_store::ExperimentStore;
 use crate::findings::findings;
+use crate::label_issues::{finding, label_issues};
 use crate::misclassified::misclassified;
 use crate::outcome::Outcome;
 use crate::pairwise::Comparisons;
@@ -106,6 +107,8 @@ impl Experiment {
         (results.backend, results.seed) = (backend.into(), self.seed());
         results.findings = findings(&comparisons, &approaches, &baselines, sampling, metric);
         results.findings.extend(cautions(&context, results.data.profile.as_ref()));
+        results.label_issues = label_issues(&approaches, sampling, metric, self.label_issue_filter);
+        results.findings.extend(results.label_issues.as_ref().and_then(|record| finding(record, &approaches)));
         results.misclassified = misclassified(&approaches, sampling, metric);
         results.predictions = predictions(sampling, runs_predictions);
         (results.approaches, results.baselines, results.comparisons) = (records, baseline_records, comparisons);

@@ -1,6 +1,7 @@
 //! Samples: which examples a run trains on, validates on and tests on.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use rekindle_data::{Dataset, Target, Targets, Task, TestSize, split_targets};
 use rekindle_metrics::TargetKind;
@@ -32,6 +33,8 @@ pub struct Sampling {
     pub samples: Vec<Sample>,
     /// Number of folds and repeats; absent for one fixed test set.
     pub folds: Option<(usize, usize)>,
+    /// The examples that no run is trained on, although they are in a training part.
+    pub dropped: Vec<usize>,
 }
 
 impl Sampling {
@@ -46,7 +49,12 @@ impl Sampling {
         let test = append(test);
         let train = (0..test.first().copied().unwrap_or(0)).collect();
         let validation = validation.map(append).unwrap_or_default();
-        Self { samples: vec![Sample { repeat: 1, fold: 1, train, validation, test }], all, folds: None }
+        Self {
+            samples: vec![Sample { repeat: 1, fold: 1, train, validation, test }],
+            all,
+            folds: None,
+            dropped: Vec::new(),
+        }
     }
 
     /// Returns one sample per fold: every example is tested on once per repeat. The folds are those of scikit-learn's
@@ -63,7 +71,32 @@ impl Sampling {
             validation: Vec::new(),
             test: split.test,
         };
-        Ok(Self { samples: splits.into_iter().enumerate().map(sample).collect(), all, folds: Some((folds, repeats)) })
+        let samples = splits.into_iter().enumerate().map(sample).collect();
+        Ok(Self { samples, all, folds: Some((folds, repeats)), dropped: Vec::new() })
+    }
+
+    /// Removes examples from the training part of every sample, for example suspected label errors. Test examples stay as they
+    /// are. Held out before, validation examples stay, too.
+    ///
+    /// # Errors
+    /// Returns an error if no training example of a class is left.
+    pub fn drop_from_training(mut self, rows: &[usize]) -> Result<Self, ExperimentError> {
+        let dropped: BTreeSet<usize> = rows.iter().copied().collect();
+        let mut is_dropped = vec![false; self.all.len()];
+        for sample in &mut self.samples {
+            let (left, without) = sample.train.iter().partition(|row| !dropped.contains(row));
+            let (train, without): (Vec<usize>, Vec<usize>) = (left, without);
+            let class = |row: &usize| self.all.examples[*row].target.class();
+            let classes: BTreeSet<Option<usize>> = train.iter().map(class).collect();
+            if let Some(class) = without.iter().map(class).find(|class| !classes.contains(class)) {
+                let name = class.and_then(|class| self.all.classes.names().get(class));
+                return Err(ExperimentError::DroppedClass { class: name.cloned().unwrap_or_default() });
+            }
+            without.iter().for_each(|&row| is_dropped[row] = true);
+            sample.train = train;
+        }
+        self.dropped = (0..is_dropped.len()).filter(|&row| is_dropped[row]).collect();
+        Ok(self)
     }
 
     /// Moves a stratified part of the training examples of every sample to its validation examples. Equal texts stay

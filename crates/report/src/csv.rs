@@ -1,6 +1,8 @@
-//! The results as tables: `tl_results.csv`, `scores.csv`, `history.csv` and `predictions.csv`.
+//! The results as tables: `tl_results.csv`, `scores.csv`, `history.csv`, `predictions.csv` and `label_issues.csv`.
 
-use rekindle_results::{ApproachRecord, DataRecord, Estimate, Results, RunKey, RunPredictions, StepRecord};
+use rekindle_results::{
+    ApproachRecord, DataRecord, Estimate, LabelIssuesRecord, Results, RunKey, RunPredictions, StepRecord,
+};
 
 /// A step with its run: a row of `history.csv`.
 #[derive(Clone, Debug)]
@@ -103,6 +105,22 @@ pub fn predictions_csv(results: &Results) -> Vec<u8> {
         })
     });
     table(&header.collect::<Vec<_>>(), rows)
+}
+
+/// Returns `label_issues.csv`: one row per suspected label error, the smallest margin first. Text pairs have a column `text_pair`
+/// behind `text`.
+pub fn label_issues_csv(results: &Results, LabelIssuesRecord { method, issues, .. }: &LabelIssuesRecord) -> Vec<u8> {
+    let class = |index: usize| results.data.classes.get(index).cloned().unwrap_or_default();
+    let has_pairs = issues.iter().any(|issue| issue.text_pair.is_some());
+    let texts = if has_pairs { &["text", "text_pair"][..] } else { &["text"] };
+    let header = [&["row", "given", "suspected", "margin", "method", "line"], texts].concat();
+    let rows = issues.iter().map(|issue| {
+        let mut row = vec![issue.row.to_string(), class(issue.given), class(issue.suspected)];
+        row.extend([issue.margin.to_string(), method.clone(), issue.line.to_string(), issue.text.clone()]);
+        row.extend(has_pairs.then(|| issue.text_pair.clone().unwrap_or_default()));
+        row
+    });
+    table(&header, rows)
 }
 
 fn table(header: &[impl AsRef<[u8]>], rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rekindle_files::{FileError, Lock, write_atomic};
 use rekindle_results::Results;
 
-use crate::csv::{StepRow, history, history_csv, predictions_csv, scores_csv, summary_csv};
+use crate::csv::{StepRow, history, history_csv, label_issues_csv, predictions_csv, scores_csv, summary_csv};
 use crate::error::ReportError;
 use crate::html::report_html;
 use crate::manifest::Manifest;
@@ -36,9 +36,16 @@ const FAILED: &str = ".failed.csv";
 const CHECKPOINT: &str = ".checkpoint";
 /// The hidden folder for files that are not complete.
 const STAGING: &str = ".staging";
-/// The files that every experiment writes, without its models.
-const FILES: [&str; 6] =
-    ["tl_results.csv", "scores.csv", "history.csv", "predictions.csv", "report.html", "results.json"];
+/// The files that experiments write, without their models.
+const FILES: [&str; 7] = [
+    "tl_results.csv",
+    "scores.csv",
+    "history.csv",
+    "predictions.csv",
+    "label_issues.csv",
+    "report.html",
+    "results.json",
+];
 /// The folder of the models.
 const MODELS: &str = "models";
 /// What the folder for unfinished work may contain.
@@ -109,8 +116,8 @@ impl Output {
         self.lock.folder()
     }
 
-    /// Writes `tl_results.csv`, `scores.csv`, `history.csv`, `predictions.csv`, the files of `models`, `report.html`, `results.json`
-    /// and the zip.
+    /// Writes `tl_results.csv`, `scores.csv`, `history.csv`, `predictions.csv`, `label_issues.csv` if label errors were looked for,
+    /// the files of `models`, `report.html`, `results.json` and the zip.
     ///
     /// `models` receives an empty folder `models`, writes to it, and returns the names of its files, relative to the folder.
     /// They are in the zip only with `zip_models`. Files of earlier experiments that this one does not replace are removed.
@@ -175,6 +182,9 @@ fn stage<E: Into<Box<dyn Error + Send + Sync>>>(
     files.write("scores.csv", &scores_csv(results))?;
     files.write("history.csv", &history_csv(history(results)))?;
     files.write("predictions.csv", &predictions_csv(results))?;
+    if let Some(issues) = &results.label_issues {
+        files.write("label_issues.csv", &label_issues_csv(results, issues))?;
+    }
     let written = models(&staging.join(MODELS)).map_err(|error| ReportError::Models(error.into()))?;
     files.add(written.iter().map(|name| format!("{MODELS}/{name}")))?;
     files.write("report.html", report_html(results).as_bytes())?;

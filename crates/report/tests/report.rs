@@ -1,6 +1,6 @@
 //! `report.html` is complete and well-formed, and escapes every text.
 
-use rekindle_report::{predictions_csv, report_html};
+use rekindle_report::{label_issues_csv, predictions_csv, report_html};
 use rekindle_results::Results;
 use roxmltree::{Document, Node, ParsingOptions};
 
@@ -305,6 +305,28 @@ fn predictions_are_one_row_per_run_and_example() {
         );
         assert_eq!(row[7], example.label.text(&results.data.classes));
     }
+}
+
+#[test]
+fn suspected_label_errors_have_a_section_and_a_table() {
+    let results = samples::hostile();
+    let text = section(&results, "label-issues");
+    let issues = results.label_issues.clone().expect("label errors");
+    let count = issues.issues.len();
+    for part in [&format!("{count} of 10 labels are probably wrong"), "both", "line 2", "−0.250", "label_issues.csv"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let table = String::from_utf8(label_issues_csv(&results, &issues)).expect("UTF-8");
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    let header = reader.headers().expect("a header").iter().collect::<Vec<_>>().join(",");
+    assert_eq!(header, "row,given,suspected,margin,method,line,text");
+    for (row, issue) in reader.records().map(|row| row.expect("a row")).zip(&issues.issues) {
+        let numbers = [&row[0], &row[3], &row[4], &row[5]];
+        assert_eq!(numbers, [&*issue.row.to_string(), "-0.25", "both", &*issue.line.to_string()]);
+        assert_eq!([&row[1], &row[6]], [&*results.data.classes[0], &*issue.text]);
+    }
+    assert!(section(&results, "data").contains("2 examples of"), "the dropped ones");
 }
 
 #[test]

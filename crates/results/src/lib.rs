@@ -13,6 +13,7 @@ mod baselines;
 mod comparison;
 mod diagnostics;
 mod error;
+mod label_issues;
 mod misclassified;
 mod predictions;
 mod results;
@@ -28,6 +29,7 @@ pub use approach::{ApproachRecord, ComparisonRecord};
 pub use comparison::{Comparison, ScoresRow, Setting};
 pub use diagnostics::{CalibrationBin, ClassRecord, ConfusedPair, Diagnostics, PrecisionRecallRecord, RocRecord};
 pub use error::ResultsError;
+pub use label_issues::{LabelIssueRecord, LabelIssuesRecord};
 pub use misclassified::{Misclassified, MisclassifiedExample, Prediction};
 pub use predictions::{Predictions, RunPredictions, TestExample};
 pub use results::Results;
@@ -36,7 +38,8 @@ pub use schema::{FIRST_SCHEMA_VERSION, SCHEMA_VERSION};
 pub use scores::{CurvePoint, Estimate, Scores};
 pub use search::{EffectRecord, EffectValue, OptimismRecord, SearchRecord, TrialRecord};
 pub use settings::{
-    ArgumentsRecord, DataProfile, DataRecord, DesignRecord, MetricRecord, ModelRecord, Provenance, Source,
+    ArgumentsRecord, DataProfile, DataRecord, DesignRecord, DroppedRecord, MetricRecord, ModelRecord, Provenance,
+    Source,
 };
 pub use slice::SliceRecord;
 pub use target::TargetRecord;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::approach::{ApproachRecord, ComparisonRecord};
+use crate::label_issues::LabelIssuesRecord;
 use crate::misclassified::Misclassified;
 use crate::predictions::Predictions;
 use crate::schema;
@@ -42,6 +43,9 @@ pub struct Results {
     /// Misclassified test examples.
     #[serde(rename = "misread")]
     pub misclassified: Misclassified,
+    /// Suspected label errors; absent without folds, and for other tasks than those with one class per text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_issues: Option<LabelIssuesRecord>,
     /// Scores of parts of the test examples, the worst first; none unless they were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<SliceRecord>,
@@ -72,6 +76,7 @@ impl Results {
             baselines: Vec::new(),
             comparisons: Vec::new(),
             misclassified: Misclassified::default(),
+            label_issues: None,
             slices: Vec::new(),
             predictions: Predictions::default(),
             seconds: 0.0,

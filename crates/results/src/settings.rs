@@ -55,12 +55,32 @@ pub struct DataRecord {
     pub class_counts: Vec<usize>,
     /// SHA-256 of all texts and their classes, in their order.
     pub sha256: String,
+    /// The label errors that are not trained on; absent if none were dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<DroppedRecord>,
     /// What the lines of examples count: `line`, or `row` in formats without lines; empty in files of earlier releases.
     #[serde(default)]
     pub unit: String,
     /// Lengths, duplicates and leaks; absent in files of earlier releases.
     #[serde(default)]
     pub profile: Option<DataProfile>,
+}
+
+/// Label errors that are not trained on. They are tested on as other examples.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DroppedRecord {
+    /// The file that lists them, as it was named.
+    pub file: String,
+    /// Number of training examples that it lists.
+    pub examples: usize,
+}
+
+impl DroppedRecord {
+    /// Returns the record of `examples` that a file lists.
+    pub fn new(file: impl Into<String>, examples: usize) -> Self {
+        Self { file: file.into(), examples }
+    }
 }
 
 /// Lengths, duplicates and leaks of the examples, training and test together.

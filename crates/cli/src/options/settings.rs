@@ -10,7 +10,7 @@ fn name(setting: &str) -> String {
         "texts_and_labels" => "the texts or labels (--data, --train, --test)",
         "tokens" => "the tokens (--max-length, --model)",
         "texts_xxh64" => "the texts (--data, --text-column, --text-pair-column)",
-        "samples" => "the samples (--test-size, --folds, --seed)",
+        "samples" => "the samples (--test-size, --folds, --seed, --drop-label-issues)",
         "data" => "the data (examples, labels, vocabulary or --max-length)",
         "examples" => "the number of examples",
         "baselines" => "the baselines",

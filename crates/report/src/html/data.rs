@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use rekindle_results::{ArgumentsRecord, DataProfile, Results};
+use rekindle_results::{ArgumentsRecord, DataProfile, DroppedRecord, Results};
 
 use super::{Section, count, thousands};
 use crate::format;
@@ -20,6 +20,13 @@ pub(super) fn section(results: &Results) -> Section {
         ("Splits", html! { (splits(results)) }),
         ("Classes", html! { (thousands(data.classes.len())) }),
     ];
+    if let Some(DroppedRecord { file, examples, .. }) = &data.dropped {
+        let dropped = html! {
+            (thousands(examples)) @if *examples == 1 { " example of " } @else { " examples of " } code { (file) }
+            ": tested on, but not trained on"
+        };
+        facts.push(("Dropped label errors", dropped));
+    }
     if let Some(profile) = &data.profile {
         facts.extend(lengths(profile, &results.arguments, all));
         let rest = [

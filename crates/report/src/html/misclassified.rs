@@ -79,7 +79,7 @@ fn table(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
             tbody {
                 @for example in examples {
                     tr {
-                        td.text { (texts(example)) " " span.row { (place(results, example)) } }
+                        td.text { (texts(&example.text, example.text_pair.as_deref())) " " span.row { (place(results, example.row, example.line)) } }
                         td data-label=(truth(results)) { span.class { (name(&example.label.text(&results.data.classes))) } }
                         @for index in &approaches {
                             @if let Some(prediction) = example.predictions.get(*index) {
@@ -103,7 +103,7 @@ fn list(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
                 li {
                     bdi { (format::shortened(&example.text, SHOWN)) } " "
                     @if let Some(second) = &example.text_pair { "/ " bdi { (format::shortened(second, SHOWN)) } " " }
-                    span.row { (place(results, example)) } ": "
+                    span.row { (place(results, example.row, example.line)) } ": "
                     span.class { (name(&example.label.text(&results.data.classes))) }
                     @if let Some(prediction) = example.predictions.get(best) {
                         @match (&example.label, likeliest(prediction)) {
@@ -121,18 +121,18 @@ fn list(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
 }
 
 /// The place of an example in its file, as `rekindle data` names it.
-fn place(results: &Results, example: &MisclassifiedExample) -> String {
+pub(super) fn place(results: &Results, row: usize, line: u64) -> String {
     match results.data.unit.as_str() {
-        "" => format!("row {}", thousands(example.row + 1)),
-        unit => format!("{unit} {}", example.line),
+        "" => format!("row {}", thousands(row + 1)),
+        unit => format!("{unit} {line}"),
     }
 }
 
 /// The text of an example, or both texts of a pair.
-fn texts(example: &MisclassifiedExample) -> Markup {
-    match &example.text_pair {
-        None => text(&example.text),
-        Some(second) => html! { div { (text(&example.text)) } div.second { (text(second)) } },
+pub(super) fn texts(first: &str, second: Option<&str>) -> Markup {
+    match second {
+        None => text(first),
+        Some(second) => html! { div { (text(first)) } div.second { (text(second)) } },
     }
 }
 

@@ -13,6 +13,7 @@ mod curves;
 mod data;
 mod downsample;
 mod ink;
+mod label_issues;
 mod misclassified;
 mod provenance;
 mod ranking;
@@ -43,6 +44,7 @@ pub fn report_html(results: &Results) -> String {
         calibration::section(results),
         values::section(results),
         misclassified::examples(results),
+        label_issues::section(results),
         Some(data::section(results)),
         Some(provenance::section(results)),
     ]

@@ -117,6 +117,11 @@ pub fn hostile() -> Results {
     };
     let mut results = sample.results();
     results.findings.push(format!("{script} stands."));
+    let texts = results.misclassified.examples.iter().map(|example| example.text.clone()).enumerate();
+    let issue = |(row, text): (usize, String)| LabelIssueRecord::new(row, row as u64 + 2, text, [0, 1], -0.25);
+    let issues = texts.map(issue).collect();
+    results.label_issues = Some(LabelIssuesRecord::new("<b>bold</b>\"&'", "both", 10, issues));
+    results.data.dropped = Some(DroppedRecord::new(format!("{script}.csv"), 2));
     results.model.id = format!("org/{script}");
     results.provenance.versions.push((script.into(), "1\"2".into()));
     results

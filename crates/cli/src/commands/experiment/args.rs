@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use rekindle::data::TestSize;
 use rekindle::experiment::{Approach, ClassWeights};
 use rekindle::infer::LongTexts;
-use rekindle::metrics::Scorer;
+use rekindle::metrics::{LabelIssueFilter, Scorer};
 use rekindle::train::{SaveStrategy, SchedulerType, Shuffle};
 
 use crate::options::model::ModelChoice;
@@ -55,6 +55,10 @@ pub struct ExperimentArgs {
     pub data_file: DataFileArgs,
     #[command(flatten)]
     pub labels: LabelArgs,
+    /// Do not train on the examples that this file lists as label errors: `label_issues.csv` of an experiment with --folds, or
+    /// some of its rows. Test examples are never dropped.
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub drop_label_issues: Option<PathBuf>,
     /// Regard a text pair and the pair with exchanged texts as equal texts, which stay on one side of a split; needs
     /// --text-pair-column.
     #[arg(long, requires = "text_pair_column", help_heading = "Data")]
@@ -73,6 +77,10 @@ pub struct ExperimentArgs {
     /// Number of stratified folds: each is the test set of a training on the others.
     #[arg(long, value_name = "FOLDS", value_parser = at_least(2), conflicts_with_all = ["train", "test", "validation", "test_size"], help_heading = "Comparison")]
     pub folds: Option<usize>,
+    /// Filter that suspects label errors, as cleanlab's: prune_by_noise_rate, prune_by_class, both, confident_learning,
+    /// predicted_neq_given, low_normalized_margin or low_self_confidence; needs --folds [default: prune_by_noise_rate].
+    #[arg(long, value_name = "FILTER", value_parser = label_issue_filter(), hide_possible_values = true, help_heading = "Comparison")]
+    pub label_issue_filter: Option<LabelIssueFilter>,
     /// Number of times that the examples are split into folds.
     #[arg(long, default_value_t = 1, value_parser = at_least(1), help_heading = "Comparison")]
     pub repeats: usize,
@@ -190,6 +198,13 @@ pub enum Switch {
 /// Parses the name of a metric; completions and suggestions know the names.
 fn scorer() -> impl TypedValueParser<Value = Scorer> {
     PossibleValuesParser::new(Scorer::ALL.map(Scorer::name)).try_map(|name| name.parse::<Scorer>())
+}
+
+/// Parses the name of a filter for label errors.
+fn label_issue_filter() -> impl TypedValueParser<Value = LabelIssueFilter> {
+    let filter = |name: String| LabelIssueFilter::ALL.into_iter().find(|filter| filter.name() == name);
+    let names = PossibleValuesParser::new(LabelIssueFilter::ALL.map(LabelIssueFilter::name));
+    names.try_map(move |name| filter(name).ok_or("unknown"))
 }
 
 /// Parses one of a few values; completions and suggestions know their names.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use rekindle::data::Task;
 use rekindle::experiment::{Approach, TrainingOption};
 use rekindle::train::SchedulerType;
 
@@ -24,6 +25,14 @@ pub fn check(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Failu
         (args.test.is_some() && !has_file, "--test: needs a file to train on; add --data or --train"),
         (args.validation.is_some() && !has_file, "--validation: needs a file to train on; add --data or --train"),
         (args.zip_models && !args.save_models, "--zip-models: needs --save-models"),
+        (
+            args.label_issue_filter.is_some() && args.folds.is_none(),
+            "--label-issue-filter: needs --folds, so that every example is tested by a model that was not trained on it",
+        ),
+        (
+            args.drop_label_issues.is_some() && !has_file,
+            "--drop-label-issues: needs a file to train on; add --data or --train",
+        ),
         (args.repeats > 1 && args.folds.is_none(), "--repeats: needs --folds, the number of folds per repeat"),
         (
             args.metric_for_best_model.is_some() && !is_split,
@@ -45,6 +54,21 @@ pub fn check(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Failu
     }
     distinct("--seeds", args.seeds.iter().map(u32::to_string))?;
     distinct("--sizes", args.sizes.iter().map(|size| size.0.map_or("all".into(), |size| size.to_string())))
+}
+
+/// Checks that the examples have labels that options about label errors are for.
+///
+/// # Errors
+/// Returns an error that names the option and the task.
+pub fn check_labels(args: &ExperimentArgs, task: Task) -> Result<(), Failure> {
+    let given = [
+        ("--label-issue-filter", args.label_issue_filter.is_some()),
+        ("--drop-label-issues", args.drop_label_issues.is_some()),
+    ];
+    match given.into_iter().find(|(_, is_given)| *is_given && !task.has_classes()) {
+        Some((option, _)) => Err(Failure::usage(format!("{option}: needs one class per text, and the task is {task}"))),
+        None => Ok(()),
+    }
 }
 
 /// Checks that one of the approaches has each given option of the training.

@@ -14,7 +14,7 @@ use rekindle::experiment::{
 use rekindle::infer::PretrainedModel;
 use rekindle::metrics::Scorer;
 use rekindle::report::{Output, StepRow, thousands};
-use rekindle::results::{Provenance, Results, RunKey, StepRecord};
+use rekindle::results::{DroppedRecord, Provenance, Results, RunKey, StepRecord};
 use rekindle::train::{Event, Stop, TrainingArguments};
 
 use crate::exit::{Failure, Kind};
@@ -72,6 +72,9 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
         Err(failure) => return Err(interrupted(failure, &history.steps, output, &store)?),
     };
     outcome.results.data.files = files(args);
+    if let Some(file) = &args.drop_label_issues {
+        outcome.results.data.dropped = Some(DroppedRecord::new(file.display().to_string(), sampling.dropped.len()));
+    }
     outcome.results.provenance = provenance();
     costs.record(&mut outcome.results);
     outcome.results.peak_memory = rekindle::allocator::peak_memory();
@@ -187,6 +190,7 @@ fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experime
         sizes: args.sizes.iter().map(|size| size.0).collect(),
         class_weights: args.class_weights.0.clone(),
         metric: args.metric,
+        label_issue_filter: args.label_issue_filter.unwrap_or_default(),
         keep_models: args.save_models,
         refit: false,
     })
@@ -256,6 +260,9 @@ fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
         Some(path) => Dataset::read(path, &options)?,
         None => twelve_sentences(),
     };
+    check::check_labels(args, all.task)?;
+    let listed = args.drop_label_issues.as_ref().map(|path| all.read_label_issues(path)).transpose()?;
+    let mut listed = listed.unwrap_or_default();
     let labels = all.select(&[]);
     let more = |path: &PathBuf| labels.read_like(path, &options);
     let validation = args.validation.as_ref().map(more).transpose()?;
@@ -263,10 +270,13 @@ fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
         (Some(test), _) => Sampling::fixed(all, validation, more(test)?),
         (None, Some(folds)) => Sampling::folds(all, folds, args.repeats, args.seed)?,
         (None, None) => {
-            let (train, test) = all.train_test_split(args.test_size, args.seed, true)?;
-            Sampling::fixed(train, validation, test)
+            let split = all.train_test_rows(args.test_size, args.seed, true)?;
+            // Training examples are numbered anew.
+            listed = (0..split.train.len()).filter(|&row| listed.contains(&split.train[row])).collect();
+            Sampling::fixed(all.select(&split.train), validation, all.select(&split.test))
         }
     };
+    let sampling = sampling.drop_from_training(&listed)?;
     Ok(match args.validation_size {
         Some(size) => sampling.hold_out(size, args.seed)?,
         None => sampling,
@@ -282,6 +292,14 @@ fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, arg
     };
     if !first.validation.is_empty() {
         data.push_str(&format!(", {} validation examples", first.validation.len()));
+    }
+    if let Some(path) = &args.drop_label_issues {
+        let (dropped, file) = (sampling.dropped.len(), path.display());
+        data.push_str(&format!(
+            "; {} label error{} of {file} not trained on",
+            thousands(dropped),
+            if dropped == 1 { "" } else { "s" }
+        ));
     }
     let groups = sampling.all.text_groups();
     let repeated = groups.len() - groups.iter().max().map_or(0, |last| last + 1);

@@ -1,0 +1,69 @@
+//! Suspected label errors, by the predictions of runs that were not trained on the example.
+
+use rekindle_metrics::{LabelIssueFilter, LabelIssues, LabelQuality, Scorer};
+use rekindle_results::{LabelIssueRecord, LabelIssuesRecord};
+
+use crate::approach_results::{ApproachResults, best};
+use crate::sampling::Sampling;
+
+/// Fewest examples of a class that are not suspected, as in cleanlab.
+const KEPT: usize = 1;
+
+/// Returns the suspected label errors by the best approach: with folds, every example was tested by runs that were not trained on
+/// it, and the mean of their probabilities, over repeats and seeds, is compared with its label. Returns nothing without folds,
+/// for other tasks than those with one class per text, and if no approach has learned anything.
+pub(crate) fn label_issues(
+    approaches: &[ApproachResults],
+    sampling: &Sampling,
+    metric: Scorer,
+    filter: LabelIssueFilter,
+) -> Option<LabelIssuesRecord> {
+    sampling.folds.filter(|_| sampling.all.task.has_classes())?;
+    let best = best(approaches, metric).filter(|best| best.undertrained() == 0)?;
+    let classes = sampling.all.classes.len();
+    let (rows, probabilities) = out_of_fold(best, sampling, classes);
+    let labels: Vec<usize> = rows.iter().filter_map(|&row| sampling.target(row).class()).collect();
+    // Tested examples of one class have no label errors to find.
+    let issues = LabelIssues::new(&labels, &probabilities, classes).ok()?;
+    let record = |place: usize| {
+        let (row, suspected) = (rows[place], issues.suspected(place));
+        let [given, other] = [labels[place], suspected].map(|class| probabilities[place * classes + class]);
+        let example = &sampling.all.examples[row];
+        let classes = [labels[place], suspected];
+        let mut record = LabelIssueRecord::new(row, example.line, example.text.as_str(), classes, given - other);
+        record.text_pair.clone_from(&example.text_pair);
+        record
+    };
+    let found = issues.ranked(filter, KEPT, LabelQuality::NormalizedMargin).into_iter().map(record).collect();
+    Some(LabelIssuesRecord::new(best.name.as_str(), filter.name(), rows.len(), found))
+}
+
+/// Returns the finding about suspected label errors, if there are any.
+pub(crate) fn finding(record: &LabelIssuesRecord, approaches: &[ApproachResults]) -> Option<String> {
+    let label = approaches.iter().find(|results| results.name == record.approach).map(|results| &results.label)?;
+    let (count, are) = match record.issues.len() {
+        0 => return None,
+        1 => (1, "is"),
+        count => (count, "are"),
+    };
+    Some(format!(
+        "{count} of {} labels {are} probably wrong, by the predictions of {label}; label_issues.csv lists them.",
+        record.examples
+    ))
+}
+
+/// Returns the tested rows of the data set, ascending, and the mean probability of each class over the runs that tested them.
+fn out_of_fold(results: &ApproachResults, sampling: &Sampling, classes: usize) -> (Vec<usize>, Vec<f64>) {
+    let mut runs = vec![0_u32; sampling.all.len()];
+    let mut sums = vec![0.0; sampling.all.len() * classes];
+    for run in &results.runs {
+        for (&row, scores) in sampling.samples[run.sample].test.iter().zip(run.scores.chunks(classes)) {
+            runs[row] += 1;
+            sums[row * classes..(row + 1) * classes].iter_mut().zip(scores).for_each(|(sum, score)| *sum += score);
+        }
+    }
+    let rows: Vec<usize> = (0..runs.len()).filter(|&row| runs[row] > 0).collect();
+    let mean = |&row: &usize| sums[row * classes..(row + 1) * classes].iter().map(move |sum| (row, sum));
+    let means = rows.iter().flat_map(mean).map(|(row, sum)| sum / f64::from(runs[row])).collect();
+    (rows, means)
+}
