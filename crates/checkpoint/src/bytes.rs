@@ -1,4 +1,4 @@
-//! The bytes of a weights file, memory-mapped or compiled into the program.
+//! The bytes of a weights file: memory-mapped, compiled into the program, or in memory.
 
 use std::ops::{Deref, Range};
 use std::path::Path;
@@ -6,10 +6,12 @@ use std::path::Path;
 use burn::tensor::AllocationProperty;
 use rekindle_raw::Map;
 
-/// The bytes of a weights file.
+/// The bytes of a weights file. Copies share them.
+#[derive(Clone)]
 pub(crate) enum FileBytes {
     Mapped(Map),
     Static(&'static [u8]),
+    Owned(bytes::Bytes),
 }
 
 impl FileBytes {
@@ -26,6 +28,7 @@ impl FileBytes {
         let shared = match self {
             Self::Mapped(map) => bytes::Bytes::from_owner(map.clone()),
             Self::Static(bytes) => bytes::Bytes::from_static(bytes),
+            Self::Owned(bytes) => bytes.clone(),
         };
         Some(burn::tensor::Bytes::from_shared(shared.slice(range), AllocationProperty::Other))
     }
@@ -45,6 +48,7 @@ impl Deref for FileBytes {
         match self {
             Self::Mapped(map) => map,
             Self::Static(bytes) => bytes,
+            Self::Owned(bytes) => bytes,
         }
     }
 }

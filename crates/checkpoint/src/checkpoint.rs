@@ -12,13 +12,15 @@ use serde::Deserialize;
 use crate::bytes::FileBytes;
 use crate::decode::decode;
 use crate::error::CheckpointError;
+use crate::save::serialize_values;
 
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 /// The files that transformers wrote before safetensors.
 const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 
-/// An open checkpoint: the names and shapes of its tensors. Values are read on demand.
+/// An open checkpoint: the names and shapes of its tensors. Values are read on demand. Copies share the files.
+#[derive(Clone)]
 pub struct Checkpoint {
     files: Vec<(PathBuf, FileBytes)>,
     metadata: BTreeMap<String, String>,
@@ -35,6 +37,7 @@ impl fmt::Debug for Checkpoint {
 }
 
 /// Where a tensor is stored.
+#[derive(Clone)]
 struct Entry {
     file: usize,
     dtype: Dtype,
@@ -104,6 +107,23 @@ impl Checkpoint {
         let mut checkpoint = Self::empty();
         checkpoint.add(name.into(), FileBytes::Static(bytes))?;
         Ok(checkpoint)
+    }
+
+    /// Returns the checkpoint with further tensors, each with its shape, which replace those of the same names. `name` stands for
+    /// their path in error messages.
+    ///
+    /// # Errors
+    /// When a tensor has another number of values than its shape.
+    pub fn with_tensors(
+        mut self,
+        name: &str,
+        tensors: Vec<(String, Vec<usize>, Vec<f32>)>,
+    ) -> Result<Self, CheckpointError> {
+        for (tensor, ..) in &tensors {
+            self.tensors.remove(tensor);
+        }
+        self.add(name.into(), FileBytes::Owned(serialize_values(tensors)?.into()))?;
+        Ok(self)
     }
 
     /// A checkpoint without tensors: a model that is loaded from it is initialized from its seed.

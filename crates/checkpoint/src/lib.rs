@@ -30,7 +30,7 @@ pub use layout::{Layout, NameMap};
 pub use load::{ClassMatch, LoadReport, Mismatch, ParamSpec, reinitialize};
 pub use params::{Parameter, copied, parameters, trainable, values, with_values};
 pub use problem::{Problem, ProblemType};
-pub use save::{Precision, save, save_rows, save_values, save_with};
+pub use save::{Precision, save, save_rows, save_values, save_with, serialize};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

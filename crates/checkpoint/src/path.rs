@@ -12,6 +12,7 @@
 //! | `weight` of a LayerNorm | `gamma` |
 //! | `bias` of a LayerNorm | `beta` |
 //! | `weight` of a linear layer, `[out, in]` | `weight`, `[in, out]` |
+//! | the matrices of an adapter, `[r, in]` and `[out, r]` | `a`, `[in, r]`, and `b`, `[r, out]` |
 
 /// The place of a Burn visitor or mapper in the module tree.
 #[derive(Default)]
@@ -48,9 +49,13 @@ impl ParamPath {
         fields.map(|(field, _)| name(field)).collect::<Vec<_>>().join(".")
     }
 
-    /// Whether the current parameter is the matrix of a linear layer, which files store transposed.
+    /// Whether the current parameter is the matrix of a linear layer or of its adapter, which files store transposed.
     pub(crate) fn is_transposed(&self) -> bool {
-        self.fields.last().is_some_and(|field| field == "weight")
-            && self.containers.last().is_some_and(|container| container == "Struct:Linear")
+        let (field, container) = (self.fields.last(), self.containers.last());
+        match container.map(String::as_str) {
+            Some("Struct:Linear") => field.is_some_and(|field| field == "weight"),
+            Some("Struct:Lora") => true,
+            _ => false,
+        }
     }
 }

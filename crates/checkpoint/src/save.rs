@@ -81,6 +81,31 @@ pub fn save(model: &impl Module, path: &Path, precision: Precision) -> Result<()
     write(tensors(model, precision), HashMap::new(), path)
 }
 
+/// Returns the bytes of a safetensors file with the tensors of a model in f32 that `rename` gives a name, under this name.
+///
+/// # Errors
+/// When two tensors have the same name.
+pub fn serialize(model: &impl Module, rename: impl Fn(&str) -> Option<String>) -> Result<Vec<u8>, CheckpointError> {
+    let renamed =
+        tensors(model, Precision::F32).into_iter().filter_map(|(name, tensor)| Some((rename(&name)?, tensor)));
+    to_bytes(renamed.collect())
+}
+
+/// Returns the bytes of a safetensors file with tensors of the given shapes.
+pub(crate) fn serialize_values(tensors: Vec<(String, Vec<usize>, Vec<f32>)>) -> Result<Vec<u8>, CheckpointError> {
+    let stored = |(name, shape, values): (String, Vec<usize>, Vec<f32>)| {
+        let bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
+        (name, Stored { dtype: Dtype::F32, shape, bytes })
+    };
+    to_bytes(tensors.into_iter().map(stored).collect())
+}
+
+fn to_bytes(tensors: Vec<(String, Stored)>) -> Result<Vec<u8>, CheckpointError> {
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    safetensors::serialize(tensors, Some(metadata))
+        .map_err(|error| CheckpointError::Safetensors { path: "memory".into(), reason: error.to_string() })
+}
+
 /// Writes all tensors of a model in f32, further tensors of one dimension, and entries of the header, which
 /// [`Checkpoint::values`](crate::Checkpoint::values) and [`Checkpoint::metadata`](crate::Checkpoint::metadata) return.
 ///

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use rekindle::files::FileError;
-use rekindle::infer::{InferError, ModelSource, PretrainedModel};
+use rekindle::infer::{InferError, PretrainedModel};
 use safetensors::SafeTensors;
 
 use crate::common::{Place, text};
 
 fn open(folder: &Path) -> Result<PretrainedModel, InferError> {
-    PretrainedModel::from_folder(folder, "model", ModelSource::Folder)
+    PretrainedModel::from_folder(folder)
 }
 
 #[test]

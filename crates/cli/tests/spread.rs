@@ -11,7 +11,7 @@ use rekindle::experiment::{
     Approach, Engine, Experiment, ExperimentError, ExperimentStore, Extraction, ExtractionEvent, Outcome, Progress,
     Sampling, TrainedModel,
 };
-use rekindle::infer::{LongTexts, PretrainedModel};
+use rekindle::infer::{LongTexts, Model, PretrainedModel};
 use rekindle::remote::{Devices, Event, Unavailable, Worker};
 use rekindle::train::{Stop, TrainingArguments};
 use serde_json::Value;
@@ -68,9 +68,9 @@ fn comparable(outcome: &Outcome) -> (Value, Vec<Vec<u8>>) {
     let path = folder.path().join("model.safetensors");
     let bytes = |(_, model): &(String, TrainedModel)| {
         let precision = rekindle::encoders::Precision::F32;
-        match model {
-            TrainedModel::SequenceClassifier(_, model) => model.save_safetensors(&path, precision),
-            TrainedModel::SentenceClassifier(_, model) => model.save_safetensors(&path, precision),
+        match &model.model {
+            Model::Sequence(model) => model.save_safetensors(&path, precision),
+            Model::Sentence(model) => model.save_safetensors(&path, precision),
             _ => panic!("another kind of model"),
         }
         .expect("saved");

@@ -108,6 +108,14 @@ pub enum ExperimentError {
         /// Why it failed.
         reason: String,
     },
+    /// A trained model that is not kept, or not of the kind asked for.
+    #[error("no model of approach `{approach}`: {reason}")]
+    NoModel {
+        /// The approach.
+        approach: String,
+        /// Why not.
+        reason: String,
+    },
     /// The experiment was asked to stop between two runs.
     #[error("stopped between two runs")]
     Interrupted,
@@ -165,7 +173,7 @@ impl ExperimentError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Approach { .. } | Self::Size { .. } | Self::RepeatedApproach { .. } => ErrorKind::Argument,
-            Self::NoModels => ErrorKind::Argument,
+            Self::NoModels | Self::NoModel { .. } => ErrorKind::Argument,
             Self::Output { .. } => ErrorKind::Output,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::NoWorkers { .. } | Self::Poisoned { .. } | Self::NoCandidate { .. } => ErrorKind::Computation,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use burn::module::Module;
 use rekindle_data::{Classes, Dataset, Task};
 use rekindle_encoders::EncoderConfig;
-use rekindle_infer::{Classifier, Model, PretrainedModel};
+use rekindle_infer::{Model, Predictor, PretrainedModel};
 use rekindle_metrics::Scorer;
 use rekindle_results::{ArgumentsRecord, ModelRecord, Results, RunRecord, SliceRecord};
 use rekindle_train::{Evaluation, TrainError, TrainingArguments, task_of};
@@ -32,7 +32,7 @@ pub struct EvaluatedModel {
     /// The files.
     pub pretrained: PretrainedModel,
     /// The loaded weights.
-    pub classifier: Classifier,
+    pub classifier: Predictor,
 }
 
 impl EvaluatedModel {
@@ -247,7 +247,7 @@ fn models_record(models: &[EvaluatedModel]) -> ModelRecord {
 }
 
 /// Returns the number of parameters of a model.
-fn parameters(classifier: &Classifier) -> usize {
+fn parameters(classifier: &Predictor) -> usize {
     match classifier.model() {
         Model::Sequence(model) => model.num_params(),
         Model::Sentence(model) => model.num_params(),

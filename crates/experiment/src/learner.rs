@@ -99,7 +99,7 @@ pub(crate) trait Predictor {
     ) -> Result<Vec<f32>, ExperimentError>;
 
     /// Returns the model to save, if there is one.
-    fn into_model(self: Box<Self>) -> Option<TrainedModel>;
+    fn into_model(self: Box<Self>) -> Result<Option<TrainedModel>, ExperimentError>;
 }
 
 /// Returns the error for an option that a learner does not have.

@@ -135,7 +135,7 @@ impl RunContext<'_> {
         record.test = test.len();
         add_scores(&mut record, &evaluation, metrics(self.sampling.kind(), self.settings.metric));
         record.eval_seconds += began.elapsed().as_secs_f64();
-        let model = if spec.keeps_model { predictor.into_model() } else { None };
+        let model = if spec.keeps_model { predictor.into_model()? } else { None };
         let model = model.map(|model| self.keep_model(spec, model.with_problem(problem))).transpose()?;
         Ok((FinishedRun { record, logits: evaluation.logits }, model))
     }
@@ -154,7 +154,7 @@ impl RunContext<'_> {
         let Fitted { predictor, mut record } = self.fit(learner, spec, observer)?;
         record.thresholds = self.thresholds(&*predictor, spec, observer)?;
         let problem = self.problem(&record);
-        let model = predictor.into_model().map(|model| model.with_problem(problem));
+        let model = predictor.into_model()?.map(|model| model.with_problem(problem));
         let model = model.map(|model| self.keep_model(spec, model)).transpose()?;
         if let Some(store) = self.store {
             store.finish(spec.number, &FinishedRun { record: record.clone(), logits: Vec::new() })?;

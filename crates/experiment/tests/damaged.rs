@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use mutate::{Mutator, overwrite, survive};
 use rekindle_data::twelve_sentences;
 use rekindle_experiment::{Experiment, ExperimentError, ExperimentStore, Sampling};
-use rekindle_infer::{ModelSource, PretrainedModel};
+use rekindle_infer::PretrainedModel;
 use rekindle_train::Stop;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ fn stores() {
     ] {
         fs::copy(from, model.join(name)).expect("a fixture");
     }
-    let pretrained = PretrainedModel::from_folder(&model, "tiny", ModelSource::Folder).expect("a model");
+    let pretrained = PretrainedModel::from_folder(&model).expect("a model");
     let sampling = Sampling::folds(twelve_sentences(), 3, 1, 42).expect("folds");
     let experiment = Experiment { max_length: 8, ..Experiment::notebook() };
     let take_up = || -> Result<(), ExperimentError> {

@@ -12,7 +12,7 @@ use rekindle_data::{Dataset, ReadOptions, TestSize};
 use rekindle_experiment::{
     Approach, Budget, Experiment, ExperimentError, ExperimentStore, Outcome, Progress, Sampling, Search,
 };
-use rekindle_infer::{ModelSource, PretrainedModel};
+use rekindle_infer::PretrainedModel;
 use rekindle_metrics::Scorer;
 use rekindle_results::{Results, RunRecord, TrialRecord};
 use rekindle_train::Stop;
@@ -59,7 +59,7 @@ fn golden() -> (Golden, Dataset, Vec<Approach>) {
 }
 
 fn model() -> PretrainedModel {
-    PretrainedModel::from_folder(Path::new("../rekindle/embedded"), "embedded", ModelSource::Folder).expect("a model")
+    PretrainedModel::from_folder(Path::new("../rekindle/embedded")).expect("a model")
 }
 
 fn experiment(search: Search, metric: Scorer) -> Experiment {

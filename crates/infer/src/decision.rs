@@ -3,8 +3,8 @@
 use rekindle_checkpoint::ProblemType;
 use rekindle_metrics::argmax;
 
-use crate::classify::Classifier;
 use crate::error::InferError;
+use crate::predictor::Predictor;
 
 /// How the scores of a text become labels. The default is the class with the largest logit and, for several labels, the thresholds
 /// of the model.
@@ -24,7 +24,7 @@ impl Default for Decision {
     }
 }
 
-/// What a [`Decision`] says of a text. Classes are indices into [`Classifier::labels`].
+/// What a [`Decision`] says of a text. Classes are indices into [`Predictor::labels`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Decided {
@@ -38,7 +38,7 @@ pub struct Decided {
     pub scores: Vec<f32>,
 }
 
-impl Classifier {
+impl Predictor {
     /// Checks that a decision has a meaning for this model.
     ///
     /// # Errors

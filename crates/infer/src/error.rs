@@ -31,6 +31,22 @@ pub enum InferError {
         /// What it is, and where the models are.
         reason: String,
     },
+    /// A file of an adapter is missing, damaged or not supported.
+    #[error("{path}: {reason}")]
+    Adapter {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The base model of an adapter is not a folder.
+    #[error("{folder}: an adapter, whose base model `{base}` is not the folder of a model")]
+    AdapterBase {
+        /// The folder of the adapter.
+        folder: PathBuf,
+        /// The name of the base model.
+        base: String,
+    },
     /// The tokenizer has more entries than the model's embedding table.
     #[error("the tokenizer has {tokenizer} entries, the model's word table {model}: they do not belong together")]
     Vocabulary {

@@ -3,15 +3,15 @@
 use rekindle_tokenizer::{EncodedWords, Word};
 use serde::Serialize;
 
-use crate::classify::Classifier;
 use crate::decision::Decision;
 use crate::encode::EncodedTexts;
 use crate::error::InferError;
 use crate::integrated_gradients::IntegratedGradients;
 use crate::long_texts::WindowPool;
+use crate::predictor::Predictor;
 use crate::windows::Windows;
 
-/// Why a [`Classifier`] gives a score to a class: the integrated gradients of the class's logit.
+/// Why a [`Predictor`] gives a score to a class: the integrated gradients of the class's logit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Explanation {
@@ -49,7 +49,7 @@ pub struct WordAttribution {
     pub attribution: f64,
 }
 
-impl Classifier {
+impl Predictor {
     /// Explains the score of a class, by default the predicted one, by the words of a text: integrated gradients (Sundararajan
     /// et al., 2017) at the word embeddings, from a baseline of padding tokens between the special tokens of the text.
     ///

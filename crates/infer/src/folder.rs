@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 /// How deep models are searched below a folder: `models/NAME`, or `snapshots/COMMIT` of a cache.
 const DEPTH: usize = 2;
 /// How many entries of a folder are looked at.
@@ -15,10 +13,6 @@ const NAMED: usize = 5;
 /// Returns why a folder is not a model, if its content says so.
 pub(crate) fn not_a_model(folder: &Path) -> Option<String> {
     let has = |name: &str| folder.join(name).is_file();
-    let has_weights = has("model.safetensors") || has("model.safetensors.index.json");
-    if has("adapter_config.json") && !(has("config.json") && has_weights) {
-        return Some(adapter(folder));
-    }
     if has("config.json") {
         return None;
     }
@@ -34,19 +28,6 @@ pub(crate) fn not_a_model(folder: &Path) -> Option<String> {
     let parent = folder.canonicalize().ok()?.parent()?.to_path_buf();
     let is_part = parent.join("config.json").is_file();
     is_part.then(|| format!("no config.json here; the model is the folder above, {}", parent.display()))
-}
-
-fn adapter(folder: &Path) -> String {
-    let config = fs::read(folder.join("adapter_config.json")).unwrap_or_default();
-    let config: Value = serde_json::from_slice(&config).unwrap_or_default();
-    let base = match config["base_model_name_or_path"].as_str() {
-        Some(base) => format!("its base model `{base}`"),
-        None => "its base model".into(),
-    };
-    format!(
-        "an adapter (adapter_config.json), not a model; merge it into {base} with peft's `merge_and_unload`, and save the \
-         result by `save_pretrained`"
-    )
 }
 
 /// The folders with a configuration below `folder`, sorted.

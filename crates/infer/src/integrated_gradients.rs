@@ -7,9 +7,9 @@ use rekindle_encoders::{EncoderConfig, Mode, SequenceBatch, is_word_table};
 use rekindle_nn::InputLimits;
 
 use crate::batched::read;
-use crate::classify::Model;
 use crate::error::InferError;
 use crate::forward_error::ForwardError;
+use crate::predictor::Model;
 
 /// The largest number of steps of [`IntegratedGradients::until_complete`].
 const MAX_STEPS: usize = 1600;

@@ -1,7 +1,7 @@
 //! Running a saved model.
 //!
-//! A [`PretrainedModel`] is opened from a folder, or from bytes that are compiled into a program. A [`Classifier`] predicts the
-//! classes of texts, with [`explain`](Classifier::explain) by which words, and
+//! A [`PretrainedModel`] is opened from a folder, or from bytes that are compiled into a program. A [`Predictor`] predicts the
+//! classes of texts, with [`explain`](Predictor::explain) by which words, and
 //! [`FillMask`] predicts the words behind `[MASK]`. [`SavedModel`] writes a folder that this crate and transformers
 //! open, with a [`ModelCard`].
 //!
@@ -9,10 +9,10 @@
 //! evaluates with the same functions and depends on this crate; this crate does not train.
 #![deny(missing_docs, missing_debug_implementations)]
 
+mod adapter;
 mod batched;
 mod card;
 mod classes;
-mod classify;
 mod decision;
 mod encode;
 mod error;
@@ -24,14 +24,15 @@ mod integrated_gradients;
 mod long_texts;
 mod model;
 mod output_function;
+mod predictor;
 mod save;
 mod save_sentence;
 mod sentence_folder;
 mod windows;
 
+pub use adapter::Adapter;
 pub use batched::{Sequence, Tokenized, by_length, features, logits, pack, read, sentence_embeddings, sentence_logits};
 pub use card::{BaseModel, ModelCard};
-pub use classify::{Classifier, Model, Prediction};
 pub use decision::{Decided, Decision};
 pub use encode::{EncodedTexts, encode};
 pub use error::{ErrorKind, InferError};
@@ -42,6 +43,7 @@ pub use integrated_gradients::{Attributions, IntegratedGradients};
 pub use long_texts::{LongTexts, WindowPool};
 pub use model::{EmbeddedModel, MODEL_FILES, ModelSource, PretrainedModel};
 pub use output_function::OutputFunction;
+pub use predictor::{Model, Prediction, Predictor};
 pub use save::{SAVED_FILES, SavedModel};
 pub use sentence_folder::SentenceModules;
 pub use windows::Windows;

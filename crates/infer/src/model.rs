@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::adapter::base_of;
 use crate::card;
 use crate::classes::{Rows, rows};
 use crate::error::InferError;
@@ -83,25 +84,56 @@ fn long_texts(folder: &Path) -> Result<LongTexts, InferError> {
 }
 
 impl PretrainedModel {
-    /// Opens `config.json`, the weights and the tokenizer in `folder`.
+    /// Opens `config.json`, the weights and the tokenizer in `folder`; of an adapter of peft, those of its base model, if that
+    /// is a folder too, [with the adapter](Self::with_adapter).
     ///
     /// # Errors
-    /// Returns an error if one of them is missing, damaged or a link out of the folder, or if the tokenizer does not belong to
-    /// the model.
-    pub fn from_folder(folder: &Path, id: &str, source: ModelSource) -> Result<Self, InferError> {
+    /// Returns an error if one of them is missing, damaged or a link out of the folder, if the tokenizer does not belong to
+    /// the model, or if the base model of an adapter is not a folder ([`InferError::AdapterBase`]).
+    pub fn from_folder(folder: &Path) -> Result<Self, InferError> {
         if !folder.is_dir() {
             let kind = if folder.exists() { std::io::ErrorKind::NotADirectory } else { std::io::ErrorKind::NotFound };
             return Err(InferError::Folder { path: folder.into(), source: kind.into() });
         }
         check_symlinks(folder, &MODEL_FILES)?;
+        if let Some(base) = base_of(folder)? {
+            let is_adapter = base_of(Path::new(&base)).is_ok_and(|base| base.is_some());
+            if !Path::new(&base).is_dir() || is_adapter {
+                return Err(InferError::AdapterBase { folder: folder.into(), base });
+            }
+            return Self::from_folder(Path::new(&base))?.with_adapter(folder);
+        }
         if let Some(reason) = not_a_model(folder) {
             return Err(InferError::NotAModel { folder: folder.into(), reason });
         }
         let config = EncoderConfig::from_folder(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
-        let model = Self::new(id, source, config, Tokenizer::from_folder(folder)?, checkpoint)?;
+        let id = folder.display().to_string();
+        let model = Self::new(&id, ModelSource::Folder, config, Tokenizer::from_folder(folder)?, checkpoint)?;
         let long_texts = long_texts(folder)?;
         Ok(Self { licence: card::licence(folder), long_texts, folder: Some(folder.into()), ..model })
+    }
+
+    /// Returns the same model with another name and source in results.
+    #[must_use]
+    pub fn named(self, id: &str, source: ModelSource) -> Self {
+        Self { id: id.into(), source, ..self }
+    }
+
+    /// Returns the model with the weights of an adapter in `folder`, and its tokenizer if there is one.
+    pub(crate) fn adapted(
+        self,
+        folder: &Path,
+        config: EncoderConfig,
+        checkpoint: Checkpoint,
+    ) -> Result<Self, InferError> {
+        let has_tokenizer =
+            ["tokenizer.json", "vocab.txt", "vocab.json"].iter().any(|name| folder.join(name).is_file());
+        let tokenizer = if has_tokenizer { Tokenizer::from_folder(folder)? } else { self.tokenizer };
+        let long_texts = if has_tokenizer { long_texts(folder)? } else { self.long_texts };
+        let id = folder.display().to_string();
+        let model = Self::new(&id, ModelSource::Folder, config, tokenizer, checkpoint)?;
+        Ok(Self { licence: card::licence(folder).or(self.licence), long_texts, ..model })
     }
 
     /// Opens the checkpoint that is compiled into the program.

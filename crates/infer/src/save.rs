@@ -9,6 +9,7 @@ use rekindle_files::{FileError, write_atomic};
 use rekindle_tokenizer::Tokenizer;
 use serde_json::{Map, Value};
 
+use crate::adapter::Adapter;
 use crate::card::ModelCard;
 use crate::encode::has_segments;
 use crate::error::InferError;
@@ -61,6 +62,23 @@ impl SavedModel<'_> {
         self.save(folder, config, &config.to_masked_lm_json(), |path| model.save_safetensors(path, Precision::F32))
     }
 
+    /// Writes an adapter to a folder, which is created, with the files of [`SAVED_FILES`] but for the weights. `base` is the name
+    /// of its base model: a name on the hub, or a folder.
+    ///
+    /// # Errors
+    /// Returns an error if a file cannot be written.
+    pub fn save_adapter(
+        &self,
+        folder: &Path,
+        config: &EncoderConfig,
+        adapter: &Adapter,
+        base: &str,
+    ) -> Result<(), InferError> {
+        self.save(folder, config, &config.to_json(), |_| Ok(()))?;
+        adapter.save(folder, base)
+    }
+
+    /// Writes the files beside the weights, and then the weights, by a function that gets their path.
     pub(crate) fn save(
         &self,
         folder: &Path,

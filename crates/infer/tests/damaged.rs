@@ -8,15 +8,15 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use mutate::{Mutator, overwrite, survive};
-use rekindle_infer::{Classifier, InferError, ModelSource, PretrainedModel};
+use rekindle_infer::{InferError, ModelSource, Predictor, PretrainedModel};
 use serde_json::Value;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures");
 
 /// Opens a folder, and classifies a text where that can be done.
 fn classify(folder: &Path) -> Result<(), InferError> {
-    let model = PretrainedModel::from_folder(folder, "damaged", ModelSource::Folder)?;
-    let classifier = Classifier::new(&model, &Device::flex())?;
+    let model = PretrainedModel::from_folder(folder)?.named("damaged", ModelSource::Folder);
+    let classifier = Predictor::new(&model, &Device::flex())?;
     classifier.classify(&["good", "", "a naïve 🎉 film"], classifier.max_length().min(8), 2).map(drop)
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use rekindle_checkpoint::{Checkpoint, Precision};
 use rekindle_encoders::{EncoderConfig, Family, SequenceClassifier};
-use rekindle_infer::{Classifier, Explanation, IntegratedGradients, Model, ModelSource, PretrainedModel};
+use rekindle_infer::{Explanation, IntegratedGradients, Model, Predictor, PretrainedModel};
 use rekindle_tokenizer::Tokenizer;
 use serde::Deserialize;
 use serde_json::json;
@@ -63,7 +63,7 @@ fn attributions_are_those_of_captum() {
 }
 
 /// Checks what holds of every explanation.
-fn check(classifier: &Classifier, text: &str, explanation: &Explanation) {
+fn check(classifier: &Predictor, text: &str, explanation: &Explanation) {
     let label = &explanation.label;
     let prediction = &classifier.classify(&[text], classifier.max_length(), 1).expect("a prediction")[0];
     let output = classifier.labels().iter().position(|name| name == label).expect("a class");
@@ -79,7 +79,7 @@ fn check(classifier: &Classifier, text: &str, explanation: &Explanation) {
 }
 
 /// A classifier of a family with random weights and its own tokenizer.
-fn random(family: Family, folder: &Path) -> Classifier {
+fn random(family: Family, folder: &Path) -> Predictor {
     let tokenizers = Path::new(FIXTURES).join("tokenizer");
     let files = tokenizers.join("families").join(family.model_type());
     let files = if files.is_dir() { files } else { tokenizers };
@@ -99,8 +99,8 @@ fn random(family: Family, folder: &Path) -> Classifier {
     let device = Device::flex();
     let (model, _) = SequenceClassifier::from_checkpoint(&config, &Checkpoint::empty(), 1, &device).expect("a model");
     model.save_safetensors(&folder.join("model.safetensors"), Precision::F32).expect("saved");
-    let pretrained = PretrainedModel::from_folder(folder, "model", ModelSource::Folder).expect("a model");
-    Classifier::new(&pretrained, &device).expect("a classifier")
+    let pretrained = PretrainedModel::from_folder(folder).expect("a model");
+    Predictor::new(&pretrained, &device).expect("a classifier")
 }
 
 #[test]
@@ -131,8 +131,8 @@ fn attributions_sum_to_the_difference_of_the_logits_in_every_family() {
 #[test]
 fn a_linear_head_on_sentence_embeddings_is_explained() {
     let folder = Path::new(FIXTURES).join("contrastive/sentence_transformers");
-    let pretrained = PretrainedModel::from_folder(&folder, "model", ModelSource::Folder).expect("a model");
-    let classifier = Classifier::new(&pretrained, &Device::flex()).expect("a classifier");
+    let pretrained = PretrainedModel::from_folder(&folder).expect("a model");
+    let classifier = Predictor::new(&pretrained, &Device::flex()).expect("a classifier");
     let text = "good movie";
     check(&classifier, text, &classifier.explain(text, None, 50).expect("an explanation"));
 }

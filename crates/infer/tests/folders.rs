@@ -6,8 +6,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use rekindle_checkpoint::ClassMatch;
 use rekindle_infer::{
-    BaseModel, Classifier, InferError, LongTexts, ModelCard, ModelSource, PretrainedModel, SAVED_FILES, SavedModel,
-    logits,
+    BaseModel, InferError, LongTexts, ModelCard, Predictor, PretrainedModel, SAVED_FILES, SavedModel, logits,
 };
 use serde_json::{Value, json};
 
@@ -26,7 +25,7 @@ fn encoder(folder: &Path) {
 }
 
 fn open(folder: &Path) -> Result<PretrainedModel, InferError> {
-    PretrainedModel::from_folder(folder, "model", ModelSource::Folder)
+    PretrainedModel::from_folder(folder)
 }
 
 fn names(names: &[&str]) -> Vec<String> {
@@ -57,10 +56,10 @@ fn a_saved_model_keeps_its_length_and_has_a_card() {
     let folder = tempfile::tempdir().expect("a folder");
     let model = trained(folder.path());
     assert_eq!((model.trained_max_length(), model.tokenizer.model_max_length()), (Some(5), Some(5)));
-    assert_eq!(Classifier::new(&model, &Device::flex()).expect("a classifier").max_length(), 5);
+    assert_eq!(Predictor::new(&model, &Device::flex()).expect("a classifier").max_length(), 5);
     assert!(SAVED_FILES.iter().all(|name| folder.path().join("trained").join(name).is_file()));
     let card = fs::read_to_string(folder.path().join("trained/README.md")).expect("a card");
-    assert!(card.contains("# trained") && card.contains("The weights come from `model`"), "{card}");
+    assert!(card.contains("# trained") && card.contains("The weights come from `"), "{card}");
 
     let base = open(&folder.path().join("base")).expect("a model");
     assert_eq!(base.trained_max_length(), None, "no file says one");
@@ -136,10 +135,6 @@ fn folders_that_are_no_models_say_where_the_models_are() {
     fs::create_dir(path("plain")).expect("a folder");
     fs::write(path("plain/results.json"), "{}").expect("written");
     assert!(refused("plain").contains("--save-models"));
-    fs::create_dir(path("lora")).expect("a folder");
-    fs::write(path("lora/adapter_config.json"), r#"{"base_model_name_or_path": "org/base"}"#).expect("written");
-    let error = refused("lora");
-    assert!(error.contains("`org/base`") && error.contains("merge_and_unload"), "{error}");
 }
 
 #[test]
@@ -152,7 +147,7 @@ fn a_classifier_of_another_family_predicts_its_classes() {
             let from = Path::new(FIXTURES).join("encoders").join(family).join("base").join(name);
             fs::copy(from, path.join(name)).expect("a fixture");
         }
-        let classifier = Classifier::new(&open(&path).expect("a model"), &Device::flex()).expect("a head");
+        let classifier = Predictor::new(&open(&path).expect("a model"), &Device::flex()).expect("a head");
         let predictions = classifier.classify(&["good"], 8, 1).expect("predictions");
         assert!(predictions[0].label.starts_with(label), "{predictions:?}");
     }

@@ -1,5 +1,6 @@
 //! Tests of saved models at work: one program, so that it is linked once.
 
+mod adapter;
 mod damaged;
 mod explain;
 mod folders;

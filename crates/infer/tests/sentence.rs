@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use rekindle_checkpoint::Checkpoint;
 use rekindle_encoders::{Embedding, Encoder, Pooling, SentenceClassifier};
-use rekindle_infer::{Classifier, LongTexts, ModelCard, ModelSource, PretrainedModel, SavedModel};
+use rekindle_infer::{LongTexts, ModelCard, Predictor, PretrainedModel, SavedModel};
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -28,17 +28,17 @@ fn golden() -> Golden {
 }
 
 fn open(folder: &Path) -> PretrainedModel {
-    PretrainedModel::from_folder(folder, "model", ModelSource::Folder).expect("a model")
+    PretrainedModel::from_folder(folder).expect("a model")
 }
 
 fn logits(folder: &Path, texts: &[String]) -> Vec<Vec<f32>> {
-    let classifier = Classifier::new(&open(folder), &Device::flex()).expect("a classifier");
+    let classifier = Predictor::new(&open(folder), &Device::flex()).expect("a classifier");
     let predictions = classifier.classify(texts, classifier.max_length(), 8).expect("predictions");
     predictions.into_iter().map(|prediction| prediction.logits).collect()
 }
 
 fn refusal(folder: &Path) -> String {
-    Classifier::new(&open(folder), &Device::flex()).expect_err("a refusal").to_string()
+    Predictor::new(&open(folder), &Device::flex()).expect_err("a refusal").to_string()
 }
 
 /// A copy of the folder to change.
@@ -87,7 +87,7 @@ fn logits_are_the_output_of_sentence_transformers() {
     let modules = open(&folder).modules().expect("modules").expect("modules");
     assert_eq!(modules.embedding, Embedding { pooling: Pooling::Mean, layers: 2, normalize: true });
     check(&logits(&folder, &texts), &outputs);
-    let classifier = Classifier::new(&open(&folder), &Device::flex()).expect("a classifier");
+    let classifier = Predictor::new(&open(&folder), &Device::flex()).expect("a classifier");
     assert!(
         ["bad", "good", "neutral"]
             .contains(&classifier.classify(&texts, 20, 8).expect("predictions")[0].label.as_str())
@@ -149,7 +149,7 @@ fn a_setfit_folder_with_a_safetensors_head_is_read() {
     fs::copy(fixtures().join("setfit_head.safetensors"), folder.path().join("model_head.safetensors")).expect("copied");
     let expected: Vec<Vec<f32>> = decisions.iter().map(|&decision| vec![0.0, decision]).collect();
     check(&logits(folder.path(), &texts), &expected);
-    let classifier = Classifier::new(&open(folder.path()), &Device::flex()).expect("a classifier");
+    let classifier = Predictor::new(&open(folder.path()), &Device::flex()).expect("a classifier");
     let expected = if decisions[0] > 0.0 { "yes" } else { "no" };
     assert_eq!(classifier.classify(&texts, 20, 8).expect("predictions")[0].label, expected);
     fs::write(folder.path().join("config_setfit.json"), r#"{"labels": ["a", "b", "c"]}"#).expect("written");

@@ -14,7 +14,7 @@ use rekindle::data::{Dataset, ReadOptions};
 use rekindle::encoders::{
     EncoderConfig, Mode, Pooling, SequenceBatch, SequenceClassifier, TokenSelection, TransformerEncoder,
 };
-use rekindle::infer::{ModelSource, PretrainedModel, logits};
+use rekindle::infer::{PretrainedModel, logits};
 use rekindle::tokenizer::Batch;
 use rekindle::train::{AdamW, Classification, EncodedDataset, Trainer, TrainingArguments, TuningPlan};
 
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some((first, cases)) if BACKENDS.iter().any(|backend| first.as_os_str() == *backend) => (first, cases),
         _ => (&PathBuf::from("flex"), rest),
     };
-    let pretrained = PretrainedModel::from_folder(folder, "bench", ModelSource::Folder)?;
+    let pretrained = PretrainedModel::from_folder(folder)?;
     let device = device(backend)?;
     let batch = if backend.as_os_str() == "flex" { 8 } else { 32 };
     let (model, _) = SequenceClassifier::from_checkpoint(&pretrained.config, &pretrained.checkpoint, 0, &device)?;

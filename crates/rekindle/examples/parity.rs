@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use rekindle::encoders::{EncoderConfig, Mode, SequenceBatch, SequenceClassifier, TokenSelection, TransformerEncoder};
-use rekindle::infer::{ModelSource, PretrainedModel};
+use rekindle::infer::PretrainedModel;
 use rekindle::tokenizer::{Batch, Padding};
 use safetensors::SafeTensors;
 
@@ -29,8 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [model, reference] = paths.as_slice() else { return Err("usage: parity MODEL REFERENCE.safetensors".into()) };
     let reference = Reference::read(reference)?;
+
+    let pretrained = PretrainedModel::from_folder(model)?;
     let name = model.file_name().unwrap_or_default().display().to_string();
-    let pretrained = PretrainedModel::from_folder(model, &name, ModelSource::Folder)?;
     let ids = pretrained.tokenizer.encode_all(&reference.texts, MAX_LENGTH)?;
     let same = ids.iter().zip(&reference.ids).filter(|(ours, theirs)| ours == theirs).count();
 

@@ -90,7 +90,7 @@ fn compare() -> Result<(), Box<dyn Error>> {
     let splits: u32 = splits.to_str().and_then(|splits| splits.parse().ok()).ok_or(usage)?;
     let pretrained = match folder.to_str() {
         Some("embedded") => PretrainedModel::embedded(EMBEDDED)?,
-        _ => PretrainedModel::from_folder(folder, &name(folder), ModelSource::Folder)?,
+        _ => PretrainedModel::from_folder(folder)?.named(&name(folder), ModelSource::Folder),
     };
     let device = Device::flex();
     let task = Task::read(&pretrained.tokenizer, data, test.first().map(PathBuf::as_path))?;

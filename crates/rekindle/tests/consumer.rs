@@ -322,10 +322,10 @@ use std::time::Instant;
 use burn::tensor::Device;
 use rekindle_data::{TestSize, twelve_sentences};
 use rekindle_experiment::{Experiment, Sampling};
-use rekindle_infer::{ModelSource, PretrainedModel};
+use rekindle_infer::{PretrainedModel};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let model = PretrainedModel::from_folder(Path::new("crates/rekindle/embedded"), "small", ModelSource::Folder)?;
+    let model = PretrainedModel::from_folder(Path::new("crates/rekindle/embedded"))?;
     let (train, test) = twelve_sentences().train_test_split(TestSize::Fraction(0.25), 42, true)?;
     let (sampling, device) = (Sampling::fixed(train, None, test), Device::default());
     let engine = ("flex", &device);

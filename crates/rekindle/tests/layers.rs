@@ -303,7 +303,7 @@ fn errors_and_values_cross_threads() {
     shared::<rekindle::data::Profile>();
     shared::<rekindle::encoders::Checkpoint>();
     shared::<rekindle::encoders::SequenceClassifier>();
-    shared::<rekindle::infer::Classifier>();
+    shared::<rekindle::infer::Predictor>();
     shared::<rekindle::infer::FillMask>();
     shared::<rekindle::infer::PretrainedModel>();
     shared::<rekindle::onnx::OnnxModel>();

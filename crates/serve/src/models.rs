@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rekindle_infer::{Classifier, InferError};
+use rekindle_infer::{InferError, Predictor};
 
 /// Loads a model again; the error is a message for the log.
-pub type Reload = Box<dyn Fn() -> Result<Classifier, String> + Send + Sync>;
+pub type Reload = Box<dyn Fn() -> Result<Predictor, String> + Send + Sync>;
 
 /// A classifier with the name that requests use.
 pub struct Model {
@@ -15,7 +15,7 @@ pub struct Model {
     /// Where it comes from: a folder, or an id of the hub.
     pub id: String,
     /// The classifier.
-    pub classifier: Classifier,
+    pub classifier: Predictor,
     /// How to load it again, if that is possible.
     pub reload: Option<Reload>,
 }
@@ -29,7 +29,7 @@ impl fmt::Debug for Model {
 /// A classifier that is ready. Requests keep the one that tokenized them, so that a reload changes nothing for them.
 pub(crate) struct Loaded {
     pub name: String,
-    pub classifier: Classifier,
+    pub classifier: Predictor,
     /// Maximum number of tokens per text.
     pub max_length: usize,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Loaded {
 impl Loaded {
     /// Copies the weights into memory, because the files may be replaced, and classifies a text, so that a model that cannot
     /// predict is found before a request finds it.
-    fn new(name: &str, classifier: Classifier, max_length: Option<usize>) -> Result<Self, InferError> {
+    fn new(name: &str, classifier: Predictor, max_length: Option<usize>) -> Result<Self, InferError> {
         let max_length = max_length.unwrap_or(classifier.max_length());
         let classifier = classifier.in_memory()?;
         classifier.classify(&["a text"], max_length, 1)?;

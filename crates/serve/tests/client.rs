@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use burn::tensor::Device;
-use rekindle_infer::{Classifier, LongTexts, ModelCard, ModelSource, PretrainedModel, SavedModel};
+use rekindle_infer::{LongTexts, ModelCard, Predictor, PretrainedModel, SavedModel};
 use rekindle_serve::{Handle, Limits, Model, Server, ServerOptions};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -50,7 +50,7 @@ pub fn write_model(folder: &Path, classes: &[&str], seed: u64) {
     ] {
         fs::copy(Path::new(FIXTURES).join(from), base.join(name)).expect("a fixture");
     }
-    let base = PretrainedModel::from_folder(&base, "base", ModelSource::Folder).expect("a model");
+    let base = PretrainedModel::from_folder(&base).expect("a model");
     let classes: Vec<String> = classes.iter().map(|class| class.to_string()).collect();
     let (config, model, _) = base.load(&classes, seed, &Device::flex()).expect("loaded");
     let card = ModelCard {
@@ -65,10 +65,9 @@ pub fn write_model(folder: &Path, classes: &[&str], seed: u64) {
 }
 
 /// Opens the classifier in a folder.
-pub fn open(folder: &Path) -> Result<Classifier, String> {
-    let model =
-        PretrainedModel::from_folder(folder, "model", ModelSource::Folder).map_err(|error| error.to_string())?;
-    Classifier::new(&model, &Device::flex()).map_err(|error| error.to_string())
+pub fn open(folder: &Path) -> Result<Predictor, String> {
+    let model = PretrainedModel::from_folder(folder).map_err(|error| error.to_string())?;
+    Predictor::new(&model, &Device::flex()).map_err(|error| error.to_string())
 }
 
 impl Running {

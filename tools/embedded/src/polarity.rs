@@ -11,7 +11,7 @@ use std::path::Path;
 use rekindle::burn::tensor::Device;
 use rekindle::data::{Dataset, ReadOptions, TestSize};
 use rekindle::encoders::Precision;
-use rekindle::infer::{ModelSource, PretrainedModel};
+use rekindle::infer::PretrainedModel;
 use rekindle::train::{Classification, EncodedDataset, Event, Trainer, TrainingArguments, TuningPlan};
 
 const SEED: u64 = 42;
@@ -20,7 +20,7 @@ const SEED: u64 = 42;
 /// and `tokenizer.json` to `folder`.
 pub fn train(model: &Path, labelled: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
     let device = Device::default();
-    let pretrained = PretrainedModel::from_folder(model, "pretrained", ModelSource::Folder)?;
+    let pretrained = PretrainedModel::from_folder(model)?;
     let lines = Dataset::read(labelled, &ReadOptions { header: false, ..ReadOptions::default() })?;
     let (lines, held_out) = lines.train_test_split(TestSize::Fraction(0.02), SEED as u32, true)?;
     let (config, model, _) = pretrained.load(lines.classes.names(), SEED, &device)?;

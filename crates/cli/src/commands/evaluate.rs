@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use rekindle::data::{Cell, DataError, Dataset, ReadOptions, Rows, Table};
 use rekindle::experiment::{EvaluatedModel, ModelEvaluation};
-use rekindle::infer::Classifier;
+use rekindle::infer::Predictor;
 use rekindle::metrics::Scorer;
 use rekindle::report::Output;
 use rekindle::results::Results;
@@ -90,7 +90,7 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
         if models.iter().any(|other| other.pretrained.id == pretrained.id) {
             return Err(Failure::usage(format!("--model: {} is given twice", pretrained.id)));
         }
-        let classifier = Classifier::new(&pretrained, &devices.first)?;
+        let classifier = Predictor::new(&pretrained, &devices.first)?;
         let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(pretrained.long_texts));
         display.line(&format!("model    {}", model::describe(&pretrained)));
         models.push(EvaluatedModel { pretrained, classifier });

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use rekindle::data::text_lines;
-use rekindle::infer::{Classifier, ErrorKind, Explanation};
+use rekindle::infer::{ErrorKind, Explanation, Predictor};
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -59,7 +59,7 @@ pub fn run(args: &ExplainArgs) -> Result<(), Failure> {
     let devices = args.engine.device()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
-    let classifier = Classifier::new(&found.model, &devices.first)?;
+    let classifier = Predictor::new(&found.model, &devices.first)?;
     let mut out = anstream::stdout();
     let mut answer = |text: &str| -> Result<(), Failure> {
         let label = args.label.as_deref();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rekindle::checkpoint::ProblemType;
 use rekindle::data::{Classes, Dataset, Rows};
-use rekindle::infer::{Classifier, LongTexts, Model, Prediction};
+use rekindle::infer::{LongTexts, Model, Prediction, Predictor};
 use rekindle::onnx::Export;
 use rekindle::report::thousands;
 
@@ -62,7 +62,7 @@ pub fn run(args: &ExportArgs) -> Result<(), Failure> {
     let devices = args.engine.device()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
-    let classifier = Classifier::new(&found.model, &devices.first)?;
+    let classifier = Predictor::new(&found.model, &devices.first)?;
     let data = args.data.as_deref().map(|path| read(path, args, &classifier)).transpose()?;
     let export = Export {
         config: classifier.config(),
@@ -100,7 +100,7 @@ fn check_new(path: &Path, overwrite: bool) -> Result<(), Failure> {
 }
 
 /// Reads the labelled texts, whose labels are classes of the model.
-fn read(path: &Path, args: &ExportArgs, classifier: &Classifier) -> Result<Dataset, Failure> {
+fn read(path: &Path, args: &ExportArgs, classifier: &Predictor) -> Result<Dataset, Failure> {
     let config = classifier.config();
     if config.problem.problem_type.is_some_and(|kind| kind != ProblemType::SingleLabelClassification) {
         return Err(Failure::usage("--data: only models that predict one class per text can be compared"));
@@ -111,12 +111,12 @@ fn read(path: &Path, args: &ExportArgs, classifier: &Classifier) -> Result<Datas
 }
 
 /// Prints what int8 changes. Each text is computed alone, because the range of activations is that of a batch.
-fn compare(classifier: &Classifier, data: &Dataset) -> Result<(), Failure> {
+fn compare(classifier: &Predictor, data: &Dataset) -> Result<(), Failure> {
     let int8 = classifier.simulate_int8();
     let (mut correct, mut changed, mut largest) = ([0, 0], 0, 0f32);
     for (example, label) in data.examples.iter().zip(data.labels()) {
         let pair = [(example.text.as_str(), example.text_pair.as_deref())];
-        let predict = |classifier: &Classifier| -> Result<Option<Prediction>, Failure> {
+        let predict = |classifier: &Predictor| -> Result<Option<Prediction>, Failure> {
             Ok(classifier.classify_pairs(&pair, classifier.max_length(), 1)?.pop())
         };
         let (Some(before), Some(after)) = (predict(classifier)?, predict(&int8)?) else { continue };

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use burn::tensor::Device;
 use clap::Args;
-use rekindle::infer::Classifier;
+use rekindle::infer::Predictor;
 use rekindle_serve::{Event, Handle, Limits, Model, Reload, Server, ServerOptions};
 
 use crate::exit::{Failure, Kind};
@@ -169,11 +169,11 @@ impl ServeArgs {
 fn load(model: &NamedModel, offline: bool, device: &Device, display: &mut Display) -> Result<Model, Failure> {
     let found = model::find(&model.choice, offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
-    let (id, classifier) = (found.model.id.clone(), Classifier::new(&found.model, device)?);
+    let (id, classifier) = (found.model.id.clone(), Predictor::new(&found.model, device)?);
     let (choice, device) = (model.choice.clone(), device.clone());
     let reload: Reload = Box::new(move || {
         let found = model::find(&choice, offline, &mut |_| {}).map_err(|failure| failure.to_string())?;
-        Classifier::new(&found.model, &device).map_err(|error| error.to_string())
+        Predictor::new(&found.model, &device).map_err(|error| error.to_string())
     });
     Ok(Model { name: model.name.clone(), id, classifier, reload: Some(reload) })
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rekindle::embedded::EMBEDDED;
 use rekindle::hub::{self, Download, HubError, HubOptions};
-use rekindle::infer::{ModelSource, PretrainedModel};
+use rekindle::infer::{InferError, ModelSource, PretrainedModel};
 use rekindle::report::thousands;
 
 use crate::exit::Failure;
@@ -104,15 +104,15 @@ pub fn find(choice: &ModelChoice, offline: bool, progress: &mut dyn FnMut(Downlo
     let mut substituted = None;
     let model = match choice {
         ModelChoice::Embedded => PretrainedModel::embedded(EMBEDDED)?,
-        ModelChoice::Folder(folder) => open(folder)?,
+        ModelChoice::Folder(folder) => open(folder, offline, progress)?,
         ModelChoice::Hub(id) => {
             let folder = hub::fetch(id, &options, progress).map_err(|error| {
                 Failure::from(error).within(format!("no folder `{id}` exists; as the name of a model on the hub"))
             })?;
-            PretrainedModel::from_folder(&folder, id, ModelSource::Hub)?
+            PretrainedModel::from_folder(&folder)?.named(id, ModelSource::Hub)
         }
         ModelChoice::Auto => match fetch_default(&options, progress) {
-            Ok((folder, id)) => PretrainedModel::from_folder(&folder, id, ModelSource::Hub)?,
+            Ok((folder, id)) => PretrainedModel::from_folder(&folder)?.named(id, ModelSource::Hub),
             Err(error) if error.is_out_of_reach() => {
                 substituted = Some(error.to_string());
                 PretrainedModel::embedded(EMBEDDED)?
@@ -123,11 +123,18 @@ pub fn find(choice: &ModelChoice, offline: bool, progress: &mut dyn FnMut(Downlo
     Ok(Found { model, substituted })
 }
 
-/// Opens the model in a folder.
-fn open(folder: &Path) -> Result<PretrainedModel, Failure> {
+/// Opens the model in a folder; the base model of an adapter may be on the hub.
+fn open(folder: &Path, offline: bool, progress: &mut dyn FnMut(Download)) -> Result<PretrainedModel, Failure> {
     let name = folder.display();
     if folder.is_dir() {
-        return Ok(PretrainedModel::from_folder(folder, &name.to_string(), ModelSource::Folder)?);
+        return match PretrainedModel::from_folder(folder) {
+            Err(InferError::AdapterBase { base, .. }) => {
+                let base_model = find(&ModelChoice::Hub(base.clone()), offline, progress);
+                let base_model = base_model.map_err(|error| error.within(format!("{name}: an adapter of `{base}`")))?;
+                Ok(base_model.model.with_adapter(folder)?)
+            }
+            opened => Ok(opened?),
+        };
     }
     Err(Failure::input(match id_of_url(&name.to_string()) {
         Some(id) => format!("`{name}` is a URL; the model's name is `{id}`"),

@@ -139,7 +139,7 @@ impl Predictor for FittedBaseline {
         })
     }
 
-    fn into_model(self: Box<Self>) -> Option<TrainedModel> {
-        None
+    fn into_model(self: Box<Self>) -> Result<Option<TrainedModel>, ExperimentError> {
+        Ok(None)
     }
 }

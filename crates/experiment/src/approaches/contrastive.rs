@@ -262,8 +262,8 @@ impl Predictor for Fine {
             .map_err(|error| ExperimentError::Train { approach: self.approach.clone(), source: error.into() })
     }
 
-    fn into_model(self: Box<Self>) -> Option<TrainedModel> {
-        Some(TrainedModel::SentenceClassifier(self.config, self.model))
+    fn into_model(self: Box<Self>) -> Result<Option<TrainedModel>, ExperimentError> {
+        Ok(Some(TrainedModel::sentence(self.config, self.model)))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use rekindle_encoders::{EncoderConfig, LoraConfig, Pooling, SequenceClassifier};
+use rekindle_infer::Adapter;
 use rekindle_results::RunRecord;
 use rekindle_train::{
     Classification, EpochRecord, Evaluation, Event, PooledFeatures, TrainError, Trained, Trainer, TrainingArguments,
@@ -406,8 +407,10 @@ impl Predictor for FineTuned {
         Ok(evaluation.map_err(failed)?.logits)
     }
 
-    /// The model without adapters.
-    fn into_model(self: Box<Self>) -> Option<TrainedModel> {
-        Some(TrainedModel::SequenceClassifier(self.config, self.model.merged()))
+    /// The model with its adapters merged, and the adapters alone.
+    fn into_model(self: Box<Self>) -> Result<Option<TrainedModel>, ExperimentError> {
+        let adapter = self.plan.lora.as_ref().map(|lora| Adapter::of(&self.model, lora)).transpose()?;
+        let trained = TrainedModel::sequence(self.config, self.model.merged());
+        Ok(Some(TrainedModel { adapter, ..trained }))
     }
 }

@@ -300,10 +300,10 @@ impl Predictor for Probed {
         Ok(self.head.logits(&embeddings))
     }
 
-    fn into_model(self: Box<Self>) -> Option<TrainedModel> {
+    fn into_model(self: Box<Self>) -> Result<Option<TrainedModel>, ExperimentError> {
         let Self { config, encoder, device, embedding, head } = *self;
         let model = head.on(encoder, embedding, &config, &device);
-        Some(TrainedModel::SentenceClassifier(config, model))
+        Ok(Some(TrainedModel::sentence(config, model)))
     }
 }
 

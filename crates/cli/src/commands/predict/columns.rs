@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rekindle::data::{Cell, ColumnKind, TableColumn};
-use rekindle::infer::{Classifier, Decided, Decision};
+use rekindle::infer::{Decided, Decision, Predictor};
 
 use super::PredictArgs;
 
@@ -20,7 +20,7 @@ pub struct PredictedColumns {
 
 impl PredictedColumns {
     /// Returns the columns of a model, whose names begin with `prefix`.
-    pub fn new(args: &PredictArgs, classifier: &Classifier, prefix: &str) -> Self {
+    pub fn new(args: &PredictArgs, classifier: &Predictor, prefix: &str) -> Self {
         let (decision, classes) = (args.decision(), classifier.labels().to_vec());
         let name = |name: String| Arc::<str>::from(format!("{prefix}{name}"));
         let rank = |rank: usize| match rank {
@@ -47,7 +47,7 @@ impl PredictedColumns {
     }
 
     /// Appends the prediction of a text to the cells of its row.
-    pub fn append(&self, classifier: &Classifier, logits: &[f32], cells: &mut Vec<(Arc<str>, Cell)>) {
+    pub fn append(&self, classifier: &Predictor, logits: &[f32], cells: &mut Vec<(Arc<str>, Cell)>) {
         let Decided { ranking, is_abstained, labels, scores, .. } = classifier.decide(logits, &self.decision);
         for (rank, ((label, score), (class, value))) in self.ranks.iter().zip(ranking).enumerate() {
             let name = match is_abstained && rank == 0 {

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rekindle::data::{Cell, ColumnKind, DataError, TableColumn, TableWriter, text_lines};
-use rekindle::infer::Classifier;
+use rekindle::infer::Predictor;
 
 use super::columns::PredictedColumns;
 use super::{CHUNK, PredictArgs};
@@ -23,7 +23,7 @@ type Text = (String, Option<String>);
 /// Answers texts on standard output.
 pub struct Answer<'a> {
     args: &'a PredictArgs,
-    classifier: &'a Classifier,
+    classifier: &'a Predictor,
     columns: &'a PredictedColumns,
     out: TableWriter,
 }
@@ -31,7 +31,7 @@ pub struct Answer<'a> {
 impl<'a> Answer<'a> {
     pub fn new(
         args: &'a PredictArgs,
-        classifier: &'a Classifier,
+        classifier: &'a Predictor,
         columns: &'a PredictedColumns,
     ) -> Result<Self, Failure> {
         let text = |name: &str| TableColumn { name: name.into(), kind: ColumnKind::Text };

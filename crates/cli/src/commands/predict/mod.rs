@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use rekindle::data::{OutputFormat, open_text};
-use rekindle::infer::{Classifier, Decision};
+use rekindle::infer::{Decision, Predictor};
 
 use self::columns::PredictedColumns;
 use crate::exit::Failure;
@@ -145,7 +145,7 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     let table = args.data.as_deref().map(|data| table::Input::open(args, data)).transpose()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
-    let classifier = Classifier::new(&found.model, &devices.first)?;
+    let classifier = Predictor::new(&found.model, &devices.first)?;
     let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(found.model.long_texts));
     classifier.check_decision(&args.decision()).map_err(|error| Failure::usage(format!("--{error}")))?;
     let columns = PredictedColumns::new(args, &classifier, args.prefix.as_deref().unwrap_or_default());

@@ -9,7 +9,7 @@ use rekindle::data::{
     ColumnKind, DataError, Format, OutputFormat, ReadOptions, Table, TableColumn, TableRow, TableSummary, TableWriter,
 };
 use rekindle::files::write_atomic;
-use rekindle::infer::{Classifier, PretrainedModel};
+use rekindle::infer::{Predictor, PretrainedModel};
 use rekindle::report::thousands;
 use rekindle::train::Stop;
 use serde_json::{Map, Value, json};
@@ -35,8 +35,8 @@ pub struct Input<'a> {
 }
 
 /// What is predicted with.
-struct Predictor<'a> {
-    classifier: &'a Classifier,
+struct TablePredictor<'a> {
+    classifier: &'a Predictor,
     columns: &'a PredictedColumns,
     max_length: usize,
     batch_size: usize,
@@ -81,7 +81,7 @@ impl<'a> Input<'a> {
     pub fn predict(
         &self,
         model: &PretrainedModel,
-        classifier: &Classifier,
+        classifier: &Predictor,
         columns: &PredictedColumns,
         display: &mut Display,
     ) -> Result<(), Failure> {
@@ -93,7 +93,7 @@ impl<'a> Input<'a> {
             )));
         }
         let max_length = self.args.texts.max_length.unwrap_or(classifier.max_length());
-        let predictor = Predictor { classifier, columns, max_length, batch_size: self.args.texts.batch_size };
+        let predictor = TablePredictor { classifier, columns, max_length, batch_size: self.args.texts.batch_size };
         let Some(output) = &self.args.output else {
             let writer = self.writer(Box::new(BufWriter::new(io::stdout())), &added)?;
             let done = self.rows(&predictor, writer, None, &Stop::default(), display, &Failure::from);
@@ -141,7 +141,7 @@ impl<'a> Input<'a> {
     /// Writes all rows, and returns their number.
     fn rows(
         &self,
-        predictor: &Predictor<'_>,
+        predictor: &TablePredictor<'_>,
         mut writer: TableWriter,
         mut store: Option<&mut LogitsStore>,
         stop: &Stop,
@@ -187,7 +187,7 @@ impl<'a> Input<'a> {
     }
 
     /// Returns what must be the same when a run is resumed; a pipe cannot be resumed.
-    fn settings(&self, model: &PretrainedModel, predictor: &Predictor<'_>) -> Option<Map<String, Value>> {
+    fn settings(&self, model: &PretrainedModel, predictor: &TablePredictor<'_>) -> Option<Map<String, Value>> {
         let TableSummary { rows, texts_xxh64, .. } = self.summary.as_ref()?;
         let settings = json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -204,7 +204,7 @@ impl<'a> Input<'a> {
     }
 }
 
-impl Predictor<'_> {
+impl TablePredictor<'_> {
     fn logits(&self, rows: &[TableRow]) -> Result<Vec<f32>, Failure> {
         let texts: Vec<(&str, Option<&str>)> =
             rows.iter().map(|row| (row.text.as_str(), row.text_pair.as_deref())).collect();

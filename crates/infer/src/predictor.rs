@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::{copied, trainable};
@@ -17,7 +19,7 @@ use crate::long_texts::LongTexts;
 use crate::model::PretrainedModel;
 use crate::output_function::OutputFunction;
 
-/// The prediction of a [`Classifier`]: the fields of transformers' `text-classification` pipeline, and the logits.
+/// The prediction of a [`Predictor`]: the fields of transformers' `text-classification` pipeline, and the logits.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Prediction {
@@ -32,15 +34,24 @@ pub struct Prediction {
     pub logits: Vec<f32>,
 }
 
-/// A fine-tuned checkpoint that predicts the classes of texts.
-pub struct Classifier {
+/// The batch size of [`Predictor::predict`].
+const BATCH_SIZE: usize = 32;
+
+/// A trained model that predicts the classes of texts. Copies are cheap: they share the weights.
+#[derive(Clone)]
+pub struct Predictor {
+    shared: Arc<Shared>,
+    long_texts: LongTexts,
+}
+
+/// What copies of a classifier share.
+struct Shared {
     config: EncoderConfig,
     labels: Vec<String>,
     model: Model,
     tokenizer: Tokenizer,
     device: Device,
     max_length: usize,
-    long_texts: LongTexts,
 }
 
 /// The kinds of models with a classification head.
@@ -53,14 +64,26 @@ pub enum Model {
     Sentence(Box<SentenceClassifier>),
 }
 
-/// Shows the classes, and not the weights.
-impl fmt::Debug for Classifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Classifier").field("labels", &self.labels).finish_non_exhaustive()
+impl From<SequenceClassifier> for Model {
+    fn from(model: SequenceClassifier) -> Self {
+        Self::Sequence(Box::new(model))
     }
 }
 
-impl Classifier {
+impl From<SentenceClassifier> for Model {
+    fn from(model: SentenceClassifier) -> Self {
+        Self::Sentence(Box::new(model))
+    }
+}
+
+/// Shows the classes, and not the weights.
+impl fmt::Debug for Predictor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Predictor").field("labels", &self.labels()).finish_non_exhaustive()
+    }
+}
+
+impl Predictor {
     /// Loads the weights of a checkpoint with a classification head, or of a model folder of sentence-transformers or SetFit
     /// with a linear one.
     ///
@@ -71,16 +94,48 @@ impl Classifier {
         let (config, model) = match pretrained.folder.as_deref().zip(modules.as_ref()) {
             Some((folder, modules)) => {
                 let (config, model) = pretrained.sentence_classifier(folder, modules, device)?;
-                (config, Model::Sentence(Box::new(trainable(&model, |_| false))))
+                (config, Model::Sentence(Box::new(model)))
             }
             None => (pretrained.config.clone(), Model::Sequence(Box::new(sequence_classifier(pretrained, device)?))),
         };
-        let (labels, tokenizer) = (config.labels(), pretrained.tokenizer.clone());
         let lengths = [modules.and_then(|modules| modules.max_length), pretrained.trained_max_length()];
-        let positions = config.max_length();
-        let max_length = lengths.into_iter().flatten().fold(positions, usize::min);
-        let (device, long_texts) = (device.clone(), pretrained.long_texts);
-        Ok(Self { config, labels, model, tokenizer, device, max_length, long_texts })
+        let max_length = lengths.into_iter().flatten().fold(config.max_length(), usize::min);
+        Ok(Self::from_model(config, model, pretrained.tokenizer.clone(), max_length, device)
+            .with_long_texts(pretrained.long_texts))
+    }
+
+    /// Opens the model in a folder and loads its weights: [`PretrainedModel::from_folder`] and [`new`](Self::new).
+    ///
+    /// # Errors
+    /// As these two.
+    pub fn from_folder(folder: &Path, device: &Device) -> Result<Self, InferError> {
+        Self::new(&PretrainedModel::from_folder(folder)?, device)
+    }
+
+    /// Returns a classifier from a model in memory, which reads at most `max_length` tokens per text.
+    pub fn from_model(
+        config: EncoderConfig,
+        model: impl Into<Model>,
+        tokenizer: Tokenizer,
+        max_length: usize,
+        device: &Device,
+    ) -> Self {
+        let (labels, device) = (config.labels(), device.clone());
+        // Autodiff would build graphs that nobody reads.
+        let model = match model.into() {
+            Model::Sequence(model) => Model::Sequence(Box::new(model.trainable(|_| false))),
+            Model::Sentence(model) => Model::Sentence(Box::new(trainable(model.as_ref(), |_| false))),
+        };
+        let shared = Arc::new(Shared { config, labels, model, tokenizer, device, max_length });
+        Self { shared, long_texts: LongTexts::default() }
+    }
+
+    fn with_model(&self, model: Model) -> Self {
+        let Shared { config, labels, tokenizer, device, max_length, .. } = &*self.shared;
+        let (config, labels, tokenizer) = (config.clone(), labels.clone(), tokenizer.clone());
+        let (device, max_length) = (device.clone(), *max_length);
+        let shared = Arc::new(Shared { config, labels, model, tokenizer, device, max_length });
+        Self { shared, long_texts: self.long_texts }
     }
 
     /// Copies the weights into memory, so that the files of the model may be replaced while the classifier is used. Otherwise,
@@ -89,16 +144,15 @@ impl Classifier {
     /// # Errors
     /// Returns an error if the device fails.
     pub fn in_memory(self) -> Result<Self, InferError> {
-        let model = match &self.model {
+        Ok(self.with_model(match self.model() {
             Model::Sequence(model) => Model::Sequence(Box::new(copied(model.as_ref())?)),
             Model::Sentence(model) => Model::Sentence(Box::new(copied(model.as_ref())?)),
-        };
-        Ok(Self { model, ..self })
+        }))
     }
 
     /// Returns the model.
     pub fn model(&self) -> &Model {
-        &self.model
+        &self.shared.model
     }
 
     /// Returns what is read of texts that are longer than the maximum length.
@@ -108,27 +162,25 @@ impl Classifier {
 
     /// Returns whether the model reads the segments of the tokenizer, `token_type_ids`.
     pub fn has_segments(&self) -> bool {
-        has_segments(&self.tokenizer, &self.config)
+        has_segments(&self.shared.tokenizer, &self.shared.config)
     }
 
     /// Returns the same classifier, whose linear layers in the encoder compute as those of a file with int8 weights: see
     /// [`Linear::simulate_int8`](rekindle_nn::Linear::simulate_int8).
     pub fn simulate_int8(&self) -> Self {
-        let mut model = self.model.clone();
+        let mut model = self.model().clone();
         let layers = match &mut model {
             Model::Sequence(model) => model.linear_layers(),
             Model::Sentence(model) => model.encoder.linear_layers(),
         };
         layers.into_iter().for_each(|layer| layer.linear.simulate_int8());
-        let (config, labels, tokenizer) = (self.config.clone(), self.labels.clone(), self.tokenizer.clone());
-        let (device, max_length, long_texts) = (self.device.clone(), self.max_length, self.long_texts);
-        Self { config, labels, model, tokenizer, device, max_length, long_texts }
+        self.with_model(model)
     }
 
     /// Returns the maximum number of tokens per text that the model was trained with; its number of positions, if the files
     /// do not say.
     pub fn max_length(&self) -> usize {
-        self.max_length
+        self.shared.max_length
     }
 
     /// Reads long texts in this way, instead of as the model was trained.
@@ -139,27 +191,35 @@ impl Classifier {
 
     /// Returns the names of the classes, in the order of the logits.
     pub fn labels(&self) -> &[String] {
-        &self.labels
+        &self.shared.labels
     }
 
     /// Returns the function that turns its logits into scores.
     pub fn output_function(&self) -> OutputFunction {
-        OutputFunction::of(&self.config)
+        OutputFunction::of(&self.shared.config)
     }
 
     /// Returns the tokenizer of the model.
     pub fn tokenizer(&self) -> &Tokenizer {
-        &self.tokenizer
+        &self.shared.tokenizer
     }
 
     /// Returns the device of the weights.
     pub(crate) fn device(&self) -> &Device {
-        &self.device
+        &self.shared.device
     }
 
     /// Returns the configuration of the model, with its classes.
     pub fn config(&self) -> &EncoderConfig {
-        &self.config
+        &self.shared.config
+    }
+
+    /// Predicts the classes of texts of at most [`max_length`](Self::max_length) tokens, in batches of 32.
+    ///
+    /// # Errors
+    /// As [`classify`](Self::classify).
+    pub fn predict<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Prediction>, InferError> {
+        self.classify(texts, self.max_length(), BATCH_SIZE)
     }
 
     /// Classifies texts, each as sequences of at most `max_length` tokens as the setting for long texts says, in batches of
@@ -190,7 +250,7 @@ impl Classifier {
         batch_size: usize,
     ) -> Result<Vec<Prediction>, InferError> {
         let logits = self.pair_logits(pairs, max_length, batch_size)?;
-        Ok(logits.chunks(self.labels.len()).map(|row| self.prediction(row)).collect())
+        Ok(logits.chunks(self.shared.labels.len()).map(|row| self.prediction(row)).collect())
     }
 
     /// Returns the logits of texts, each with or without a second one: row-major `[texts, classes]`, in the order of the texts.
@@ -203,11 +263,11 @@ impl Classifier {
         max_length: usize,
         batch_size: usize,
     ) -> Result<Vec<f32>, InferError> {
-        let positions = self.config.max_length();
+        let positions = self.shared.config.max_length();
         if max_length > positions {
             return Err(InferError::MaxLength { max_length, positions });
         }
-        let encoded = encode(&self.tokenizer, &self.config, pairs, max_length, self.long_texts)?;
+        let encoded = encode(&self.shared.tokenizer, &self.shared.config, pairs, max_length, self.long_texts)?;
         self.logits(&encoded, batch_size)
     }
 
@@ -217,7 +277,7 @@ impl Classifier {
     /// # Errors
     /// Returns an error if the text cannot be tokenized.
     pub fn encode(&self, text: &str, text_pair: Option<&str>, max_length: usize) -> Result<EncodedTexts, InferError> {
-        encode_one(&self.tokenizer, &self.config, (text, text_pair), max_length, self.long_texts)
+        encode_one(&self.shared.tokenizer, &self.shared.config, (text, text_pair), max_length, self.long_texts)
     }
 
     /// Returns the logits of tokenized texts, row-major `[texts, classes]`, in the order given and in the batches of
@@ -228,8 +288,8 @@ impl Classifier {
     pub fn logits(&self, encoded: &EncodedTexts, batch_size: usize) -> Result<Vec<f32>, InferError> {
         let (sequences, windows) = (encoded.sequences(), &encoded.windows);
         let mut progress = |_| ControlFlow::Continue(());
-        let (config, device) = (&self.config, &self.device);
-        Ok(match &self.model {
+        let (config, device) = (&self.shared.config, &self.shared.device);
+        Ok(match &self.shared.model {
             Model::Sequence(model) => {
                 let logits = logits(model, config, &sequences, batch_size, device, &mut progress);
                 windows.pooled_values(logits.map_err(|error| windows.in_text(error))?, config.num_labels())
@@ -243,7 +303,7 @@ impl Classifier {
     fn prediction(&self, logits: &[f32]) -> Prediction {
         let decided = self.decide(logits, &Decision::default());
         let (best, score) = decided.ranking.first().copied().unwrap_or_default();
-        let name = |label: usize| self.labels[label].clone();
+        let name = |label: usize| self.shared.labels[label].clone();
         let labels = decided.labels.map(|labels| labels.into_iter().map(name).collect());
         Prediction { label: name(best), score, labels, logits: logits.to_vec() }
     }
@@ -255,6 +315,6 @@ fn sequence_classifier(pretrained: &PretrainedModel, device: &Device) -> Result<
     let (model, report) = SequenceClassifier::from_checkpoint(config, checkpoint, 0, device)?;
     match InferError::missing_head(&report, &["classifier.", "score."]) {
         Some((tensor, other)) => Err(InferError::NoHead { model: pretrained.id.clone(), tensor, other }),
-        None => Ok(model.trainable(|_| false)),
+        None => Ok(model),
     }
 }
