@@ -28,3 +28,4 @@ mod resume;
 mod serve;
 mod spread;
 mod tasks;
+mod tune;

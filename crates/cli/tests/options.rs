@@ -42,6 +42,7 @@ const MISSING: &[(&str, &str, &[&str])] = &[
     ("experiment", "validation", &["--train", "good.csv", "--test", "more.csv", "--validation", "none", "-o", "out"]),
     ("experiment", "drop_label_issues", &["good.csv", "--drop-label-issues", "none", "--output", "out"]),
     ("experiment", "token_file", &["--token-file", "none", "--output", "out"]),
+    ("tune", "space", &["--data", "good.csv", "--space", "none", "--output", "out"]),
     ("compare", "runs", &["none"]),
     ("predict", "model", &["--model", "./none", "text"]),
     ("predict", "input", &["--model", "model", "--input", "none"]),
@@ -75,6 +76,9 @@ const MISSING: &[(&str, &str, &[&str])] = &[
     ("export", "data", &["--model", "model", "--onnx", "out.onnx", "--int8", "--data", "none.csv"]),
 ];
 
+/// Commands with the options of `experiment`.
+const SEARCHES: [&str; 2] = ["tune", "fit"];
+
 /// Options that name something to write.
 const WRITTEN: &[&str] = &["output", "identity", "onnx"];
 
@@ -82,8 +86,12 @@ const WRITTEN: &[&str] = &["output", "identity", "onnx"];
 fn every_file_on_the_command_line_is_read() {
     let place = place();
     place.model("model");
-    for (command, option, arguments) in MISSING {
-        let is_known = ["data", "experiment"].contains(command) && *option != "model";
+    let searches = SEARCHES.iter().flat_map(|search| {
+        let rows = MISSING.iter().filter(|(command, ..)| *command == "experiment");
+        rows.map(move |(_, option, arguments)| (*search, *option, *arguments))
+    });
+    for (command, option, arguments) in MISSING.iter().copied().chain(searches) {
+        let is_known = ["data", "experiment", "tune", "fit"].contains(&command) && option != "model";
         let model: &[&str] = if is_known { &["--offline", "--model", "embedded"] } else { &[] };
         let before = place.files();
         let (_, error) = refused(&place, command, &[model, arguments].concat());
@@ -101,7 +109,8 @@ fn every_option_with_a_file_is_in_the_table() {
                 option.get_value_names().unwrap_or_default().iter().map(|name| name.as_str()).collect();
             let is_file = names.iter().any(|name| ["FILE", "FOLDER", "RUN"].iter().any(|part| name.contains(part)));
             let (command, option) = (command.get_name(), option.get_id().as_str());
-            let tested = MISSING.iter().any(|(other, name, _)| (*other, *name) == (command, option));
+            let is_tested = |command| MISSING.iter().any(|(other, name, _)| (*other, *name) == (command, option));
+            let tested = is_tested(command) || (SEARCHES.contains(&command) && is_tested("experiment"));
             assert!(!is_file || tested || WRITTEN.contains(&option), "{command} --{option} is not tested");
         }
     }
@@ -169,6 +178,15 @@ const WITHOUT_EFFECT: &[(&str, &[&str], [&str; 2])] = &[
     ("experiment", &["--token-file", "texts.txt"], ["--token-file", "--backend remote"]),
     ("experiment", &["--host", "ws://a:1"], ["--host", "--backend remote"]),
     ("experiment", &["--devices-per-run", "2"], ["--devices-per-run", "--backend remote"]),
+    ("experiment", &["--epochs", "5", "--approaches", "full:epochs=3,probe"], ["--epochs", "names its own"]),
+    ("experiment", &["--lr", "1e-3", "--approaches", "full:lr=1e-5"], ["--learning-rate", "names its own"]),
+    ("tune", &["--budget", "1m", "--runs", "5"], ["--budget", "--runs"]),
+    ("tune", &["--space", "probe", "--approaches", "tfidf:C=1|2"], ["--space", "--approaches"]),
+    ("tune", &["--space", "probe", "--epochs", "3"], ["--epochs", "trains in epochs"]),
+    ("tune", &["--lr", "1e-3"], ["--learning-rate", "names its own"]),
+    ("fit", &["--approaches", "probe"], ["--approaches", "rekindle tune"]),
+    ("fit", &["--budget", "1m", "--runs", "5"], ["--budget", "--runs"]),
+    ("fit", &["--repeats", "3"], ["--repeats", "--folds"]),
     ("features", &["--input", "texts.txt", "--text-column", "a", "-o", "out"], ["--text-column", "--input"]),
     ("features", &["--input", "texts.txt", "--label-column", "a", "-o", "out"], ["--label-column", "--input"]),
     ("features", &["--input", "texts.txt", "--no-header", "-o", "out"], ["--no-header", "--input"]),

@@ -39,6 +39,7 @@ const DOCUMENTS: [&str; 24] = [
     "docs/results.md",
     "docs/serving.md",
     "docs/tasks.md",
+    "docs/tuning.md",
     "docs/usage.md",
 ];
 
@@ -177,7 +178,7 @@ fn blocks(document: &str) -> Vec<Block> {
 }
 
 /// Runs a command line as a shell does, and returns its output; `None` if it is not run. If the output is not compared, an
-/// experiment trains for one epoch.
+/// experiment trains for one epoch, and a search has seconds.
 fn run(place: &Place, line: &str, is_compared: bool) -> Option<String> {
     if NOT_RUN.iter().any(|start| line.starts_with(start)) {
         return None;
@@ -202,8 +203,9 @@ fn run(place: &Place, line: &str, is_compared: bool) -> Option<String> {
         _ => panic!("`{line}` can neither be run by this test nor is it in NOT_RUN"),
     };
     // A reader runs one of the experiments of a page, or names a folder for each.
-    let writes =
-        arguments.first().is_some_and(|command| ["experiment", "export", "pretrain", "vocab"].contains(command));
+    let writes = arguments
+        .first()
+        .is_some_and(|command| ["experiment", "export", "fit", "pretrain", "tune", "vocab"].contains(command));
     if writes && is_compared {
         // The documented output is that of a first run.
         let _ = fs::remove_dir_all(place.path("artifacts_transfer_learning"));
@@ -218,6 +220,9 @@ fn run(place: &Place, line: &str, is_compared: bool) -> Option<String> {
     if trains && has_epochs && !is_compared && !arguments.contains(&"--epochs") {
         arguments.extend(["--epochs", "1"]);
     }
+    // A budget of minutes is one of seconds here.
+    let minutes = |argument: &&mut &str| ["10m", "20m"].contains(*argument);
+    arguments.iter_mut().filter(minutes).for_each(|argument| *argument = "3s");
     arguments.iter().for_each(|path| restore_model(place, path));
     let mut command = place.program(&program).or_else(|| {
         println!("skipped: {program} is not built; `cargo test --workspace` builds it");

@@ -116,6 +116,15 @@ impl Experiment {
         sampling.samples.len() * self.seeds().len() * sizes.len()
     }
 
+    /// Returns the number of runs of an approach, with the one of its final model.
+    ///
+    /// # Errors
+    /// Returns an error if a training size is larger than the smallest sample.
+    pub fn runs_per_approach(&self, sampling: &Sampling) -> Result<usize, ExperimentError> {
+        let runs = self.runs(sampling, &self.sizes(sampling)?);
+        Ok(runs + usize::from(self.keep_models && self.is_final(sampling)))
+    }
+
     /// Returns all runs, in the order of the results.
     pub(crate) fn run_specs(&self, sampling: &Sampling, sizes: &[usize]) -> Result<Vec<RunSpec>, ExperimentError> {
         let rows = self.rows(sampling, sizes)?;

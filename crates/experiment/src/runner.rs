@@ -23,12 +23,13 @@ use crate::outcome::Outcome;
 use crate::pairwise::Comparisons;
 use crate::predictions::predictions;
 use crate::progress::Progress;
-use crate::records::{data_record, model_record};
+use crate::records::{data_record, label, model_record};
 use crate::remote_runs::{Engine, compute_runs};
 use crate::run_context::RunContext;
 use crate::run_settings::ClassWeights;
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
+use crate::search::search_findings;
 
 /// Maximum number of classes: the confusion matrix of each run has a cell for every pair of classes.
 const MOST_CLASSES: usize = 1000;
@@ -106,6 +107,10 @@ impl Experiment {
         let mut results = Results::new(model, data, arguments, design);
         (results.backend, results.seed) = (backend.into(), self.seed());
         results.findings = findings(&comparisons, &approaches, &baselines, sampling, metric);
+        for record in &records {
+            let label = label(metric, sampling);
+            results.findings.extend(search_findings(record, largest, metric, label));
+        }
         results.findings.extend(cautions(&context, results.data.profile.as_ref()));
         results.label_issues = label_issues(&approaches, sampling, metric, self.label_issue_filter);
         results.findings.extend(results.label_issues.as_ref().and_then(|record| finding(record, &approaches)));

@@ -40,6 +40,7 @@ fn every_sample() -> Vec<(&'static str, Results)> {
     vec![
         ("twelve sentences", samples::toy()),
         ("folds", samples::folds()),
+        ("search", samples::search()),
         ("3 classes", samples::many_classes(3)),
         ("12 classes", samples::many_classes(12)),
         ("25 classes", samples::many_classes(25)),
@@ -333,4 +334,20 @@ fn suspected_label_errors_have_a_section_and_a_table() {
 fn the_page_of_sixty_runs_is_small() {
     let html = report_html(&samples::folds());
     assert!(html.len() < 1_500_000, "{} bytes", html.len());
+}
+
+#[test]
+fn the_trials_of_a_search_are_shown_with_what_mattered_and_the_optimism() {
+    let html = report_html(&samples::search());
+    let section =
+        html.split("id=\"search\"").nth(1).and_then(|rest| rest.split("</section>").next()).expect("a section");
+    for part in
+        ["4 candidates on 5 inner folds", "16 searches; 160 trainings", "15 of 15", "0.8200 ✓", "loss is NaN", "lora"]
+    {
+        assert!(section.contains(part), "{part}: {section}");
+    }
+    for part in ["Settings that mattered", "0.1000", "Optimism", "0.7900"] {
+        assert!(section.contains(part), "{part}: {section}");
+    }
+    assert!(!report_html(&samples::folds()).contains("id=\"search\""));
 }

@@ -9,6 +9,7 @@ pub mod explain;
 pub mod export;
 pub mod features;
 pub mod fill_mask;
+pub mod fit;
 pub mod host;
 mod long_texts;
 pub mod models;
@@ -16,6 +17,7 @@ pub mod predict;
 pub mod pretrain;
 #[cfg(feature = "serve")]
 pub mod serve;
+pub mod tune;
 pub mod vocab;
 
 use std::time::Instant;
@@ -31,6 +33,10 @@ pub enum Command {
     Data(data::DataArgs),
     /// Train with several approaches, compare them, and write the results.
     Experiment(Box<experiment::ExperimentArgs>),
+    /// Find a good model for labelled texts within a budget of time, and report its honest score.
+    Fit(Box<fit::FitArgs>),
+    /// Search for the best settings on inner folds of the training examples; the test examples only give the score.
+    Tune(Box<tune::TuneArgs>),
     /// Compare the results of several experiments: the settings that differ, and the scores.
     Compare(compare::CompareArgs),
     /// Classify texts with a trained model; prints one JSON line per text.
@@ -69,6 +75,8 @@ impl Command {
         match self {
             Self::Data(args) => data::run(args),
             Self::Experiment(args) => experiment::run(args, began),
+            Self::Fit(args) => fit::run(args, began),
+            Self::Tune(args) => tune::run(args, began),
             Self::Compare(args) => compare::run(args),
             Self::Predict(args) => args.engine.backend.guard(|| predict::run(args)),
             Self::Evaluate(args) => args.engine.backend.guard(|| evaluate::run(args, began)),

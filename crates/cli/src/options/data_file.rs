@@ -9,7 +9,7 @@ use rekindle::data::{Encoding, Format, ReadOptions, looks_like_table};
 use crate::terminal::Display;
 
 /// The options of every command that reads tables of texts.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[group(id = "table_file")]
 pub struct TableFileArgs {
     /// Column with the text, by name or by number from 0 [default: text, sentence, review, ...].
@@ -33,7 +33,7 @@ pub struct TableFileArgs {
 }
 
 /// The options of every command that reads labelled texts.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct DataFileArgs {
     #[command(flatten)]
     pub table: TableFileArgs,

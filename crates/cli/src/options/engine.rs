@@ -12,7 +12,7 @@ use crate::options::backend::Backend;
 use crate::options::token;
 
 /// The backend, and its devices.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct EngineArgs {
     /// Backend that computes; `remote` uses the devices of other machines.
     #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Engine")]
@@ -22,7 +22,7 @@ pub struct EngineArgs {
 }
 
 /// The hosts whose devices are used.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct HostsArgs {
     /// Machine that runs `rekindle host`: ws://NAME:PORT or iroh://ID@NAME:PORT. May be given several times.
     #[arg(long, value_name = "URL", help_heading = "Engine")]

@@ -4,7 +4,7 @@ use clap::Args;
 use rekindle::data::{ReadOptions, Task};
 
 /// The options of commands that read labels.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[group(id = "labels")]
 pub struct LabelArgs {
     /// What is predicted: one class per text, several labels, a number, or one of several ordered classes [default:
@@ -19,7 +19,7 @@ pub struct LabelArgs {
 }
 
 /// Where several labels of a text are.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[group(id = "several_labels")]
 pub struct SeveralLabelsArgs {
     /// Separator of several labels in the label column.

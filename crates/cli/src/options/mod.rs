@@ -10,6 +10,7 @@ pub mod data_file;
 pub mod engine;
 pub mod labels;
 pub mod model;
+pub mod search;
 pub mod settings;
 pub mod texts;
 pub mod token;
@@ -17,6 +18,7 @@ pub mod token;
 pub use data_file::{DataFileArgs, TableFileArgs};
 pub use engine::{EngineArgs, HostsArgs};
 pub use labels::{LabelArgs, SeveralLabelsArgs};
+pub use search::SearchArgs;
 pub use texts::TextArgs;
 
 /// When training checkpoints are written by default: after epochs that are long.

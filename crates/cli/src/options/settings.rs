@@ -19,6 +19,9 @@ fn name(setting: &str) -> String {
         "num_train_epochs" => "--epochs",
         "max_steps" => "--steps",
         "per_device_train_batch_size" => "--batch-size",
+        "candidates" => "the candidates (--approaches, --space)",
+        "candidate_rates" => "the learning rates of the candidates",
+        "budget" => "--budget or --runs",
         "approaches"
         | "backend"
         | "batch_size"
@@ -26,6 +29,8 @@ fn name(setting: &str) -> String {
         | "early_stopping_patience"
         | "frozen_dropout"
         | "gradient_accumulation_steps"
+        | "halving"
+        | "inner_folds"
         | "learning_rate"
         | "long_texts"
         | "lr_scheduler_type"

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rekindle::experiment::{DistributedRun, Progress, RunStep, StartedRun, WorkerEvent};
+use rekindle::experiment::{DistributedRun, Progress, RunStep, StartedRun, TrialStep, WorkerEvent};
 use rekindle::hub::Download;
 use rekindle::remote;
 use rekindle::report::thousands;
@@ -200,6 +200,7 @@ impl Display {
             }
             Progress::Pretraining(event) => self.pretraining(event),
             Progress::Training(event) => self.training(event),
+            Progress::Trial(step) => self.trial(step),
             Progress::RunFinished(run) | Progress::RunRestored(run) if self.runs > 1 => self.tested(run),
             Progress::Worker { name, event } => self.worker(name, event),
             Progress::FinalModel => self.line("  the final model, on all examples"),
@@ -254,6 +255,19 @@ impl Display {
             remote::Event::GivenUp(reason) => self.warn(&format!("{name}: {reason}; the connection is not retried")),
             _ => {}
         }
+    }
+
+    /// Shows a candidate of a search.
+    fn trial(&mut self, TrialStep { trial, number, of, rung, rungs }: &TrialStep<'_>) {
+        self.clear();
+        let rung = if *rungs > 1 { format!("rung {rung}/{rungs}  ") } else { String::new() };
+        let folds = trial.scores.len();
+        let scored = match (&trial.failed, trial.mean(folds)) {
+            (Some(reason), _) => format!("out: {reason}"),
+            (None, Some(mean)) => format!("{mean:.4} on {folds} inner fold{}", if folds == 1 { "" } else { "s" }),
+            (None, None) => "not tried".into(),
+        };
+        self.line(&format!("  {rung}{number}/{of}  {}  {scored}  {:.2} s", trial.approach, trial.seconds));
     }
 
     /// Shows a finished run.

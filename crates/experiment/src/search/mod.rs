@@ -3,6 +3,7 @@
 //! search is that of nested cross-validation: the test examples of a run choose nothing.
 
 mod budget;
+mod findings;
 mod inner_folds;
 mod race;
 mod rungs;
@@ -26,6 +27,7 @@ use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 
 pub use self::budget::Budget;
+pub(crate) use self::findings::search_findings;
 pub use self::space::Preset;
 pub(crate) use self::summary::search_record;
 

@@ -64,9 +64,9 @@ impl Preset {
 pub(crate) fn ordered(task: Task, layers: usize, has_few_labels: bool) -> String {
     let contrastive = (task.has_classes() && has_few_labels).then_some("contrastive");
     let last = (layers > 2).then_some("last-2");
-    let tuned = ["full", "lora", "full:lr=1e-4:head-lr=1e-3", "lora:r=16:lr=2e-3", "full:lr=2e-5:head-lr=1e-3"];
-    let longer = ["full:epochs=6", "full:pooling=mean"];
-    let parts = ["probe"].into_iter().chain(contrastive).chain(last).chain(tuned).chain(longer);
+    let tuned = ["full", "lora", "full:pooling=mean:lr=1e-4:head-lr=1e-3", "full:epochs=6", "lora:r=16:lr=2e-3"];
+    let further = ["full:lr=2e-5:head-lr=1e-3:epochs=6", "full:lr=2e-4:head-lr=1e-3"];
+    let parts = ["probe"].into_iter().chain(contrastive).chain(last).chain(tuned).chain(further);
     parts.collect::<Vec<_>>().join(",")
 }
 

@@ -18,6 +18,7 @@ mod misclassified;
 mod provenance;
 mod ranking;
 mod scores;
+mod search;
 mod values;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -34,6 +35,7 @@ pub fn report_html(results: &Results) -> String {
     let sections: Vec<Section> = [
         scores::table(results),
         scores::comparisons(results),
+        search::section(results),
         costs::section(results),
         curves::sizes(results),
         curves::training(results),

@@ -392,3 +392,33 @@ impl Sample {
         Misclassified::new(examples.len() + 3, best, examples.len(), examples)
     }
 }
+
+/// The folds, with a search as the last approach.
+pub fn search() -> Results {
+    let trial = |approach: &str, folds: usize, score: f64, chosen: bool| {
+        let mut trial = TrialRecord::default();
+        (trial.approach, trial.rung, trial.chosen, trial.seconds) = (approach.into(), folds.min(2), chosen, 1.5);
+        trial.scores = (0..folds).map(|fold| score + 0.01 * fold as f64).collect();
+        trial.test_scores = trial.scores.iter().map(|score| score - 0.02).collect();
+        trial
+    };
+    let mut failed = trial("full:lr=1", 0, 0.0, false);
+    failed.failed = Some("step 3 (epoch 1): loss is NaN".into());
+    let trials = vec![trial("probe", 1, 0.7, false), trial("full:lr=1e-4", 5, 0.8, true), failed];
+    let mut search = SearchRecord::default();
+    search.candidates = ["probe", "full:lr=1e-4", "full:lr=1", "lora"].map(String::from).into();
+    (search.inner_folds, search.halving, search.searches, search.budget_runs) = (5, Some(3), 16, Some(160));
+    search.final_trials = trials.clone();
+    let values = vec![EffectValue::new("full", 0.8, 15), EffectValue::new("probe", 0.7, 15)];
+    search.effects = vec![EffectRecord::new("approach", values)];
+    let mut optimism = OptimismRecord::default();
+    (optimism.approach, optimism.reported, optimism.honest) = ("full:lr=1e-4".into(), 0.8, 0.79);
+    optimism.optimism = 0.01;
+    search.optimism = Some(optimism);
+    let mut results = folds();
+    if let Some(record) = results.approaches.last_mut() {
+        record.runs.iter_mut().for_each(|run| run.trials.clone_from(&trials));
+        (record.spec, record.search) = ("tune".into(), Some(search));
+    }
+    results
+}

@@ -15,7 +15,7 @@ use crate::options::model::ModelChoice;
 use crate::options::{DataFileArgs, EngineArgs, LabelArgs, MIN_LENGTH, at_least, positive, rate};
 
 /// The options of `rekindle experiment`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct ExperimentArgs {
     /// Checkpoint to start from: `auto`, `embedded`, a folder, or a hub id, for example `distilbert-base-uncased`.
@@ -45,9 +45,9 @@ pub struct ExperimentArgs {
     /// Labelled texts that select the best epoch.
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub validation: Option<PathBuf>,
-    /// Share (0.25) or number (100) of the examples to test on, stratified by class.
-    #[arg(long, default_value = "0.25", value_name = "SHARE|NUMBER", conflicts_with = "test", help_heading = "Data")]
-    pub test_size: TestSize,
+    /// Share (0.25) or number (100) of the examples to test on, stratified by class [default: 0.25].
+    #[arg(long, value_name = "SHARE|NUMBER", conflicts_with = "test", help_heading = "Data")]
+    pub test_size: Option<TestSize>,
     /// Share or number of the training examples that are held out and select the best epoch.
     #[arg(long, value_name = "SHARE|NUMBER", conflicts_with = "validation", help_heading = "Data")]
     pub validation_size: Option<TestSize>,
@@ -171,6 +171,8 @@ pub struct ExperimentArgs {
     /// Print every step.
     #[arg(long, short, help_heading = "Output")]
     pub verbose: bool,
+    #[arg(skip)]
+    pub design: Design,
 }
 
 impl ExperimentArgs {
@@ -178,6 +180,16 @@ impl ExperimentArgs {
     pub fn data(&self) -> Option<&PathBuf> {
         self.file.as_ref().or(self.data.as_ref())
     }
+}
+
+/// How test examples are chosen without an option that says so, and what models are saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Design {
+    /// One test set. The models are those that were tested.
+    #[default]
+    OneTestSet,
+    /// Folds if examples are few, and otherwise one test set. The models are trained on all examples, but not on those of a test file.
+    BySize,
 }
 
 /// The default of `--batch-size`, of approaches without one of their own.
@@ -225,6 +237,11 @@ pub struct Approaches(pub Vec<Approach>);
 impl Approaches {
     fn parse(list: &str) -> Result<Self, String> {
         Approach::parse_list(list).map(Self).map_err(|error| error.to_string())
+    }
+
+    /// Parses a list with alternatives.
+    pub fn parse_space(list: &str) -> Result<Self, String> {
+        Approach::parse_space(list).map(Self).map_err(|error| error.to_string())
     }
 }
 

@@ -82,6 +82,16 @@ fn has_effect(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Fail
         ("--metric-for-best-model", args.metric_for_best_model.is_some(), TrainingOption::BestEpoch),
         ("--early-stopping-patience", args.early_stopping_patience.is_some(), TrainingOption::BestEpoch),
     ];
+    // An approach that names its own value does not have that of the option.
+    for (name, is_given, option, key) in [
+        ("--epochs", args.epochs.is_some(), TrainingOption::Epochs, ":epochs="),
+        ("--learning-rate", args.learning_rate.is_some(), TrainingOption::LearningRate, ":lr="),
+    ] {
+        let mut users = approaches.iter().filter(|approach| approach.has_option(option)).peekable();
+        if is_given && users.peek().is_some() && users.all(|approach| approach.spec.contains(key)) {
+            return Err(Failure::usage(format!("{name}: each of the --approaches that has it names its own")));
+        }
+    }
     let is_unused = |option| !approaches.iter().any(|approach| approach.has_option(option));
     let Some((name, _, option)) = given.into_iter().find(|(_, is_given, option)| *is_given && is_unused(*option))
     else {

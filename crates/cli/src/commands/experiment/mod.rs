@@ -7,9 +7,10 @@ mod costs;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use rekindle::data::{Dataset, ReadOptions, twelve_sentences};
+use rekindle::data::{Dataset, ReadOptions, TestSize, twelve_sentences};
 use rekindle::experiment::{
-    Approach, Defaults, Engine, Experiment, ExperimentError, ExperimentStore, Overrides, Progress, Sampling,
+    Approach, Budget, Defaults, Engine, Experiment, ExperimentError, ExperimentStore, Overrides, Progress, Sampling,
+    Search,
 };
 use rekindle::infer::PretrainedModel;
 use rekindle::metrics::Scorer;
@@ -23,19 +24,51 @@ use crate::options;
 use crate::options::model::{self, Found};
 use crate::terminal::{Display, Verbosity};
 
-pub use args::ExperimentArgs;
+pub use args::{Approaches, Design, ExperimentArgs};
 use args::{BATCH_SIZE, DEFAULT_OUTPUT, Switch};
+pub use check::check;
 use costs::Costs;
+
+/// The default of `--test-size`.
+const TEST_SIZE: TestSize = TestSize::Fraction(0.25);
+/// Examples below which a design by size has folds, and how many: a test set of fewer than 250 would say little.
+const FEW: usize = 1000;
+const FOLDS: usize = 5;
 
 /// Runs the command.
 ///
 /// # Errors
 /// Returns whatever stopped the experiment. Earlier results are then unchanged.
 pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
-    check::check(args, &approaches(args))?;
+    let approaches = approaches(args);
+    check(args, &approaches)?;
+    let names: Vec<String> = approaches.iter().map(|approach| approach.name.clone()).collect();
+    execute(args, began, &names, &|_| Ok(approaches.clone()))
+}
+
+/// What is known before the approaches are chosen.
+pub struct Plan<'a> {
+    /// The model.
+    pub model: &'a PretrainedModel,
+    /// The data and the samples.
+    pub sampling: &'a Sampling,
+    /// The number of runs of an approach, with the one of the final model.
+    pub searches: usize,
+}
+
+/// Runs an experiment with the approaches that follow from its data and model; `names` are theirs.
+///
+/// # Errors
+/// Returns whatever stopped the experiment. Earlier results are then unchanged.
+pub fn execute(
+    args: &ExperimentArgs,
+    began: Instant,
+    names: &[String],
+    approaches: &dyn Fn(&Plan<'_>) -> Result<Vec<Approach>, Failure>,
+) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
     let (device, workers) = args.engine.workers(args.devices_per_run, |text| display.warn(text))?;
-    let output = output(args)?;
+    let output = output(args, names)?;
     let sampling = sampling(args)?;
     if output.is_replacing() {
         display.line(&format!("replaces the earlier results in {}", args.output.display()));
@@ -51,13 +84,18 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
         ));
     }
     describe(&display, &model, &sampling, args);
+    let searches = experiment(args, &model, &[])?.runs_per_approach(&sampling)?;
+    let approaches = approaches(&Plan { model: &model, sampling: &sampling, searches })?;
+    let experiment = experiment(args, &model, &approaches)?;
+    for search in experiment.approaches.iter().filter_map(Approach::search) {
+        display.line(&format!("search   {}", described(search, searches)));
+    }
 
     let stop = Stop::default();
     let save_strategy = args.checkpoint_every.unwrap_or(options::LONG_EPOCHS);
     let store = ExperimentStore::new(output.checkpoint_folder(), Some(save_strategy), stop.clone());
     begin(&store, args.resume, &display)?;
     interrupt::handle(&stop, display.notices())?;
-    let experiment = experiment(args, &model)?;
     let engine = Engine { backend: args.engine.backend.name(), device: &device, workers };
     let (mut history, mut costs) = (History::default(), Costs::default());
     let mut observe = |progress: Progress<'_>| {
@@ -94,21 +132,36 @@ pub fn run(args: &ExperimentArgs, began: Instant) -> Result<(), Failure> {
         folder.display(),
         zip.display()
     ));
+    if args.design == Design::BySize {
+        names.iter().for_each(|name| display.line(&format!("model in {}", folder.join("models").join(name).display())));
+    }
     Ok(())
 }
 
 /// The output folder. The demonstration replaces its own results in the default folder: it is the first command of every
 /// newcomer, and its results are known. Results from data files are replaced only with `--overwrite`.
-fn output(args: &ExperimentArgs) -> Result<Output, Failure> {
+fn output(args: &ExperimentArgs, models: &[String]) -> Result<Output, Failure> {
     let is_demonstration = || {
         let earlier = Results::read(&args.output).map(|results| results.data.files);
         args.output == Path::new(DEFAULT_OUTPUT)
             && files(args).is_empty()
             && earlier.is_ok_and(|files| files.is_empty())
     };
-    let names = approaches(args).into_iter().map(|approach| approach.name).filter(|_| args.save_models);
+    let models = if args.save_models { models } else { &[] };
     let overwrite = args.overwrite || is_demonstration();
-    Output::prepare(&args.output, &names.collect::<Vec<_>>(), overwrite).map_err(Failure::output)
+    Output::prepare(&args.output, models, overwrite).map_err(Failure::output)
+}
+
+/// A search in words.
+fn described(search: &Search, searches: usize) -> String {
+    let halving = search.halving.map_or("no halving".into(), |factor| format!("successive halving by {factor}"));
+    let candidates = search.candidates.len();
+    let text = format!("{candidates} candidates, {} inner folds, {halving}", search.inner_folds);
+    let several = if searches == 1 { "one search".into() } else { format!("{searches} searches") };
+    match search.budget {
+        Budget::Unlimited => format!("{text}; {several}"),
+        budget => format!("{text}; {budget} for {several}"),
+    }
 }
 
 /// Resumes an interrupted experiment, or begins a new one.
@@ -157,13 +210,13 @@ fn approaches(args: &ExperimentArgs) -> Vec<Approach> {
     }
 }
 
-/// The experiment that the options describe.
-fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experiment, Failure> {
+/// The experiment that the options describe, with these approaches.
+fn experiment(args: &ExperimentArgs, model: &PretrainedModel, approaches: &[Approach]) -> Result<Experiment, Failure> {
     let defaults = if files(args).is_empty() { Defaults::Notebook } else { Defaults::OwnData };
     let overrides = Overrides { learning_rate: args.learning_rate, epochs: args.epochs, batch_size: args.batch_size };
     let batch_size = args.batch_size.unwrap_or(BATCH_SIZE);
     let approach = |approach: &Approach| approach.with_defaults(defaults, overrides);
-    let approaches: Vec<Approach> = approaches(args).iter().map(approach).collect::<Result<_, _>>()?;
+    let approaches: Vec<Approach> = approaches.iter().map(approach).collect::<Result<_, _>>()?;
     let is_new = |baseline: &Approach| approaches.iter().all(|approach| approach.name != baseline.name);
     Ok(Experiment {
         baselines: Approach::baselines().into_iter().filter(is_new).collect(),
@@ -192,7 +245,7 @@ fn experiment(args: &ExperimentArgs, model: &PretrainedModel) -> Result<Experime
         metric: args.metric,
         label_issue_filter: args.label_issue_filter.unwrap_or_default(),
         keep_models: args.save_models,
-        refit: false,
+        refit: args.design == Design::BySize && args.test.is_none(),
     })
 }
 
@@ -269,18 +322,28 @@ fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
     let sampling = match (&args.test, args.folds) {
         (Some(test), _) => Sampling::fixed(all, validation, more(test)?),
         (None, Some(folds)) => Sampling::folds(all, folds, args.repeats, args.seed)?,
-        (None, None) => {
-            let split = all.train_test_rows(args.test_size, args.seed, true)?;
-            // Training examples are numbered anew.
-            listed = (0..split.train.len()).filter(|&row| listed.contains(&split.train[row])).collect();
-            Sampling::fixed(all.select(&split.train), validation, all.select(&split.test))
-        }
+        (None, None) => match folds_by_size(args, &all) {
+            Some(sampling) => sampling,
+            None => {
+                let split = all.train_test_rows(args.test_size.unwrap_or(TEST_SIZE), args.seed, true)?;
+                // Training examples are numbered anew.
+                listed = (0..split.train.len()).filter(|&row| listed.contains(&split.train[row])).collect();
+                Sampling::fixed(all.select(&split.train), validation, all.select(&split.test))
+            }
+        },
     };
     let sampling = sampling.drop_from_training(&listed)?;
     Ok(match args.validation_size {
         Some(size) => sampling.hold_out(size, args.seed)?,
         None => sampling,
     })
+}
+
+/// Folds of few examples, if the design asks for them: five, or as many as the smallest class has examples.
+fn folds_by_size(args: &ExperimentArgs, all: &Dataset) -> Option<Sampling> {
+    let is_free = args.design == Design::BySize && args.test_size.is_none() && args.validation.is_none();
+    let mut counts = (2..=FOLDS).rev().filter(|_| is_free && all.len() < FEW);
+    counts.find_map(|folds| Sampling::folds(all.clone(), folds, args.repeats, args.seed).ok())
 }
 
 fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, args: &ExperimentArgs) {
