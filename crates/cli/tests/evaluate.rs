@@ -99,6 +99,27 @@ fn the_scores_are_those_of_the_predictions() {
 }
 
 #[test]
+fn the_most_confident_errors_are_explained() {
+    let place = trained();
+    let results = evaluate(&place, &["--model", "last", "--data", "reviews.csv", "--output", "report"]);
+    let example = &results["misread"]["sentences"][0];
+    let (label, wrong) = (example["explanation"]["label"].as_str().expect("a label"), example["text"].as_str());
+    let arguments = ["--model", "last", "--json", "--label", label, wrong.expect("a text")];
+    let output = place.command("explain").args(arguments).output().expect("it ran");
+    let explanation: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let words = example["explanation"]["words"].as_array().expect("words");
+    assert_eq!(words.len(), explanation["words"].as_array().expect("words").len());
+    for (word, expected) in words.iter().zip(explanation["words"].as_array().expect("words")) {
+        assert_eq!((&word["start"], &word["end"]), (&expected["start"], &expected["end"]));
+        // The report takes fewer points of the integral.
+        let [found, expected] = [word, expected].map(|word| word["attribution"].as_f64().expect("a number"));
+        assert!((found - expected).abs() < 1e-3, "{found} instead of {expected}");
+    }
+    let page = fs::read_to_string(place.path("report/report.html")).expect("a report");
+    assert!(page.contains("<mark class=\"pro3\"") || page.contains("<mark class=\"con3\""));
+}
+
+#[test]
 fn several_models_are_compared_on_the_same_texts() {
     let place = trained();
     let arguments = ["--model", "probe", "--model", "last", "--data", "reviews.csv"];

@@ -15,6 +15,7 @@ use crate::accumulator::{RunAccumulator, scores};
 use crate::approach_results::{ApproachResults, RunResult};
 use crate::error::ExperimentError;
 use crate::experiment::Experiment;
+use crate::explained::explain;
 use crate::findings::findings;
 use crate::misclassified::misclassified;
 use crate::pairwise::Comparisons;
@@ -156,6 +157,10 @@ impl ModelEvaluation {
             results.findings = findings(&comparisons, &approaches, &[], &sampling, metric);
         }
         results.misclassified = misclassified(&approaches, &sampling, metric);
+        let best = models.iter().position(|model| model.pretrained.id == results.misclassified.approach);
+        if let Some(best) = best {
+            explain(&mut results.misclassified, best, &models[best].classifier)?;
+        }
         results.predictions = predictions(&sampling, runs);
         (results.approaches, results.comparisons) = (records, comparisons);
         if let Some((column, values)) = slices {

@@ -156,7 +156,7 @@ impl Experiment {
     }
 
     /// Returns whether models that are kept are trained on all examples.
-    fn is_final(&self, sampling: &Sampling) -> bool {
+    pub(crate) fn is_final(&self, sampling: &Sampling) -> bool {
         sampling.folds.is_some() || self.refit
     }
 

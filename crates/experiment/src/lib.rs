@@ -23,6 +23,7 @@ mod error;
 mod evaluation;
 mod experiment;
 mod experiment_store;
+mod explained;
 mod extraction;
 mod findings;
 mod fingerprint;

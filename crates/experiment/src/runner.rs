@@ -118,7 +118,12 @@ impl Experiment {
         results.predictions = predictions(sampling, runs_predictions);
         (results.approaches, results.baselines, results.comparisons) = (records, baseline_records, comparisons);
         results.seconds = began.elapsed().as_secs_f64();
-        Ok(Outcome { results, models })
+        let mut outcome = Outcome { results, models };
+        // A final model has learned from the test examples.
+        if !self.is_final(sampling) {
+            outcome.explain_errors(pretrained, device)?;
+        }
+        Ok(outcome)
     }
 
     /// Returns an error if the examples do not fit the model.

@@ -54,13 +54,19 @@ impl Predictor {
     /// et al., 2017) at the word embeddings, from a baseline of padding tokens between the special tokens of the text.
     ///
     /// The integral has `steps` points, and twice as many each time until the sum of the attributions is within 1 % of the
-    /// difference of the logits, or more than 1,600 points would be needed. The first [`max_length`](Self::max_length) tokens
+    /// difference of the logits, or more than `max_steps` points would be needed. The first [`max_length`](Self::max_length) tokens
     /// are read, whatever the setting for long texts.
     ///
     /// # Errors
     /// Returns an error if the model has no such class, the text cannot be tokenized, an output is not finite, or the device
     /// fails.
-    pub fn explain(&self, text: &str, label: Option<&str>, steps: usize) -> Result<Explanation, InferError> {
+    pub fn explain(
+        &self,
+        text: &str,
+        label: Option<&str>,
+        steps: usize,
+        max_steps: usize,
+    ) -> Result<Explanation, InferError> {
         let EncodedWords { input_ids, words, is_truncated } = self.tokenizer().encode_words(text, self.max_length())?;
         let windows = Windows::new(vec![1], WindowPool::default());
         let encoded = EncodedTexts { input_ids: vec![input_ids.clone()], token_type_ids: Vec::new(), windows };
@@ -76,7 +82,7 @@ impl Predictor {
             input_ids.iter().enumerate().map(|(token, &id)| if is_special(token) { id } else { padding }).collect();
         let path = [&input_ids[..], &baseline];
         let integral = IntegratedGradients::new(self.model(), self.config(), path, output, self.device())?;
-        let found = integral.until_complete(steps)?;
+        let found = integral.until_complete(steps, max_steps)?;
         let of_word = |word: Word| WordAttribution {
             start: word.start,
             end: word.end,

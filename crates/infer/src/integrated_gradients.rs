@@ -11,8 +11,6 @@ use crate::error::InferError;
 use crate::forward_error::ForwardError;
 use crate::predictor::Model;
 
-/// The largest number of steps of [`IntegratedGradients::until_complete`].
-const MAX_STEPS: usize = 1600;
 /// The number of tokens of one forward and backward pass, unless a single text has more.
 const BATCH_TOKENS: usize = 2048;
 
@@ -103,13 +101,13 @@ impl<'a> IntegratedGradients<'a> {
     }
 
     /// Integrates with `steps` points, and then with twice as many each time until the attributions are
-    /// [complete](Attributions::is_complete) or more than 1,600 points would be needed.
+    /// [complete](Attributions::is_complete) or more than `max_steps` points would be needed.
     ///
     /// # Errors
     /// As [`integrate`](Self::integrate).
-    pub fn until_complete(&self, steps: usize) -> Result<Attributions, InferError> {
+    pub fn until_complete(&self, steps: usize, max_steps: usize) -> Result<Attributions, InferError> {
         let mut attributions = self.integrate(steps)?;
-        while !attributions.is_complete() && 2 * attributions.steps <= MAX_STEPS {
+        while !attributions.is_complete() && 2 * attributions.steps <= max_steps {
             attributions = self.integrate(2 * attributions.steps)?;
         }
         Ok(attributions)

@@ -110,7 +110,7 @@ fn attributions_sum_to_the_difference_of_the_logits_in_every_family() {
         let classifier = random(family, folder.path());
         let text = "A joy to use, and so good!";
         let labels = classifier.labels().to_vec();
-        let predicted = classifier.explain(text, None, 50).expect("an explanation");
+        let predicted = classifier.explain(text, None, 50, 1600).expect("an explanation");
         let prediction = &classifier.classify(&[text], classifier.max_length(), 1).expect("a prediction")[0];
         assert_eq!((&predicted.label, predicted.is_truncated), (&prediction.label, false), "{family}");
         assert!((predicted.score - prediction.score).abs() < 1e-5, "{family}");
@@ -118,12 +118,12 @@ fn attributions_sum_to_the_difference_of_the_logits_in_every_family() {
         let words: Vec<&str> = predicted.words.iter().map(|word| word.text.as_str()).collect();
         assert!(words.len() >= 7 && words[..2] == ["A", "joy"], "{family}: {words:?}");
         for label in &labels {
-            check(&classifier, text, &classifier.explain(text, Some(label), 4).expect("an explanation"));
+            check(&classifier, text, &classifier.explain(text, Some(label), 4, 1600).expect("an explanation"));
         }
-        assert!(classifier.explain("", None, 1).expect("an explanation").words.is_empty(), "{family}");
+        assert!(classifier.explain("", None, 1, 1600).expect("an explanation").words.is_empty(), "{family}");
         let long = "good ".repeat(100);
-        assert!(classifier.explain(&long, None, 1).expect("an explanation").is_truncated, "{family}");
-        let error = classifier.explain(text, Some("none"), 4).expect_err("no such class").to_string();
+        assert!(classifier.explain(&long, None, 1, 1600).expect("an explanation").is_truncated, "{family}");
+        let error = classifier.explain(text, Some("none"), 4, 1600).expect_err("no such class").to_string();
         assert!(error.contains("`none`") && error.contains(&format!("`{}`", labels[0])), "{error}");
     }
 }
@@ -134,5 +134,5 @@ fn a_linear_head_on_sentence_embeddings_is_explained() {
     let pretrained = PretrainedModel::from_folder(&folder).expect("a model");
     let classifier = Predictor::new(&pretrained, &Device::flex()).expect("a classifier");
     let text = "good movie";
-    check(&classifier, text, &classifier.explain(text, None, 50).expect("an explanation"));
+    check(&classifier, text, &classifier.explain(text, None, 50, 1600).expect("an explanation"));
 }

@@ -30,7 +30,7 @@ pub use comparison::{Comparison, ScoresRow, Setting};
 pub use diagnostics::{CalibrationBin, ClassRecord, ConfusedPair, Diagnostics, PrecisionRecallRecord, RocRecord};
 pub use error::ResultsError;
 pub use label_issues::{LabelIssueRecord, LabelIssuesRecord};
-pub use misclassified::{Misclassified, MisclassifiedExample, Prediction};
+pub use misclassified::{ExplanationRecord, Misclassified, MisclassifiedExample, Prediction, WordRecord};
 pub use predictions::{Predictions, RunPredictions, TestExample};
 pub use results::Results;
 pub use run::{EpochRecord, RunKey, RunRecord, StepRecord};

@@ -54,6 +54,9 @@ pub struct MisclassifiedExample {
     /// The prediction of each approach, in the order of the approaches.
     #[serde(rename = "approaches")]
     pub predictions: Vec<Prediction>,
+    /// Which words spoke for the wrong prediction of the best approach, of the first examples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<ExplanationRecord>,
 }
 
 impl MisclassifiedExample {
@@ -65,7 +68,43 @@ impl MisclassifiedExample {
         label: TargetRecord,
         predictions: Vec<Prediction>,
     ) -> Self {
-        Self { row, line, text: text.into(), text_pair: None, label, predictions }
+        Self { row, line, text: text.into(), text_pair: None, label, predictions, explanation: None }
+    }
+}
+
+/// The words that spoke for and against an output of a model, by integrated gradients of its logit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExplanationRecord {
+    /// The class or label that was predicted wrongly.
+    pub label: String,
+    /// The words that the model read, in the order of the text.
+    pub words: Vec<WordRecord>,
+}
+
+impl ExplanationRecord {
+    /// Returns the record of the `words` for `label`.
+    pub fn new(label: impl Into<String>, words: Vec<WordRecord>) -> Self {
+        Self { label: label.into(), words }
+    }
+}
+
+/// A word of a text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WordRecord {
+    /// The first byte of the word in the text.
+    pub start: usize,
+    /// The byte behind the word.
+    pub end: usize,
+    /// What it adds to the logit; negative if the word speaks against the label.
+    pub attribution: f64,
+}
+
+impl WordRecord {
+    /// Returns the record of a word.
+    pub fn new(start: usize, end: usize, attribution: f64) -> Self {
+        Self { start, end, attribution }
     }
 }
 

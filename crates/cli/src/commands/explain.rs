@@ -42,6 +42,9 @@ pub struct ExplainArgs {
     pub engine: EngineArgs,
 }
 
+/// The most points of the integral, which `--steps` documents.
+const MAX_STEPS: usize = 1600;
+
 #[derive(Serialize)]
 struct Line<'a> {
     text: &'a str,
@@ -63,10 +66,11 @@ pub fn run(args: &ExplainArgs) -> Result<(), Failure> {
     let mut out = anstream::stdout();
     let mut answer = |text: &str| -> Result<(), Failure> {
         let label = args.label.as_deref();
-        let explanation = classifier.explain(text, label, args.steps).map_err(|error| match error.kind() {
-            ErrorKind::Argument => Failure::usage(format!("--{error}")),
-            _ => error.into(),
-        })?;
+        let explanation =
+            classifier.explain(text, label, args.steps, MAX_STEPS).map_err(|error| match error.kind() {
+                ErrorKind::Argument => Failure::usage(format!("--{error}")),
+                _ => error.into(),
+            })?;
         if args.json {
             serde_json::to_writer(&mut out, &Line { text, explanation: &explanation })?;
             writeln!(out)?;

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use rekindle_results::{MisclassifiedExample, Prediction, Results, TargetRecord};
+use rekindle_results::{ExplanationRecord, MisclassifiedExample, Prediction, Results, TargetRecord};
 
 use super::{Section, best, label, name, scrolling, spec, thousands};
 use crate::format;
@@ -49,6 +49,10 @@ pub(super) fn examples(results: &Results) -> Option<Section> {
                 }
             }
             "predictions.csv has every example and run."
+            @if first.iter().any(|example| example.explanation.is_some()) {
+                " In the first texts, " mark.pro2 { "words that spoke for" } " the wrong prediction and "
+                mark.con2 { "words against it" } " are marked, the more strongly the more they changed its logit (integrated gradients)."
+            }
         }
         (table(results, first))
         @if !rest.is_empty() {
@@ -79,7 +83,7 @@ fn table(results: &Results, examples: &[MisclassifiedExample]) -> Markup {
             tbody {
                 @for example in examples {
                     tr {
-                        td.text { (texts(&example.text, example.text_pair.as_deref())) " " span.row { (place(results, example.row, example.line)) } }
+                        td.text { (explained(example)) " " span.row { (place(results, example.row, example.line)) } }
                         td data-label=(truth(results)) { span.class { (name(&example.label.text(&results.data.classes))) } }
                         @for index in &approaches {
                             @if let Some(prediction) = example.predictions.get(*index) {
@@ -125,6 +129,42 @@ pub(super) fn place(results: &Results, row: usize, line: u64) -> String {
     match results.data.unit.as_str() {
         "" => format!("row {}", thousands(row + 1)),
         unit => format!("{unit} {line}"),
+    }
+}
+
+/// The text of an example, with the words that spoke for and against its wrong prediction if they are known.
+fn explained(example: &MisclassifiedExample) -> Markup {
+    let (text, pair) = (&example.text, example.text_pair.as_deref());
+    let Some(explanation) = &example.explanation else { return texts(text, pair) };
+    let shown = format::shortened(text, SHOWN);
+    html! {
+        @if shown == *text { bdi { (words(text, explanation)) } }
+        @else { details { summary { bdi { (shown) } } bdi { (words(text, explanation)) } } }
+    }
+}
+
+/// Marks of words: a word with this part of the largest attribution has the second one, and so on.
+const LEVELS: [f64; 3] = [0.15, 0.4, 0.7];
+
+/// A text whose words are marked by their attributions.
+fn words(text: &str, explanation: &ExplanationRecord) -> Markup {
+    let largest = explanation.words.iter().map(|word| word.attribution.abs()).fold(f64::MIN_POSITIVE, f64::max);
+    let level = |attribution: f64| LEVELS.iter().filter(|level| attribution.abs() >= **level * largest).count();
+    let mut end = 0;
+    let parts = explanation.words.iter().filter_map(|word| {
+        let (before, own) = (text.get(end..word.start)?, text.get(word.start..word.end)?);
+        end = word.end;
+        let side = if word.attribution < 0.0 { "con" } else { "pro" };
+        Some((before, own, side, level(word.attribution), word.attribution))
+    });
+    let parts: Vec<_> = parts.collect();
+    html! {
+        @for (before, own, side, level, attribution) in parts {
+            (before)
+            @if level == 0 { (own) }
+            @else { mark class={ (side) (level) } title={ (format!("{attribution:+.3}")) } { (own) } }
+        }
+        (text.get(end..).unwrap_or_default())
     }
 }
 
