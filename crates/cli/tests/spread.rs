@@ -9,7 +9,7 @@ use rekindle::embedded::EMBEDDED;
 use rekindle::encoders::Pooling;
 use rekindle::experiment::{
     Approach, Engine, Experiment, ExperimentError, ExperimentStore, Extraction, ExtractionEvent, Outcome, Progress,
-    Sampling, TrainedModel,
+    Sampling, Search, TrainedModel,
 };
 use rekindle::infer::{LongTexts, Model, PretrainedModel};
 use rekindle::remote::{Devices, Event, Unavailable, Worker};
@@ -19,12 +19,15 @@ use tempfile::TempDir;
 
 use crate::common::timeless;
 
-/// The probe has no seeds.
+/// The probe, and a search among probes, have no seeds.
 const APPROACHES: &str = "feature-extraction,last-layer,lora,last-1:pretrain=1,probe";
 
 fn experiment() -> Experiment {
+    let candidates = Approach::parse_space("probe:C=1|10").expect("a space");
+    let search = Search { inner_folds: 2, halving: None, ..Search::new(candidates) }.into_approach("tune");
+    let approaches = Approach::parse_list(APPROACHES).expect("approaches");
     Experiment {
-        approaches: Approach::parse_list(APPROACHES).expect("approaches"),
+        approaches: approaches.into_iter().chain([search]).collect(),
         arguments: TrainingArguments { num_train_epochs: 2, ..TrainingArguments::default() },
         seeds: vec![1, 2],
         sizes: vec![Some(4), None],
@@ -100,8 +103,8 @@ fn results_do_not_depend_on_the_workers() {
     let count = |news: &str, name: &str| said.iter().filter(|entry| **entry == (name.into(), news.into())).count();
     assert_eq!(count("given up", "never"), 1, "{said:?}");
     let done = ["first", "late", "other"].map(|name| count("done", name));
-    // Four approaches with two seeds, the probe and two baselines; a final model each, except for baselines.
-    let runs = 4 * (3 * 2 * 2 + 1) + (3 * 2 + 1) + 2 * (3 * 2);
+    // Four approaches with two seeds, the probe, the search and two baselines; a final model each, except for baselines.
+    let runs = 4 * (3 * 2 * 2 + 1) + 2 * (3 * 2 + 1) + 2 * (3 * 2);
     assert_eq!(done.iter().sum::<usize>(), runs, "each run once: {said:?}");
     assert!(done[0] > 0 && done[2] > 0, "{said:?}");
 }

@@ -1,7 +1,9 @@
 //! `rekindle tune` and `rekindle fit`.
 
 use std::fs;
-use std::process::Output;
+use std::process::{Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -123,4 +125,48 @@ fn fit_leaves_a_model_of_all_examples_and_the_score_of_the_whole_procedure() {
     place.write("test.csv", "text,label\na fine story,0\na poor story,1\n");
     let (fitted, _) = results(&place, "fit", &["--runs", "4", "--test", "test.csv"]);
     assert_eq!(fitted["approaches"][0]["search"]["searches"], 1, "the examples of a test file stay unseen");
+}
+
+#[test]
+fn a_killed_search_goes_on_to_the_same_results_and_models() {
+    let place = place();
+    let options = [
+        "--approaches",
+        "last-1:lr=1e-4|1e-3,probe:C=1",
+        "--epochs",
+        "2",
+        "--folds",
+        "2",
+        "--inner-folds",
+        "2",
+        "--runs",
+        "18",
+        "--save-models",
+        "--checkpoint-every",
+        "2",
+    ];
+    let model = || fs::read(place.path("out/models/tune/config.json")).expect("a model");
+    let (whole, _) = results(&place, "tune", &options);
+    let (whole, config) = (timeless(whole), model());
+    fs::remove_dir_all(place.path("out")).expect("removed");
+    for (run, trials) in [("00000", 2), ("00001", 3), ("00002", 1)] {
+        let mut command = std::process::Command::new(place.plain("tune").get_program());
+        let base = ["tune", "films.csv", "--model", "embedded", "--output", "out", "--overwrite", "--resume"];
+        command.current_dir(place.path("")).args(base).args(options).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("it runs");
+        let inner = place.path(&format!("out.checkpoint/run/trials/{run}/run/trials"));
+        while fs::read_dir(&inner).map_or(0, Iterator::count) < trials {
+            assert!(child.try_wait().expect("a child").is_none(), "it ended before it was interrupted");
+            thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    }
+    let changed = [&options[..9], &["21", "--resume"], &options[10..]].concat();
+    let error = text(&run(&place, "tune", &changed).stderr);
+    assert!(error.contains("--budget or --runs was 18 runs, is 21 runs"), "{error}");
+    let (resumed, said) = results(&place, "tune", &[&options[..], &["--resume"]].concat());
+    assert!(said.contains("resumed  from"), "{said}");
+    assert_eq!(timeless(resumed), whole);
+    assert_eq!(model(), config);
 }

@@ -66,20 +66,30 @@ impl RunAccumulator {
         self.curve.push(CurvePoint::new(size, scores));
     }
 
-    /// Returns the record of the approach.
+    /// Returns the record of the approach. Of a search, `kept` is the candidate whose settings it has.
     pub(crate) fn record(
         &self,
         experiment: &Experiment,
         approach: &Approach,
+        kept: &Approach,
         [trainable, total]: [usize; 2],
         sampling: &Sampling,
     ) -> Result<ApproachRecord, ExperimentError> {
         let mut record = self.scored(experiment, experiment.seeds_of(&*approach.learner).len(), sampling)?;
         record.spec.clone_from(&approach.spec);
-        [record.learning_rate, record.weight_decay] = approach.learner.rates();
-        record.head_learning_rate = approach.fine_tuning().and_then(|settings| settings.head_learning_rate);
+        [record.learning_rate, record.weight_decay] = kept.learner.rates();
+        record.head_learning_rate = kept.fine_tuning().and_then(|settings| settings.head_learning_rate);
         (record.trainable, record.total) = (trainable, total);
         Ok(record)
+    }
+
+    /// Returns the approach itself or, of a search, the candidate of the final model, or else of the first run at the largest size.
+    pub(crate) fn kept<'a>(&self, approach: &'a Approach) -> &'a Approach {
+        let run = self.last_run.as_ref().or(self.runs.get(self.first));
+        let chosen = run.and_then(|run| run.trials.iter().find(|trial| trial.chosen));
+        let candidates = approach.search().map(|search| &search.candidates[..]).unwrap_or_default();
+        let of = |spec: &str| candidates.iter().find(|candidate| candidate.spec == spec);
+        chosen.and_then(|trial| of(&trial.approach)).unwrap_or(approach)
     }
 
     /// Returns what follows from the trials of a search.

@@ -109,7 +109,7 @@ impl Experiment {
         results.findings = findings(&comparisons, &approaches, &baselines, sampling, metric);
         for record in &records {
             let label = label(metric, sampling);
-            results.findings.extend(search_findings(record, largest, metric, label));
+            results.findings.extend(search_findings(record, &sizes, metric, label));
         }
         results.findings.extend(cautions(&context, results.data.profile.as_ref()));
         results.label_issues = label_issues(&approaches, sampling, metric, self.label_issue_filter);
@@ -191,14 +191,20 @@ impl Experiment {
                 _ => self.at_size(context, approach, specs, &mut accumulator, observer)?,
             }
         }
-        let mut record = accumulator.record(self, approach, parameters, context.sampling)?;
+        // What is kept of a search is the model of one of its candidates.
+        let kept = accumulator.kept(approach);
+        let parameters = match kept.name == approach.name {
+            true => parameters,
+            false => kept.learner.parameters(context).map_err(|source| kept.failed(source))?,
+        };
+        let mut record = accumulator.record(self, approach, kept, parameters, context.sampling)?;
         record.search = approach.search().map(|search| accumulator.search(search, context));
-        record.pooling = approach.fine_tuning().map(|settings| match settings.config(context).classifier_pooling {
+        record.pooling = kept.fine_tuning().map(|settings| match settings.config(context).classifier_pooling {
             Pooling::Mean => "mean".into(),
             _ => "cls".into(),
         });
-        let saved = approach.learner.saved_parameters(context);
-        record.saved_bytes = Some((size_of::<f32>() * saved) as u64).filter(|_| approach.learner.has_model());
+        let saved = kept.learner.saved_parameters(context);
+        record.saved_bytes = Some((size_of::<f32>() * saved) as u64).filter(|_| kept.learner.has_model());
         Ok((record, accumulator))
     }
 

@@ -160,6 +160,10 @@ fn scores(results: &Results, record: &ApproachRecord) -> String {
             "Means over {folds} folds and {} repeats. This model was trained on all examples afterwards.\n\n",
             results.design.repeats
         ),
+        None if record.search.as_ref().is_some_and(|search| !search.final_trials.is_empty()) => format!(
+            "On {} test examples, after training on {}. This model was trained on all examples afterwards.\n\n",
+            results.data.test, results.data.train
+        ),
         None => format!("On {} test examples, after training on {}.\n\n", results.data.test, results.data.train),
     };
     text.push_str("| metric | value | 95 % confidence interval |\n|---|---|---|\n");
@@ -183,7 +187,7 @@ fn training(results: &Results, record: &ApproachRecord) -> String {
     let (data, arguments) = (&results.data, &results.arguments);
     let files = if data.files.is_empty() { "twelve example sentences".into() } else { data.files.join(", ") };
     let rows = [
-        ("approach", format!("`{}`", record.spec)),
+        ("approach", approach(results, record)),
         ("data", files),
         ("classes", data.classes.join(", ")),
         ("maximum length", format!("{} tokens", arguments.max_length)),
@@ -196,6 +200,17 @@ fn training(results: &Results, record: &ApproachRecord) -> String {
     let cell = |text: &str| text.replace('|', "\\|").replace(['\n', '\r'], " ");
     let rows: String = rows.iter().map(|(name, value)| format!("| {name} | {} |\n", cell(value))).collect();
     format!("|  |  |\n|---|---|\n{rows}")
+}
+
+/// The approach; of a search, with the candidate that it chose for this model.
+fn approach(results: &Results, record: &ApproachRecord) -> String {
+    let trials = record.search.iter().flat_map(|search| &search.final_trials);
+    let run = record.runs.iter().filter(|run| run.seed == results.seed).max_by_key(|run| run.size);
+    let of_runs = run.into_iter().flat_map(|run| &run.trials);
+    match trials.chain(of_runs).find(|trial| trial.chosen) {
+        Some(trial) => format!("`{}`, chosen by `{}`", trial.approach, record.spec),
+        None => format!("`{}`", record.spec),
+    }
 }
 
 fn usage(results: &Results, model: &TrainedModel) -> String {

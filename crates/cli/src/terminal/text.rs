@@ -231,6 +231,10 @@ fn name(record: &ApproachRecord) -> &str {
 
 /// Learning rates, epochs and steps of the first run at the largest size; `None` without gradient descent.
 fn training(record: &ApproachRecord) -> Option<String> {
+    // The runs of a search may have different settings; the findings name them.
+    if record.search.is_some() {
+        return None;
+    }
     let (steps, epochs) = (record.steps.len(), record.steps.last()?.epoch);
     let head = record.head_learning_rate.map_or(String::new(), |rate| format!(" (head {rate:e})"));
     let plural = |count: usize| if count == 1 { "" } else { "s" };

@@ -8,10 +8,12 @@ use rekindle_results::{ApproachRecord, EffectRecord, OptimismRecord, RunRecord, 
 /// The most settings that are named.
 const SETTINGS: usize = 3;
 
-/// Returns the sentences about the search of an approach, if it is one. The runs are those at the largest training size.
-pub(crate) fn search_findings(record: &ApproachRecord, size: usize, metric: Scorer, label: &str) -> Vec<String> {
+/// Returns the sentences about the search of an approach, if it is one. The runs are those at the largest of the training sizes,
+/// of which each fold has about one.
+pub(crate) fn search_findings(record: &ApproachRecord, sizes: &[usize], metric: Scorer, label: &str) -> Vec<String> {
     let Some(search) = &record.search else { return Vec::new() };
-    let runs: Vec<&RunRecord> = record.runs.iter().filter(|run| run.size.abs_diff(size) <= 1).collect();
+    let nearest = |run: &RunRecord| sizes.iter().min_by_key(|size| size.abs_diff(run.size));
+    let runs: Vec<&RunRecord> = record.runs.iter().filter(|run| nearest(run) == sizes.last()).collect();
     let sentences = [
         Some(chosen(&record.approach, &runs)),
         untried(search, &runs),
@@ -109,7 +111,7 @@ mod tests {
         search.optimism = Some(optimism);
         let mut record = ApproachRecord::default();
         record.approach = "tune".into();
-        assert!(search_findings(&record, 80, Scorer::Accuracy, "accuracy").is_empty());
+        assert!(search_findings(&record, &[20, 83], Scorer::Accuracy, "accuracy").is_empty());
         record.runs = vec![run("full"), run("probe"), run("full")];
         search.candidates = vec!["probe".into(), "full".into(), "lora".into()];
         search.patience = Some(4);
@@ -122,8 +124,8 @@ mod tests {
             "Choosing `full:lr=1e-4` on the test examples would have reported the accuracy 0.9100, the choices of the inner folds \
              have 0.9000 with the same models: 1.0 points of optimism.",
         ];
-        assert_eq!(search_findings(&record, 80, Scorer::Accuracy, "accuracy"), expected);
+        assert_eq!(search_findings(&record, &[20, 83], Scorer::Accuracy, "accuracy"), expected);
         record.runs.truncate(1);
-        assert_eq!(search_findings(&record, 80, Scorer::Accuracy, "accuracy")[0], "`tune` chose `full`.");
+        assert_eq!(search_findings(&record, &[20, 83], Scorer::Accuracy, "accuracy")[0], "`tune` chose `full`.");
     }
 }
