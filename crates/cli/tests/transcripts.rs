@@ -107,6 +107,9 @@ fn place() -> Place {
     place.write("ratings.csv", format!("text,score\n{}", numbered(&|row| format!("{}.5", row % 9))));
     place.write("stars.csv", format!("text,stars\n{}", numbered(&|row| (row % 5 + 1).to_string())));
     place.write("tickets.csv", format!("text,label\n{}", numbered(&|row| ["low", "medium", "high"][row % 3].into())));
+    place.write("notes.csv", format!("text,label,patient\n{}", numbered(&|row| format!("{},{}", row % 2, row / 3))));
+    let day = |row: usize| format!("{},2024-{:02}-{:02}", row % 2, 1 + row / 28, 1 + row % 28);
+    place.write("mails.csv", format!("text,label,sent\n{}", numbered(&day)));
     let several = |(row, (text, label)): (usize, &(&str, &str))| {
         let labels = if row.is_multiple_of(4) { vec![*label, "other"] } else { vec![*label] };
         serde_json::json!({ "text": text, "labels": labels }).to_string() + "\n"

@@ -6,11 +6,14 @@ use std::path::Path;
 use crate::classes::Classes;
 use crate::equal_texts::pair_groups;
 use crate::error::DataError;
+use crate::groups::connected;
 use crate::label::{canonical_label, is_number, value_of};
 use crate::read::{ReadOptions, Row, Rows};
 use crate::split::{Split, TestSize};
 use crate::stratify::{fold_targets, split_targets};
 use crate::target::{Target, Targets, Task};
+use crate::time::Time;
+use crate::time_split::{time_series_split, time_train_test_split};
 
 /// So many different labels with fractions may be numbers instead of classes.
 const FRACTIONS: usize = 5;
@@ -26,6 +29,10 @@ pub struct Example {
     pub target: Target,
     /// The line of the file on which the example begins, from 1, as [`Row::line`]; in Parquet the number of the row.
     pub line: u64,
+    /// The group, as [`Row::group`].
+    pub group: Option<String>,
+    /// The time, as [`Row::time`].
+    pub time: Option<Time>,
 }
 
 /// Labelled examples and their classes.
@@ -41,6 +48,10 @@ pub struct Dataset {
     pub unit: &'static str,
     /// Whether the order of the two texts of a pair does not matter: pairs are equal if they have equal texts in any order.
     pub symmetric: bool,
+    /// The column of the groups, if they were read.
+    pub group_column: Option<String>,
+    /// The column of the times, if they were read.
+    pub time_column: Option<String>,
 }
 
 impl Dataset {
@@ -52,7 +63,7 @@ impl Dataset {
     /// than two classes occur, or the order of the classes is not known.
     pub fn read(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let rows = Rows::open(path, options)?;
-        let unit = rows.format().unit();
+        let (unit, group_column, time_column) = (rows.format().unit(), rows.group_column(), rows.time_column());
         let mut rows = rows.peekable();
         let has_several = matches!(rows.peek(), Some(Ok(Row { labels: Some(_), .. })));
         let inferred = if has_several { Task::MultiLabel } else { Task::SingleLabel };
@@ -72,7 +83,7 @@ impl Dataset {
             }
             _ => {}
         }
-        Ok(Self { task, examples, classes, unit, symmetric: options.symmetric })
+        Ok(Self { task, examples, classes, unit, symmetric: options.symmetric, group_column, time_column })
     }
 
     /// Reads a file of the same task, whose labels must be among those of this data set.
@@ -83,7 +94,8 @@ impl Dataset {
     pub fn read_like(&self, path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let options = ReadOptions { task: Some(self.task), ..options.clone() };
         let rows = Rows::open(path, &options)?;
-        let (unit, classes) = (rows.format().unit(), &self.classes);
+        let (unit, group_column, time_column) = (rows.format().unit(), rows.group_column(), rows.time_column());
+        let classes = &self.classes;
         let index = |line: u64, label: &String| {
             classes.index(label).ok_or_else(|| DataError::UnknownLabel {
                 path: path.into(),
@@ -94,7 +106,7 @@ impl Dataset {
             })
         };
         let example = |row: Result<Row, DataError>| {
-            let Row { text, text_pair, label, labels, line } = row?;
+            let Row { text, text_pair, label, labels, line, group, time } = row?;
             let target = match self.task {
                 Task::MultiLabel => {
                     let mut target = vec![false; classes.len()];
@@ -105,7 +117,7 @@ impl Dataset {
                 }
                 _ => Target::Class(index(line, &label)?),
             };
-            Ok(Example { text, text_pair, target, line })
+            Ok(Example { text, text_pair, target, line, group, time })
         };
         let examples = match self.task {
             Task::Regression => values(unit, rows)?,
@@ -114,7 +126,8 @@ impl Dataset {
         if examples.is_empty() {
             return Err(DataError::Empty { path: path.into() });
         }
-        Ok(Self { task: self.task, examples, classes: classes.clone(), unit, symmetric: options.symmetric })
+        let classes = classes.clone();
+        Ok(Self { task: self.task, examples, classes, unit, symmetric: options.symmetric, group_column, time_column })
     }
 
     /// Returns the number of examples.
@@ -145,7 +158,9 @@ impl Dataset {
     /// Returns copies of the given rows, in this order. Rows that do not exist are left out.
     pub fn select(&self, rows: &[usize]) -> Self {
         let examples = rows.iter().filter_map(|&row| self.examples.get(row).cloned()).collect();
-        Self { task: self.task, examples, classes: self.classes.clone(), unit: self.unit, symmetric: self.symmetric }
+        let (classes, group_column) = (self.classes.clone(), self.group_column.clone());
+        let (symmetric, time_column) = (self.symmetric, self.time_column.clone());
+        Self { task: self.task, examples, classes, unit: self.unit, symmetric, group_column, time_column }
     }
 
     /// Returns whether the examples are text pairs.
@@ -166,10 +181,37 @@ impl Dataset {
         pair_groups(texts, self.symmetric)
     }
 
-    /// Splits the examples into a training and a test set, as [`split_targets`]: equal texts stay on one side.
+    /// Returns the number of the group of each example, if a column of groups was read. Groups are numbered in their sorted order,
+    /// as [`Classes::from_labels`] sorts and as `numpy.unique` does.
+    pub fn column_groups(&self) -> Option<Vec<usize>> {
+        self.group_column.as_ref()?;
+        let names = || self.examples.iter().map(|example| example.group.as_deref().unwrap_or_default());
+        let groups = Classes::from_labels(names());
+        Some(names().map(|name| groups.index(name).unwrap_or_default()).collect())
+    }
+
+    /// Returns the number of the group of each example: examples stay together in a split if they have equal
+    /// [texts](Self::text_groups) or the same group of the [column](Self::column_groups), also indirectly. `None` if every example
+    /// is alone and no column of groups was read.
+    pub fn groups(&self) -> Option<Vec<usize>> {
+        let texts = self.text_groups();
+        match self.column_groups() {
+            Some(groups) => Some(connected(&groups, &texts)),
+            None => texts.iter().enumerate().any(|(row, &group)| row != group).then_some(texts),
+        }
+    }
+
+    /// Returns the time of each of some rows, if a column of times was read.
+    pub fn times_of(&self, rows: impl IntoIterator<Item = usize>) -> Option<Vec<Time>> {
+        self.time_column.as_ref()?;
+        rows.into_iter().map(|row| self.examples.get(row)?.time).collect()
+    }
+
+    /// Splits the examples into a training and a test set, as [`split_targets`]: [groups](Self::groups) stay on one side. If a column
+    /// of times was read, the newest examples are the test set, as of [`time_train_test_split`].
     ///
     /// # Errors
-    /// The errors of [`split_targets`], with class names.
+    /// The errors of these functions, with class names.
     pub fn train_test_split(
         &self,
         test_size: TestSize,
@@ -185,22 +227,35 @@ impl Dataset {
     /// # Errors
     /// As [`train_test_split`](Self::train_test_split).
     pub fn train_test_rows(&self, test_size: TestSize, random_state: u32, stratify: bool) -> Result<Split, DataError> {
-        let split = split_targets(&self.targets(), Some(&self.text_groups()), test_size, random_state, stratify);
+        if let Some(times) = self.times_of(0..self.len()) {
+            return time_train_test_split(&times, test_size);
+        }
+        let split = split_targets(&self.targets(), self.groups().as_deref(), test_size, random_state, stratify);
         split.map_err(|error| self.name_class(error))
     }
 
-    /// Returns the rows of repeated folds, as [`fold_targets`]: equal texts stay in one fold.
-    /// [`select`](Self::select) returns their examples.
+    /// Returns the rows of repeated folds, as [`fold_targets`]: [groups](Self::groups) stay in one fold.
+    /// [`select`](Self::select) returns their examples. If a column of times was read, the folds are those of
+    /// [`time_series_split`], which are not repeated.
     ///
     /// # Errors
-    /// The errors of [`fold_targets`], with class names.
+    /// The errors of these functions, with class names.
     pub fn folds(&self, folds: usize, repeats: usize, random_state: u32) -> Result<Vec<Split>, DataError> {
-        let splits = fold_targets(&self.targets(), &self.text_groups(), folds, repeats, random_state);
+        if let Some(times) = self.times_of(0..self.len()) {
+            return match (&self.time_column, repeats) {
+                (Some(column), 2..) => Err(DataError::RepeatedTime { column: column.clone() }),
+                _ => time_series_split(&times, folds),
+            };
+        }
+        let splits = fold_targets(&self.targets(), self.groups().as_deref(), folds, repeats, random_state);
         splits.map_err(|error| self.name_class(error))
     }
 
     /// Replaces the class index in an error, such as those of [`split_targets`], by the class name.
     pub fn name_class(&self, mut error: DataError) -> DataError {
+        if let DataError::FoldGroups { column, .. } = &mut error {
+            column.clone_from(&self.group_column);
+        }
         if let DataError::SmallClass { class, .. }
         | DataError::FoldClass { class, .. }
         | DataError::FoldGroups { class, .. } = &mut error
@@ -220,9 +275,9 @@ fn classes(
     options: &ReadOptions,
 ) -> Result<(Vec<Example>, Classes), DataError> {
     let mut found: HashMap<String, usize> = HashMap::new();
-    let mut example = |Row { text, text_pair, label, line, .. }| {
+    let mut example = |Row { text, text_pair, label, line, group, time, .. }| {
         let next = found.len();
-        Example { text, text_pair, target: Target::Class(*found.entry(label).or_insert(next)), line }
+        Example { text, text_pair, target: Target::Class(*found.entry(label).or_insert(next)), line, group, time }
     };
     let mut examples = DataError::collect(unit, rows.map(|row| row.map(&mut example)))?;
     let names = found.keys().map(String::as_str);
@@ -256,23 +311,25 @@ fn labels(
         [] => Classes::from_labels(rows.iter().flat_map(|row| row.labels.iter().flatten().map(String::as_str))),
         columns => Classes::in_order(columns.iter().map(String::as_str)),
     };
-    let example = |Row { text, text_pair, labels, line, .. }: Row| {
+    let example = |Row { text, text_pair, labels, line, group, time, .. }: Row| {
         let mut target = vec![false; classes.len()];
         for label in labels.iter().flatten() {
             target[classes.index(label).unwrap_or_default()] = true;
         }
-        Example { text, text_pair, target: Target::Labels(target.into()), line }
+        Example { text, text_pair, target: Target::Labels(target.into()), line, group, time }
     };
     Ok((rows.into_iter().map(example).collect(), classes))
 }
 
 /// Reads rows that have a number each, which the reader has checked.
 fn values(unit: &'static str, rows: impl Iterator<Item = Result<Row, DataError>>) -> Result<Vec<Example>, DataError> {
-    let example = |Row { text, text_pair, label, line, .. }| Example {
+    let example = |Row { text, text_pair, label, line, group, time, .. }| Example {
         text,
         text_pair,
         target: Target::Value(value_of(&label).unwrap_or_default()),
         line,
+        group,
+        time,
     };
     DataError::collect(unit, rows.map(|row| row.map(example)))
 }

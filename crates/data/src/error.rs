@@ -320,10 +320,11 @@ pub enum DataError {
         /// The given value.
         folds: usize,
     },
-    /// A class with fewer different texts than there are folds.
+    /// A class with fewer groups than there are folds.
     #[error(
-        "class {class} has {groups} different text{}, fewer than the {folds} folds, and equal texts stay in one fold; {}",
-        if *groups == 1 { "" } else { "s" },
+        "class {class} has {}, fewer than the {folds} folds, and {} in one fold; {}",
+        groups_in_words(*groups, column.as_deref()),
+        if column.is_some() { "a group stays" } else { "equal texts stay" },
         if *groups < 2 { "add rows of this class, or remove it".into() } else { format!("use at most {groups} folds") }
     )]
     FoldGroups {
@@ -333,14 +334,43 @@ pub enum DataError {
         groups: usize,
         /// The given value.
         folds: usize,
+        /// The column of the groups; absent for equal texts.
+        column: Option<String>,
     },
-    /// Equal texts stay on one side, and each of them is too frequent for the test set.
-    #[error("test size {test_size} of {rows} rows is less than the number of equal texts, which stay on one side")]
+    /// Equal texts and groups stay on one side, and each of them has too many rows for the test set.
+    #[error(
+        "test size {test_size} of {rows} rows is too small: equal texts and groups stay on one side, and the smallest of them has \
+         {smallest} rows; ask for a larger test size"
+    )]
     LargeGroups {
         /// The given value.
         test_size: String,
         /// The number of rows to split.
         rows: usize,
+        /// The number of rows of the smallest group.
+        smallest: usize,
+    },
+    /// No row is older than the first test row of a split by time.
+    #[error("no example is older than {time}, the time of the oldest test example, and the past is for training")]
+    NoPast {
+        /// The time.
+        time: String,
+    },
+    /// A fold by time is empty, because rows of equal time stay together.
+    #[error("fold {fold} of {folds} by time would be empty: too many examples have the time {time}; use fewer folds")]
+    FoldOfOneTime {
+        /// The fold, from 1.
+        fold: usize,
+        /// The given value.
+        folds: usize,
+        /// The time.
+        time: String,
+    },
+    /// Folds by time are repeated.
+    #[error("folds by time (`{column}`) are always the same; repeats of them have no effect")]
+    RepeatedTime {
+        /// The column of the times.
+        column: String,
     },
     /// A set of a stratified split is smaller than the number of classes.
     #[error("the {side} set would have {rows} rows, fewer than the {classes} classes")]
@@ -352,6 +382,15 @@ pub enum DataError {
         /// The number of classes that occur.
         classes: usize,
     },
+}
+
+/// Formats a number of groups: of equal texts, or of a column.
+fn groups_in_words(groups: usize, column: Option<&str>) -> String {
+    let plural = if groups == 1 { "" } else { "s" };
+    match column {
+        Some(column) => format!("{groups} group{plural} (`{column}`)"),
+        None => format!("{groups} different text{plural}"),
+    }
 }
 
 /// Formats the invalid rows after the first one.
@@ -424,6 +463,7 @@ impl DataError {
             | Self::LargeGroups { .. }
             | Self::Folds { .. }
             | Self::EmptyFold { .. }
+            | Self::RepeatedTime { .. }
             | Self::NotAFormat { .. }
             | Self::OutputFormat { .. }
             | Self::UnknownTask { .. }

@@ -19,14 +19,7 @@ pub fn repeated_stratified_k_fold(
     repeats: usize,
     random_state: u32,
 ) -> Result<Vec<Split>, DataError> {
-    if folds < 2 || repeats == 0 || labels.is_empty() {
-        return Err(DataError::Folds { folds, repeats, rows: labels.len() });
-    }
-    let members = by_appearance(labels);
-    if let Some(rows) = members.iter().min_by_key(|rows| rows.len()).filter(|rows| rows.len() < folds) {
-        let class = labels[rows[0]].to_string();
-        return Err(DataError::FoldClass { class, members: rows.len(), folds });
-    }
+    let members = check_folds(labels, folds, repeats)?;
     let shares = shares(&members, folds);
     let mut generator = Mt19937::new(random_state);
     let mut splits = Vec::new();
@@ -38,6 +31,19 @@ pub fn repeated_stratified_k_fold(
         }));
     }
     Ok(splits)
+}
+
+/// Returns the rows of each class, with classes in the order of their first occurrence, or an error if there are no such folds.
+pub(crate) fn check_folds(labels: &[usize], folds: usize, repeats: usize) -> Result<Vec<Vec<usize>>, DataError> {
+    if folds < 2 || repeats == 0 || labels.is_empty() {
+        return Err(DataError::Folds { folds, repeats, rows: labels.len() });
+    }
+    let members = by_appearance(labels);
+    if let Some(rows) = members.iter().min_by_key(|rows| rows.len()).filter(|rows| rows.len() < folds) {
+        let class = labels[rows[0]].to_string();
+        return Err(DataError::FoldClass { class, members: rows.len(), folds });
+    }
+    Ok(members)
 }
 
 /// Returns the rows of each class, with classes in the order of their first occurrence.

@@ -6,19 +6,18 @@
 use std::collections::BTreeMap;
 
 use crate::error::DataError;
-use crate::folds::repeated_stratified_k_fold;
+use crate::folds::check_folds;
 use crate::mt19937::Mt19937;
 use crate::split::Split;
 
-/// Returns stratified folds whose groups stay together: the rows of a group are in one fold. The groups are numbered from
-/// 0 by their first row, as [`text_groups`](crate::text_groups) numbers them.
+/// Returns stratified folds whose groups stay together: the rows of a group are in one fold. The groups are numbered from 0.
 ///
-/// If every row is a group of its own, the result is that of [`repeated_stratified_k_fold`]. Otherwise, it is that of
-/// scikit-learn's `StratifiedGroupKFold(n_splits, shuffle=True, random_state=generator)`, row by row, with one
-/// `RandomState(random_state)` for all repeats.
+/// The result is that of scikit-learn's `StratifiedGroupKFold(n_splits, shuffle=True, random_state=generator)`, row by row, with
+/// one `RandomState(random_state)` for all repeats. scikit-learn numbers groups in their sorted order.
 ///
 /// # Errors
-/// The errors of [`repeated_stratified_k_fold`], and an error if a class has fewer groups than there are folds.
+/// The errors of [`repeated_stratified_k_fold`](crate::repeated_stratified_k_fold), and an error if a class has fewer groups than
+/// there are folds, or the groups are so large that a fold would be empty.
 pub fn stratified_group_k_fold(
     labels: &[usize],
     groups: &[usize],
@@ -26,20 +25,20 @@ pub fn stratified_group_k_fold(
     repeats: usize,
     random_state: u32,
 ) -> Result<Vec<Split>, DataError> {
-    let ungrouped = repeated_stratified_k_fold(labels, folds, repeats, random_state)?;
+    check_folds(labels, folds, repeats)?;
     let members = members(groups);
-    if members.len() >= labels.len() {
-        return Ok(ungrouped);
-    }
     let classes = Classes::new(labels, &members);
     if let Some((class, groups)) = classes.groups.iter().enumerate().find(|(_, groups)| **groups < folds) {
         let class = classes.names[class].to_string();
-        return Err(DataError::FoldGroups { class, groups: *groups, folds });
+        return Err(DataError::FoldGroups { class, groups: *groups, folds, column: None });
     }
     let mut generator = Mt19937::new(random_state);
     let mut splits = Vec::new();
     for _ in 0..repeats {
         let fold_of = assign(&members, &classes, folds, &mut generator);
+        if (0..folds).any(|fold| !fold_of.contains(&fold)) {
+            return Err(DataError::EmptyFold { folds, rows: labels.len() });
+        }
         splits.extend((0..folds).map(|fold| {
             let (test, train) = (0..labels.len()).partition(|&row| fold_of[groups[row]] == fold);
             Split { train, test }

@@ -1,5 +1,7 @@
 //! A stratified split that keeps groups on one side.
 
+use std::collections::BTreeMap;
+
 use crate::error::DataError;
 use crate::group_folds::members;
 use crate::mt19937::Mt19937;
@@ -9,8 +11,9 @@ use crate::split::{Split, TestSize, quotas, train_test_split};
 /// first row, as [`text_groups`](crate::text_groups) numbers them.
 ///
 /// If every row is a group of its own, the result is that of [`train_test_split`]. Otherwise, groups are drawn in random
-/// order, and one joins the test set if its rows of every class still belong there. A test set is thus never larger than
-/// requested, and smaller only if the remaining groups are too large.
+/// order, and one joins the test set if its rows of every class still belong there. If the test set is then smaller than
+/// requested, because the remaining groups are larger than what is missing, each of them joins it that brings the numbers of rows
+/// of the classes closer to the requested ones.
 ///
 /// # Errors
 /// The errors of [`train_test_split`], and an error if all groups are too large for the test set.
@@ -27,31 +30,50 @@ pub fn group_train_test_split(
         return Ok(ungrouped);
     }
     let mut generator = Mt19937::new(random_state);
-    let class = |row: usize| if stratify { labels[row] } else { 0 };
-    let classes: Vec<usize> = (0..labels.len()).map(class).collect();
-    let mut left = quotas(&classes, ungrouped.test.len(), &mut generator);
+    let classes: Vec<usize> = labels.iter().map(|&label| if stratify { label } else { 0 }).collect();
+    let quotas = quotas(&classes, ungrouped.test.len(), &mut generator);
+    let mut left: Left = quotas.into_iter().map(|(class, rows)| (class, rows as isize)).collect();
     let (mut train, mut test) = (Vec::new(), Vec::new());
+    let mut refused = Vec::new();
     for group in generator.permutation(members.len()) {
-        let rows = &members[group];
-        let mut after = left.clone();
-        let fits = rows.iter().all(|&row| match after.get_mut(&class(row)) {
-            Some(rows) if *rows > 0 => {
-                *rows -= 1;
-                true
-            }
-            _ => false,
-        });
-        if fits {
+        let after = without(&left, members[group].iter().map(|&row| classes[row]));
+        if after.values().all(|&rows| rows >= 0) {
             left = after;
-            test.extend(rows);
+            test.extend(&members[group]);
         } else {
-            train.extend(rows);
+            refused.push(group);
+        }
+    }
+    for (place, &group) in refused.iter().enumerate() {
+        let after = without(&left, members[group].iter().map(|&row| classes[row]));
+        let is_last = train.is_empty() && place + 1 == refused.len();
+        if distance(&after) < distance(&left) && !is_last {
+            left = after;
+            test.extend(&members[group]);
+        } else {
+            train.extend(&members[group]);
         }
     }
     if test.is_empty() {
-        return Err(DataError::LargeGroups { test_size: test_size.to_string(), rows: labels.len() });
+        let smallest = members.iter().map(Vec::len).min().unwrap_or_default();
+        return Err(DataError::LargeGroups { test_size: test_size.to_string(), rows: labels.len(), smallest });
     }
     generator.shuffle(&mut train);
     generator.shuffle(&mut test);
     Ok(Split { train, test })
+}
+
+/// The number of rows of each class that the test set still needs; negative if it has too many.
+type Left = BTreeMap<usize, isize>;
+
+/// Returns what is left to draw after rows of some classes are drawn.
+fn without(left: &Left, classes: impl Iterator<Item = usize>) -> Left {
+    let mut after = left.clone();
+    classes.for_each(|class| *after.entry(class).or_default() -= 1);
+    after
+}
+
+/// Returns by how many rows the classes differ from the requested numbers.
+fn distance(left: &Left) -> usize {
+    left.values().map(|rows| rows.unsigned_abs()).sum()
 }

@@ -3,9 +3,10 @@
 //! [`Rows`] reads CSV, TSV, JSON and Parquet row by row. [`Dataset::read`] converts rows to [`Example`]s, whose labels
 //! are indices into sorted [`Classes`]. A [`Profile`] summarises a file of any size before training.
 //! [`train_test_split`] and [`repeated_stratified_k_fold`] select the rows that scikit-learn selects for the same
-//! `random_state`, [`group_train_test_split`] and [`stratified_group_k_fold`] without separating equal texts,
+//! `random_state`, [`group_train_test_split`] and [`stratified_group_k_fold`] without separating groups or equal texts,
 //! [`multilabel_train_test_split`] and [`repeated_multilabel_stratified_k_fold`] rows with several labels; values are
 //! stratified by their [`quantile_classes`].
+//! [`time_train_test_split`] and [`time_series_split`] train on the past and test on the future.
 //! [`Dataset::train_test_split`] returns the examples themselves, [`Dataset::folds`] their rows.
 //!
 //! ```
@@ -26,6 +27,7 @@ mod error;
 mod folds;
 mod group_folds;
 mod group_split;
+mod groups;
 mod label;
 mod label_issues;
 mod lengths;
@@ -38,6 +40,8 @@ mod split;
 mod stratify;
 mod summary;
 mod target;
+mod time;
+mod time_split;
 mod toy;
 mod write;
 
@@ -48,6 +52,7 @@ pub use error::{DataError, ErrorKind};
 pub use folds::repeated_stratified_k_fold;
 pub use group_folds::stratified_group_k_fold;
 pub use group_split::group_train_test_split;
+pub use groups::group_numbers;
 pub use label::canonical_label;
 pub use lengths::Lengths;
 pub use mt19937::Mt19937;
@@ -61,6 +66,8 @@ pub use split::{Split, TestSize, train_test_split};
 pub use stratify::{fold_targets, split_targets};
 pub use summary::{ColumnKind, TableColumn, TableSummary};
 pub use target::{Target, Targets, Task};
+pub use time::Time;
+pub use time_split::{time_series_split, time_train_test_split};
 pub use toy::twelve_sentences;
 pub use write::{OutputFormat, TableWriter};
 

@@ -10,6 +10,7 @@ use crate::classes::Classes;
 use crate::equal_texts::normalise_pair;
 use crate::lengths::Lengths;
 use crate::read::Row;
+use crate::time::Time;
 
 /// The number of places that are kept as examples of each kind.
 const EXAMPLES: usize = 5;
@@ -37,6 +38,10 @@ pub struct Profile {
     conflicts: Vec<Conflict>,
     lengths: Lengths,
     texts: HashMap<u64, First, BuildHasherDefault<Identity>>,
+    /// The rows of each group.
+    groups: HashMap<String, u64>,
+    /// The oldest and the newest time.
+    times: Option<(Time, Time)>,
     normal: String,
     symmetric: bool,
 }
@@ -85,6 +90,16 @@ impl Profile {
         let class = self.class(&row.label);
         for label in row.labels.iter().flatten() {
             *self.labels.entry(label.clone()).or_default() += 1;
+        }
+        if let Some(time) = row.time {
+            let (oldest, newest) = self.times.unwrap_or((time, time));
+            self.times = Some((oldest.min(time), newest.max(time)));
+        }
+        if let Some(group) = &row.group {
+            match self.groups.get_mut(group) {
+                Some(rows) => *rows += 1,
+                None => _ = self.groups.insert(group.clone(), 1),
+            }
         }
         if is_empty(row) {
             self.empty += 1;
@@ -179,6 +194,22 @@ impl Profile {
         &self.conflicts
     }
 
+    /// Returns the number of groups; 0 if their column was not read.
+    pub fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Returns the group with the most rows, the first by name of several, and their number.
+    pub fn largest_group(&self) -> Option<(&str, u64)> {
+        let largest = self.groups.iter().max_by(|(a, rows), (b, others)| rows.cmp(others).then_with(|| b.cmp(a)));
+        largest.map(|(name, rows)| (name.as_str(), *rows))
+    }
+
+    /// Returns the oldest and the newest time, if their column was read.
+    pub fn times(&self) -> Option<(Time, Time)> {
+        self.times
+    }
+
     /// Returns the lengths that were added.
     pub fn lengths(&self) -> &Lengths {
         &self.lengths
@@ -190,10 +221,12 @@ impl Profile {
     }
 }
 
-/// Texts of a training file that also occur in its test file, whose rows are added one by one.
+/// Texts and groups of a training file that also occur in its test file, whose rows are added one by one.
 #[derive(Clone, Debug, Default)]
 pub struct Leaks {
     rows: u64,
+    of_groups: u64,
+    not_newer: u64,
     examples: Vec<(u64, u64)>,
     normal: String,
 }
@@ -201,6 +234,9 @@ pub struct Leaks {
 impl Leaks {
     /// Looks up a row of the test file in the training file.
     pub fn add(&mut self, train: &Profile, row: &Row) {
+        self.of_groups += u64::from(row.group.as_ref().is_some_and(|group| train.groups.contains_key(group)));
+        let newest = train.times.map(|(_, newest)| newest);
+        self.not_newer += u64::from(row.time.zip(newest).is_some_and(|(time, newest)| time <= newest));
         if is_empty(row) {
             return;
         }
@@ -216,6 +252,16 @@ impl Leaks {
     /// Returns the number of rows of the test file whose text occurs in the training file, except empty texts.
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Returns the number of rows of the test file whose group occurs in the training file.
+    pub fn of_groups(&self) -> u64 {
+        self.of_groups
+    }
+
+    /// Returns the number of rows of the test file that are not newer than the newest row of the training file.
+    pub fn not_newer(&self) -> u64 {
+        self.not_newer
     }
 
     /// Returns the first five: the line in the training file, and the line in the test file.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::DataError;
+use crate::folds::repeated_stratified_k_fold;
 use crate::group_folds::stratified_group_k_fold;
 use crate::group_split::group_train_test_split;
 use crate::multilabel_split::{multilabel_train_test_split, repeated_multilabel_stratified_k_fold};
@@ -44,23 +45,31 @@ pub fn split_targets(
     }
 }
 
-/// Returns stratified folds that keep the rows of a group in one fold: classes by [`stratified_group_k_fold`], several labels
-/// by [`repeated_multilabel_stratified_k_fold`], and numbers as classes are, by their [`quantile_classes`].
+/// Returns stratified folds that keep the rows of a group in one fold: classes by [`stratified_group_k_fold`], without groups by
+/// [`repeated_stratified_k_fold`]; several labels by [`repeated_multilabel_stratified_k_fold`]; and numbers as classes are, by
+/// their [`quantile_classes`].
 ///
 /// # Errors
 /// The errors of these functions.
 pub fn fold_targets(
     targets: &Targets,
-    groups: &[usize],
+    groups: Option<&[usize]>,
     folds: usize,
     repeats: usize,
     random_state: u32,
 ) -> Result<Vec<Split>, DataError> {
+    let all = groups.map_or_else(|| Cow::Owned((0..targets.len()).collect()), Cow::Borrowed);
     match targets {
         Targets::Labels { values, labels } => {
-            repeated_multilabel_stratified_k_fold(values, *labels, groups, folds, repeats, random_state)
+            repeated_multilabel_stratified_k_fold(values, *labels, &all, folds, repeats, random_state)
         }
-        _ => stratified_group_k_fold(&strata(targets, groups, BINS, folds)?, groups, folds, repeats, random_state),
+        _ => {
+            let strata = strata(targets, &all, BINS, folds)?;
+            match groups {
+                Some(groups) => stratified_group_k_fold(&strata, groups, folds, repeats, random_state),
+                None => repeated_stratified_k_fold(&strata, folds, repeats, random_state),
+            }
+        }
     }
 }
 

@@ -26,8 +26,10 @@ pub fn twelve_sentences() -> Dataset {
         text_pair: None,
         target: Target::Class(label),
         line,
+        group: None,
+        time: None,
     };
     let examples = SENTENCES.into_iter().zip(1..).map(example).collect();
     let classes = Classes::from_labels(["0", "1"]);
-    Dataset { task: Task::SingleLabel, examples, classes, unit: "row", symmetric: false }
+    Dataset { task: Task::SingleLabel, examples, classes, unit: "row", ..Dataset::default() }
 }

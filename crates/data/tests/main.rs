@@ -13,3 +13,4 @@ mod reading;
 mod rows;
 mod scikit_learn;
 mod tables;
+mod times;

@@ -20,7 +20,7 @@ fn expected() -> Vec<Row> {
     let counted = (0..35).map(|i| (format!("sentence {i}"), if i % 3 == 0 { "neg" } else { "pos" }.to_string()));
     (1..)
         .zip(named.into_iter().chain(counted))
-        .map(|(line, (text, label))| Row { text, text_pair: None, label, labels: None, line })
+        .map(|(line, (text, label))| Row { text, text_pair: None, label, line, ..Row::default() })
         .collect()
 }
 

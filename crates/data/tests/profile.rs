@@ -3,7 +3,7 @@
 use rekindle_data::{Conflict, Leaks, Profile, Row, Sample};
 
 fn row(line: u64, text: &str, label: &str) -> Row {
-    Row { text: text.into(), text_pair: None, label: label.into(), labels: None, line }
+    Row { text: text.into(), text_pair: None, label: label.into(), line, ..Row::default() }
 }
 
 fn profile(rows: &[(&str, &str)]) -> Profile {

@@ -105,13 +105,8 @@ fn line_numbers_count_blank_lines_carriage_returns_and_quoted_line_breaks() {
         let jsonl = ["", "{\"text\":\"a\",\"label\":true}", " \t", "{\"text\":\"b\",\"label\":-3}", "{"].join(end);
         let (_folder, path) = write("a.jsonl", jsonl);
         let mut rows = Rows::open(&path, &ReadOptions::default()).expect("opened");
-        let row = |text: &str, label: &str, line| Row {
-            text: text.into(),
-            text_pair: None,
-            label: label.into(),
-            labels: None,
-            line,
-        };
+        let row =
+            |text: &str, label: &str, line| Row { text: text.into(), label: label.into(), line, ..Row::default() };
         assert_eq!(rows.next().expect("a row").expect("read"), row("a", "true", 2));
         assert_eq!(rows.next().expect("a row").expect("read"), row("b", "-3", 4));
         let error = rows.next().expect("an error").expect_err("broken").to_string();

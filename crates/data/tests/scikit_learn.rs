@@ -154,11 +154,13 @@ fn impossible_folds_are_errors_that_suggest_a_number() {
                 text_pair: None,
                 target: Target::Class(label),
                 line,
+                group: None,
+                time: None,
             })
             .collect(),
         classes: Classes::from_labels(["good", "bad"]),
         unit: "row",
-        symmetric: false,
+        ..Dataset::default()
     };
     let error =
         |labels: &[usize], folds, repeats| data(labels).folds(folds, repeats, 42).expect_err("refused").to_string();

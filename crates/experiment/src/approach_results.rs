@@ -1,7 +1,7 @@
 //! The runs of an approach or a baseline at one training size, and their scores with confidence intervals.
 
 use rekindle_data::Targets;
-use rekindle_metrics::{Interval, Outcome, Scorer, TargetKind, bootstrap, corrected_t_interval};
+use rekindle_metrics::{Interval, Outcome, Scorer, TargetKind, bootstrap, cluster_bootstrap, corrected_t_interval};
 use rekindle_results::{Estimate, Scores};
 
 use crate::sampling::Sampling;
@@ -10,7 +10,7 @@ use crate::sampling::Sampling;
 pub(crate) const LEVEL: f64 = 0.95;
 /// Bootstrap resamples per interval.
 pub(crate) const RESAMPLES: usize = 2000;
-/// Test examples below which bootstrap intervals are too short, so that none is computed.
+/// Test examples, or groups of them, below which bootstrap intervals are too short, so that none is computed.
 pub(crate) const LEAST: usize = 20;
 
 /// The metrics that every classification has, and that the records have fields for.
@@ -102,7 +102,7 @@ impl ApproachResults {
     }
 
     /// Returns metrics with their confidence intervals: over folds by the corrected t, over the examples of a fixed test set by
-    /// the bootstrap.
+    /// the bootstrap, which draws whole groups if the examples have any.
     pub(crate) fn scores(&self, sampling: &Sampling, size: usize, seed: u64, metrics: &[Scorer]) -> Scores {
         let estimate = |metric: Scorer| match sampling.folds {
             Some(_) => {
@@ -110,24 +110,50 @@ impl ApproachResults {
                 let interval = corrected_t_interval(&scores, ratio(sampling, size), LEVEL).ok();
                 within(metric, estimate(self.mean(metric), scores.len(), "corrected t", interval))
             }
-            None => self.over_examples(metric, sampling.samples[0].test.len(), seed),
+            None => self.over_examples(metric, sampling, seed),
         };
         metrics.iter().map(|&metric| (metric.name(), estimate(metric))).collect()
     }
 
-    fn over_examples(&self, metric: Scorer, n: usize, seed: u64) -> Estimate {
-        let values = self.by_row(metric);
+    fn over_examples(&self, metric: Scorer, sampling: &Sampling, seed: u64) -> Estimate {
+        let (values, test) = (self.by_row(metric), &sampling.samples[0].test);
         let statistic = |rows: &[usize]| match &values {
             Some(values) => mean(rows.iter().map(|&row| values[row])),
             None => self.over_rows(metric, rows),
         };
-        let interval = (n >= LEAST).then(|| bootstrap(n, RESAMPLES, LEVEL, seed, statistic).ok()).flatten();
-        estimate(self.mean(metric), n, "bootstrap", interval)
+        let clusters = sampling.clusters(test);
+        let interval = resampled(test.len(), clusters.as_deref(), seed, statistic);
+        let method = if clusters.is_some() { "bootstrap of groups" } else { "bootstrap" };
+        estimate(self.mean(metric), test.len(), method, interval)
     }
+}
+
+/// Returns the bootstrap interval of a statistic of `n` test examples, of which whole groups are drawn if there are any; none if
+/// there are too few of them.
+pub(crate) fn resampled(
+    n: usize,
+    clusters: Option<&[usize]>,
+    seed: u64,
+    statistic: impl FnMut(&[usize]) -> f64,
+) -> Option<Interval> {
+    match clusters {
+        _ if units(n, clusters) < LEAST => None,
+        Some(clusters) => cluster_bootstrap(clusters, RESAMPLES, LEVEL, seed, statistic).ok(),
+        None => bootstrap(n, RESAMPLES, LEVEL, seed, statistic).ok(),
+    }
+}
+
+/// Returns the number of independent parts of `n` test examples: of their groups, if there are any.
+pub(crate) fn units(n: usize, clusters: Option<&[usize]>) -> usize {
+    clusters.map_or(n, |clusters| clusters.iter().max().map_or(0, |last| last + 1))
 }
 
 /// Returns test examples over training examples, for the correction of overlapping training sets.
 pub(crate) fn ratio(sampling: &Sampling, size: usize) -> f64 {
+    if sampling.all.time_column.is_some() && size == sampling.largest() {
+        // By time, each fold has more training examples than the one before.
+        return mean(sampling.samples.iter().map(|sample| sample.test.len() as f64 / sample.train.len().max(1) as f64));
+    }
     mean(sampling.samples.iter().map(|sample| sample.test.len() as f64)) / size.max(1) as f64
 }
 

@@ -1,10 +1,12 @@
 //! Lengths, duplicates and leaks of the data of an experiment.
 
+use std::collections::HashSet;
+
 use rekindle_data::{Leaks, Profile, Row};
 use rekindle_results::DataProfile;
 use rekindle_tokenizer::{Tokenizer, TokenizerError};
 
-use crate::sampling::Sampling;
+use crate::sampling::{Sample, Sampling};
 use crate::target_record::target_record;
 
 /// Texts that are tokenized together, so that few encodings are in memory.
@@ -36,6 +38,21 @@ pub(crate) fn data_profile(
         sample.test.iter().for_each(|&index| leaks.add(&train, &row(sampling, index)));
         sample.validation.iter().for_each(|&index| validation_leaks.add(&train, &row(sampling, index)));
     }
+    if let Some(groups) = sampling.all.column_groups() {
+        let mut sizes = vec![0; groups.iter().max().map_or(0, |last| last + 1)];
+        groups.iter().for_each(|&group| sizes[group] += 1);
+        (record.groups, record.largest_group) = (sizes.len() as u64, sizes.into_iter().max().unwrap_or(0));
+        let trained: HashSet<usize> = sampling.samples[0].train.iter().map(|&row| groups[row]).collect();
+        let leaks = |rows: &[usize]| rows.iter().filter(|&&row| trained.contains(&groups[row])).count() as u64;
+        let Sample { test, validation, .. } = &sampling.samples[0];
+        (record.group_leaks, record.validation_group_leaks) = (leaks(test), leaks(validation));
+    }
+    if let [Sample { train, test, .. }] = &sampling.samples[..]
+        && let Some(newest) = sampling.all.times_of(train.iter().copied()).and_then(|times| times.into_iter().max())
+    {
+        let times = sampling.all.times_of(test.iter().copied()).unwrap_or_default();
+        record.not_newer = times.into_iter().filter(|time| *time <= newest).count() as u64;
+    }
     record.validation_leaks = validation_leaks.rows();
     (record.leaks, record.leak_lines) = (leaks.rows(), leaks.examples().to_vec());
     Ok(record)
@@ -52,5 +69,13 @@ fn row(sampling: &Sampling, index: usize) -> Row {
     let example = &sampling.all.examples[index];
     let (text, text_pair) = (example.text.clone(), example.text_pair.clone());
     let label = target_record(&example.target).text(sampling.all.classes.names());
-    Row { text, text_pair, label, labels: None, line: example.line }
+    Row {
+        text,
+        text_pair,
+        label,
+        line: example.line,
+        group: example.group.clone(),
+        time: example.time,
+        ..Row::default()
+    }
 }

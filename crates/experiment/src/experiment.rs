@@ -198,7 +198,10 @@ impl Experiment {
 
 /// Returns the examples of the final model: it is trained on all but those that choose its best epoch and those that are dropped.
 fn final_rows(sampling: &Sampling) -> Sample {
-    let validation = sampling.samples[0].validation.clone();
+    let by_time = sampling.all.time_column.is_some();
+    // By time, the last sample has the newest ones.
+    let sample = if by_time { sampling.samples.last() } else { sampling.samples.first() };
+    let validation = sample.map(|sample| sample.validation.clone()).unwrap_or_default();
     let is_used = |row: &usize| !validation.contains(row) && sampling.dropped.binary_search(row).is_err();
     let train = (0..sampling.all.len()).filter(is_used).collect();
     Sample { train, validation, ..Sample::default() }

@@ -4,7 +4,7 @@ use rekindle_data::Task;
 use rekindle_metrics::{Average, Scorer, smallest_p};
 use rekindle_results::ComparisonRecord;
 
-use crate::approach_results::{ApproachResults, best};
+use crate::approach_results::{ApproachResults, best, units};
 use crate::pairwise::ALPHA;
 use crate::records::label;
 use crate::sampling::Sampling;
@@ -21,12 +21,15 @@ pub(crate) fn findings(
 ) -> Vec<String> {
     let mut findings: Vec<String> =
         approaches.iter().filter_map(|results| undertrained(results, sampling.all.task)).collect();
-    let examples = sampling.samples[0].test.len();
+    let clusters = sampling.clusters(&sampling.samples[0].test);
+    let examples = units(sampling.samples[0].test.len(), clusters.as_deref());
     if sampling.folds.is_none() && smallest_p(examples) >= ALPHA {
+        let (kind, of) = if clusters.is_some() { ("group", " of test examples") } else { ("test example", "") };
         findings.push(format!(
-            "{examples} test {} too few for a significant difference: even if one approach classified all of them correctly \
+            "{examples} {kind}{}{of} {} too few for a significant difference: even if one approach classified all of them correctly \
              and another none, p would be {:.2}.",
-            if examples == 1 { "example is" } else { "examples are" },
+            if examples == 1 { "" } else { "s" },
+            if examples == 1 { "is" } else { "are" },
             smallest_p(examples)
         ));
         return findings;

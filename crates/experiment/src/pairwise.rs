@@ -1,9 +1,9 @@
 //! Significance tests between approaches and baselines.
 
-use rekindle_metrics::{Scorer, bootstrap, corrected_paired_t, holm, mcnemar_exact, paired_permutation};
+use rekindle_metrics::{Scorer, corrected_paired_t, holm, mcnemar_exact, paired_permutation};
 use rekindle_results::ComparisonRecord;
 
-use crate::approach_results::{ApproachResults, LEAST, LEVEL, RESAMPLES, mean, ratio};
+use crate::approach_results::{ApproachResults, LEVEL, mean, ratio, resampled, units};
 use crate::error::ExperimentError;
 use crate::sampling::Sampling;
 
@@ -17,7 +17,8 @@ const PERMUTATIONS: usize = 9999;
 /// Over folds by the corrected t-test of Nadeau and Bengio (2003), which accounts for overlapping training sets. On a fixed test
 /// set, accuracy by McNemar's exact test, and with several seeds by a paired t-test over its examples; other means over examples,
 /// such as the loss, by a paired t-test; and metrics that are no such means, such as F1, by a permutation test (approximate randomization; Yeh,
-/// 2000), with the interval of the paired bootstrap. p-values are adjusted for the number of comparisons (Holm, 1979).
+/// 2000), with the interval of the paired bootstrap. If test examples have groups, within which they depend on each other, every
+/// metric is compared by the permutation test, which then exchanges whole groups, and the bootstrap draws whole groups. p-values are adjusted for the number of comparisons (Holm, 1979).
 pub(crate) struct Comparisons<'a> {
     pub(crate) metric: Scorer,
     pub(crate) sampling: &'a Sampling,
@@ -63,8 +64,9 @@ impl Comparisons<'_> {
             let [left, right] = [a, b].map(|side| side.by_sample(sampling, self.metric));
             return paired_t(&left, &right, ratio(sampling, self.size), "corrected t");
         }
-        let (Some(left), Some(right)) = (a.by_row(self.metric), b.by_row(self.metric)) else {
-            return self.permutation(a, b);
+        let clusters = sampling.clusters(&sampling.samples[0].test);
+        let (Some(left), Some(right), None) = (a.by_row(self.metric), b.by_row(self.metric), &clusters) else {
+            return self.permutation(a, b, clusters.as_deref());
         };
         if self.metric != Scorer::Accuracy || a.runs.len() > 1 || b.runs.len() > 1 {
             return paired_t(&left, &right, 0.0, "paired t");
@@ -72,23 +74,39 @@ impl Comparisons<'_> {
         mcnemar(&left, &right)
     }
 
-    fn permutation(&self, a: &ApproachResults, b: &ApproachResults) -> ComparisonRecord {
+    fn permutation(&self, a: &ApproachResults, b: &ApproachResults, clusters: Option<&[usize]>) -> ComparisonRecord {
         let (n, metric) = (self.sampling.samples[0].test.len(), self.metric);
+        let differences = a
+            .by_row(metric)
+            .zip(b.by_row(metric))
+            .map(|(left, right)| left.iter().zip(right).map(|(left, right)| left - right).collect::<Vec<_>>());
         // A baseline has one run, which every seed would repeat.
         let run = |side: &ApproachResults, index: usize| index % side.runs.len();
         let pairs: Vec<_> = (0..a.runs.len().max(b.runs.len())).map(|index| (run(a, index), run(b, index))).collect();
-        let exchanged = |exchanged: &[bool]| {
+        let of_rows = |exchanged: &[bool]| {
+            if let Some(differences) = &differences {
+                let signed = differences.iter().zip(exchanged);
+                return mean(signed.map(|(difference, exchanged)| if *exchanged { -difference } else { *difference }));
+            }
             mean(pairs.iter().map(|&(left, right)| {
                 let (left, right) = (&a.runs[left].outcome, &b.runs[right].outcome);
                 left.exchange(right, metric, exchanged).map_or(f64::NAN, |[left, right]| left - right)
             }))
         };
+        let exchanged = |exchanged: &[bool]| match clusters {
+            Some(clusters) => of_rows(&clusters.iter().map(|&cluster| exchanged[cluster]).collect::<Vec<_>>()),
+            None => of_rows(exchanged),
+        };
         // Exchanged rankings are sorted again each time.
         let permutations = if metric == Scorer::AveragePrecision { PERMUTATIONS / 10 } else { PERMUTATIONS };
-        let difference = |rows: &[usize]| a.over_rows(metric, rows) - b.over_rows(metric, rows);
-        let interval = || bootstrap(n, RESAMPLES, LEVEL, self.seed, difference).ok();
-        let interval = (n >= LEAST).then(interval).flatten().map(|interval| (interval.low, interval.high));
-        record(n, "permutation", interval, paired_permutation(n, permutations, self.seed, exchanged).ok())
+        let difference = |rows: &[usize]| match &differences {
+            Some(differences) => mean(rows.iter().map(|&row| differences[row])),
+            None => a.over_rows(metric, rows) - b.over_rows(metric, rows),
+        };
+        let interval = resampled(n, clusters, self.seed, difference).map(|interval| (interval.low, interval.high));
+        let method = if clusters.is_some() { "permutation of groups" } else { "permutation" };
+        let p_value = paired_permutation(units(n, clusters), permutations, self.seed, exchanged).ok();
+        record(n, method, interval, p_value)
     }
 }
 

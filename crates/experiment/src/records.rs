@@ -1,6 +1,6 @@
 //! The settings of an experiment as records of `results.json`, and as what must be equal when it is resumed.
 
-use rekindle_data::{Target, Task};
+use rekindle_data::{Dataset, Target, Task, Time};
 use rekindle_infer::{LongTexts, ModelSource, PretrainedModel};
 use rekindle_metrics::Scorer;
 use rekindle_results::{ArgumentsRecord, DataRecord, DesignRecord, MetricRecord, ModelRecord, Source};
@@ -64,6 +64,8 @@ impl Experiment {
         let searches: Vec<Value> = self.approaches.iter().filter_map(Approach::search).map(search).collect();
         let long_texts = (self.long_texts != LongTexts::Truncate).then(|| self.long_texts.to_string());
         let symmetric = Some(true).filter(|_| context.sampling.all.symmetric);
+        let Dataset { group_column, time_column, .. } = &context.sampling.all;
+        let columns = [("group_column", group_column), ("time_column", time_column)];
         let arguments = TrainingArguments {
             class_weights: context.class_weights(&context.sampling.samples[0].train),
             ..self.arguments.clone()
@@ -74,6 +76,7 @@ impl Experiment {
         settings.extend(searches.into_iter().flat_map(fields));
         settings.extend(long_texts.map(|long_texts| ("long_texts".into(), long_texts.into())));
         settings.extend(symmetric.map(|symmetric| ("symmetric".into(), symmetric.into())));
+        settings.extend(columns.into_iter().filter_map(|(name, column)| Some((name.into(), column.clone()?.into()))));
         settings
     }
 
@@ -98,6 +101,9 @@ impl Experiment {
         record.folds = sampling.folds.map(|(folds, _)| folds);
         record.repeats = sampling.folds.map_or(1, |(_, repeats)| repeats);
         (record.seeds, record.sizes) = (self.seeds(), sizes.to_vec());
+        record.group_column.clone_from(&sampling.all.group_column);
+        record.time_column.clone_from(&sampling.all.time_column);
+        record.test_from = sampling.test_from().iter().map(Time::to_string).collect();
         record.validation = sampling.samples[0].validation.len();
         let ranking = self.metric(sampling);
         record.metric = ranking.name().into();

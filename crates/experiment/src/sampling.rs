@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use rekindle_data::{Dataset, Target, Targets, Task, TestSize, split_targets};
+use rekindle_data::{
+    Dataset, Target, Targets, Task, TestSize, Time, group_numbers, split_targets, time_train_test_split,
+};
 use rekindle_metrics::TargetKind;
 use rekindle_train::target_kind;
 
@@ -35,6 +37,8 @@ pub struct Sampling {
     pub folds: Option<(usize, usize)>,
     /// The examples that no run is trained on, although they are in a training part.
     pub dropped: Vec<usize>,
+    /// The group of each example, as [`Dataset::groups`].
+    groups: Option<Vec<usize>>,
 }
 
 impl Sampling {
@@ -49,16 +53,13 @@ impl Sampling {
         let test = append(test);
         let train = (0..test.first().copied().unwrap_or(0)).collect();
         let validation = validation.map(append).unwrap_or_default();
-        Self {
-            samples: vec![Sample { repeat: 1, fold: 1, train, validation, test }],
-            all,
-            folds: None,
-            dropped: Vec::new(),
-        }
+        let (samples, groups) = (vec![Sample { repeat: 1, fold: 1, train, validation, test }], all.groups());
+        Self { all, samples, folds: None, dropped: Vec::new(), groups }
     }
 
     /// Returns one sample per fold: every example is tested on once per repeat. The folds are those of scikit-learn's
-    /// `RepeatedStratifiedKFold`, or of `StratifiedGroupKFold` if texts repeat.
+    /// `RepeatedStratifiedKFold`, or of `StratifiedGroupKFold` if there are groups or texts repeat. If the examples have times, the
+    /// folds are those of `TimeSeriesSplit`, which never tests on the oldest examples.
     ///
     /// # Errors
     /// As [`Dataset::folds`].
@@ -71,8 +72,8 @@ impl Sampling {
             validation: Vec::new(),
             test: split.test,
         };
-        let samples = splits.into_iter().enumerate().map(sample).collect();
-        Ok(Self { samples, all, folds: Some((folds, repeats)), dropped: Vec::new() })
+        let (samples, groups) = (splits.into_iter().enumerate().map(sample).collect(), all.groups());
+        Ok(Self { samples, all, folds: Some((folds, repeats)), dropped: Vec::new(), groups })
     }
 
     /// Removes examples from the training part of every sample, for example suspected label errors. Test examples stay as they
@@ -99,15 +100,22 @@ impl Sampling {
         Ok(self)
     }
 
-    /// Moves a stratified part of the training examples of every sample to its validation examples. Equal texts stay
-    /// together.
+    /// Moves a stratified part of the training examples of every sample to its validation examples. Groups and equal texts stay
+    /// together. If the examples have times, the validation examples are the newest ones.
     ///
     /// # Errors
-    /// As [`split_targets`].
+    /// As [`split_targets`] and [`time_train_test_split`].
     pub fn hold_out(mut self, size: TestSize, seed: u32) -> Result<Self, ExperimentError> {
         for sample in &mut self.samples {
-            let groups = self.all.text_groups_of(sample.train.iter().copied());
-            let (train, validation) = split(&self.all, &sample.train, Some(&groups), size, seed)?;
+            if let Some(times) = self.all.times_of(sample.train.iter().copied()) {
+                let split = time_train_test_split(&times, size)?;
+                let of = |part: Vec<usize>| part.into_iter().map(|index| sample.train[index]).collect::<Vec<_>>();
+                let (train, validation) = (of(split.train), of(split.test));
+                (sample.train, sample.validation) = (train, validation);
+                continue;
+            }
+            let groups = groups_of(&self.all, self.groups.as_deref(), &sample.train);
+            let (train, validation) = split(&self.all, &sample.train, groups.as_deref(), size, seed)?;
             (sample.train, sample.validation) = (train, validation);
         }
         Ok(self)
@@ -125,9 +133,32 @@ impl Sampling {
     pub(crate) fn draw(&self, sample: &Sample, size: usize, seed: u32) -> Result<Vec<usize>, ExperimentError> {
         match sample.train.len() {
             all if size >= all || size == self.largest() => Ok(sample.train.clone()),
-            // The examples that are left out are not used, so equal texts need not stay together.
+            // The examples that are left out are not used, so groups and equal texts need not stay together.
             all => Ok(split(&self.all, &sample.train, None, TestSize::Count(all - size), seed)?.0),
         }
+    }
+
+    /// Returns the time of the oldest test example of each sample, if the examples have times.
+    pub fn test_from(&self) -> Vec<Time> {
+        let oldest = |sample: &Sample| self.all.times_of(sample.test.iter().copied())?.into_iter().min();
+        self.samples.iter().filter_map(oldest).collect()
+    }
+
+    /// Returns the number of examples that stay with an earlier one in a split, because their texts are equal.
+    pub fn repeated_texts(&self) -> usize {
+        let groups = self.all.text_groups();
+        groups.len() - groups.iter().max().map_or(0, |last| last + 1)
+    }
+
+    /// Returns the groups of rows that stay together in a split, numbered from 0; `None` if every row is alone.
+    pub(crate) fn groups_of(&self, rows: &[usize]) -> Option<Vec<usize>> {
+        groups_of(&self.all, self.groups.as_deref(), rows)
+    }
+
+    /// Returns the groups of rows whose examples depend on each other, as the user says by naming a column; they are numbered from 0.
+    pub(crate) fn clusters(&self, rows: &[usize]) -> Option<Vec<usize>> {
+        let groups = self.groups.as_ref().filter(|_| self.all.group_column.is_some());
+        groups.map(|groups| numbers(groups, rows))
     }
 
     /// Returns the targets of rows.
@@ -167,6 +198,20 @@ impl Sampling {
         };
         self.texts(rows).into_iter().map(joined).collect()
     }
+}
+
+/// Returns the groups of some rows that stay together in a split; `None` if every row is alone. `groups` are those of all rows.
+fn groups_of(all: &Dataset, groups: Option<&[usize]>, rows: &[usize]) -> Option<Vec<usize>> {
+    if all.group_column.is_some() {
+        return groups.map(|groups| numbers(groups, rows));
+    }
+    let texts = all.text_groups_of(rows.iter().copied());
+    texts.iter().enumerate().any(|(place, &group)| place != group).then_some(texts)
+}
+
+/// Returns the groups of some rows, numbered without gaps.
+fn numbers(groups: &[usize], rows: &[usize]) -> Vec<usize> {
+    group_numbers(&rows.iter().map(|&row| groups[row]).collect::<Vec<_>>())
 }
 
 /// Splits rows into two stratified parts, which keep the groups of rows together if there are any.

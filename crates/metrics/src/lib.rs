@@ -50,8 +50,8 @@ pub use calibration::{ReliabilityBin, expected_calibration_error, reliability_bi
 pub use confusion::{Average, ConfusionMatrix, Score};
 pub use error::MetricsError;
 pub use inference::{
-    Interval, McNemar, PairedTest, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact,
-    paired_permutation, smallest_p, wilson_interval,
+    Interval, McNemar, PairedTest, bootstrap, cluster_bootstrap, corrected_paired_t, corrected_t_interval, holm,
+    mcnemar_exact, paired_permutation, smallest_p, wilson_interval,
 };
 pub use label_issues::{LabelIssueFilter, LabelIssues, LabelQuality};
 pub use label_ranking::LabelRankings;

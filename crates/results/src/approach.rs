@@ -106,7 +106,8 @@ pub struct ComparisonRecord {
     pub interval: Option<(f64, f64)>,
     /// Number of test examples or folds.
     pub n: usize,
-    /// `McNemar, exact`, `paired t` or `permutation` over test examples, or `corrected t` over folds.
+    /// `McNemar, exact`, `paired t` or `permutation` over test examples, `permutation of groups` if they have groups, or `corrected t`
+    /// over folds.
     pub method: String,
     /// Probability of a difference at least as large if there were none; absent if `n` is too small for a test.
     pub p_value: Option<f64>,

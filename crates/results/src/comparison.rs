@@ -118,6 +118,8 @@ fn settings(results: &Results) -> Vec<(String, String)> {
         ("seed", results.seed.to_string()),
         ("folds", design.folds.map_or_else(|| "none".into(), |folds| folds.to_string())),
         ("repeats", design.repeats.to_string()),
+        ("time column", design.time_column.clone().unwrap_or_else(|| "none".into())),
+        ("group column", design.group_column.clone().unwrap_or_else(|| "none".into())),
         ("seeds", listed(&design.seeds)),
         ("sizes", listed(&design.sizes)),
         ("validation examples", design.validation.to_string()),
@@ -208,6 +210,12 @@ fn different_test_examples(runs: &[(String, Results)]) -> Vec<&'static str> {
     }
     if differs(&|results| format!("{:?} {}", results.design.folds, results.design.repeats)) {
         reasons.push("folds");
+    }
+    if differs(&|results| format!("{:?}", results.design.group_column)) {
+        reasons.push("groups");
+    }
+    if differs(&|results| format!("{:?}", results.design.time_column)) {
+        reasons.push("times");
     }
     // The seed does not change a test file, but it draws splits and folds.
     let drawn = |results: &Results| results.design.folds.is_some() || results.data.files.len() != 2;

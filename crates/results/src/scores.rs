@@ -16,7 +16,7 @@ pub struct Estimate {
     pub level: f64,
     /// Number of test examples or folds.
     pub n: usize,
-    /// `bootstrap` over test examples, or `corrected t` over folds.
+    /// `bootstrap` over test examples, `bootstrap of groups` if they have groups, or `corrected t` over folds.
     pub method: String,
 }
 

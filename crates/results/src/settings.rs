@@ -106,6 +106,25 @@ pub struct DataProfile {
     pub tokens: Vec<usize>,
     /// Texts that are longer than the maximum length, and are truncated unless [`ArgumentsRecord::long_texts`] says otherwise.
     pub truncated: u64,
+    /// Groups by the column of [`DesignRecord::group_column`]; 0 without one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub groups: u64,
+    /// Examples of the largest group.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub largest_group: u64,
+    /// Test examples of groups that have training examples, too: in files that are given separately.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub group_leaks: u64,
+    /// Validation examples of groups that have training examples, too.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub validation_group_leaks: u64,
+    /// Test examples that are not newer than the newest training example: in files that are given separately.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_newer: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The settings that all approaches share.
@@ -146,6 +165,15 @@ pub struct DesignRecord {
     pub folds: Option<usize>,
     /// How often the data is split into folds; 1 with a fixed test set.
     pub repeats: usize,
+    /// The column of the groups that stay on one side of a split; absent without groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_column: Option<String>,
+    /// The column of the times by which training and test examples are divided; absent without times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_column: Option<String>,
+    /// The time of the oldest test example of each fold, or of the test set; none without times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub test_from: Vec<String>,
     /// Seeds of head, shuffling and dropout; every fold is run with each.
     pub seeds: Vec<u64>,
     /// Training examples per point of the learning curve, ascending. Tables show the last.

@@ -2,7 +2,7 @@
 
 use crate::exit::Failure;
 use crate::options::model::ModelChoice;
-use crate::options::{DataFileArgs, LabelArgs};
+use crate::options::{DataFileArgs, GroupArgs, LabelArgs};
 use crate::options::{MIN_LENGTH, at_least};
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,8 @@ pub struct DataArgs {
     pub data_file: DataFileArgs,
     #[command(flatten)]
     pub labels: LabelArgs,
+    #[command(flatten)]
+    pub groups: GroupArgs,
     /// Regard a text pair and the pair with exchanged texts as equal texts, that is, as duplicates; needs
     /// --text-pair-column.
     #[arg(long, requires = "text_pair_column", help_heading = "Data")]
@@ -84,7 +86,7 @@ const SMALL: f64 = 0.5;
 pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let mut display = Display::new(if args.json { Verbosity::Quiet } else { Verbosity::Normal });
     // Before the tokenizer, which may have to be downloaded.
-    let options = args.labels.add_to(args.data_file.read_options());
+    let options = args.groups.add_to(args.labels.add_to(args.data_file.read_options()));
     let options = ReadOptions { symmetric: args.symmetric, ..options };
     let rows = Rows::open(args.path(), &options)?;
     let test_rows = args.test.as_deref().map(|path| Rows::open(path, &options)).transpose()?;
@@ -112,6 +114,12 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
             let mut json = test.json(limits);
             json["unknown_labels"] = json!(test.unknown(&data));
             json["leaks"] = leaks_json(&leaks);
+            if data.columns.group.is_some() {
+                json["leaks"]["rows_of_groups"] = json!(leaks.of_groups());
+            }
+            if data.columns.time.is_some() {
+                json["leaks"]["rows_not_newer"] = json!(leaks.not_newer());
+            }
             json
         });
         let tokenizer = json!({ "model": model.id, "source": model.source });
@@ -125,6 +133,8 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
         if let Some(test) = &test {
             test.print(&display, limits);
             print_against(&display, test, &data, &leaks);
+            print_group_leaks(&display, test, &data, &leaks);
+            print_not_newer(&display, test, &data, &leaks);
         }
     }
     data.check()?;
@@ -240,6 +250,15 @@ impl Part {
             })
         };
         let truncated = lengths.longer_than(max_length);
+        let group = |(name, rows): (&str, u64)| json!({ "name": name, "rows": rows });
+        let groups = self.columns.group.map(|column| {
+            let largest = profile.largest_group().map(group);
+            json!({ "column": self.columns.name(column), "count": profile.groups(), "largest": largest })
+        });
+        let times = self.columns.time.zip(profile.times()).map(|(column, (oldest, newest))| {
+            let [oldest, newest] = [oldest, newest].map(|time| time.to_string());
+            json!({ "column": self.columns.name(column), "oldest": oldest, "newest": newest })
+        });
         let column = |index: usize| self.columns.names.get(index);
         json!({
             "file": self.path.display().to_string(),
@@ -252,6 +271,8 @@ impl Part {
             "rows": profile.rows(),
             "classes": classes.iter().map(class).collect::<Vec<_>>(),
             "largest_to_smallest": ratio(&classes),
+            "groups": groups,
+            "times": times,
             "tokens": {
                 "min": lengths.min(),
                 "median": lengths.percentile(50),
@@ -287,7 +308,18 @@ impl Part {
         } else {
             self.print_classes(display);
         }
+        self.print_groups(display);
         self.print_texts(display, limits);
+    }
+
+    fn print_groups(&self, display: &Display) {
+        if let Some((column, (oldest, newest))) = self.columns.time.zip(self.profile.times()) {
+            display.line(&format!("times           {oldest} to {newest} (`{}`)", self.columns.name(column)));
+        }
+        let (Some(column), Some((name, rows))) = (self.columns.group, self.profile.largest_group()) else { return };
+        let (column, groups) = (self.columns.name(column), thousands(self.profile.groups()));
+        let rows = of(rows, self.profile.rows());
+        display.line(&format!("groups          {groups} (`{column}`); the largest, `{}`, has {rows}", shortened(name)));
     }
 
     fn print_classes(&self, display: &Display) {
@@ -403,6 +435,26 @@ fn print_against(display: &Display, test: &Part, train: &Part, leaks: &Leaks) {
     }
 }
 
+/// Prints how many rows of the test file have a group of the training file.
+fn print_group_leaks(display: &Display, test: &Part, train: &Part, leaks: &Leaks) {
+    if let Some(column) = train.columns.group {
+        let rows = of(leaks.of_groups(), test.profile.rows());
+        let (column, path) = (train.columns.name(column), train.path.display());
+        display.line(&format!("group leaks     {rows}: their group (`{column}`) is in {path}, too"));
+    }
+}
+
+/// Prints how many rows of the test file are not newer than the training file.
+fn print_not_newer(display: &Display, test: &Part, train: &Part, leaks: &Leaks) {
+    if let Some((column, (_, newest))) = train.columns.time.zip(train.profile.times()) {
+        let rows = of(leaks.not_newer(), test.profile.rows());
+        let (column, path) = (train.columns.name(column), train.path.display());
+        display.line(&format!(
+            "not newer       {rows}: their time (`{column}`) is at most {newest}, the newest in {path}"
+        ));
+    }
+}
+
 fn leaks_json(leaks: &Leaks) -> Value {
     let example = |(train, test): &(u64, u64)| json!({ "data_line": train, "test_line": test });
     json!({ "rows": leaks.rows(), "examples": leaks.examples().iter().map(example).collect::<Vec<_>>() })
@@ -411,7 +463,13 @@ fn leaks_json(leaks: &Leaks) -> Value {
 /// The columns by name, with their roles.
 fn describe(columns: &Columns) -> String {
     let role = |index: usize| {
-        let roles = [(Some(columns.text), "text"), (columns.text_pair, "text pair"), (Some(columns.label), "label")];
+        let roles = [
+            (Some(columns.text), "text"),
+            (columns.text_pair, "text pair"),
+            (Some(columns.label), "label"),
+            (columns.group, "group"),
+            (columns.time, "time"),
+        ];
         let roles: Vec<&str> =
             roles.into_iter().filter(|(column, _)| *column == Some(index)).map(|(_, role)| role).collect();
         roles.join(" and ")
@@ -420,10 +478,12 @@ fn describe(columns: &Columns) -> String {
         role if role.is_empty() => name.clone(),
         role => format!("{name} ({role})"),
     };
-    let text_pair = columns.text_pair.map_or_else(String::new, |column| format!("column {column} the text pair, "));
+    let further = [(columns.text_pair, "text pair"), (columns.group, "group"), (columns.time, "time")];
+    let further = further.into_iter().filter_map(|(column, role)| Some(format!("column {} the {role}, ", column?)));
+    let further: String = further.collect();
     match columns.names.is_empty() {
         true => {
-            format!("no header: column {} is the text, {text_pair}column {} the label", columns.text, columns.label)
+            format!("no header: column {} is the text, {further}column {} the label", columns.text, columns.label)
         }
         false => columns.names.iter().enumerate().map(name).collect::<Vec<_>>().join(", "),
     }

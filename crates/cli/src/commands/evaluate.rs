@@ -38,6 +38,10 @@ pub struct EvaluateArgs {
     pub data_file: DataFileArgs,
     #[command(flatten)]
     pub labels: SeveralLabelsArgs,
+    /// Column with the group of each text, for example its author, by name or by number from 0. Intervals and tests do not treat texts
+    /// of a group as independent.
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub group_column: Option<String>,
 
     #[command(flatten)]
     pub texts: TextArgs,
@@ -78,7 +82,7 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
     let verbosity = Verbosity::of(args.quiet, false);
     let mut display = if args.json { Display::beside_data(verbosity) } else { Display::new(verbosity) };
     // Before the models are loaded.
-    Rows::open(&args.data, &args.labels.add_to(args.data_file.read_options()))?;
+    Rows::open(&args.data, &read_options(args))?;
     let devices = args.engine.device()?;
     let output = args.output.as_deref().map(|folder| Output::prepare(folder, &[], args.overwrite));
     let output = output.transpose().map_err(Failure::output)?;
@@ -135,9 +139,14 @@ fn show(display: &Display, results: &Results) {
     }
 }
 
+/// How the file is read.
+fn read_options(args: &EvaluateArgs) -> ReadOptions {
+    ReadOptions { group_column: args.group_column.clone(), ..args.labels.add_to(args.data_file.read_options()) }
+}
+
 /// Reads the examples, whose labels must be those of the model.
 fn examples(args: &EvaluateArgs, model: &EvaluatedModel) -> Result<Dataset, Failure> {
-    let options = args.labels.add_to(args.data_file.read_options());
+    let options = read_options(args);
     let labels = model.labels();
     labels.read_like(&args.data, &options).map_err(|error| {
         let first = match &error {

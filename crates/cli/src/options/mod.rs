@@ -8,6 +8,7 @@ use rekindle::train::SaveStrategy;
 pub mod backend;
 pub mod data_file;
 pub mod engine;
+pub mod groups;
 pub mod labels;
 pub mod model;
 pub mod search;
@@ -17,6 +18,7 @@ pub mod token;
 
 pub use data_file::{DataFileArgs, TableFileArgs};
 pub use engine::{EngineArgs, HostsArgs};
+pub use groups::GroupArgs;
 pub use labels::{LabelArgs, SeveralLabelsArgs};
 pub use search::SearchArgs;
 pub use texts::TextArgs;

@@ -252,7 +252,27 @@ fn leaks(results: &Results) -> Vec<String> {
     };
     let test = line(profile.leaks, "test", "all scores are too high");
     let validation = line(profile.validation_leaks, "validation", "they cannot tell the best epoch");
-    test.into_iter().chain(validation).collect()
+    let column = results.design.group_column.as_deref().unwrap_or_default();
+    let of_groups = |leaks: u64, part: &str, consequence: &str| {
+        let noun = if leaks == 1 { "example is" } else { "examples are" };
+        (leaks > 0).then(|| {
+            format!(
+                "{} {part} {noun} of groups (`{column}`) that have training examples, too; {consequence}.",
+                thousands(leaks)
+            )
+        })
+    };
+    let test_groups = of_groups(profile.group_leaks, "test", "all scores are too high");
+    let validation_groups = of_groups(profile.validation_group_leaks, "validation", "they cannot tell the best epoch");
+    let not_newer = (profile.not_newer > 0).then(|| {
+        let noun = if profile.not_newer == 1 { "example is" } else { "examples are" };
+        let column = results.design.time_column.as_deref().unwrap_or_default();
+        format!(
+            "{} test {noun} not newer (`{column}`) than the newest training example; scores on the future may be lower.",
+            thousands(profile.not_newer)
+        )
+    });
+    [test, validation, test_groups, validation_groups, not_newer].into_iter().flatten().collect()
 }
 
 #[cfg(test)]

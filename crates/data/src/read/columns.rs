@@ -64,6 +64,10 @@ const LABEL: Usual = Usual {
 
 /// The role of the second text's column.
 const TEXT_PAIR: &str = "text pair";
+/// The role of the group's column.
+const GROUP: &str = "group";
+/// The role of the time's column.
+const TIME: &str = "time";
 
 /// The columns under which data sets keep two texts to be judged together.
 const PAIRS: [(&str, &str); 6] = [
@@ -88,6 +92,17 @@ pub struct Columns {
     pub labels: Vec<usize>,
     /// The index of the column of the second text, if rows are text pairs.
     pub text_pair: Option<usize>,
+    /// The index of the column of the group, if it is read.
+    pub group: Option<usize>,
+    /// The index of the column of the time, if it is read.
+    pub time: Option<usize>,
+}
+
+impl Columns {
+    /// Returns the name of a column; without a header, its number.
+    pub fn name(&self, column: usize) -> String {
+        self.names.get(column).cloned().unwrap_or_else(|| column.to_string())
+    }
 }
 
 /// The columns of text and label among `names`. `delimited` if a first line may be an example instead of names.
@@ -97,7 +112,9 @@ pub(super) fn find(
     options: &ReadOptions,
     delimited: bool,
 ) -> Result<Columns, DataError> {
-    let search = Search { path, names: &names, delimited };
+    let search = Search::new(path, &names, options, delimited);
+    let group = options.group_column.as_ref().map(|name| search.named(GROUP, name)).transpose()?;
+    let time = options.time_column.as_ref().map(|name| search.named(TIME, name)).transpose()?;
     let Texts { text, text_pair } = find_texts(path, &names, options, delimited)?;
     let labels = options.label_columns.iter().map(|name| search.named(LABEL.role, name));
     let labels = labels.collect::<Result<Vec<_>, _>>()?;
@@ -106,7 +123,7 @@ pub(super) fn find(
         (Some(name), None) => search.named(LABEL.role, name)?,
         (None, None) => search.usual(&LABEL)?,
     };
-    Ok(Columns { names, text, label, labels, text_pair })
+    Ok(Columns { names, text, label, labels, text_pair, group, time })
 }
 
 /// Checks that the two texts of a pair are different columns.
@@ -131,7 +148,7 @@ pub(super) fn find_texts(
     options: &ReadOptions,
     delimited: bool,
 ) -> Result<Texts, DataError> {
-    let search = Search { path, names, delimited };
+    let search = Search::new(path, names, options, delimited);
     let text_pair = options.text_pair_column.as_ref().map(|name| search.named(TEXT_PAIR, name)).transpose()?;
     let text = match (&options.text_column, text_pair) {
         (Some(name), _) => search.named(TEXT.role, name)?,
@@ -149,18 +166,19 @@ pub(super) fn find_texts(
 pub(super) fn numbered(path: &Path, width: usize, options: &ReadOptions) -> Result<Columns, DataError> {
     let number = |role, column: &Option<String>| number(path, role, column.as_deref(), width);
     let text_pair = number(TEXT_PAIR, &options.text_pair_column)?;
+    let (group, time) = (number(GROUP, &options.group_column)?, number(TIME, &options.time_column)?);
     let (text, label) = (number(TEXT.role, &options.text_column)?, number(LABEL.role, &options.label_column)?);
     let labels =
         options.label_columns.iter().filter_map(|column| number(LABEL.role, &Some(column.clone())).transpose());
     let labels = labels.collect::<Result<Vec<_>, _>>()?;
     let label = label.or(labels.first().copied());
-    let unused = |others: [Option<usize>; 2]| {
+    let unused = |others: [Option<usize>; 4]| {
         (0..).find(|index| !labels.contains(index) && !others.contains(&Some(*index))).unwrap_or_default()
     };
-    let text = text.unwrap_or_else(|| unused([label, text_pair]));
-    let label = label.unwrap_or_else(|| unused([Some(text), text_pair]));
+    let text = text.unwrap_or_else(|| unused([label, text_pair, group, time]));
+    let label = label.unwrap_or_else(|| unused([Some(text), text_pair, group, time]));
     check_pair(path, text, text_pair, &text.to_string())?;
-    Ok(Columns { names: Vec::new(), text, label, labels, text_pair })
+    Ok(Columns { names: Vec::new(), text, label, labels, text_pair, group, time })
 }
 
 /// The columns of the texts in a table of `width` columns without names.
@@ -188,13 +206,13 @@ fn number(path: &Path, role: &'static str, column: Option<&str>, width: usize) -
 
 /// Returns whether a first line contains usual names of the text and the label.
 pub(super) fn are_names(names: &[String]) -> bool {
-    let search = Search { path: Path::new(""), names, delimited: true };
+    let search = Search { path: Path::new(""), names, delimited: true, taken: [None; 2] };
     (search.usual(&TEXT).is_ok() || search.pair().is_some()) && search.usual(&LABEL).is_ok()
 }
 
 /// Returns whether columns have usual names of a text or of a text pair.
 pub(super) fn has_text(names: &[String]) -> bool {
-    let search = Search { path: Path::new(""), names, delimited: true };
+    let search = Search { path: Path::new(""), names, delimited: true, taken: [None; 2] };
     search.usual(&TEXT).is_ok() || search.pair().is_some()
 }
 
@@ -202,9 +220,18 @@ struct Search<'a> {
     path: &'a Path,
     names: &'a [String],
     delimited: bool,
+    /// The columns of group and time, which are neither text nor label by their usual names.
+    taken: [Option<usize>; 2],
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(path: &'a Path, names: &'a [String], options: &ReadOptions, delimited: bool) -> Self {
+        let mut search = Self { path, names, delimited, taken: [None; 2] };
+        let taken = [(&options.group_column, GROUP), (&options.time_column, TIME)];
+        search.taken = taken.map(|(name, role)| search.named(role, name.as_ref()?).ok());
+        search
+    }
+
     /// The column with the name or number that the user gave.
     fn named(&self, role: &'static str, name: &str) -> Result<usize, DataError> {
         let position = self.names.iter().position(|column| column == name);
@@ -215,11 +242,13 @@ impl Search<'_> {
     /// The column with a usual name.
     fn usual(&self, usual: &Usual) -> Result<usize, DataError> {
         let exact = |name: &&str| self.names.iter().position(|column| column == *name);
-        if let Some(index) = usual.first.iter().find_map(|name| exact(name).or_else(|| self.position(name))) {
+        let first = |name: &&str| exact(name).or_else(|| self.position(name)).filter(|&index| self.is_free(index));
+        if let Some(index) = usual.first.iter().find_map(first) {
             return Ok(index);
         }
         let is_other = |column: &String| usual.others.iter().any(|name| column.eq_ignore_ascii_case(name));
-        let found: Vec<usize> = (0..self.names.len()).filter(|&index| is_other(&self.names[index])).collect();
+        let is_candidate = |&index: &usize| self.is_free(index) && is_other(&self.names[index]);
+        let found: Vec<usize> = (0..self.names.len()).filter(is_candidate).collect();
         match found[..] {
             [index] => Ok(index),
             [] => {
@@ -233,6 +262,11 @@ impl Search<'_> {
                 candidates: found.iter().map(|&index| self.names[index].as_str()).collect::<Vec<_>>().join(", "),
             }),
         }
+    }
+
+    /// Whether a column has no other use.
+    fn is_free(&self, index: usize) -> bool {
+        !self.taken.contains(&Some(index))
     }
 
     /// The first column with this name in any case.

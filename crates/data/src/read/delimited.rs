@@ -8,7 +8,7 @@ use super::records::{BrokenRecord, Records};
 use super::sniff::Dialect;
 use super::source::Text;
 use super::table::{Cell, OpenedTable, TableRow};
-use super::{Columns, Fault, Format, Opened, ReadOptions, Row, columns, sniff};
+use super::{Columns, Fault, Format, Opened, ReadOptions, Row, columns, group_of, sniff, time_of};
 use crate::error::DataError;
 
 struct Delimited {
@@ -83,7 +83,15 @@ pub(super) fn open_table(
 impl Delimited {
     fn new(text: Text, dialect: Dialect, options: &ReadOptions) -> Self {
         let records = Records::new(text.reader, dialect.separator, dialect.quoting);
-        let columns = Columns { names: Vec::new(), text: 0, label: 1, labels: Vec::new(), text_pair: None };
+        let columns = Columns {
+            names: Vec::new(),
+            text: 0,
+            label: 1,
+            labels: Vec::new(),
+            text_pair: None,
+            group: None,
+            time: None,
+        };
         let (labels, tabs) = (Labels::new(options), dialect.separator == b'\t');
         Self { records, columns, labels, tabs, width: None }
     }
@@ -131,7 +139,9 @@ impl Delimited {
             false => self.labels.read_columns(line, |place| field(columns.labels[place]).map(String::from))?,
         };
         let text_pair = columns.text_pair.map(field).transpose()?.map(String::from);
-        Ok(Some(Row { text: field(columns.text)?.into(), text_pair, label, labels, line }))
+        let group = columns.group.map(|column| group_of(line, &columns.name(column), field(column)?)).transpose()?;
+        let time = columns.time.map(|column| time_of(line, &columns.name(column), field(column)?)).transpose()?;
+        Ok(Some(Row { text: field(columns.text)?.into(), text_pair, label, labels, line, group, time }))
     }
 
     fn too_few(&self) -> String {
@@ -139,7 +149,9 @@ impl Delimited {
         let columns = if found == 1 { "column" } else { "columns" };
         let expected =
             if self.columns.text_pair.is_some() { "three for two texts and a label" } else { "two for text and label" };
-        format!("found {found} {columns}, expected {expected}")
+        let further = [(self.columns.group, "the group"), (self.columns.time, "the time")];
+        let further = further.iter().filter(|(column, _)| column.is_some()).map(|(_, role)| format!(", beside {role}"));
+        format!("found {found} {columns}, expected {expected}{}", further.collect::<String>())
     }
 }
 

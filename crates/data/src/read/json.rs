@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::labels::{LabelCell, Labels};
 use super::source::{self, Source, Text};
 use super::values::Values;
-use super::{Fault, Format, Opened, ReadOptions, Row, columns};
+use super::{Fault, Format, Opened, ReadOptions, Row, columns, group_of, time_of};
 use crate::error::DataError;
 
 /// The member of a document that contains the rows, if there are several arrays of objects.
@@ -34,6 +34,8 @@ pub(super) fn open(path: &Path, text: Text, options: &ReadOptions) -> Result<Ope
         label: columns.names[columns.label].clone(),
         text_pair: columns.text_pair.map(|column| columns.names[column].clone()),
         label_columns: columns.labels.iter().map(|&column| columns.names[column].clone()).collect(),
+        group: columns.group.map(|column| columns.names[column].clone()),
+        time: columns.time.map(|column| columns.names[column].clone()),
         labels: Labels::new(options),
     };
     let objects = iter::once(Ok(first)).chain(objects);
@@ -287,6 +289,8 @@ struct Keys {
     text_pair: Option<String>,
     label_columns: Vec<String>,
     labels: Labels,
+    group: Option<String>,
+    time: Option<String>,
 }
 
 fn row(object: Object, keys: &Keys) -> Result<Row, Fault> {
@@ -323,7 +327,15 @@ fn row(object: Object, keys: &Keys) -> Result<Row, Fault> {
     };
     let text_of = |key: &String| text(line, &object, key);
     let text_pair = keys.text_pair.as_ref().map(text_of).transpose()?;
-    Ok(Row { text: text_of(&keys.text)?, text_pair, label, labels, line })
+    let group = |key: &String| {
+        group_of(line, key, &scalar(key, object.get(key), "a group is a string, a number or a boolean")?)
+    };
+    let group = keys.group.as_ref().map(group).transpose()?;
+    let time = |key: &String| {
+        time_of(line, key, &scalar(key, object.get(key), "a time is a number, or a string with a date")?)
+    };
+    let time = keys.time.as_ref().map(time).transpose()?;
+    Ok(Row { text: text_of(&keys.text)?, text_pair, label, labels, line, group, time })
 }
 
 /// Returns a member that must be a text.

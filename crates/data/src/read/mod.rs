@@ -25,6 +25,7 @@ use self::source::Source;
 use crate::error::DataError;
 use crate::label::canonical_label;
 use crate::target::Task;
+use crate::time::Time;
 
 pub use columns::Columns;
 pub use encoding::Encoding;
@@ -122,6 +123,10 @@ pub struct ReadOptions {
     /// Whether the order of the two texts does not matter: a [`Dataset`](crate::Dataset) then regards a pair and the pair
     /// with exchanged texts as equal. Default: false.
     pub symmetric: bool,
+    /// The column of the group: its name, or its number from 0. Examples of a group stay together in a split. Default: none.
+    pub group_column: Option<String>,
+    /// The column of the time: its name, or its number from 0. A split then trains on the past and tests on the future. Default: none.
+    pub time_column: Option<String>,
     /// Whether the first line of CSV and TSV contains the column names. Default: true.
     pub header: bool,
     /// The kind of label that the rows have. Default: one class each.
@@ -145,6 +150,8 @@ impl Default for ReadOptions {
             label_column: None,
             text_pair_column: None,
             symmetric: false,
+            group_column: None,
+            time_column: None,
             header: true,
             task: None,
             label_separator: None,
@@ -155,7 +162,7 @@ impl Default for ReadOptions {
 }
 
 /// A row of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
     /// The text, unchanged.
     pub text: String,
@@ -167,6 +174,31 @@ pub struct Row {
     pub labels: Option<Vec<String>>,
     /// The line on which the row begins, from 1; in Parquet, which has no lines, the number of the row.
     pub line: u64,
+    /// The group, spelled as [`canonical_label`](crate::canonical_label) spells labels, if its column is read.
+    pub group: Option<String>,
+    /// The time, if its column is read.
+    pub time: Option<Time>,
+}
+
+/// Returns the group in a cell of a column.
+fn group_of(line: u64, column: &str, cell: &str) -> Result<String, Fault> {
+    match canonical_label(cell) {
+        group if group.is_empty() => Err(Fault::Row { line, reason: format!("the group (`{column}`) is empty") }),
+        group => Ok(group.into_owned()),
+    }
+}
+
+/// Returns the time in a cell of a column.
+fn time_of(line: u64, column: &str, cell: &str) -> Result<Time, Fault> {
+    let broken = |reason| Fault::Row { line, reason };
+    match Time::parse(cell) {
+        Some(time) => Ok(time),
+        None if cell.trim().is_empty() => Err(broken(format!("the time (`{column}`) is empty"))),
+        None => Err(broken(format!(
+            "time `{}` (`{column}`) is neither a number nor a date of ISO 8601, such as 2024-03-01 or 2024-03-01T12:30:00Z",
+            cell.trim()
+        ))),
+    }
 }
 
 /// An error in a row; [`Rows`] adds the path.
@@ -206,6 +238,8 @@ pub struct Rows {
     separator: Option<char>,
     columns: Columns,
     reader: Option<Reader>,
+    /// The first time, and its line.
+    time: Option<(Time, u64)>,
 }
 
 impl Rows {
@@ -225,7 +259,7 @@ impl Rows {
             },
         };
         check_effect(path, format, separator, options)?;
-        Ok(Self { path: path.into(), format, separator, columns, reader: Some(reader) })
+        Ok(Self { path: path.into(), format, separator, columns, reader: Some(reader), time: None })
     }
 
     #[cfg(feature = "parquet")]
@@ -261,6 +295,28 @@ impl Rows {
     pub fn columns(&self) -> &Columns {
         &self.columns
     }
+
+    /// Returns an error if a row has another kind of time than the rows before, with which it cannot be compared.
+    fn check_time(&mut self, row: Row) -> Result<Row, Fault> {
+        let Some(time) = row.time else { return Ok(row) };
+        let (first, line) = *self.time.get_or_insert((time, row.line));
+        if first.kind() == time.kind() {
+            return Ok(row);
+        }
+        let (unit, kind, other) = (self.format.unit(), time.kind(), first.kind());
+        let reason = format!("time `{time}` is {kind}, and that of {unit} {line}, `{first}`, is {other}");
+        Err(Fault::Row { line: row.line, reason })
+    }
+
+    /// Returns the name of the time's column, or its number without a header.
+    pub(crate) fn time_column(&self) -> Option<String> {
+        self.columns.time.map(|column| self.columns.name(column))
+    }
+
+    /// Returns the name of the group's column, or its number without a header.
+    pub(crate) fn group_column(&self) -> Option<String> {
+        self.columns.group.map(|column| self.columns.name(column))
+    }
 }
 
 impl Iterator for Rows {
@@ -271,7 +327,8 @@ impl Iterator for Rows {
         if matches!(row, None | Some(Err(Fault::Io(_) | Fault::End { .. }))) {
             self.reader = None;
         }
-        Some(row?.map_err(|fault| fault.named(&self.path, self.format)))
+        let row = row?.and_then(|row| self.check_time(row));
+        Some(row.map_err(|fault| fault.named(&self.path, self.format)))
     }
 }
 

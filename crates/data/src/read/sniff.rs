@@ -120,7 +120,13 @@ pub(super) fn check_headerless(
         values.dedup();
         values.len()
     };
-    let columns = [&options.text_column, &options.label_column, &options.text_pair_column];
+    let columns = [
+        &options.text_column,
+        &options.label_column,
+        &options.text_pair_column,
+        &options.group_column,
+        &options.time_column,
+    ];
     let by_default = columns.iter().all(|column| column.is_none());
     if by_default && rows.len() >= ENOUGH && distinct(1) == rows.len() && distinct(0) * 2 <= rows.len() {
         return Err(DataError::LabelFirst { path: path.into() });

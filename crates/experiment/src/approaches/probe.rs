@@ -1,12 +1,13 @@
 //! The linear probe: logistic regression on the embeddings of the frozen encoder.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
 use rekindle_baseline::{BaselineError, DenseRows, Validation, cross_validate};
-use rekindle_data::{Targets, fold_targets, repeated_stratified_k_fold};
+use rekindle_data::{Targets, fold_targets};
 use rekindle_encoders::{Embedding, Encoder, EncoderConfig, Pooling};
 use rekindle_results::RunRecord;
 use rekindle_train::{EncodedDataset, TrainError};
@@ -26,7 +27,7 @@ const VALUES_OF_C: [f64; 9] = [0.1, 0.316_227_766, 1.0, 3.162_277_66, 10.0, 31.6
 const USUAL_C: f64 = 10.0;
 /// The layers whose average is compared with the last layer alone.
 const AVERAGED: usize = 4;
-/// Inner folds; fewer if a class has fewer examples.
+/// Inner folds; fewer if a class has fewer examples or groups.
 const FOLDS: usize = 5;
 
 /// Options of the probe.
@@ -69,18 +70,18 @@ impl Probe {
     /// Returns the best candidate and C by inner folds of the training examples: those of the highest accuracy, and of the
     /// smallest loss among equals. Another pooling must be better by more than the standard error of the accuracy, because the
     /// mean is better for most encoders, and few examples cannot tell. The names of the classes, which are last, are fitted in
-    /// all folds.
+    /// all folds. Examples of a group are in one fold.
     fn choose(
         &self,
         candidates: &[(Embedding, DenseRows)],
-        labels: &[usize],
+        (labels, groups): (&[usize], Option<&[usize]>),
         classes: usize,
         class_weights: Option<&[f64]>,
         seed: u64,
     ) -> Result<(usize, f64), BaselineError> {
         let grid = self.c.map_or_else(|| VALUES_OF_C.to_vec(), |c| vec![c]);
         let examples = labels.len() - self.names * classes;
-        let mut folds = inner_folds(&labels[..examples], classes, seed);
+        let mut folds = inner_folds(&labels[..examples], groups, seed);
         folds.iter_mut().for_each(|(fitted, _)| fitted.extend(examples..labels.len()));
         let has_classes = labels.windows(2).any(|pair| pair[0] != pair[1]);
         if folds.is_empty() || !has_classes || candidates.len() * grid.len() == 1 {
@@ -108,12 +109,13 @@ impl Probe {
     fn choose_of_values(
         &self,
         candidates: &[(Embedding, DenseRows)],
-        values: &[f64],
+        (values, groups): (&[f64], Option<&[usize]>),
         seed: u64,
     ) -> Result<(usize, f64), BaselineError> {
         let grid = self.c.map_or_else(|| VALUES_OF_C.to_vec(), |c| vec![c]);
-        let (targets, groups) = (Targets::Values(values.to_vec()), (0..values.len()).collect::<Vec<_>>());
-        let folds = fold_targets(&targets, &groups, FOLDS.min(values.len()), 1, seed as u32).unwrap_or_default();
+        let targets = Targets::Values(values.to_vec());
+        let folds = FOLDS.min(groups.map_or(values.len(), distinct));
+        let folds = fold_targets(&targets, groups, folds, 1, seed as u32).unwrap_or_default();
         let mut best = (f64::INFINITY, 0, self.c.unwrap_or(USUAL_C));
         for (place, (_, rows)) in candidates.iter().enumerate() {
             for &c in &grid {
@@ -171,13 +173,21 @@ fn check_names(names: &[String]) -> Result<(), TrainError> {
     }
 }
 
-/// Returns the rows to fit and the rows that are held out of each inner fold; none if a class has a single example.
-fn inner_folds(labels: &[usize], classes: usize, seed: u64) -> Vec<(Vec<usize>, Vec<usize>)> {
-    let mut counts = vec![0; classes];
-    labels.iter().for_each(|&label| counts[label] += 1);
-    let least = counts.into_iter().filter(|&count| count > 0).min().unwrap_or(0);
-    let splits = repeated_stratified_k_fold(labels, FOLDS.min(least), 1, seed as u32).unwrap_or_default();
+/// Returns the rows to fit and the rows that are held out of each inner fold; none if a class has a single example or group.
+fn inner_folds(labels: &[usize], groups: Option<&[usize]>, seed: u64) -> Vec<(Vec<usize>, Vec<usize>)> {
+    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (row, &label) in labels.iter().enumerate() {
+        members.entry(label).or_default().push(groups.map_or(row, |groups| groups[row]));
+    }
+    let least = members.values().map(|groups| distinct(groups)).min().unwrap_or(0);
+    let targets = Targets::Classes(labels.to_vec());
+    let splits = fold_targets(&targets, groups, FOLDS.min(least), 1, seed as u32).unwrap_or_default();
     splits.into_iter().map(|split| (split.train, split.test)).collect()
+}
+
+/// Returns the number of different groups.
+fn distinct(groups: &[usize]) -> usize {
+    groups.iter().collect::<BTreeSet<_>>().len()
 }
 
 impl Learner for Probe {
@@ -252,10 +262,13 @@ impl Learner for Probe {
         if let Targets::Classes(labels) = &mut targets {
             labels.extend(names.iter().map(|name| name - context.examples.len()));
         }
-        let weights = context.class_weights(train);
+        let (weights, groups) = (context.class_weights(train), context.sampling.clusters(train));
+        let groups = groups.as_deref();
         let (place, c) = match &targets {
-            Targets::Classes(labels) => self.choose(&candidates, labels, classes, weights.as_deref(), spec.seed)?,
-            Targets::Values(values) => self.choose_of_values(&candidates, values, spec.seed)?,
+            Targets::Classes(labels) => {
+                self.choose(&candidates, (labels, groups), classes, weights.as_deref(), spec.seed)?
+            }
+            Targets::Values(values) => self.choose_of_values(&candidates, (values, groups), spec.seed)?,
             // One regression per label: an inner search would fit hundreds.
             Targets::Labels { .. } => (layers.len() - 1, self.c.unwrap_or(USUAL_C)),
         };
@@ -333,7 +346,7 @@ mod tests {
                 .zip(poolings)
                 .map(|(noise, pooling)| (embedding(pooling, 1), rows(&labels, *noise)))
                 .collect();
-            Probe::default().choose(&candidates, &labels, 2, None, 42).expect("chosen").0
+            Probe::default().choose(&candidates, (&labels, None), 2, None, 42).expect("chosen").0
         };
         let (mean, cls) = (Pooling::Mean, Pooling::Cls);
         assert_eq!(choose([9.0, 0.1], [mean, cls]), 1, "noise against two clear classes");
@@ -347,11 +360,11 @@ mod tests {
         let labels = [0, 1, 1];
         let candidates = [(embedding(Pooling::Mean, 1), rows(&labels, 0.1))];
         let probe = Probe::default();
-        assert_eq!(probe.choose(&candidates, &labels, 2, None, 42).expect("chosen"), (0, USUAL_C));
+        assert_eq!(probe.choose(&candidates, (&labels, None), 2, None, 42).expect("chosen"), (0, USUAL_C));
         let fixed = Probe { c: Some(3.0), ..probe };
-        assert_eq!(fixed.choose(&candidates, &labels, 2, None, 42).expect("chosen"), (0, 3.0));
+        assert_eq!(fixed.choose(&candidates, (&labels, None), 2, None, 42).expect("chosen"), (0, 3.0));
         let same = [1, 1, 1];
-        assert_eq!(probe.choose(&candidates, &same, 2, None, 42).expect("chosen"), (0, USUAL_C));
+        assert_eq!(probe.choose(&candidates, (&same, None), 2, None, 42).expect("chosen"), (0, USUAL_C));
     }
 
     #[test]
@@ -360,8 +373,20 @@ mod tests {
         let candidates = [(embedding(Pooling::Mean, 1), rows(&labels, 0.1))];
         let probe = Probe { names: 2, ..Probe::default() };
         // A single example of each class is left.
-        assert_eq!(probe.choose(&candidates, &labels, 2, None, 42).expect("chosen"), (0, USUAL_C));
-        assert_eq!(Probe { names: 1, ..probe }.choose(&candidates, &labels, 2, None, 42).expect("chosen").0, 0);
+        assert_eq!(probe.choose(&candidates, (&labels, None), 2, None, 42).expect("chosen"), (0, USUAL_C));
+        assert_eq!(Probe { names: 1, ..probe }.choose(&candidates, (&labels, None), 2, None, 42).expect("chosen").0, 0);
+    }
+
+    #[test]
+    fn groups_are_in_one_inner_fold() {
+        let labels: Vec<usize> = (0..24).map(|row| row / 3 % 2).collect();
+        let groups: Vec<usize> = (0..24).map(|row| row / 4).collect();
+        let folds = inner_folds(&labels, Some(&groups), 42);
+        assert_eq!(folds.len(), FOLDS.min(6));
+        for (fitted, held) in folds {
+            assert!(fitted.iter().all(|&row| held.iter().all(|&other| groups[row] != groups[other])));
+        }
+        assert!(inner_folds(&[0, 0, 1, 1], Some(&[0, 0, 1, 1]), 42).is_empty());
     }
 
     #[test]

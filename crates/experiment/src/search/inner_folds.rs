@@ -6,7 +6,7 @@ use crate::error::ExperimentError;
 use crate::sampling::Sampling;
 
 /// Returns the rows to train on and to test on of each inner fold of some rows: those of scikit-learn's `StratifiedKFold` with
-/// shuffling, or of `StratifiedGroupKFold` if texts repeat.
+/// shuffling, or of `StratifiedGroupKFold` if there are groups or texts repeat.
 ///
 /// There are fewer folds if a class has fewer examples, but at least two. The only example of a class is trained on in all folds.
 ///
@@ -19,8 +19,8 @@ pub(crate) fn inner_folds(
     seed: u64,
 ) -> Result<Vec<Split>, ExperimentError> {
     let (rows, single) = without_single(sampling, rows);
-    let (targets, groups) = (sampling.targets(&rows), sampling.all.text_groups_of(rows.iter().copied()));
-    let split = |folds| fold_targets(&targets, &groups, folds, 1, seed as u32);
+    let (targets, groups) = (sampling.targets(&rows), sampling.groups_of(&rows));
+    let split = |folds| fold_targets(&targets, groups.as_deref(), folds, 1, seed as u32);
     let mut found = split(folds);
     for fewer in (2..folds).rev() {
         if !matches!(
@@ -40,9 +40,9 @@ pub(crate) fn inner_folds(
     Ok(found.into_iter().map(split).collect())
 }
 
-/// Returns the rows whose class has several different texts, and those of the other classes.
+/// Returns the rows whose class has several different texts or groups, and those of the other classes.
 fn without_single(sampling: &Sampling, rows: &[usize]) -> (Vec<usize>, Vec<usize>) {
-    let groups = sampling.all.text_groups_of(rows.iter().copied());
+    let groups = sampling.groups_of(rows).unwrap_or_else(|| rows.to_vec());
     let class = |row: usize| sampling.target(row).class();
     let mut first: Vec<Option<usize>> = vec![None; sampling.all.classes.len()];
     let mut has_several = vec![false; first.len()];

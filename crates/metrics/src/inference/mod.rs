@@ -7,7 +7,7 @@ mod mcnemar;
 mod permutation;
 mod wilson;
 
-pub use bootstrap::bootstrap;
+pub use bootstrap::{bootstrap, cluster_bootstrap};
 pub use corrected::{PairedTest, corrected_paired_t, corrected_t_interval};
 pub use holm::holm;
 pub use mcnemar::{McNemar, mcnemar_exact, smallest_p};

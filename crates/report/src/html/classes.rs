@@ -25,6 +25,9 @@ pub(super) fn section(results: &Results) -> Option<Section> {
         p.note {
             "Over all runs at the largest size, with 95 % confidence intervals over test examples (Wilson, 1927; each example counts \
              once). Support is the number of test examples of the class. With folds, each example is tested on once per repeat."
+            @if results.design.group_column.is_some() {
+                " These intervals treat the examples of a group as independent; they are too short if they are not."
+            }
         }
     };
     Some(Section { id: "classes", title: "Classes", body })

@@ -28,6 +28,7 @@ pub(super) fn section(results: &Results) -> Section {
         facts.push(("Dropped label errors", dropped));
     }
     if let Some(profile) = &data.profile {
+        facts.extend(groups(results, profile).map(|groups| ("Groups", groups)));
         facts.extend(lengths(profile, &results.arguments, all));
         let rest = [
             ("Empty texts", html! { (share(profile.empty, all, "")) }),
@@ -69,7 +70,11 @@ fn all(results: &Results) -> usize {
 pub(super) fn examples(results: &Results) -> String {
     let (data, validation) = (&results.data, results.design.validation);
     let held = if validation > 0 { format!(", {} validation", thousands(validation)) } else { String::new() };
+    let groups = data.profile.as_ref().map_or(0, |profile| profile.groups as usize);
     match results.design.folds {
+        Some(folds) if groups > 0 => {
+            format!("{} in {}, {folds} folds", count(all(results), "example"), count(groups, "group"))
+        }
         Some(folds) => format!("{} in {folds} folds", count(all(results), "example")),
         None => format!("{} training{held} and {} test examples", thousands(data.train), thousands(data.test)),
     }
@@ -83,6 +88,16 @@ fn splits(results: &Results) -> String {
         held => format!(", {} validation", thousands(held)),
     };
     let sizes = format!("{} training{validation} and {} test examples", thousands(data.train), thousands(data.test));
+    if let Some(column) = &design.time_column {
+        let from = design.test_from.join(", ");
+        return match design.folds {
+            Some(folds) => format!(
+                "{folds} folds by the column {column}, each after all its training examples; tested from {from} on; in the first \
+                 fold {sizes}"
+            ),
+            None => format!("by the column {column}: the test examples are those from {from} on"),
+        };
+    }
     match design.folds {
         Some(folds) if design.repeats > 1 => {
             format!("{folds} stratified folds, drawn {} times; in the first fold {sizes}", design.repeats)
@@ -120,6 +135,21 @@ fn lengths(profile: &DataProfile, arguments: &ArgumentsRecord, all: usize) -> Ve
         ),
         (longer, html! { (share(profile.truncated, all, "")) " at " code { "--max-length " (arguments.max_length) } }),
     ]
+}
+
+/// Returns the number of groups, and that they stay on one side of a split.
+fn groups(results: &Results, profile: &DataProfile) -> Option<Markup> {
+    let column = results.design.group_column.as_ref()?;
+    let leaks = [(profile.group_leaks, "test"), (profile.validation_group_leaks, "validation")];
+    let (is_given, counted) = (results.data.files.len() > 1, |count: u64| count as usize);
+    Some(html! {
+        (thousands(profile.groups)) " by the column " code { (column) } ", the largest has "
+        (count(counted(profile.largest_group), "example")) "; "
+        @if is_given { "they are where the files have them" } @else { "a group is on one side of every split" }
+        @for (leaks, part) in leaks.into_iter().filter(|(leaks, _)| *leaks > 0) {
+            "; " (count(counted(leaks), &format!("{part} example"))) " of groups that have training examples, too"
+        }
+    })
 }
 
 fn leaks(results: &Results, profile: &DataProfile) -> Markup {

@@ -64,6 +64,7 @@ fn layout(results: &Results) -> Vec<Fact> {
     let record = &results.design;
     let numbers = |numbers: Vec<String>| numbers.join(", ");
     let tested = match record.folds {
+        Some(folds) if record.time_column.is_some() => format!("{folds} folds by time, after their training examples"),
         Some(folds) => format!("{folds} stratified folds, {} repeat{}", record.repeats, plural(record.repeats)),
         None => "one fixed test set".into(),
     };

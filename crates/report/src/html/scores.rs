@@ -250,6 +250,10 @@ pub(super) fn comparisons(results: &Results) -> Option<Section> {
                 "The permutation test exchanges the predictions of both at random; the intervals are those of the paired \
                  bootstrap. "
             }
+            @if methods.contains(&"permutation of groups") {
+                "Test examples of a group depend on each other: the permutation test exchanges the predictions of both for whole \
+                 groups, and the paired bootstrap, which gives the intervals, draws whole groups. "
+            }
             @if results.design.metric == "loss" { "A lower loss is better. " }
             "p is the probability of a \
              difference at least as large if there were none; it is adjusted for "

@@ -12,7 +12,7 @@ use rekindle::metrics::{LabelIssueFilter, Scorer};
 use rekindle::train::{SaveStrategy, SchedulerType, Shuffle};
 
 use crate::options::model::ModelChoice;
-use crate::options::{DataFileArgs, EngineArgs, LabelArgs, MIN_LENGTH, at_least, positive, rate};
+use crate::options::{DataFileArgs, EngineArgs, GroupArgs, LabelArgs, MIN_LENGTH, at_least, positive, rate};
 
 /// The options of `rekindle experiment`.
 #[derive(Args, Clone, Debug)]
@@ -59,6 +59,8 @@ pub struct ExperimentArgs {
     /// some of its rows. Test examples are never dropped.
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub drop_label_issues: Option<PathBuf>,
+    #[command(flatten)]
+    pub groups: GroupArgs,
     /// Regard a text pair and the pair with exchanged texts as equal texts, which stay on one side of a split; needs
     /// --text-pair-column.
     #[arg(long, requires = "text_pair_column", help_heading = "Data")]

@@ -35,6 +35,10 @@ pub fn check(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Failu
         ),
         (args.repeats > 1 && args.folds.is_none(), "--repeats: needs --folds, the number of folds per repeat"),
         (
+            args.repeats > 1 && args.groups.time_column.is_some(),
+            "--repeats: folds by time (--time-column) are always the same; add --seeds to repeat the training",
+        ),
+        (
             args.metric_for_best_model.is_some() && !is_split,
             "--metric-for-best-model: no validation examples, and the test examples must not select the best epoch; \
              add --validation-size or --validation",
@@ -49,7 +53,7 @@ pub fn check(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Failu
         return Err(Failure::usage(reason));
     }
     has_effect(args, approaches)?;
-    if let Some(option) = args.data_file.given().or(args.labels.given()).filter(|_| !has_file) {
+    if let Some(option) = args.data_file.given().or(args.labels.given()).or(args.groups.given()).filter(|_| !has_file) {
         return Err(Failure::usage(format!("{option}: needs a file to read; add --data or --train")));
     }
     distinct("--seeds", args.seeds.iter().map(u32::to_string))?;

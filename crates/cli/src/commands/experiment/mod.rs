@@ -307,7 +307,7 @@ impl History {
 
 /// The examples of the options, and the samples for training and testing.
 fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
-    let options = args.labels.add_to(args.data_file.read_options());
+    let options = args.groups.add_to(args.labels.add_to(args.data_file.read_options()));
     let options = ReadOptions { symmetric: args.symmetric, ..options };
     let all = match args.data().or(args.train.as_ref()) {
         Some(path) => Dataset::read(path, &options)?,
@@ -320,7 +320,11 @@ fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
     let more = |path: &PathBuf| labels.read_like(path, &options);
     let validation = args.validation.as_ref().map(more).transpose()?;
     let sampling = match (&args.test, args.folds) {
-        (Some(test), _) => Sampling::fixed(all, validation, more(test)?),
+        (Some(path), _) => {
+            let test = more(path)?;
+            check_times(&all, &test, path)?;
+            Sampling::fixed(all, validation, test)
+        }
         (None, Some(folds)) => Sampling::folds(all, folds, args.repeats, args.seed)?,
         (None, None) => match folds_by_size(args, &all) {
             Some(sampling) => sampling,
@@ -346,13 +350,37 @@ fn folds_by_size(args: &ExperimentArgs, all: &Dataset) -> Option<Sampling> {
     counts.find_map(|folds| Sampling::folds(all.clone(), folds, args.repeats, args.seed).ok())
 }
 
+/// Returns an error if the test examples have another kind of time than the training examples, with which it cannot be compared.
+fn check_times(train: &Dataset, test: &Dataset, path: &Path) -> Result<(), Failure> {
+    let first = |data: &Dataset| data.examples.first().and_then(|example| example.time);
+    match first(train).zip(first(test)).filter(|(train, test)| train.kind() != test.kind()) {
+        None => Ok(()),
+        Some((train, test)) => Err(Failure::input(format!(
+            "{}: time `{test}` is {}, and the training examples have {}, such as `{train}`",
+            path.display(),
+            test.kind(),
+            train.kind()
+        ))),
+    }
+}
+
 fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, args: &ExperimentArgs) {
     let first = &sampling.samples[0];
+    let groups = sampling.all.column_groups().map(|groups| groups.iter().max().map_or(0, |last| last + 1));
+    let groups = groups.zip(args.groups.group_column.as_ref());
+    let of_groups = groups.map(|(groups, column)| format!("{} groups (`{column}`)", thousands(groups)));
+    let all = match &of_groups {
+        Some(groups) => format!("{} examples in {groups}, ", sampling.all.len()),
+        None => format!("{} examples in ", sampling.all.len()),
+    };
     let mut data = match sampling.folds {
         None => format!("{} training and {} test examples", first.train.len(), first.test.len()),
-        Some((folds, 1)) => format!("{} examples in {folds} folds", sampling.all.len()),
-        Some((folds, repeats)) => format!("{} examples in {folds} folds, {repeats} times", sampling.all.len()),
+        Some((folds, 1)) => format!("{all}{folds} folds"),
+        Some((folds, repeats)) => format!("{all}{folds} folds, {repeats} times"),
     };
+    if let Some(groups) = of_groups.filter(|_| sampling.folds.is_none()) {
+        data.push_str(&format!(" of {groups}"));
+    }
     if !first.validation.is_empty() {
         data.push_str(&format!(", {} validation examples", first.validation.len()));
     }
@@ -364,9 +392,13 @@ fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, arg
             if dropped == 1 { "" } else { "s" }
         ));
     }
-    let groups = sampling.all.text_groups();
-    let repeated = groups.len() - groups.iter().max().map_or(0, |last| last + 1);
-    if repeated > 0 && args.test.is_none() {
+    let from = sampling.test_from();
+    if let Some(column) = args.groups.time_column.as_ref().filter(|_| args.test.is_none()) {
+        let from: Vec<String> = from.iter().map(ToString::to_string).collect();
+        data.push_str(&format!(" by time (`{column}`), tested from {} on", from.join(", ")));
+    }
+    let repeated = sampling.repeated_texts();
+    if repeated > 0 && args.test.is_none() && args.groups.time_column.is_none() {
         let text = if sampling.all.has_pairs() { "texts" } else { "text" };
         data.push_str(&format!("; {} repeat the {text} of another and stay with it", thousands(repeated)));
     }

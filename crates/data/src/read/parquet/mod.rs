@@ -24,7 +24,7 @@ use self::catch_panic::catch_panic;
 pub(crate) use self::pages::Checked;
 use super::labels::{LabelCell, Labels};
 use super::table::OpenedTable;
-use super::{Columns, Fault, Format, ReadOptions, Reader, Row, columns};
+use super::{Columns, Fault, Format, ReadOptions, Reader, Row, columns, group_of, time_of};
 use crate::error::DataError;
 
 pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Columns, Reader), DataError> {
@@ -45,8 +45,20 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
         field => Err(wrong_type(path, "label", field, "0 and 1, or booleans")),
     });
     let label_columns = label_columns.collect::<Result<Vec<_>, _>>()?;
+    let group = columns.group.map(|column| match &schema.get_fields()[column] {
+        field if is_class(field) => Ok(field.clone()),
+        field => Err(wrong_type(path, "group", field, "strings, numbers or booleans")),
+    });
+    let group = group.transpose()?;
+    let time = columns.time.map(|column| match &schema.get_fields()[column] {
+        field if is_class(field) || is_time(field) => Ok(field.clone()),
+        field => Err(wrong_type(path, "time", field, "dates, timestamps, numbers or strings")),
+    });
+    let time = time.transpose()?;
     let mut fields = vec![text.clone(), name.clone()];
     fields.extend(text_pair.clone());
+    fields.extend(group.clone());
+    fields.extend(time.clone());
     fields.extend(label_columns.iter().cloned());
     let keys = Keys {
         text: text.name().into(),
@@ -55,6 +67,8 @@ pub(super) fn open(path: &Path, file: File, options: &ReadOptions) -> Result<(Co
         label: name.name().into(),
         label_columns: label_columns.iter().map(|column| column.name().into()).collect(),
         labels: Labels::new(options),
+        group: group.map(|group| group.name().into()),
+        time: time.map(|time| time.name().into()),
     };
     let mut seen = HashSet::new();
     fields.retain(|field| seen.insert(field.name().to_string()));
@@ -135,6 +149,8 @@ struct Keys {
     names: Option<Vec<String>>,
     label_columns: Vec<String>,
     labels: Labels,
+    group: Option<String>,
+    time: Option<String>,
 }
 
 fn row(line: u64, record: &Record, keys: &Keys) -> Result<Row, Fault> {
@@ -176,7 +192,11 @@ fn row(line: u64, record: &Record, keys: &Keys) -> Result<Row, Fault> {
         _ => Err(broken(format!("`{column}` is null"))),
     };
     let text_pair = keys.text_pair.as_ref().map(text_of).transpose()?;
-    Ok(Row { text: text_of(&keys.text)?, text_pair, label, labels, line })
+    let group = |column: &String| group_of(line, column, &scalar(column, field(column))?);
+    let group = keys.group.as_ref().map(group).transpose()?;
+    let time = |column: &String| time_of(line, column, &scalar(column, field(column))?);
+    let time = keys.time.as_ref().map(time).transpose()?;
+    Ok(Row { text: text_of(&keys.text)?, text_pair, label, labels, line, group, time })
 }
 
 fn is_finite(field: Option<&Field>) -> bool {
@@ -206,6 +226,14 @@ fn is_class(field: &Type) -> bool {
         ),
         _ => is_text(field),
     }
+}
+
+/// Returns whether a column contains dates or timestamps, which are written as ISO 8601 has them.
+fn is_time(field: &Type) -> bool {
+    use ConvertedType::{DATE, TIMESTAMP_MICROS, TIMESTAMP_MILLIS};
+    !is_nested(field)
+        && (field.get_physical_type() == Physical::INT96
+            || matches!(field.get_basic_info().converted_type(), DATE | TIMESTAMP_MILLIS | TIMESTAMP_MICROS))
 }
 
 /// Returns whether a column contains lists of classes: a group around a repeated group or around a repeated column.

@@ -1,0 +1,32 @@
+//! What a split follows beside the labels: groups and times.
+
+use clap::Args;
+use rekindle::data::ReadOptions;
+
+/// The options of commands that split examples.
+#[derive(Args, Clone, Debug)]
+#[group(id = "groups")]
+pub struct GroupArgs {
+    /// Column with the group of each example, for example its author, by name or by number from 0. Examples of a group stay on one
+    /// side of a split and in one fold, and intervals and tests do not treat them as independent.
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub group_column: Option<String>,
+    /// Column with the time of each example, by name or by number from 0: numbers, or dates and date-times of ISO 8601. The newest
+    /// examples are for testing, and for validation the newest of the others; each of --folds is tested on after a training on all older
+    /// examples.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "group_column", help_heading = "Data")]
+    pub time_column: Option<String>,
+}
+
+impl GroupArgs {
+    /// Adds the options to those of the file.
+    pub fn add_to(&self, options: ReadOptions) -> ReadOptions {
+        ReadOptions { group_column: self.group_column.clone(), time_column: self.time_column.clone(), ..options }
+    }
+
+    /// Returns the first option that is given.
+    pub fn given(&self) -> Option<&'static str> {
+        let given = [("--group-column", &self.group_column), ("--time-column", &self.time_column)];
+        given.into_iter().find(|(_, column)| column.is_some()).map(|(option, _)| option)
+    }
+}
