@@ -14,8 +14,8 @@ mod commands;
 mod exit;
 mod files;
 mod interrupt;
+mod mistyped;
 mod options;
-mod suggest;
 mod terminal;
 
 /// Transfer learning for text classification.
@@ -44,7 +44,7 @@ pub fn run() -> ExitCode {
     let began = Instant::now();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return help(&suggest::improve(error, &Cli::command(), std::env::args())),
+        Err(error) => return help(&mistyped::improve(error, &Cli::command(), std::env::args())),
     };
     match cli.command.run(began).and_then(|()| Ok(terminal::check_output()?)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -28,6 +28,7 @@ mod resume;
 #[cfg(feature = "serve")]
 mod serve;
 mod spread;
+mod suggest;
 mod tasks;
 mod times;
 mod tune;

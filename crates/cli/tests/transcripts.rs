@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Documents with commands.
-const DOCUMENTS: [&str; 25] = [
+const DOCUMENTS: [&str; 26] = [
     "README.md",
     "crates/baseline/README.md",
     "crates/cli/README.md",
@@ -34,6 +34,7 @@ const DOCUMENTS: [&str; 25] = [
     "docs/few-labels.md",
     "docs/guide.md",
     "docs/label-errors.md",
+    "docs/labelling.md",
     "docs/models.md",
     "docs/reliability.md",
     "docs/results.md",
@@ -87,6 +88,8 @@ fn place() -> Place {
     let csv = few.iter().map(|(text, label)| format!("{},{label}\n", quoted(text))).collect::<String>();
     place.write("reviews.csv", format!("text,label\n{csv}"));
     place.write("reviews.txt", texts(few));
+    let csv = rows[60..90].iter().map(|(text, _)| format!("{}\n", quoted(text))).collect::<String>();
+    place.write("unlabelled.csv", format!("text\n{csv}"));
     let pairs: Vec<_> = few.iter().zip(few.iter().skip(1)).collect();
     let pair = |((text, label), (next, of_next)): &(&(&str, &str), &(&str, &str))| {
         format!("{}\t1\t2\t{text}\t{next}\n", u8::from(label == of_next))

@@ -12,7 +12,8 @@
 //! [`wilson_interval`] is for a proportion of rows, however few.
 //! [`holm`] adjusts the p-values of several comparisons. A [`Scorer`] is a metric by name.
 //!
-//! [`LabelIssues`] finds rows whose label is probably wrong, as cleanlab.
+//! [`LabelIssues`] finds rows whose label is probably wrong, as cleanlab. [`diverse_uncertain_rows`] chooses rows to label next, and
+//! [`learning_curve_gain`] says what more of them would bring.
 //!
 //! ```
 //! use rekindle_metrics::{Average, ConfusionMatrix};
@@ -30,6 +31,7 @@
 mod calibration;
 mod confusion;
 mod correlation;
+mod diverse_rows;
 mod error;
 mod inference;
 mod label_issues;
@@ -48,10 +50,11 @@ mod target;
 
 pub use calibration::{ReliabilityBin, expected_calibration_error, reliability_bins};
 pub use confusion::{Average, ConfusionMatrix, Score};
+pub use diverse_rows::diverse_uncertain_rows;
 pub use error::MetricsError;
 pub use inference::{
     Interval, McNemar, PairedTest, bootstrap, cluster_bootstrap, corrected_paired_t, corrected_t_interval, holm,
-    mcnemar_exact, paired_permutation, smallest_p, wilson_interval,
+    learning_curve_gain, mcnemar_exact, paired_permutation, smallest_p, wilson_interval,
 };
 pub use label_issues::{LabelIssueFilter, LabelIssues, LabelQuality};
 pub use label_ranking::LabelRankings;

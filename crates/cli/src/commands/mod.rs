@@ -17,6 +17,7 @@ pub mod predict;
 pub mod pretrain;
 #[cfg(feature = "serve")]
 pub mod serve;
+pub mod suggest;
 pub mod tune;
 pub mod vocab;
 
@@ -43,6 +44,8 @@ pub enum Command {
     Predict(predict::PredictArgs),
     /// Test trained models on labelled texts: the scores of an experiment, without training.
     Evaluate(evaluate::EvaluateArgs),
+    /// Suggest what to label next: texts that a trained model is uncertain of, and that differ.
+    Suggest(suggest::SuggestArgs),
     /// Explain the prediction for a text: what each word adds to the score of a class.
     Explain(explain::ExplainArgs),
     /// Serve trained models over HTTP, with a JSON API and metrics, until Ctrl-C.
@@ -80,6 +83,7 @@ impl Command {
             Self::Compare(args) => compare::run(args),
             Self::Predict(args) => args.engine.backend.guard(|| predict::run(args)),
             Self::Evaluate(args) => args.engine.backend.guard(|| evaluate::run(args, began)),
+            Self::Suggest(args) => args.engine.backend.guard(|| suggest::run(args)),
             Self::Explain(args) => args.engine.backend.guard(|| explain::run(args)),
             #[cfg(feature = "serve")]
             Self::Serve(args) => serve::run(args),

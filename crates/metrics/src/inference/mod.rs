@@ -3,6 +3,7 @@
 mod bootstrap;
 mod corrected;
 mod holm;
+mod learning_curve;
 mod mcnemar;
 mod permutation;
 mod wilson;
@@ -10,6 +11,7 @@ mod wilson;
 pub use bootstrap::{bootstrap, cluster_bootstrap};
 pub use corrected::{PairedTest, corrected_paired_t, corrected_t_interval};
 pub use holm::holm;
+pub use learning_curve::learning_curve_gain;
 pub use mcnemar::{McNemar, mcnemar_exact, smallest_p};
 pub use permutation::paired_permutation;
 pub use wilson::wilson_interval;

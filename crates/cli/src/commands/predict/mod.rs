@@ -18,10 +18,10 @@ use crate::options::model::{self, ModelChoice};
 use crate::options::{EngineArgs, TableFileArgs, TextArgs, at_least};
 use crate::terminal::{Display, Verbosity};
 
-/// The options of `rekindle predict`.
 /// The beginning of the names of columns that a table already has.
-const PREFIX: &str = "predicted_";
+pub const PREFIX: &str = "predicted_";
 
+/// The options of `rekindle predict`.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct PredictArgs {

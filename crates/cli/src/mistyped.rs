@@ -45,6 +45,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "`rekindle experiment` trains and tests; --folds cross-validates",
     ),
     (&["classify", "infer", "inference", "generate"], "`rekindle predict` classifies texts with a trained model"),
+    (&["active-learning", "active", "query", "annotate", "next"], "`rekindle suggest` suggests what to label next"),
     (&["stats", "profile", "describe", "inspect", "info", "dataset"], "`rekindle data` profiles a file"),
     (&["report", "results", "diff"], "`rekindle compare` shows the results of experiments"),
     (&["embed", "embeddings", "encode", "extract"], "`rekindle features` computes the features of texts"),
