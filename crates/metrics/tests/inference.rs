@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use rekindle_metrics::{
-    ConfusionMatrix, Interval, Scorer, bootstrap, corrected_paired_t, corrected_t_interval, holm, mcnemar_exact,
-    paired_permutation, wilson_interval,
+    ConfusionMatrix, Interval, Scorer, bootstrap, corrected_paired_t, corrected_t_interval, holm, learning_curve_gain,
+    mcnemar_exact, paired_permutation, wilson_interval,
 };
 use serde_json::Value;
 
@@ -142,4 +142,19 @@ fn the_bootstrap_of_a_mean_is_close_to_normal_theory() {
     assert!((interval.low - ends[0]).abs() < tolerance && (interval.high - ends[1]).abs() < tolerance, "{interval:?}");
     assert_eq!(interval, of(7), "the same seed");
     assert_ne!(interval, of(8), "another seed");
+}
+
+#[test]
+fn gains_of_learning_curves_match_scipy() {
+    let golden: Value = serde_json::from_str(include_str!("../../../fixtures/metrics/learning_curve.json")).unwrap();
+    for case in cases(&golden, "cases") {
+        let sizes: Vec<usize> = numbers(&case["sizes"]).into_iter().map(|size| size as usize).collect();
+        let runs: Vec<Vec<f64>> = case["runs"].as_array().unwrap().iter().map(numbers).collect();
+        let more = number(&case["more"]) as usize;
+        let Interval { estimate, low, high, n, .. } = learning_curve_gain(&sizes, &runs, more, true, 0.95, 42).unwrap();
+        // The sum of squares is flat around its minimum, so that both optimizers find the exponent with about six digits.
+        let expected = number(&case["gain"]);
+        assert!((estimate - expected).abs() < 1e-4 * expected, "{estimate} is not {expected}");
+        assert!(n == runs.len() && low <= estimate && estimate <= high);
+    }
 }

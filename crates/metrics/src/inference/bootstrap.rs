@@ -98,12 +98,12 @@ fn percentile_interval(
 
 /// Returns a number below `end`, scaled from 64 bits (Lemire, 2019, without the rejection step; the bias of `end` in
 /// 2^64 is negligible).
-pub(crate) fn below(end: usize, rng: &mut ChaCha8Rng) -> usize {
+pub(super) fn below(end: usize, rng: &mut ChaCha8Rng) -> usize {
     ((u128::from(rng.next_u64()) * end as u128) >> 64) as usize
 }
 
 /// Returns the quantile of sorted values, as `numpy.quantile`.
-pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
+fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     below + (above - below) * place.fract()

@@ -2,9 +2,9 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::bootstrap::{below, quantile};
+use super::bootstrap::below;
 use super::{Interval, check_level, check_scores};
 use crate::error::MetricsError;
 
@@ -22,9 +22,10 @@ const RESAMPLES: usize = 2000;
 ///
 /// `runs` has the scores of each run at each of the ascending `sizes`. Their means are fitted by the inverse power law
 /// `a − b·n^(−c)` with b ≥ 0, where the later sizes weigh more (Figueroa et al., 2012, "Predicting sample size required for
-/// classification performance"). The interval is that of the bootstrap over runs, each with its scores at all sizes, whose
-/// percentiles are expanded for few runs (Hesterberg, 2015, "What teachers should know about the bootstrap"). It does not say how
-/// well the law describes the curve, and runs on the same data are more alike than runs on other data.
+/// classification performance"). The standard error is that of the bootstrap over runs, each with its scores at all sizes, corrected for
+/// few runs, and the interval that of Student's t with this error (Hesterberg, 2015, "What teachers should know about the bootstrap"),
+/// without losses, which the law excludes. It does not say how well the law describes the curve, and runs on the same data are more
+/// alike than runs on other data.
 ///
 /// # Errors
 /// Returns an error if there are fewer than three sizes or runs, a run has another number of scores, a score is not finite, or
@@ -59,22 +60,23 @@ pub fn learning_curve_gain(
     let mut drawn: Vec<usize> = (0..runs.len()).collect();
     let estimate = gain(&drawn);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut gains: Vec<f64> = (0..RESAMPLES)
+    let gains: Vec<f64> = (0..RESAMPLES)
         .map(|_| {
             drawn.fill_with(|| below(runs.len(), &mut rng));
             gain(&drawn)
         })
         .collect();
-    gains.sort_by(f64::total_cmp);
-    let tail = expanded_tail(runs.len() as f64, (1.0 - level) / 2.0);
-    let (low, high) = (quantile(&gains, tail), quantile(&gains, 1.0 - tail));
-    Ok(Interval { estimate, low, high, n: runs.len(), level })
+    let error = half_width(&gains, runs.len() as f64, level);
+    Ok(Interval { estimate, low: (estimate - error).max(0.0), high: estimate + error, n: runs.len(), level })
 }
 
-/// Returns the percentile whose interval is as wide as that of Student's t, for the mean of `n` values.
-fn expanded_tail(n: f64, tail: f64) -> f64 {
-    let Ok(t) = StudentsT::new(0.0, 1.0, n - 1.0) else { return tail };
-    Normal::standard().cdf((n / (n - 1.0)).sqrt() * t.inverse_cdf(tail))
+/// Returns the distance of the ends of the interval from the estimate, for bootstrap estimates over `n` runs.
+fn half_width(estimates: &[f64], n: f64, level: f64) -> f64 {
+    let mean = estimates.iter().sum::<f64>() / estimates.len() as f64;
+    let variance = estimates.iter().map(|estimate| (estimate - mean).powi(2)).sum::<f64>() / estimates.len() as f64;
+    // There are at least three runs.
+    let t = StudentsT::new(0.0, 1.0, n - 1.0).map_or(f64::INFINITY, |t| t.inverse_cdf(1.0 - (1.0 - level) / 2.0));
+    if variance > 0.0 { t * (variance * n / (n - 1.0)).sqrt() } else { 0.0 }
 }
 
 /// The law `a − b·n^(−c)`, without a.

@@ -100,8 +100,8 @@ fn round(counts: &[f64]) -> Vec<usize> {
 /// Returns the sum of values in the order of NumPy, on which the last digit depends, and with it how halves are rounded.
 fn pairwise_sum(values: &[f64]) -> f64 {
     match values.len() {
-        ..8 => values.iter().sum(),
-        ..=128 => {
+        ..=7 => values.iter().sum(),
+        8..=128 => {
             let (chunks, rest) = values.as_chunks::<8>();
             let mut sums = [0.0; 8];
             for chunk in chunks {
