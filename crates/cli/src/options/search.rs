@@ -45,11 +45,11 @@ fn halving(text: &str) -> Result<Halving, String> {
 /// Parses a time: a number with the unit `s`, `m` or `h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let units = [("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0)];
-    let parts = units.iter().filter_map(|(unit, seconds)| {
+    let time = units.iter().find_map(|(unit, seconds)| {
         let number: f64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
         Duration::try_from_secs_f64(number * seconds).ok().filter(|time| !time.is_zero())
     });
-    parts.last().ok_or_else(|| "expected a time above 0 with its unit, for example 90s, 20m or 2h".into())
+    time.ok_or_else(|| "expected a time above 0 with its unit, for example 90s, 20m or 2h".into())
 }
 
 impl SearchArgs {

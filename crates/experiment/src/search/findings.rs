@@ -75,6 +75,9 @@ fn mattered(effects: &[EffectRecord]) -> Option<String> {
 
 fn optimistic(record: &OptimismRecord, metric: Scorer, label: &str) -> String {
     let OptimismRecord { approach, reported, honest, optimism, .. } = record;
+    if *optimism <= 0.0 {
+        return "Choosing on the test examples would not have reported more than choosing on the inner folds.".into();
+    }
     let amount = match metric.range() {
         (0.0, 1.0) => format!("{:.1} points", 100.0 * optimism),
         _ => format!("{optimism:.4}"),
@@ -125,6 +128,9 @@ mod tests {
              have 0.9000 with the same models: 1.0 points of optimism.",
         ];
         assert_eq!(search_findings(&record, &[20, 83], Scorer::Accuracy, "accuracy"), expected);
+        record.search.iter_mut().flat_map(|search| &mut search.optimism).for_each(|optimism| optimism.optimism = 0.0);
+        let last = search_findings(&record, &[20, 83], Scorer::Accuracy, "accuracy").pop();
+        assert!(last.is_some_and(|last| last.contains("would not have reported more")));
         record.runs.truncate(1);
         assert_eq!(search_findings(&record, &[20, 83], Scorer::Accuracy, "accuracy")[0], "`tune` chose `full`.");
     }

@@ -110,7 +110,8 @@ fn optimism(runs: &[&[TrialRecord]], metric: Scorer) -> Option<OptimismRecord> {
         means.into_iter().max_by(|a, b| (sign(metric) * a.1).total_cmp(&(sign(metric) * b.1)))?;
     let mut record = OptimismRecord::default();
     (record.approach, record.reported, record.honest) = (approach.into(), reported, mean(&honest));
-    record.optimism = sign(metric) * (record.reported - record.honest);
+    // Without the sign of 0.
+    record.optimism = sign(metric) * (record.reported - record.honest) + 0.0;
     Some(record)
 }
 
