@@ -54,8 +54,7 @@ pub struct Search {
     pub budget: Budget,
     /// Whether a limited budget tries the candidates in random order, which a grid needs, instead of the order given.
     pub is_shuffled: bool,
-    /// After so many candidates in a row that were not better than the best before them, no further one starts. Neither does
-    /// one if a candidate cannot be surpassed.
+    /// After so many candidates in a row that were not better than the best before them, no further one starts.
     pub patience: Option<usize>,
 }
 

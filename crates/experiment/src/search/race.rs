@@ -159,18 +159,11 @@ impl<'a> Race<'a> {
             let value = self.trials[candidate].value(self.metric);
             worse = if value > best { 0 } else { worse + 1 };
             best = best.max(value);
-            let is_perfect = best == self.best_possible();
-            if rung == 0 && self.search.patience.is_some_and(|patience| worse >= patience || is_perfect) {
+            if rung == 0 && self.search.patience.is_some_and(|patience| worse >= patience) {
                 break;
             }
         }
         Ok(completed)
-    }
-
-    /// The highest value that the metric can have.
-    fn best_possible(&self) -> f64 {
-        let (least, most) = self.metric.range();
-        if self.metric.greater_is_better() { most } else { -least }
     }
 
     /// Returns whether the budget allows the first rung of a candidate, and the further rungs of as many candidates as remain then

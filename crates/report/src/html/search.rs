@@ -41,7 +41,7 @@ fn design(search: &SearchRecord) -> String {
         (None, Some(runs)) => format!("; {} for all searches", count(runs, "training")),
         (None, None) => String::new(),
     };
-    let searches = count(search.searches, "search").replace("searchs", "searches");
+    let searches = if search.searches == 1 { "one search".into() } else { format!("{} searches", search.searches) };
     format!("{candidates} on {} inner folds, {halving}; {searches}{budget}.", search.inner_folds)
 }
 
