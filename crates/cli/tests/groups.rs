@@ -115,3 +115,43 @@ fn a_group_that_is_missing_stops_the_command() {
         );
     }
 }
+
+#[test]
+fn nearly_equal_texts_are_in_one_fold_and_counted() {
+    let place = Place::new();
+    let things = ["wooden chair", "garden hose", "coffee mug", "phone charger", "winter jacket", "desk lamp"];
+    let row = |row: usize| {
+        let copy = if row % 2 == 0 { "." } else { "!!" };
+        format!(
+            "Order {} of the {} has still not arrived{copy},{}\n",
+            row / 2 * 7919 % 1000,
+            things[row / 2 % 6],
+            row / 2 % 2
+        )
+    };
+    place.write("all.csv", format!("text,label\n{}", (0..48).map(row).collect::<String>()));
+    place.write("test.csv", "text,label\nOrder 0 of the wooden chair has still not arrived,0\nsomething else,1\n");
+    let options = ["--model", "embedded", "--approaches", "probe", "--near-duplicates=0.9", "all.csv"];
+    let (results, said) = place.results(&[&options[..], &["--folds", "3"]].concat());
+    assert!(said.contains("24 repeat or nearly repeat the text of another and stay with it"), "{said}");
+    let profile = &results["data"]["profile"];
+    assert_eq!((&results["design"]["near_duplicates"], &profile["near_duplicates"]), (&json!(0.9), &json!(24)));
+    assert_eq!(profile["near_leaks"], Value::Null);
+    let (results, said) = place.results(&[&options[..], &["--test", "test.csv"]].concat());
+    assert_eq!(results["data"]["profile"]["near_leaks"], 1);
+    assert!(said.contains("1 test example is nearly equal to training examples"), "{said}");
+    let arguments = ["all.csv", "--test", "test.csv", "--near-duplicates=0.9", "--model", "embedded"];
+    let output = place.command("data").args(arguments).output().expect("it ran");
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("near-duplicates 24 (50.00 %): a text before is equal, or nearly (similarity 0.9); 24 groups"),
+        "{said}"
+    );
+    assert!(
+        said.contains("line 2 `Order 0 of the wooden chair") && said.contains("near leaks      1 (50.00 %)"),
+        "{said}"
+    );
+    let output = place.command("data").args(arguments).arg("--json").output().expect("it ran");
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(found["near_duplicates"]["example"]["lines"], json!([2, 3]));
+}

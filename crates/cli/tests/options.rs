@@ -179,6 +179,7 @@ const WITHOUT_EFFECT: &[(&str, &[&str], [&str; 2])] = &[
     ("experiment", &["--no-header"], ["--no-header", "--data"]),
     ("experiment", &["--task", "regression"], ["--task", "--data"]),
     ("experiment", &["--group-column", "a"], ["--group-column", "--data"]),
+    ("experiment", &["--near-duplicates"], ["--near-duplicates", "--data"]),
     ("experiment", &["--time-column", "a"], ["--time-column", "--data"]),
     ("experiment", &["good.csv", "--time-column", "a", "--group-column", "b"], ["--time-column", "--group-column"]),
     (

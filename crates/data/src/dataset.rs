@@ -8,6 +8,7 @@ use crate::equal_texts::pair_groups;
 use crate::error::DataError;
 use crate::groups::connected;
 use crate::label::{canonical_label, is_number, value_of};
+use crate::near_duplicates::{NearDuplicates, near_duplicates};
 use crate::read::{ReadOptions, Row, Rows};
 use crate::split::{Split, TestSize};
 use crate::stratify::{fold_targets, split_targets};
@@ -48,6 +49,8 @@ pub struct Dataset {
     pub unit: &'static str,
     /// Whether the order of the two texts of a pair does not matter: pairs are equal if they have equal texts in any order.
     pub symmetric: bool,
+    /// The similarity from which texts are nearly equal and stay together, as [`ReadOptions::near_duplicates`].
+    pub near_duplicates: Option<f64>,
     /// The column of the groups, if they were read.
     pub group_column: Option<String>,
     /// The column of the times, if they were read.
@@ -83,7 +86,16 @@ impl Dataset {
             }
             _ => {}
         }
-        Ok(Self { task, examples, classes, unit, symmetric: options.symmetric, group_column, time_column })
+        Ok(Self {
+            task,
+            examples,
+            classes,
+            unit,
+            symmetric: options.symmetric,
+            near_duplicates: options.near_duplicates,
+            group_column,
+            time_column,
+        })
     }
 
     /// Reads a file of the same task, whose labels must be among those of this data set.
@@ -127,7 +139,16 @@ impl Dataset {
             return Err(DataError::Empty { path: path.into() });
         }
         let classes = classes.clone();
-        Ok(Self { task: self.task, examples, classes, unit, symmetric: options.symmetric, group_column, time_column })
+        Ok(Self {
+            task: self.task,
+            examples,
+            classes,
+            unit,
+            symmetric: options.symmetric,
+            near_duplicates: options.near_duplicates,
+            group_column,
+            time_column,
+        })
     }
 
     /// Returns the number of examples.
@@ -160,7 +181,17 @@ impl Dataset {
         let examples = rows.iter().filter_map(|&row| self.examples.get(row).cloned()).collect();
         let (classes, group_column) = (self.classes.clone(), self.group_column.clone());
         let (symmetric, time_column) = (self.symmetric, self.time_column.clone());
-        Self { task: self.task, examples, classes, unit: self.unit, symmetric, group_column, time_column }
+        let near_duplicates = self.near_duplicates;
+        Self {
+            task: self.task,
+            examples,
+            classes,
+            unit: self.unit,
+            symmetric,
+            near_duplicates,
+            group_column,
+            time_column,
+        }
     }
 
     /// Returns whether the examples are text pairs.
@@ -190,11 +221,17 @@ impl Dataset {
         Some(names().map(|name| groups.index(name).unwrap_or_default()).collect())
     }
 
+    /// Returns the groups of examples with equal or nearly equal texts; `None` if [`near_duplicates`](Self::near_duplicates) is.
+    pub fn near_duplicates(&self) -> Option<NearDuplicates> {
+        let texts = self.examples.iter().map(|example| (example.text.as_str(), example.text_pair.as_deref()));
+        self.near_duplicates.map(|threshold| near_duplicates(texts, self.symmetric, threshold))
+    }
+
     /// Returns the number of the group of each example: examples stay together in a split if they have equal
-    /// [texts](Self::text_groups) or the same group of the [column](Self::column_groups), also indirectly. `None` if every example
+    /// [texts](Self::text_groups), [nearly equal](Self::near_duplicates) texts if these are asked for, or the same group of the [column](Self::column_groups), also indirectly. `None` if every example
     /// is alone and no column of groups was read.
     pub fn groups(&self) -> Option<Vec<usize>> {
-        let texts = self.text_groups();
+        let texts = self.near_duplicates().map_or_else(|| self.text_groups(), |found| found.groups);
         match self.column_groups() {
             Some(groups) => Some(connected(&groups, &texts)),
             None => texts.iter().enumerate().any(|(row, &group)| row != group).then_some(texts),

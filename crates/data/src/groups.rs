@@ -10,16 +10,20 @@ pub(crate) fn connected(groups: &[usize], others: &[usize]) -> Vec<usize> {
     let mut first_of = vec![None; others.iter().max().map_or(0, |last| last + 1)];
     for (&group, &other) in groups.iter().zip(others) {
         let first = *first_of[other].get_or_insert(group);
-        let (a, b) = (root(&mut parents, first), root(&mut parents, group));
-        // The smaller number is the root.
-        parents[a.max(b)] = a.min(b);
+        join(&mut parents, first, group);
     }
     let roots: Vec<usize> = groups.iter().map(|&group| root(&mut parents, group)).collect();
     group_numbers(&roots)
 }
 
+/// Connects two groups; the smaller of their representatives is that of both.
+pub(crate) fn join(parents: &mut [usize], a: usize, b: usize) {
+    let (a, b) = (root(parents, a), root(parents, b));
+    parents[a.max(b)] = a.min(b);
+}
+
 /// Returns the representative of a group, and shortens the way to it.
-fn root(parents: &mut [usize], mut group: usize) -> usize {
+pub(crate) fn root(parents: &mut [usize], mut group: usize) -> usize {
     while parents[group] != group {
         parents[group] = parents[parents[group]];
         group = parents[group];

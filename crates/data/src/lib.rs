@@ -33,6 +33,7 @@ mod label_issues;
 mod lengths;
 mod mt19937;
 mod multilabel_split;
+mod near_duplicates;
 mod profile;
 mod quantile_classes;
 mod read;
@@ -57,6 +58,7 @@ pub use label::canonical_label;
 pub use lengths::Lengths;
 pub use mt19937::Mt19937;
 pub use multilabel_split::{multilabel_train_test_split, repeated_multilabel_stratified_k_fold};
+pub use near_duplicates::{NearDuplicates, near_duplicates};
 pub use profile::{Conflict, Leaks, Profile, Sample};
 pub use quantile_classes::quantile_classes;
 pub use read::{

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rekindle_data::{Leaks, Profile, Row};
+use rekindle_data::{Leaks, NearDuplicates, Profile, Row};
 use rekindle_results::DataProfile;
 use rekindle_tokenizer::{Tokenizer, TokenizerError};
 
@@ -46,6 +46,17 @@ pub(crate) fn data_profile(
         let leaks = |rows: &[usize]| rows.iter().filter(|&&row| trained.contains(&groups[row])).count() as u64;
         let Sample { test, validation, .. } = &sampling.samples[0];
         (record.group_leaks, record.validation_group_leaks) = (leaks(test), leaks(validation));
+    }
+    if let Some(NearDuplicates { groups, .. }) = sampling.all.near_duplicates() {
+        let equal = sampling.all.text_groups();
+        let different = |groups: &[usize]| groups.iter().max().map_or(0, |last| last + 1);
+        record.near_duplicates = (different(&equal) - different(&groups)) as u64;
+        for sample in sampling.samples.iter().filter(|sample| sample.repeat == 1) {
+            let of_train = |groups: &[usize]| sample.train.iter().map(|&row| groups[row]).collect::<HashSet<_>>();
+            let (near, same) = (of_train(&groups), of_train(&equal));
+            let is_near = |row: &&usize| near.contains(&groups[**row]) && !same.contains(&equal[**row]);
+            record.near_leaks += sample.test.iter().filter(is_near).count() as u64;
+        }
     }
     if let [Sample { train, test, .. }] = &sampling.samples[..]
         && let Some(newest) = sampling.all.times_of(train.iter().copied()).and_then(|times| times.into_iter().max())

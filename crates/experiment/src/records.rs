@@ -76,6 +76,8 @@ impl Experiment {
         settings.extend(searches.into_iter().flat_map(fields));
         settings.extend(long_texts.map(|long_texts| ("long_texts".into(), long_texts.into())));
         settings.extend(symmetric.map(|symmetric| ("symmetric".into(), symmetric.into())));
+        let near_duplicates = context.sampling.all.near_duplicates;
+        settings.extend(near_duplicates.map(|similarity| ("near_duplicates".into(), similarity.into())));
         settings.extend(columns.into_iter().filter_map(|(name, column)| Some((name.into(), column.clone()?.into()))));
         settings
     }
@@ -103,6 +105,7 @@ impl Experiment {
         (record.seeds, record.sizes) = (self.seeds(), sizes.to_vec());
         record.group_column.clone_from(&sampling.all.group_column);
         record.time_column.clone_from(&sampling.all.time_column);
+        record.near_duplicates = sampling.all.near_duplicates;
         record.test_from = sampling.test_from().iter().map(Time::to_string).collect();
         record.validation = sampling.samples[0].validation.len();
         let ranking = self.metric(sampling);

@@ -144,9 +144,12 @@ impl Sampling {
         self.samples.iter().filter_map(oldest).collect()
     }
 
-    /// Returns the number of examples that stay with an earlier one in a split, because their texts are equal.
+    /// Returns the number of examples that stay with an earlier one in a split, because their texts are equal or nearly equal.
     pub fn repeated_texts(&self) -> usize {
-        let groups = self.all.text_groups();
+        let groups = match (&self.groups, self.all.near_duplicates.is_some() && self.all.group_column.is_none()) {
+            (Some(groups), true) => groups.clone(),
+            _ => self.all.text_groups(),
+        };
         groups.len() - groups.iter().max().map_or(0, |last| last + 1)
     }
 
@@ -202,7 +205,7 @@ impl Sampling {
 
 /// Returns the groups of some rows that stay together in a split; `None` if every row is alone. `groups` are those of all rows.
 fn groups_of(all: &Dataset, groups: Option<&[usize]>, rows: &[usize]) -> Option<Vec<usize>> {
-    if all.group_column.is_some() {
+    if all.group_column.is_some() || all.near_duplicates.is_some() {
         return groups.map(|groups| numbers(groups, rows));
     }
     let texts = all.text_groups_of(rows.iter().copied());

@@ -118,6 +118,7 @@ fn settings(results: &Results) -> Vec<(String, String)> {
         ("seed", results.seed.to_string()),
         ("folds", design.folds.map_or_else(|| "none".into(), |folds| folds.to_string())),
         ("repeats", design.repeats.to_string()),
+        ("near duplicates", design.near_duplicates.map_or_else(|| "none".into(), |similarity| similarity.to_string())),
         ("time column", design.time_column.clone().unwrap_or_else(|| "none".into())),
         ("group column", design.group_column.clone().unwrap_or_else(|| "none".into())),
         ("seeds", listed(&design.seeds)),
@@ -213,6 +214,9 @@ fn different_test_examples(runs: &[(String, Results)]) -> Vec<&'static str> {
     }
     if differs(&|results| format!("{:?}", results.design.group_column)) {
         reasons.push("groups");
+    }
+    if differs(&|results| format!("{:?}", results.design.near_duplicates)) {
+        reasons.push("near duplicates");
     }
     if differs(&|results| format!("{:?}", results.design.time_column)) {
         reasons.push("times");

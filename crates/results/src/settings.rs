@@ -118,6 +118,12 @@ pub struct DataProfile {
     /// Validation examples of groups that have training examples, too.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub validation_group_leaks: u64,
+    /// Examples whose text is nearly equal to an earlier one and not equal, if these are counted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub near_duplicates: u64,
+    /// Test examples whose text is nearly equal, and not equal, to the text of a training example; with folds, of the first repeat.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub near_leaks: u64,
     /// Test examples that are not newer than the newest training example: in files that are given separately.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub not_newer: u64,
@@ -171,6 +177,9 @@ pub struct DesignRecord {
     /// The column of the times by which training and test examples are divided; absent without times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_column: Option<String>,
+    /// The similarity from which texts are nearly equal, and stay on one side of a split; absent if only equal texts do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub near_duplicates: Option<f64>,
     /// The time of the oldest test example of each fold, or of the test set; none without times.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub test_from: Vec<String>,

@@ -13,6 +13,7 @@ use rekindle::tokenizer::{Tokenizer, TokenizerError};
 use serde_json::{Value, json};
 
 use super::long_texts::{Limits, Recommendation};
+use super::near_texts::NearTexts;
 use crate::options::model::{self, Found};
 use crate::terminal::{Display, Verbosity};
 
@@ -103,12 +104,19 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
         ));
     }
     let empty = || Profile::new(args.symmetric);
-    let data = Part::read(args.path(), rows, empty(), &model.tokenizer, options.task, &mut |_| {})?;
+    let mut near = args.groups.near_duplicates.map(NearTexts::new);
+    let mut keep = |row: &Row| near.iter_mut().for_each(|near| near.add(row));
+    let data = Part::read(args.path(), rows, empty(), &model.tokenizer, options.task, &mut keep)?;
     let mut leaks = Leaks::default();
     let test = args.test.as_deref().zip(test_rows).map(|(path, rows)| {
-        Part::read(path, rows, empty(), &model.tokenizer, options.task, &mut |row| leaks.add(&data.profile, row))
+        let mut observe = |row: &Row| {
+            leaks.add(&data.profile, row);
+            near.iter_mut().for_each(|near| near.add(row));
+        };
+        Part::read(path, rows, empty(), &model.tokenizer, options.task, &mut observe)
     });
     let test = test.transpose()?;
+    let near = near.map(|near| near.count(data.profile.rows() as usize, args.symmetric));
     if args.json {
         let test_json = test.as_ref().map(|test| {
             let mut json = test.json(limits);
@@ -123,10 +131,12 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
             json
         });
         let tokenizer = json!({ "model": model.id, "source": model.source });
-        display.result(
-            &json!({ "tokenizer": tokenizer, "max_length": max_length, "data": data.json(limits), "test": test_json })
-                .to_string(),
-        );
+        let mut json =
+            json!({ "tokenizer": tokenizer, "max_length": max_length, "data": data.json(limits), "test": test_json });
+        if let Some(near) = &near {
+            json["near_duplicates"] = near.json();
+        }
+        display.result(&json.to_string());
     } else {
         display.line(&format!("tokenizer       {}", model::describe(&model)));
         data.print(&display, limits);
@@ -135,6 +145,9 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
             print_against(&display, test, &data, &leaks);
             print_group_leaks(&display, test, &data, &leaks);
             print_not_newer(&display, test, &data, &leaks);
+        }
+        if let Some(near) = &near {
+            near.print(&display, data.format.unit(), test.as_ref().map(|test| test.profile.rows()));
         }
     }
     data.check()?;
@@ -528,7 +541,7 @@ fn ratio(classes: &[(String, u64)]) -> Option<f64> {
 }
 
 /// The beginning of a text, on one line.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match words.char_indices().nth(EXAMPLE) {
         Some((end, _)) => format!("{}…", &words[..end]),

@@ -13,6 +13,7 @@ pub mod fit;
 pub mod host;
 mod long_texts;
 pub mod models;
+mod near_texts;
 pub mod predict;
 pub mod pretrain;
 #[cfg(feature = "serve")]

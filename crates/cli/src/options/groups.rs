@@ -3,6 +3,8 @@
 use clap::Args;
 use rekindle::data::ReadOptions;
 
+use super::share;
+
 /// The options of commands that split examples.
 #[derive(Args, Clone, Debug)]
 #[group(id = "groups")]
@@ -16,17 +18,27 @@ pub struct GroupArgs {
     /// examples.
     #[arg(long, value_name = "COLUMN", conflicts_with = "group_column", help_heading = "Data")]
     pub time_column: Option<String>,
+    /// Count texts that are nearly equal to another one, and keep them on one side of a split as equal texts are. The similarity from
+    /// which they are is the Jaccard similarity of their sets of five characters.
+    #[arg(long, value_name = "SIMILARITY", num_args = 0..=1, require_equals = true, default_missing_value = "0.8", value_parser = share, help_heading = "Data")]
+    pub near_duplicates: Option<f64>,
 }
 
 impl GroupArgs {
     /// Adds the options to those of the file.
     pub fn add_to(&self, options: ReadOptions) -> ReadOptions {
-        ReadOptions { group_column: self.group_column.clone(), time_column: self.time_column.clone(), ..options }
+        let near_duplicates = self.near_duplicates;
+        let (group_column, time_column) = (self.group_column.clone(), self.time_column.clone());
+        ReadOptions { near_duplicates, group_column, time_column, ..options }
     }
 
     /// Returns the first option that is given.
     pub fn given(&self) -> Option<&'static str> {
-        let given = [("--group-column", &self.group_column), ("--time-column", &self.time_column)];
-        given.into_iter().find(|(_, column)| column.is_some()).map(|(option, _)| option)
+        let given = [
+            ("--group-column", self.group_column.is_some()),
+            ("--time-column", self.time_column.is_some()),
+            ("--near-duplicates", self.near_duplicates.is_some()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
     }
 }

@@ -272,7 +272,14 @@ fn leaks(results: &Results) -> Vec<String> {
             thousands(profile.not_newer)
         )
     });
-    [test, validation, test_groups, validation_groups, not_newer].into_iter().flatten().collect()
+    let near = (profile.near_leaks > 0).then(|| {
+        let noun = if profile.near_leaks == 1 { "example is" } else { "examples are" };
+        format!(
+            "{} test {noun} nearly equal to training examples; all scores are too high.",
+            thousands(profile.near_leaks)
+        )
+    });
+    [test, validation, near, test_groups, validation_groups, not_newer].into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ impl fmt::Display for Format {
 }
 
 /// The format and columns of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ReadOptions {
     /// The format. Default: by the file's extension, or else by its content. Compression is recognised in any case.
     pub format: Option<Format>,
@@ -123,6 +123,9 @@ pub struct ReadOptions {
     /// Whether the order of the two texts does not matter: a [`Dataset`](crate::Dataset) then regards a pair and the pair
     /// with exchanged texts as equal. Default: false.
     pub symmetric: bool,
+    /// The Jaccard similarity of their shingles from which a [`Dataset`](crate::Dataset) regards texts as nearly equal, as
+    /// [`near_duplicates`](crate::near_duplicates); they then stay together in a split as equal texts do. Default: none.
+    pub near_duplicates: Option<f64>,
     /// The column of the group: its name, or its number from 0. Examples of a group stay together in a split. Default: none.
     pub group_column: Option<String>,
     /// The column of the time: its name, or its number from 0. A split then trains on the past and tests on the future. Default: none.
@@ -150,6 +153,7 @@ impl Default for ReadOptions {
             label_column: None,
             text_pair_column: None,
             symmetric: false,
+            near_duplicates: None,
             group_column: None,
             time_column: None,
             header: true,

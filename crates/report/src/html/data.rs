@@ -40,6 +40,14 @@ pub(super) fn section(results: &Results) -> Section {
             ("Leaks", html! { (leaks(results, profile)) }),
         ];
         facts.extend(rest);
+        if let Some(similarity) = results.design.near_duplicates {
+            let what = format!(", whose text is nearly equal to an earlier one (similarity {similarity})");
+            let leaks = count(profile.near_leaks as usize, "test example");
+            facts.push((
+                "Near-duplicates",
+                html! { (share(profile.near_duplicates, all, &what)) "; of training examples: " (leaks) },
+            ));
+        }
     }
     let body = html! {
         dl.wide { @for (name, value) in facts { dt { (name) } dd { (value) } } }

@@ -400,7 +400,8 @@ fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, arg
     let repeated = sampling.repeated_texts();
     if repeated > 0 && args.test.is_none() && args.groups.time_column.is_none() {
         let text = if sampling.all.has_pairs() { "texts" } else { "text" };
-        data.push_str(&format!("; {} repeat the {text} of another and stay with it", thousands(repeated)));
+        let repeat = if args.groups.near_duplicates.is_some() { "repeat or nearly repeat" } else { "repeat" };
+        data.push_str(&format!("; {} {repeat} the {text} of another and stay with it", thousands(repeated)));
     }
     display.line(&format!("model    {}", model::describe(model)));
     display.line(&format!("data     {data}"));
