@@ -53,8 +53,9 @@ pub use confusion::{Average, ConfusionMatrix, Score};
 pub use diverse_rows::diverse_uncertain_rows;
 pub use error::MetricsError;
 pub use inference::{
-    Interval, McNemar, PairedTest, bootstrap, cluster_bootstrap, corrected_paired_t, corrected_t_interval, holm,
-    learning_curve_gain, mcnemar_exact, paired_permutation, smallest_p, wilson_interval,
+    Interval, McNemar, PairedEffect, PairedTest, bootstrap, cluster_bootstrap, corrected_paired_t,
+    corrected_t_interval, corrected_t_power, holm, learning_curve_gain, mcnemar_exact, mcnemar_power,
+    paired_permutation, smallest_p, wilson_interval,
 };
 pub use label_issues::{LabelIssueFilter, LabelIssues, LabelQuality};
 pub use label_ranking::LabelRankings;

@@ -2,5 +2,6 @@
 
 mod inference;
 mod label_issues;
+mod power;
 mod scikit_learn;
 mod targets;

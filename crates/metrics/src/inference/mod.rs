@@ -6,6 +6,7 @@ mod holm;
 mod learning_curve;
 mod mcnemar;
 mod permutation;
+mod power;
 mod wilson;
 
 pub use bootstrap::{bootstrap, cluster_bootstrap};
@@ -14,6 +15,7 @@ pub use holm::holm;
 pub use learning_curve::learning_curve_gain;
 pub use mcnemar::{McNemar, mcnemar_exact, smallest_p};
 pub use permutation::paired_permutation;
+pub use power::{PairedEffect, corrected_t_power, mcnemar_power};
 pub use wilson::wilson_interval;
 
 use crate::error::MetricsError;
