@@ -27,7 +27,9 @@ pub fn check() -> Result<(), u8> {
     run(at_root(cargo(&["fmt", "--all", "--check"])))?;
     let targets = ["--workspace", "--all-targets", "--features", "rekindle/measure"];
     run(at_root(cargo(&[&["clippy"], &targets[..], &["--", "--deny", "warnings"]].concat())))?;
-    run(at_root(cargo(&["test", "--workspace"])))?;
+    let mut tests = cargo(&["test", "--workspace"]);
+    tests.env("REKINDLE_ALL_INPUTS", "1");
+    run(at_root(tests))?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "--deny warnings");
     run(at_root(docs))

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rekindle_data::{Dataset, Profile, ReadOptions, Rows};
 
-use crate::mutate::{Mutator, overwrite, survive};
+use crate::mutate::{Mutator, overwrite, survive, tried};
 
 const CSV: &str = "id,label,text\r\n1,pos,\"good, \"\"very\"\"\ngood\"\r\n\r\n2,neg,bad\r\n3,10,naïve 🎉\n";
 const TSV: &str = "text\tlabel\n\"good\" film\t1\nan \"open quote\t0\nplain\t1\n";
@@ -87,6 +87,7 @@ fn damaged(
 ) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(name);
+    let cases = tried(cases);
     let outcome = survive(name, cases, &[&[name], &PLACES], |case| {
         let mut mutator = Mutator::new(case);
         let bytes = pack(whole, &mut mutator);

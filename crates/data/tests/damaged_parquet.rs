@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rekindle_data::{Dataset, Profile, ReadOptions, Rows};
 
-use crate::mutate::{Mutator, overwrite, survive};
+use crate::mutate::{Mutator, overwrite, survive, tried};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/data/parquet");
 /// One file for each physical layout.
@@ -56,7 +56,7 @@ fn every_layout() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.parquet");
     let whole = FILES.map(fixture);
-    let cases = 20_000;
+    let cases = tried(20_000);
     let outcome = survive("a.parquet", cases, &[&["a.parquet"], &PLACES], |case| {
         let mut mutator = Mutator::new(case);
         let bytes = mutator.damage(&whole[case as usize % whole.len()]);

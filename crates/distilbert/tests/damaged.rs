@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use mutate::{Mutator, Outcome, overwrite, survive};
+use mutate::{Mutator, Outcome, overwrite, survive, tried};
 use rekindle_distilbert::{
     Checkpoint, CheckpointError, DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification,
     Precision,
@@ -53,6 +53,7 @@ fn damaged(name: &str, cases: u64, files: &[(&str, &[u8])], damage: impl Fn(u64,
         fs::write(folder.path().join(other), content).expect("written");
     }
     let path = folder.path().join(name);
+    let cases = tried(cases);
     let outcome = survive(name, cases, &[&[".json", ".safetensors"], &PLACES], |case| {
         overwrite(&path, damage(case, &mut Mutator::new(case)));
         load(folder.path()).map(drop).map_err(|error| error.to_string())

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use mutate::{Mutator, overwrite, survive};
+use mutate::{Mutator, overwrite, survive, tried};
 use rekindle_encoders::{
     Checkpoint, CheckpointError, EncoderConfig, Family, MaskedLanguageModel, Precision, SequenceClassifier,
 };
@@ -58,6 +58,7 @@ fn damaged(name: &str, cases: u64, damage: impl Fn(Family, &Value, &[u8], &mut M
         fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
         fs::write(folder.path().join("model.safetensors"), &weights).unwrap();
         load(folder.path()).unwrap();
+        let cases = tried(cases);
         let outcome = survive(&format!("{family}, {name}"), cases, &[&[".json", ".safetensors"], &PLACES], |case| {
             let mut mutator = Mutator::new(case);
             overwrite(&folder.path().join(name), damage(family, &config, &weights, &mut mutator));

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use mutate::{Mutator, overwrite, survive};
+use mutate::{Mutator, overwrite, survive, tried};
 use rekindle_data::twelve_sentences;
 use rekindle_experiment::{Experiment, ExperimentError, ExperimentStore, Sampling};
 use rekindle_infer::PretrainedModel;
@@ -45,7 +45,7 @@ fn stores() {
     let paths = ["experiment.json", "trials/00000.json", "trials/00005.json"].map(|name| run.join(name));
     let whole = paths.each_ref().map(|path| fs::read(path).expect("a record"));
     let values = whole.each_ref().map(|bytes| serde_json::from_slice::<Value>(bytes).expect("JSON"));
-    let cases = 900;
+    let cases = tried(900);
     let places = ["experiment.json", "trials", "logits"];
     let outcome = survive("store", cases, &[&places], |case| {
         let mut mutator = Mutator::new(case);

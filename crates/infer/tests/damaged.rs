@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use mutate::{Mutator, overwrite, survive};
+use mutate::{Mutator, overwrite, survive, tried};
 use rekindle_infer::{InferError, ModelSource, Predictor, PretrainedModel};
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ fn model_folders() {
         "holds no token",
         "the tokenizer has",
     ];
-    let cases = 3_000;
+    let cases = tried(3_000);
     let outcome = survive("model folder", cases, &[&places], |case| {
         let mut mutator = Mutator::new(case);
         let which = mutator.below(3);

@@ -3,7 +3,7 @@
 #[path = "../../data/tests/mutate/mod.rs"]
 mod mutate;
 
-use mutate::{Mutator, overwrite, survive};
+use mutate::{Mutator, overwrite, survive, tried};
 use rekindle_results::{Comparison, Results};
 use serde_json::Value;
 
@@ -25,6 +25,7 @@ fn damaged(cases: u64, damage: impl Fn(&mut Mutator, &[u8], &Value) -> Vec<u8>) 
     });
     let text = whole.each_ref().map(|results| serde_json::to_vec_pretty(results).expect("JSON"));
     let values = text.each_ref().map(|text| serde_json::from_slice::<Value>(text).expect("JSON"));
+    let cases = tried(cases);
     let outcome =
         survive("results.json", cases, &[&["results.json"], &["line ", "not the results of an experiment"]], |case| {
             let which = usize::from(case.is_multiple_of(5));

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::Device;
-use mutate::{Mutator, overwrite, survive};
+use mutate::{Mutator, overwrite, survive, tried};
 use rekindle_distilbert::DistilBertConfig;
 use rekindle_encoders::{Checkpoint, EncoderConfig, MaskedLanguageModel, SequenceClassifier};
 use rekindle_tokenizer::Tokenizer;
@@ -81,6 +81,7 @@ fn damaged(name: &str, cases: u64, path: &Path, whole: &[u8], go_on: impl Fn() -
     // Errors that name a step or an example are about computed values, not about the file.
     let folder = path.parent().expect("a folder").display().to_string();
     let files: &[&str] = &[&folder, "step ", "the logits are not finite"];
+    let cases = tried(cases);
     let outcome = survive(name, cases, &[files, &PLACES], |case| {
         overwrite(path, Mutator::new(case).damage_safetensors(whole));
         go_on().map_err(|error| error.to_string())

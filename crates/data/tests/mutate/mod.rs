@@ -207,6 +207,12 @@ pub fn overwrite(path: &Path, bytes: impl AsRef<[u8]>) {
     fs::write(path, bytes).expect("written");
 }
 
+/// Returns how many of the inputs of a test are tried: a quarter, which keeps `cargo test` quick, or all of them if the variable
+/// `REKINDLE_ALL_INPUTS` is set, as `cargo xtask ci` does.
+pub fn tried(inputs: u64) -> u64 {
+    if std::env::var_os("REKINDLE_ALL_INPUTS").is_some() { inputs } else { inputs / 4 }
+}
+
 /// Calls `read` with `cases` inputs. `read` returns the error message if it refuses an input. Checks that no input
 /// causes a panic, a hang or unbounded memory, and that each message contains one of each list in `places`.
 ///
