@@ -33,27 +33,86 @@ pub fn reliability_bins(
     classes: usize,
     bins: usize,
 ) -> Result<Vec<ReliabilityBin>, MetricsError> {
+    let rows = confidences(truth, probabilities, classes, bins)?;
+    Ok(reliability(&rows, &Bins::equal_width(bins)))
+}
+
+/// As [`reliability_bins`], in bins of about equal numbers of rows (`calibration_curve(strategy="quantile")`): their edges are
+/// quantiles of the confidence, by linear interpolation.
+///
+/// # Errors
+/// See [`reliability_bins`].
+pub fn adaptive_bins(
+    truth: &[usize],
+    probabilities: &[f64],
+    classes: usize,
+    bins: usize,
+) -> Result<Vec<ReliabilityBin>, MetricsError> {
+    let rows = confidences(truth, probabilities, classes, bins)?;
+    Ok(reliability(&rows, &Bins::equal_mass(&rows, bins)))
+}
+
+/// Returns the confidence of each row, and whether its predicted class is the true one.
+pub(crate) fn confidences(
+    truth: &[usize],
+    probabilities: &[f64],
+    classes: usize,
+    bins: usize,
+) -> Result<Vec<(f64, bool)>, MetricsError> {
     check(truth, probabilities, classes)?;
     if bins == 0 {
         return Err(MetricsError::TooFew { what: "bins", found: 0, needed: 1 });
     }
-    // The edges are rounded as by NumPy's `linspace`.
-    let width = 1.0 / bins as f64;
-    let edges: Vec<f64> = (0..bins).map(|edge| edge as f64 * width).chain([1.0]).collect();
-    let mut sums = vec![(0, 0.0, 0); bins];
-    for (&label, values) in truth.iter().zip(probabilities.chunks(classes)) {
+    let confidence = |(&label, values): (&usize, &[f64])| {
         let (class, confidence) = likeliest(values);
-        let sum = &mut sums[edges[1..bins].partition_point(|&edge| edge < confidence)];
-        *sum = (sum.0 + 1, sum.1 + confidence, sum.2 + usize::from(class == label));
+        (confidence, class == label)
+    };
+    Ok(truth.iter().zip(probabilities.chunks(classes)).map(confidence).collect())
+}
+
+/// The edges of bins, ascending.
+pub(crate) struct Bins(Vec<f64>);
+
+impl Bins {
+    /// Edges between 0 and 1, rounded as by NumPy's `linspace`.
+    pub(crate) fn equal_width(bins: usize) -> Self {
+        let width = 1.0 / bins as f64;
+        Self((0..bins).map(|edge| edge as f64 * width).chain([1.0]).collect())
+    }
+
+    /// The quantiles of the confidence, as NumPy's `percentile` computes them.
+    pub(crate) fn equal_mass(rows: &[(f64, bool)], bins: usize) -> Self {
+        let mut values: Vec<f64> = rows.iter().map(|(confidence, _)| *confidence).collect();
+        values.sort_by(f64::total_cmp);
+        let quantile = |edge: usize| {
+            let place = edge as f64 / bins as f64 * (values.len() - 1) as f64;
+            let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
+            below + (above - below) * place.fract()
+        };
+        Self((0..=bins).map(quantile).collect())
+    }
+
+    /// Returns the bin of a confidence: an inner edge belongs to the bin below.
+    pub(crate) fn of(&self, confidence: f64) -> usize {
+        self.0[1..self.0.len() - 1].partition_point(|&edge| edge < confidence)
+    }
+}
+
+/// Returns confidence and accuracy of rows in bins, without the empty ones.
+fn reliability(rows: &[(f64, bool)], bins: &Bins) -> Vec<ReliabilityBin> {
+    let mut sums = vec![(0, 0.0, 0); bins.0.len() - 1];
+    for &(confidence, correct) in rows {
+        let sum = &mut sums[bins.of(confidence)];
+        *sum = (sum.0 + 1, sum.1 + confidence, sum.2 + usize::from(correct));
     }
     let bin = |(index, (count, confidence, right)): (usize, (usize, f64, usize))| ReliabilityBin {
-        low: edges[index],
-        high: edges[index + 1],
+        low: bins.0[index],
+        high: bins.0[index + 1],
         count,
         confidence: confidence / count as f64,
         accuracy: right as f64 / count as f64,
     };
-    Ok(sums.into_iter().enumerate().filter(|(_, sum)| sum.0 > 0).map(bin).collect())
+    sums.into_iter().enumerate().filter(|(_, sum)| sum.0 > 0).map(bin).collect()
 }
 
 /// Returns the expected calibration error: the absolute difference between confidence and accuracy, averaged over the
@@ -70,9 +129,27 @@ pub fn expected_calibration_error(
     classes: usize,
     bins: usize,
 ) -> Result<f64, MetricsError> {
-    let bins = reliability_bins(truth, probabilities, classes, bins)?;
+    Ok(mean_gap(&reliability_bins(truth, probabilities, classes, bins)?))
+}
+
+/// Returns the adaptive calibration error: as [`expected_calibration_error`], over [`adaptive_bins`], so that no bin has few rows
+/// (Nguyen and O'Connor, 2015; Nixon et al., 2019, for the predicted class).
+///
+/// # Errors
+/// See [`reliability_bins`].
+pub fn adaptive_calibration_error(
+    truth: &[usize],
+    probabilities: &[f64],
+    classes: usize,
+    bins: usize,
+) -> Result<f64, MetricsError> {
+    Ok(mean_gap(&adaptive_bins(truth, probabilities, classes, bins)?))
+}
+
+/// Returns the mean distance of accuracy and confidence over all rows.
+fn mean_gap(bins: &[ReliabilityBin]) -> f64 {
     let gaps = bins.iter().map(|bin| bin.count as f64 * (bin.accuracy - bin.confidence).abs());
-    Ok(gaps.sum::<f64>() / truth.len() as f64)
+    gaps.sum::<f64>() / bins.iter().map(|bin| bin.count).sum::<usize>().max(1) as f64
 }
 
 fn likeliest(values: &[f64]) -> (usize, f64) {

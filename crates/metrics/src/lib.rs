@@ -4,7 +4,8 @@
 //! [`ConfusionMatrix`] counts predicted against true classes and computes accuracy, precision, recall, F1 (averaged as
 //! [`Average`] says) and the Matthews correlation coefficient. [`roc_auc`], [`roc_curve`], [`average_precision`] and
 //! [`precision_recall_curve`] evaluate rankings, [`log_loss`] and [`brier_score`] probabilities, and [`reliability_bins`] and
-//! [`expected_calibration_error`] calibration. [`MultilabelPredictions`] and [`LabelRankings`] score rows with several labels,
+//! [`expected_calibration_error`] calibration. [`LogitScaling`] calibrates logits, and [`promised_errors`] finds the confidence from
+//! which a model is rarely wrong. [`MultilabelPredictions`] and [`LabelRankings`] score rows with several labels,
 //! and [`ValuePredictions`] predicted values. If a quotient has the denominator 0, its value is 0 and the [`Score`] is flagged.
 //!
 //! The right interval or test depends on what varies. If test rows vary, use [`bootstrap`] and, for two classifiers,
@@ -42,13 +43,18 @@ mod ordinal;
 mod outcome;
 mod precision_recall;
 mod probability;
+mod probability_rows;
 mod ranking;
 mod regression;
 mod roc;
+mod scaling;
 mod scorer;
+mod selective;
 mod target;
 
-pub use calibration::{ReliabilityBin, expected_calibration_error, reliability_bins};
+pub use calibration::{
+    ReliabilityBin, adaptive_bins, adaptive_calibration_error, expected_calibration_error, reliability_bins,
+};
 pub use confusion::{Average, ConfusionMatrix, Score};
 pub use diverse_rows::diverse_uncertain_rows;
 pub use error::MetricsError;
@@ -64,10 +70,13 @@ pub use multilabel::{MultilabelConfusion, MultilabelPredictions};
 pub use outcome::Outcome;
 pub use precision_recall::{PrecisionRecallPoint, average_precision, precision_recall_curve};
 pub use probability::{brier_score, log_loss};
+pub use probability_rows::{ProbabilityRows, ProbabilityScore};
 pub use ranking::{roc_auc, roc_auc_ovr};
 pub use regression::{RegressionScores, ValuePredictions};
 pub use roc::{RocPoint, roc_curve};
+pub use scaling::{LogitScaling, Scaling};
 pub use scorer::Scorer;
+pub use selective::{PromisedError, RiskCoverage, promised_errors, risk_coverage};
 pub use target::TargetKind;
 
 /// The README's example is compiled and run.

@@ -1,5 +1,6 @@
 //! Tests of the scores: one program, so that it is linked once.
 
+mod calibration;
 mod inference;
 mod label_issues;
 mod power;
