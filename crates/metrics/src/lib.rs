@@ -11,6 +11,7 @@
 //! The right interval or test depends on what varies. If test rows vary, use [`bootstrap`] and, for two classifiers,
 //! [`mcnemar_exact`] for accuracy and [`paired_permutation`] for any other metric. If splits of the same data vary, use [`corrected_t_interval`] and [`corrected_paired_t`].
 //! [`wilson_interval`] is for a proportion of rows, however few.
+//! [`friedman`], [`wilcoxon_signed_rank`] and [`bayesian_signed_rank`] compare classifiers over several data sets.
 //! [`holm`] adjusts the p-values of several comparisons. A [`Scorer`] is a metric by name.
 //!
 //! [`LabelIssues`] finds rows whose label is probably wrong, as cleanlab. [`diverse_uncertain_rows`] chooses rows to label next, and
@@ -59,9 +60,10 @@ pub use confusion::{Average, ConfusionMatrix, Score};
 pub use diverse_rows::diverse_uncertain_rows;
 pub use error::MetricsError;
 pub use inference::{
-    Interval, McNemar, PairedEffect, PairedTest, bootstrap, cluster_bootstrap, corrected_paired_t,
-    corrected_t_interval, corrected_t_power, holm, learning_curve_gain, mcnemar_exact, mcnemar_power,
-    paired_permutation, smallest_p, wilson_interval,
+    Friedman, Interval, McNemar, PairedEffect, PairedTest, Practical, bayesian_signed_rank, bootstrap,
+    cluster_bootstrap, corrected_paired_t, corrected_t_interval, corrected_t_power, critical_difference, friedman,
+    holm, learning_curve_gain, mcnemar_exact, mcnemar_power, paired_permutation, smallest_p, wilcoxon_signed_rank,
+    wilson_interval,
 };
 pub use label_issues::{LabelIssueFilter, LabelIssues, LabelQuality};
 pub use label_ranking::LabelRankings;

@@ -58,12 +58,7 @@ impl LogitScaling {
     ///
     /// # Errors
     /// Returns an error if there are no rows, the lengths differ, a label is not below `classes`, or a logit is not finite.
-    pub fn of_classes(
-        method: Scaling,
-        logits: &[f32],
-        truth: &[usize],
-        classes: usize,
-    ) -> Result<Self, MetricsError> {
+    pub fn of_classes(method: Scaling, logits: &[f32], truth: &[usize], classes: usize) -> Result<Self, MetricsError> {
         if let Some((row, &label)) = truth.iter().enumerate().find(|(_, label)| **label >= classes) {
             return Err(MetricsError::Label { row, label, classes });
         }
@@ -83,7 +78,8 @@ impl LogitScaling {
         let rows = Rows::new(logits, truth, labels, Link::Sigmoid)?;
         let of = |label: usize| {
             let of = |values: &[f32]| values.iter().skip(label).step_by(labels).copied().collect::<Vec<f32>>();
-            let (logits, truth) = (of(logits), truth.iter().skip(label).step_by(labels).copied().collect::<Vec<bool>>());
+            let (logits, truth) =
+                (of(logits), truth.iter().skip(label).step_by(labels).copied().collect::<Vec<bool>>());
             let column = Rows::new(&logits, &truth, 1, Link::Sigmoid)?;
             Ok(inverse_temperature(|weight| column.slopes(weight), || column.has_maximum()))
         };
@@ -143,7 +139,9 @@ impl<'a> Rows<'a> {
                 let of_truth = logits.iter().zip(truth).find(|(_, is_true)| **is_true).map(|(logit, _)| *logit);
                 !is_true && of_truth.is_some_and(|of_truth| *logit > of_truth)
             }),
-            Link::Sigmoid => logits.iter().zip(truth).any(|(&logit, &truth)| if truth { logit < 0.0 } else { logit > 0.0 }),
+            Link::Sigmoid => {
+                logits.iter().zip(truth).any(|(&logit, &truth)| if truth { logit < 0.0 } else { logit > 0.0 })
+            }
         };
         self.rows().any(contradicts)
     }
@@ -271,9 +269,8 @@ impl<'a> Rows<'a> {
         let outputs = self.outputs;
         let mut product = direction.to_vec();
         for ((logits, _), p) in self.rows().zip(probabilities.chunks(outputs)) {
-            let change = |(output, &logit): (usize, &f32)| {
-                direction[output] * f64::from(logit) + direction[outputs + output]
-            };
+            let change =
+                |(output, &logit): (usize, &f32)| direction[output] * f64::from(logit) + direction[outputs + output];
             let changes: Vec<f64> = logits.iter().enumerate().map(change).collect();
             let mean: f64 = changes.iter().zip(p).map(|(change, p)| change * p).sum();
             for (output, (&logit, (change, p))) in logits.iter().zip(changes.iter().zip(p)).enumerate() {

@@ -5,8 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rekindle_metrics::{
     LogitScaling, ProbabilityRows, ProbabilityScore, ReliabilityBin, Scaling, adaptive_bins,
-    adaptive_calibration_error, brier_score, log_loss, promised_errors, reliability_bins, risk_coverage,
-    softmax,
+    adaptive_calibration_error, brier_score, log_loss, promised_errors, reliability_bins, risk_coverage, softmax,
 };
 use serde_json::Value;
 

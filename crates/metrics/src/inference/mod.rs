@@ -1,7 +1,9 @@
 //! Confidence intervals, and significance tests that compare two classifiers.
 
+mod bayes;
 mod bootstrap;
 mod corrected;
+mod data_sets;
 mod holm;
 mod learning_curve;
 mod mcnemar;
@@ -9,8 +11,10 @@ mod permutation;
 mod power;
 mod wilson;
 
+pub use bayes::{Practical, bayesian_signed_rank};
 pub use bootstrap::{bootstrap, cluster_bootstrap};
 pub use corrected::{PairedTest, corrected_paired_t, corrected_t_interval};
+pub use data_sets::{Friedman, critical_difference, friedman, wilcoxon_signed_rank};
 pub use holm::holm;
 pub use learning_curve::learning_curve_gain;
 pub use mcnemar::{McNemar, mcnemar_exact, smallest_p};
