@@ -29,7 +29,7 @@ pub use error::CheckpointError;
 pub use layout::{Layout, NameMap};
 pub use load::{ClassMatch, LoadReport, Mismatch, ParamSpec, reinitialize};
 pub use params::{Parameter, copied, parameters, trainable, values, with_values};
-pub use problem::{Problem, ProblemType};
+pub use problem::{Abstention, Calibration, Problem, ProblemType};
 pub use save::{Precision, save, save_rows, save_values, save_with, serialize};
 
 /// The README's example is compiled and run.

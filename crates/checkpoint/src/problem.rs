@@ -29,9 +29,42 @@ pub struct Problem {
     /// Whether the classes are ordered, from the lowest to the highest.
     #[serde(rename = "rekindle_ordinal", skip_serializing_if = "is_false")]
     pub ordinal: bool,
-    /// The probability from which each label is predicted, for several labels; empty for 0.5.
+    /// The probability from which each label is predicted, for several labels; empty for 0.5. For two classes, the second one is
+    /// predicted from its threshold; empty for the most probable one.
     #[serde(rename = "rekindle_thresholds", skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<f32>,
+    /// How the logits were calibrated; absent if they were not.
+    #[serde(rename = "rekindle_calibration", skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// Scores from which a class is predicted, by descending coverage; empty if none were chosen.
+    #[serde(rename = "rekindle_abstention", skip_serializing_if = "Vec::is_empty")]
+    pub abstention: Vec<Abstention>,
+}
+
+/// How the logits of a model were calibrated. It is for readers: the output layer contains the weights and biases.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// `temperature` or `vector`.
+    pub method: String,
+    /// The examples that it was fitted to.
+    pub source: String,
+    /// Their number.
+    pub examples: usize,
+    /// What the logits of each class were multiplied by: 1 / temperature.
+    pub weights: Vec<f64>,
+    /// What was added to them then.
+    pub biases: Vec<f64>,
+}
+
+/// A score from which a class is predicted, and what is known of the errors above it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Abstention {
+    /// The lowest score that is predicted.
+    pub threshold: f32,
+    /// The fraction of the examples that are predicted.
+    pub coverage: f64,
+    /// The upper 95 % bound of the fraction of these that are wrong.
+    pub error: f64,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -40,7 +73,8 @@ fn is_false(value: &bool) -> bool {
 
 impl Problem {
     /// The names of the fields.
-    pub const FIELDS: [&str; 3] = ["problem_type", "rekindle_ordinal", "rekindle_thresholds"];
+    pub const FIELDS: [&str; 5] =
+        ["problem_type", "rekindle_ordinal", "rekindle_thresholds", "rekindle_calibration", "rekindle_abstention"];
 
     /// Writes the fields that are set, and removes the others.
     pub fn insert_into(&self, fields: &mut Map<String, Value>) {
@@ -48,6 +82,11 @@ impl Problem {
         if let Ok(Value::Object(ours)) = serde_json::to_value(self) {
             fields.extend(ours);
         }
+    }
+
+    /// Returns the same meaning of the outputs, without what was chosen for the classes of a trained model.
+    pub fn untrained(self) -> Self {
+        Self { problem_type: self.problem_type, ordinal: self.ordinal, ..Self::default() }
     }
 
     /// Returns the probability from which a label is predicted.

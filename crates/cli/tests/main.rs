@@ -1,6 +1,7 @@
 //! Runs the program as a user does: one program of tests, so that it is linked once. `remote` and `transcripts` are separate,
 //! because `cargo test --workspace` leaves them out.
 
+mod calibration;
 mod common;
 mod compare;
 mod data;

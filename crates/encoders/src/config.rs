@@ -268,7 +268,7 @@ impl EncoderConfig {
     /// Returns the same configuration with other classes, in the order of the logits.
     pub fn with_labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
         self.id2label = label_names(labels);
-        self.problem.thresholds.clear();
+        self.problem = self.problem.untrained();
         self
     }
 

@@ -232,6 +232,15 @@ impl SequenceClassifier {
         model
     }
 
+    /// The same model, whose logits are `weight * logit + bias`, with a weight and a bias per class, in the output layer.
+    pub fn with_scaled_logits(mut self, weights: &[f64], biases: &[f64]) -> Self {
+        each!(Self, &mut self, model => {
+            let (_, _, output) = model.parts_mut();
+            *output = output.with_scaled_outputs(weights, biases);
+        });
+        self
+    }
+
     /// Writes all tensors to `path` under transformers' names.
     ///
     /// # Errors

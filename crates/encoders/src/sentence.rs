@@ -55,6 +55,11 @@ impl SentenceClassifier {
         save(self, path, precision)
     }
 
+    /// The same model, whose logits are `weight * logit + bias`, with a weight and a bias per class, in the output layer.
+    pub fn with_scaled_logits(self, weights: &[f64], biases: &[f64]) -> Self {
+        Self { classifier: self.classifier.with_scaled_outputs(weights, biases), ..self }
+    }
+
     /// The logits of each sequence.
     ///
     /// # Shapes

@@ -168,6 +168,28 @@ fn logits_are_those_of_transformers_and_survive_saving() {
 }
 
 #[test]
+fn scaled_logits_are_in_the_output_layer_of_every_family() {
+    each_case(|case| {
+        let Some(expected) = &case.table.logits else { return };
+        let open =
+            |checkpoint| SequenceClassifier::from_checkpoint(&case.config, checkpoint, 0, &case.device).unwrap().0;
+        let scale = |class: usize| (0.5 + class as f64, 0.25 - class as f64);
+        let (weights, biases): (Vec<f64>, Vec<f64>) = (0..case.config.num_labels()).map(scale).unzip();
+        let saved = tempfile::tempdir().unwrap();
+        let path = saved.path().join("model.safetensors");
+        open(&case.checkpoint).with_scaled_logits(&weights, &biases).save_safetensors(&path, Precision::F32).unwrap();
+        let scaled = open(&Checkpoint::open(saved.path()).unwrap());
+        let all: Vec<usize> = (0..case.rows.len()).collect();
+        for (row, logits) in values(scaled.forward(&case.batch(&all, None), Mode::Eval)).iter().enumerate() {
+            let expected = expected[row].iter().zip(weights.iter().zip(&biases));
+            let expected: Vec<f32> =
+                expected.map(|(logit, (weight, bias))| (f64::from(*logit) * weight + bias) as f32).collect();
+            close(&format!("{}, scaled logits of row {row}", case.name), logits, &expected);
+        }
+    });
+}
+
+#[test]
 fn words_are_those_of_transformers() {
     each_case(|case| {
         let Some(words) = &case.table.masked_lm else { return };

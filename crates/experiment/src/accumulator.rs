@@ -122,7 +122,7 @@ impl RunAccumulator {
         record.epochs = runs.get(*first).map(|run| run.epochs.clone()).unwrap_or_default();
         record.predictions = predictions(last, sampling, seeds);
         record.curve = curve.clone();
-        record.diagnostics = diagnostics(last, sampling)?;
+        record.diagnostics = diagnostics(last, sampling, experiment.seed())?;
         record.train_seconds = runs.iter().map(|run| run.train_seconds).sum();
         record.eval_seconds = runs.iter().map(|run| run.eval_seconds).sum();
         // A learner without epochs reads its examples once.

@@ -74,6 +74,11 @@ impl Approach {
         self.learner.has_option(option)
     }
 
+    /// Returns whether it is quick to fit, so that calibration and thresholds come from inner folds without being asked to.
+    pub fn is_quick(&self) -> bool {
+        self.learner.is_quick()
+    }
+
     /// Returns the name in sentences.
     pub(crate) fn label(&self) -> String {
         match self.spec.as_str() {

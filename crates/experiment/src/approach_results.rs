@@ -26,6 +26,8 @@ pub(crate) struct RunResult {
     pub(crate) predictions: Targets,
     /// The probability of each class or label, row-major; the prediction of a regression.
     pub(crate) scores: Vec<f64>,
+    /// The same without calibration; empty if there is none.
+    pub(crate) uncalibrated: Vec<f64>,
     pub(crate) f1_undefined: bool,
     /// Whether it has learned nothing.
     pub(crate) undertrained: bool,

@@ -11,34 +11,55 @@ use rekindle_results::{CalibrationBin, ClassRecord, Diagnostics, Estimate, Preci
 
 use crate::approach_results::{ApproachResults, LEVEL, RunResult};
 use crate::error::ExperimentError;
+use crate::probability_scores::probability_record;
 use crate::sampling::Sampling;
 
 /// Bins of the calibration diagram.
-const BINS: usize = 10;
+pub(crate) const BINS: usize = 10;
 /// Pairs of true and predicted numbers that are kept.
 const VALUES: usize = 2000;
 /// Points that a curve keeps.
 const POINTS: usize = 200;
 
-pub(crate) fn diagnostics(results: &ApproachResults, sampling: &Sampling) -> Result<Diagnostics, ExperimentError> {
+/// Returns the diagnostics of all runs; `seed` is that of the bootstrap.
+pub(crate) fn diagnostics(
+    results: &ApproachResults,
+    sampling: &Sampling,
+    seed: u64,
+) -> Result<Diagnostics, ExperimentError> {
+    let of = |scores: fn(&RunResult) -> &Vec<f64>| results.runs.iter().flat_map(scores).copied().collect::<Vec<f64>>();
+    let (scores, uncalibrated) = (of(|run| &run.scores), of(|run| &run.uncalibrated));
+    let mut diagnostics = of_predictions(results, sampling, &scores)?;
+    diagnostics.probabilities = probability_record(results, sampling, &scores, seed)?;
+    if !uncalibrated.is_empty() {
+        diagnostics.uncalibrated = probability_record(results, sampling, &uncalibrated, seed)?;
+    }
+    Ok(diagnostics)
+}
+
+/// Returns the diagnostics of the predictions, with the scores of all runs.
+fn of_predictions(
+    results: &ApproachResults,
+    sampling: &Sampling,
+    scores: &[f64],
+) -> Result<Diagnostics, ExperimentError> {
     let runs = || results.runs.iter();
     let rows: Vec<usize> = runs().flat_map(|run| sampling.samples[run.sample].test.iter().copied()).collect();
-    let scores: Vec<f64> = runs().flat_map(|run| run.scores.iter().copied()).collect();
     match sampling.targets(&rows) {
         Targets::Classes(truth) => {
             let predictions = runs().flat_map(|run| run.predictions.classes().iter().copied()).collect::<Vec<_>>();
-            of_classes(&truth, &predictions, &scores, sampling.outputs().len(), tests_per_example(results, sampling))
+            of_classes(&truth, &predictions, scores, sampling.outputs().len(), tests_per_example(results, sampling))
         }
         Targets::Labels { values: truth, labels } => {
             let rows = |run: &RunResult| (0..run.predictions.len()).collect::<Vec<_>>();
             let of_run = |run: &RunResult, row: usize| run.predictions.labels(row).to_vec();
             let predictions = runs().flat_map(|run| rows(run).into_iter().flat_map(move |row| of_run(run, row)));
             let predictions: Vec<bool> = predictions.collect();
-            of_labels(&truth, &predictions, &scores, labels, tests_per_example(results, sampling))
+            of_labels(&truth, &predictions, scores, labels, tests_per_example(results, sampling))
         }
         Targets::Values(truth) => {
             let mut diagnostics = Diagnostics::default();
-            let pairs: Vec<(f64, f64)> = truth.into_iter().zip(scores).collect();
+            let pairs: Vec<(f64, f64)> = truth.into_iter().zip(scores.iter().copied()).collect();
             let step = pairs.len().div_ceil(VALUES).max(1);
             diagnostics.values = pairs.into_iter().step_by(step).collect();
             Ok(diagnostics)
@@ -189,7 +210,7 @@ fn precision_recall(class: usize, positive: &[bool], scores: &[f64]) -> Option<P
 }
 
 /// Returns at most about [`POINTS`] points, with the first and the last.
-fn thinned<T>(points: &[T]) -> impl Iterator<Item = &T> {
+pub(crate) fn thinned<T>(points: &[T]) -> impl Iterator<Item = &T> {
     let step = points.len().div_ceil(POINTS).max(1);
     let last = points.len().saturating_sub(1);
     points.iter().enumerate().filter(move |(index, _)| index % step == 0 || *index == last).map(|(_, point)| point)

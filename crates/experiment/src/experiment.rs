@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rekindle_encoders::Pooling;
 use rekindle_infer::LongTexts;
-use rekindle_metrics::{LabelIssueFilter, Scorer};
+use rekindle_metrics::{LabelIssueFilter, Scaling, Scorer};
 use rekindle_train::TrainingArguments;
 
 use crate::approach::Approach;
@@ -14,6 +14,7 @@ use crate::learner::Learner;
 use crate::run_settings::{ClassWeights, RunSettings};
 use crate::run_spec::RunSpec;
 use crate::sampling::{Sample, Sampling};
+use crate::thresholds::ThresholdRule;
 
 /// What to compare, and how.
 #[derive(Clone, Debug)]
@@ -44,6 +45,14 @@ pub struct Experiment {
     pub metric: Option<Scorer>,
     /// With folds, which examples are reported as suspected label errors.
     pub label_issue_filter: LabelIssueFilter,
+    /// How the logits of trained models are calibrated, if at all: on the validation examples, or by inner folds.
+    pub calibrate: Option<Scaling>,
+    /// What the thresholds of two classes or of several labels optimise, chosen as the calibration is; absent for F1 of several
+    /// labels, and for the most probable of two classes.
+    pub threshold_rule: Option<ThresholdRule>,
+    /// Folds of the training examples that calibration and thresholds are chosen on if there are no validation examples. Absent
+    /// for five, and for approaches that are quick to fit only; others are trained once more per fold.
+    pub inner_folds: Option<usize>,
     /// Whether trained models are kept: those of the first seed at the largest size. With folds, a final model per approach is
     /// trained on all examples.
     pub keep_models: bool,
@@ -67,6 +76,9 @@ impl Experiment {
             class_weights: ClassWeights::Equal,
             metric: None,
             label_issue_filter: LabelIssueFilter::default(),
+            calibrate: None,
+            threshold_rule: None,
+            inner_folds: None,
             keep_models: false,
             refit: false,
         }
@@ -191,6 +203,9 @@ impl Experiment {
             class_weights: self.class_weights.clone(),
             metric: self.metric(sampling),
             has_final_models: self.keep_models && self.is_final(sampling),
+            calibrate: self.calibrate,
+            threshold_rule: self.threshold_rule,
+            inner_folds: self.inner_folds,
             seed: self.seed(),
         }
     }

@@ -199,7 +199,9 @@ mod tests {
         let predicted: Vec<usize> = (0..100).map(|row| if row < wrong { 1 - row % 2 } else { row % 2 }).collect();
         let outcome = Outcome::of_classes(&truth, &predicted, 2, vec![accuracy; 100]).expect("valid");
         let (predictions, scores) = (Targets::Classes(predicted), Vec::new());
-        let run = RunResult { sample: 0, outcome, predictions, scores, f1_undefined: false, undertrained: false };
+        let (uncalibrated, f1_undefined) = (Vec::new(), false);
+        let run =
+            RunResult { sample: 0, outcome, predictions, scores, uncalibrated, f1_undefined, undertrained: false };
         let label = if name == "majority" { name.into() } else { format!("`{name}`") };
         ApproachResults { name: name.into(), label, runs: vec![run] }
     }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 
 use burn::module::Module;
+use rekindle_metrics::LogitScaling;
 use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
 
@@ -56,6 +57,18 @@ pub(crate) trait Learner: Any + fmt::Debug + Send + Sync {
         true
     }
 
+    /// Returns whether fitting it again costs little, because it trains no encoder and no head by gradient descent: thresholds and
+    /// calibration then come from inner folds without being asked to.
+    fn is_quick(&self) -> bool {
+        false
+    }
+
+    /// Returns the learner that a run chose among several, by its record: inner folds for calibration fit it alone.
+    fn chosen(&self, record: &RunRecord) -> Option<&dyn Learner> {
+        let _ = record;
+        None
+    }
+
     /// Returns whether there is a model to save.
     fn has_model(&self) -> bool {
         true
@@ -98,8 +111,9 @@ pub(crate) trait Predictor {
         observer: &mut Observer<'_>,
     ) -> Result<Vec<f32>, ExperimentError>;
 
-    /// Returns the model to save, if there is one.
-    fn into_model(self: Box<Self>) -> Result<Option<TrainedModel>, ExperimentError>;
+    /// Returns the model to save, if there is one. Its output layer contains the scaling of its logits, so that every program that
+    /// opens it computes them.
+    fn into_model(self: Box<Self>, scaling: Option<&LogitScaling>) -> Result<Option<TrainedModel>, ExperimentError>;
 }
 
 /// Returns the error for an option that a learner does not have.

@@ -28,13 +28,16 @@ mod extraction;
 mod findings;
 mod fingerprint;
 mod grammar;
+mod held_out;
 mod history;
 mod label_issues;
 mod learner;
 mod misclassified;
+mod out_of_fold;
 mod outcome;
 mod pairwise;
 mod predictions;
+mod probability_scores;
 mod progress;
 mod records;
 mod remote_runs;
@@ -66,6 +69,7 @@ pub use remote_runs::Engine;
 pub use run_settings::ClassWeights;
 pub use sampling::{Sample, Sampling};
 pub use search::{Budget, Preset, Search};
+pub use thresholds::ThresholdRule;
 pub use trained_model::TrainedModel;
 
 /// The README's example is compiled and run.

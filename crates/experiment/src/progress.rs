@@ -48,6 +48,13 @@ pub enum Progress<'a> {
     Training(&'a Event),
     /// A search has trained a candidate for the inner folds of a rung.
     Trial(TrialStep<'a>),
+    /// The current run is trained on inner folds, to predict its own training examples.
+    InnerFold {
+        /// The fold that is held out, from 1.
+        fold: usize,
+        /// All inner folds.
+        folds: usize,
+    },
     /// A run is finished.
     RunFinished(&'a RunRecord),
     /// A run was finished before the experiment was interrupted.

@@ -70,11 +70,17 @@ impl Experiment {
             class_weights: context.class_weights(&context.sampling.samples[0].train),
             ..self.arguments.clone()
         };
+        let further = [
+            ("calibrate", self.calibrate.map(|method| method.name().to_string())),
+            ("threshold_rule", self.threshold_rule.map(|rule| rule.to_string())),
+            ("inner_folds", self.inner_folds.map(|folds| folds.to_string())),
+        ];
         let fields = |settings: Value| if let Value::Object(settings) = settings { settings } else { Map::new() };
         let mut settings = fields(settings);
         settings.extend(fields(json!(arguments)));
         settings.extend(searches.into_iter().flat_map(fields));
         settings.extend(long_texts.map(|long_texts| ("long_texts".into(), long_texts.into())));
+        settings.extend(further.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into()))));
         settings.extend(symmetric.map(|symmetric| ("symmetric".into(), symmetric.into())));
         let near_duplicates = context.sampling.all.near_duplicates;
         settings.extend(near_duplicates.map(|similarity| ("near_duplicates".into(), similarity.into())));

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use rekindle_checkpoint::Problem;
 use rekindle_data::{Target, Targets};
 use rekindle_encoders::EncoderConfig;
 use rekindle_infer::OutputFunction;
@@ -14,11 +13,11 @@ use rekindle_train::{Evaluation, TrainError, predicted};
 use crate::approach_results::{COMMON, RunResult, metrics};
 use crate::error::ExperimentError;
 use crate::experiment_store::FinishedRun;
+use crate::held_out::{calibrated, scaling};
 use crate::learner::{Fitted, Learner, Predictor};
 use crate::progress::{Observer, Progress};
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
-use crate::thresholds::best_thresholds;
 use crate::trained_model::TrainedModel;
 use crate::undertrained::is_undertrained;
 
@@ -36,7 +35,8 @@ impl RunResult {
         let f1_undefined =
             outcome.confusion().is_some_and(|confusion| confusion.f1(Average::usual(outputs)).zero_division);
         let predictions = Targets::collect(&predictions);
-        Ok(Self { sample: 0, outcome, predictions, scores, f1_undefined, undertrained: false })
+        let uncalibrated = Vec::new();
+        Ok(Self { sample: 0, outcome, predictions, scores, uncalibrated, f1_undefined, undertrained: false })
     }
 }
 
@@ -90,30 +90,13 @@ impl RunContext<'_> {
         let config = self.config.clone().with_problem(self.problem(record));
         let undertrained = is_undertrained(record, &train, &test, weights.as_deref(), &config);
         let sample = spec.sample.unwrap_or_default();
-        Ok(RunResult { sample, undertrained, ..RunResult::new(logits, &test, &config)? })
-    }
-
-    /// Returns what the outputs of a model mean, with the thresholds of a run.
-    pub(crate) fn problem(&self, record: &RunRecord) -> Problem {
-        Problem { thresholds: record.thresholds.clone(), ..self.config.problem.clone() }
-    }
-
-    /// Returns the thresholds of several labels with the highest F1 of each on the validation examples; none without such
-    /// examples, and for other tasks.
-    fn thresholds(
-        &self,
-        predictor: &dyn Predictor,
-        spec: &RunSpec,
-        observer: &mut Observer<'_>,
-    ) -> Result<Vec<f32>, ExperimentError> {
-        let rows = &spec.rows.validation;
-        match self.sampling.targets(rows) {
-            Targets::Labels { values, labels } if !rows.is_empty() => {
-                let logits = predictor.logits(self, rows, observer)?;
-                Ok(best_thresholds(&logits, &values, labels))
-            }
-            _ => Ok(Vec::new()),
-        }
+        let apply = |row| OutputFunction::of(&config).apply(row);
+        let uncalibrated = match record.calibration {
+            Some(_) => logits.chunks(config.num_labels()).flat_map(apply).collect(),
+            None => Vec::new(),
+        };
+        let result = RunResult::new(calibrated(record, logits), &test, &config)?;
+        Ok(RunResult { sample, undertrained, uncalibrated, ..result })
     }
 
     /// Learns from the training examples of a run and tests on its test examples.
@@ -125,19 +108,17 @@ impl RunContext<'_> {
     ) -> Result<(FinishedRun, Option<TrainedModel>), ExperimentError> {
         let Fitted { predictor, mut record } = self.fit(learner, spec, observer)?;
         let (began, test) = (Instant::now(), self.examples.select(&spec.rows.test));
-        record.thresholds = self.thresholds(&*predictor, spec, observer)?;
         let logits = predictor.logits(self, &spec.rows.test, observer)?;
-        let problem = self.problem(&record);
-        let evaluation = Evaluation::new(logits, test.targets(), self.config.num_labels(), &problem)
+        let calibrated = calibrated(&record, logits.clone());
+        let evaluation = Evaluation::new(calibrated, test.targets(), self.config.num_labels(), &self.problem(&record))
             .map_err(|source| spec.failed(source))?;
         let RunKey { seed, repeat, fold, size } = spec.key();
         (record.seed, record.repeat, record.fold, record.size) = (seed, repeat, fold, size);
         record.test = test.len();
         add_scores(&mut record, &evaluation, metrics(self.sampling.kind(), self.settings.metric));
         record.eval_seconds += began.elapsed().as_secs_f64();
-        let model = if spec.keeps_model { predictor.into_model()? } else { None };
-        let model = model.map(|model| self.keep_model(spec, model.with_problem(problem))).transpose()?;
-        Ok((FinishedRun { record, logits: evaluation.logits }, model))
+        let model = if spec.keeps_model { self.keep_model(spec, &record, predictor)? } else { None };
+        Ok((FinishedRun { record, logits }, model))
     }
 
     /// Restores or trains the final model of an approach. Returns the record of its training, too.
@@ -151,17 +132,15 @@ impl RunContext<'_> {
         if let Some(run) = self.store.map(|store| store.finished(spec.number)).transpose()?.flatten() {
             return Ok((run.record, self.stored_model(spec)?));
         }
-        let Fitted { predictor, mut record } = self.fit(learner, spec, observer)?;
-        record.thresholds = self.thresholds(&*predictor, spec, observer)?;
-        let problem = self.problem(&record);
-        let model = predictor.into_model()?.map(|model| model.with_problem(problem));
-        let model = model.map(|model| self.keep_model(spec, model)).transpose()?;
+        let Fitted { predictor, record } = self.fit(learner, spec, observer)?;
+        let model = self.keep_model(spec, &record, predictor)?;
         if let Some(store) = self.store {
             store.finish(spec.number, &FinishedRun { record: record.clone(), logits: Vec::new() })?;
         }
         Ok((record, model))
     }
 
+    /// Learns from the training examples of a run, and chooses what is chosen on held-out examples.
     fn fit(
         &mut self,
         learner: &dyn Learner,
@@ -171,15 +150,27 @@ impl RunContext<'_> {
         if let Some(store) = self.store {
             store.check_stop()?;
         }
-        learner.fit(self, spec, observer)
+        let Fitted { predictor, mut record } = learner.fit(self, spec, observer)?;
+        let began = Instant::now();
+        self.choose(learner, &*predictor, spec, &mut record, observer)?;
+        record.eval_seconds += began.elapsed().as_secs_f64();
+        Ok(Fitted { predictor, record })
     }
 
-    /// Stores a trained model for the case of an interruption.
-    fn keep_model(&self, spec: &RunSpec, model: TrainedModel) -> Result<TrainedModel, ExperimentError> {
+    /// Returns the trained model of a run, with what was chosen for it, and stores it for the case of an interruption.
+    fn keep_model(
+        &self,
+        spec: &RunSpec,
+        record: &RunRecord,
+        predictor: Box<dyn Predictor>,
+    ) -> Result<Option<TrainedModel>, ExperimentError> {
+        let scaling = record.calibration.as_ref().map(scaling);
+        let Some(model) = predictor.into_model(scaling.as_ref())? else { return Ok(None) };
+        let model = model.with_problem(self.problem(record));
         if let Some(store) = self.store {
             store.save_model(&spec.name, &model)?;
         }
-        Ok(model)
+        Ok(Some(model))
     }
 
     /// Returns the trained model that was stored before an interruption.

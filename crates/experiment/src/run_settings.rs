@@ -2,8 +2,10 @@
 
 use rekindle_encoders::Pooling;
 use rekindle_infer::LongTexts;
-use rekindle_metrics::Scorer;
+use rekindle_metrics::{Scaling, Scorer};
 use rekindle_train::TrainingArguments;
+
+use crate::thresholds::ThresholdRule;
 
 /// Most epochs of a run that `min_steps` makes longer.
 const MOST_EPOCHS: usize = 20;
@@ -32,11 +34,19 @@ pub(crate) struct RunSettings {
     pub(crate) metric: Scorer,
     /// Whether a final model of each approach is trained on all examples.
     pub(crate) has_final_models: bool,
+    pub(crate) calibrate: Option<Scaling>,
+    pub(crate) threshold_rule: Option<ThresholdRule>,
+    pub(crate) inner_folds: Option<usize>,
     /// The first seed, which initialises the head of the loaded model.
     pub(crate) seed: u64,
 }
 
 impl RunSettings {
+    /// Returns whether the user asked for something that is chosen on held-out examples.
+    pub(crate) fn asks_for_held_out(&self) -> bool {
+        self.calibrate.is_some() || self.threshold_rule.is_some() || self.inner_folds.is_some()
+    }
+
     /// Returns the epochs of a run over so many examples.
     pub(crate) fn epochs(&self, examples: usize) -> usize {
         let enough = self.min_steps.div_ceil(self.arguments.steps_per_epoch(examples).max(1));

@@ -135,6 +135,7 @@ impl Experiment {
         self.metric(sampling).for_target(sampling.kind())?;
         self.arguments.metric_for_best_model.for_target(sampling.kind())?;
         self.check_class_weights(sampling)?;
+        self.check_held_out(sampling)?;
         match sampling.all.classes.len() {
             classes if classes > MOST_CLASSES => Err(ExperimentError::Classes { classes, most: MOST_CLASSES }),
             _ => Ok(()),
@@ -153,6 +154,35 @@ impl Experiment {
             _ => return Ok(()),
         };
         Err(ExperimentError::Examples(TrainError::Argument { argument: "class_weights", reason }))
+    }
+
+    /// Returns an error if calibration or thresholds do not fit the labels, or an approach has no examples to choose them on.
+    fn check_held_out(&self, sampling: &Sampling) -> Result<(), ExperimentError> {
+        let refuse = |argument, reason| Err(ExperimentError::Examples(TrainError::Argument { argument, reason }));
+        let (task, outputs) = (sampling.all.task, sampling.outputs().len());
+        if self.calibrate.is_some() && task == Task::Regression {
+            return refuse("calibrate", "regression has no probabilities".into());
+        }
+        if self.threshold_rule.is_some() && task != Task::MultiLabel && (!task.has_classes() || outputs != 2) {
+            let found = if task.has_classes() { format!("{outputs} classes") } else { task.name().into() };
+            return refuse("threshold_rule", format!("{found}; expected two classes or several labels"));
+        }
+        let is_asked = self.calibrate.is_some() || self.threshold_rule.is_some();
+        if self.inner_folds.is_some() && !is_asked && task != Task::MultiLabel {
+            return refuse("inner_folds", "nothing is chosen on them: no calibration, costs or F-beta".into());
+        }
+        if self.inner_folds == Some(0) || self.inner_folds == Some(1) {
+            return refuse("inner_folds", "expected at least 2".into());
+        }
+        let has_rows = self.inner_folds.is_some() || !sampling.samples[0].validation.is_empty();
+        match self.approaches.iter().find(|approach| is_asked && !has_rows && !approach.is_quick()) {
+            None => Ok(()),
+            Some(approach) => {
+                let reason =
+                    format!("{} needs validation examples, or inner folds that train it once more each", approach.spec);
+                refuse(if self.calibrate.is_some() { "calibrate" } else { "threshold_rule" }, reason)
+            }
+        }
     }
 
     /// Returns an error if an approach does not fit the model, so that no other approach is trained before it fails.

@@ -82,6 +82,24 @@ impl Linear {
         Self { weight, bias, lora: None, int8: self.int8 }
     }
 
+    /// Returns this layer with the outputs `weight * output + bias`, with a weight and a bias per output. The layer has a bias and
+    /// no adapter.
+    pub fn with_scaled_outputs(&self, weights: &[f64], biases: &[f64]) -> Self {
+        let weight = self.weight.val().without_autodiff();
+        let device = weight.device();
+        let row = |values: &[f64]| {
+            let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+            Tensor::<1>::from_data(values.as_slice(), &device)
+        };
+        let scaled = |bias: &Param<Tensor<1>>| bias.val().without_autodiff() * row(weights) + row(biases);
+        Self {
+            bias: self.bias.as_ref().map(|bias| Param::initialized(bias.id, scaled(bias))),
+            weight: Param::initialized(self.weight.id, weight * row(weights).unsqueeze()),
+            lora: None,
+            int8: self.int8,
+        }
+    }
+
     /// Rounds the weight to int8, and from now on the inputs: the layer then computes what a file with int8 weights computes.
     /// The layer has no adapter, and is not trained.
     pub fn simulate_int8(&mut self) {

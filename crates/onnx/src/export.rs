@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use burn::module::Module;
-use rekindle_checkpoint::parameters;
+use rekindle_checkpoint::{Problem, parameters};
 use rekindle_encoders::{
     Embedding, Encoder, EncoderConfig, Pooling, SentenceClassifier, SequenceClassifier, TokenSelection,
     TransformerEncoder,
@@ -119,9 +119,9 @@ impl Export<'_> {
     /// maximum length.
     fn metadata(&self) -> Vec<StringStringEntryProto> {
         let config: serde_json::Value = serde_json::from_str(&self.config.to_json()).unwrap_or_default();
-        let fields = ["model_type", "id2label", "problem_type", "rekindle_ordinal", "rekindle_thresholds"];
+        let fields = ["model_type", "id2label"].into_iter().chain(Problem::FIELDS);
         let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), String::from);
-        let present = fields.iter().filter_map(|field| Some((*field, text(config.get(field)?))));
+        let present = fields.filter_map(|field| Some((field, text(config.get(field)?))));
         let length = [("max_length", self.max_length.to_string())];
         let precision = [("precision", if self.int8 { "int8" } else { "f32" }.into())];
         let all = present.chain(length).chain(precision);

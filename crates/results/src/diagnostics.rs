@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::ProbabilityRecord;
 use crate::scores::Estimate;
 
 /// Scores per class, confusion matrix, curves and calibration, over all runs at the largest size.
@@ -30,6 +31,12 @@ pub struct Diagnostics {
     pub ece: f64,
     /// Brier score (Brier, 1950): mean squared distance of probabilities and truth, summed over classes.
     pub brier: f64,
+    /// The scores of the probabilities, with confidence intervals; absent for a regression and in files of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probabilities: Option<ProbabilityRecord>,
+    /// The same scores without calibration; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncalibrated: Option<ProbabilityRecord>,
     /// True and predicted numbers of a regression, of at most a few thousand test examples; empty for classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<(f64, f64)>,
@@ -45,8 +52,7 @@ impl Diagnostics {
         brier: f64,
     ) -> Self {
         let (classes, confused, precision_recall) = (Vec::new(), ConfusedPair::most(&confusion), Vec::new());
-        let values = Vec::new();
-        Self { confusion, classes, confused, roc, precision_recall, calibration, ece, brier, values }
+        Self { confusion, classes, confused, roc, precision_recall, calibration, ece, brier, ..Self::default() }
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod approach;
 mod baselines;
+mod calibration;
 mod comparison;
 mod diagnostics;
 mod error;
@@ -26,6 +27,7 @@ mod slice;
 mod target;
 
 pub use approach::{ApproachRecord, ComparisonRecord};
+pub use calibration::{CalibrationRecord, ProbabilityRecord, PromisedErrorRecord};
 pub use comparison::{Comparison, ScoresRow, Setting};
 pub use diagnostics::{CalibrationBin, ClassRecord, ConfusedPair, Diagnostics, PrecisionRecallRecord, RocRecord};
 pub use error::ResultsError;

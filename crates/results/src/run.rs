@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::CalibrationRecord;
 use crate::search::TrialRecord;
 
 /// A run: one training and its test.
@@ -31,9 +32,13 @@ pub struct RunRecord {
     /// The further metrics of the task on the test examples, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,
-    /// The probabilities from which each of several labels is predicted, chosen on the validation examples; empty for 0.5.
+    /// The probabilities from which each of several labels, or of two classes the second one, is predicted, chosen on the
+    /// validation examples or by inner folds; empty for 0.5.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<f32>,
+    /// How the logits were calibrated; absent if they were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationRecord>,
     /// The epoch whose model was tested, from 1.
     pub best_epoch: usize,
     /// What the approach chose by itself from the training examples, for example `C` of a probe.

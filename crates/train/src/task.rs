@@ -38,7 +38,7 @@ pub fn problem_of(task: Task) -> Problem {
         Task::Regression => Some(ProblemType::Regression),
         Task::SingleLabel | Task::Ordinal => None,
     };
-    Problem { problem_type, ordinal: task == Task::Ordinal, thresholds: Vec::new() }
+    Problem { problem_type, ordinal: task == Task::Ordinal, ..Problem::default() }
 }
 
 /// Returns the mean loss of `[examples, outputs]` logits, `[1]`, as transformers computes it for the task: the cross-entropy for
@@ -154,8 +154,8 @@ fn cross_entropy(row: &[f32], label: usize) -> f64 {
     sum.ln() - f64::from(row[label] - largest)
 }
 
-/// Returns what the logits of one example predict: the class with the largest logit, the labels whose probability reaches
-/// their threshold, or the number.
+/// Returns what the logits of one example predict: the class with the largest logit, or of two classes the second one if its
+/// probability reaches its threshold; the labels whose probability reaches their threshold; or the number.
 pub fn predicted(problem: &Problem, logits: &[f32]) -> Target {
     match task_of(problem) {
         Task::MultiLabel => {
@@ -163,6 +163,9 @@ pub fn predicted(problem: &Problem, logits: &[f32]) -> Target {
             Target::Labels(logits.iter().enumerate().map(reaches).collect())
         }
         Task::Regression => Target::Value(logits.first().copied().map_or(0.0, f64::from)),
+        _ if logits.len() == 2 && !problem.thresholds.is_empty() => {
+            Target::Class(usize::from(probabilities(logits)[1] as f32 >= problem.threshold(1)))
+        }
         Task::SingleLabel | Task::Ordinal => Target::Class(argmax(logits)),
     }
 }
@@ -190,6 +193,8 @@ mod tests {
     fn predictions_by_task() {
         let several = Problem { thresholds: vec![0.2, 0.5], ..problem_of(Task::MultiLabel) };
         assert_eq!(predicted(&several, &[-1.0, -0.1]), Target::Labels([true, false].into()));
+        let two = Problem { thresholds: vec![0.8, 0.2], ..problem_of(Task::SingleLabel) };
+        assert_eq!([0.0, -2.0].map(|logit| predicted(&two, &[0.0, logit])), [Target::Class(1), Target::Class(0)]);
         assert_eq!(predicted(&problem_of(Task::Ordinal), &[0.0, 2.0, 1.0]), Target::Class(1));
         assert_eq!(predicted(&problem_of(Task::Regression), &[0.25]), Target::Value(0.25));
         for task in Task::ALL {

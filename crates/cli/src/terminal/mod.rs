@@ -201,6 +201,7 @@ impl Display {
             Progress::Pretraining(event) => self.pretraining(event),
             Progress::Training(event) => self.training(event),
             Progress::Trial(step) => self.trial(step),
+            Progress::InnerFold { fold, folds } => self.partly("inner folds", fold - 1, *folds),
             Progress::RunFinished(run) | Progress::RunRestored(run) if self.runs > 1 => self.tested(run),
             Progress::Worker { name, event } => self.worker(name, event),
             Progress::FinalModel => self.line("  the final model, on all examples"),

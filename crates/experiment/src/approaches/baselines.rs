@@ -7,6 +7,7 @@ use rekindle_baseline::{
     TfidfLogisticRegression, TfidfOneVsRest, TfidfRidge, ValueBaseline,
 };
 use rekindle_data::Targets;
+use rekindle_metrics::LogitScaling;
 use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
 
@@ -83,6 +84,10 @@ impl Learner for Baseline {
         false
     }
 
+    fn is_quick(&self) -> bool {
+        true
+    }
+
     fn has_model(&self) -> bool {
         false
     }
@@ -139,7 +144,7 @@ impl Predictor for FittedBaseline {
         })
     }
 
-    fn into_model(self: Box<Self>) -> Result<Option<TrainedModel>, ExperimentError> {
+    fn into_model(self: Box<Self>, _: Option<&LogitScaling>) -> Result<Option<TrainedModel>, ExperimentError> {
         Ok(None)
     }
 }

@@ -9,12 +9,13 @@ use rekindle_baseline::DenseRows;
 use rekindle_checkpoint::trainable;
 use rekindle_encoders::{Embedding, EncoderConfig, LoraConfig, Pooling, SentenceClassifier, SequenceClassifier};
 use rekindle_infer::{read, sentence_embeddings, sentence_logits};
+use rekindle_metrics::LogitScaling;
 use rekindle_results::RunRecord;
 use rekindle_train::{
     Checkpoints, Contrastive, ContrastiveLoss, Event, TrainError, Trained, Trainer, TrainingArguments, TuningPlan,
 };
 
-use super::sentence_head::{Layers, LinearHead};
+use super::sentence_head::{Layers, LinearHead, scaled};
 use crate::defaults::{Defaults, Overrides, TrainingOption};
 use crate::error::ExperimentError;
 use crate::history::step_record;
@@ -262,8 +263,8 @@ impl Predictor for Fine {
             .map_err(|error| ExperimentError::Train { approach: self.approach.clone(), source: error.into() })
     }
 
-    fn into_model(self: Box<Self>) -> Result<Option<TrainedModel>, ExperimentError> {
-        Ok(Some(TrainedModel::sentence(self.config, self.model)))
+    fn into_model(self: Box<Self>, scaling: Option<&LogitScaling>) -> Result<Option<TrainedModel>, ExperimentError> {
+        Ok(Some(TrainedModel::sentence(self.config, scaled(self.model, scaling))))
     }
 }
 

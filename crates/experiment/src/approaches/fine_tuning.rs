@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use rekindle_encoders::{EncoderConfig, LoraConfig, Pooling, SequenceClassifier};
 use rekindle_infer::Adapter;
+use rekindle_metrics::LogitScaling;
 use rekindle_results::RunRecord;
 use rekindle_train::{
     Classification, EpochRecord, Evaluation, Event, PooledFeatures, TrainError, Trained, Trainer, TrainingArguments,
@@ -408,9 +409,13 @@ impl Predictor for FineTuned {
     }
 
     /// The model with its adapters merged, and the adapters alone.
-    fn into_model(self: Box<Self>) -> Result<Option<TrainedModel>, ExperimentError> {
-        let adapter = self.plan.lora.as_ref().map(|lora| Adapter::of(&self.model, lora)).transpose()?;
-        let trained = TrainedModel::sequence(self.config, self.model.merged());
+    fn into_model(self: Box<Self>, scaling: Option<&LogitScaling>) -> Result<Option<TrainedModel>, ExperimentError> {
+        let model = match scaling {
+            Some(LogitScaling { weights, biases }) => self.model.with_scaled_logits(weights, biases),
+            None => self.model,
+        };
+        let adapter = self.plan.lora.as_ref().map(|lora| Adapter::of(&model, lora)).transpose()?;
+        let trained = TrainedModel::sequence(self.config, model.merged());
         Ok(Some(TrainedModel { adapter, ..trained }))
     }
 }

@@ -9,16 +9,18 @@ use burn::tensor::Device;
 use rekindle_baseline::{BaselineError, DenseRows, Validation, cross_validate};
 use rekindle_data::{Targets, fold_targets};
 use rekindle_encoders::{Embedding, Encoder, EncoderConfig, Pooling};
+use rekindle_metrics::LogitScaling;
 use rekindle_results::RunRecord;
 use rekindle_train::{EncodedDataset, TrainError};
 
-use super::sentence_head::{Layers, LinearHead};
+use super::sentence_head::{Layers, LinearHead, scaled};
 use crate::embeddings::{Embeddings, Request};
 use crate::error::ExperimentError;
 use crate::learner::{Fitted, Kind, Learner, Predictor, count, positive, unknown_option};
 use crate::progress::Observer;
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
+use crate::sampling::Sample;
 use crate::trained_model::TrainedModel;
 
 /// The values of C that are compared, two per power of ten.
@@ -213,6 +215,10 @@ impl Learner for Probe {
         false
     }
 
+    fn is_quick(&self) -> bool {
+        true
+    }
+
     /// The coefficients and intercepts of the head are trained.
     fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
         let config = &context.config;
@@ -246,13 +252,14 @@ impl Learner for Probe {
     ) -> Result<Fitted, ExperimentError> {
         let began = Instant::now();
         let (poolings, layers) = (self.poolings(context)?, self.layers(&context.config));
-        // With the test examples, which the same pass computes in full batches.
-        let rows: Vec<usize> = spec.rows.train.iter().chain(&spec.rows.test).copied().collect();
+        // With the examples that are predicted, which the same pass computes in full batches.
+        let Sample { train, validation, test, .. } = &*spec.rows;
+        let rows: Vec<usize> = [train, validation, test].into_iter().flatten().copied().collect();
         let request = Request { poolings: &poolings, layers: &layers, rows: &rows };
         context.embed(&request, observer).map_err(|source| spec.failed(source))?;
         let names = self.embed_names(context, request)?;
 
-        let (train, dim) = (&spec.rows.train, context.config.hidden_size);
+        let dim = context.config.hidden_size;
         let fitted: Vec<usize> = train.iter().chain(&names).copied().collect();
         let of = |pooling| layers.iter().map(move |&layers| Embedding { pooling, layers, normalize: true });
         let embeddings = poolings.iter().flat_map(|&pooling| of(pooling));
@@ -313,9 +320,9 @@ impl Predictor for Probed {
         Ok(self.head.logits(&embeddings))
     }
 
-    fn into_model(self: Box<Self>) -> Result<Option<TrainedModel>, ExperimentError> {
+    fn into_model(self: Box<Self>, scaling: Option<&LogitScaling>) -> Result<Option<TrainedModel>, ExperimentError> {
         let Self { config, encoder, device, embedding, head } = *self;
-        let model = head.on(encoder, embedding, &config, &device);
+        let model = scaled(head.on(encoder, embedding, &config, &device), scaling);
         Ok(Some(TrainedModel::sentence(config, model)))
     }
 }

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rekindle_baseline::{BaselineError, DenseRows, LogisticOptions, LogisticRegression, Ridge, RidgeOptions};
 use rekindle_data::Targets;
 use rekindle_encoders::{Embedding, Encoder, EncoderConfig, SentenceClassifier};
+use rekindle_metrics::LogitScaling;
 use rekindle_train::TrainError;
 
 use crate::learner::count;
@@ -155,5 +156,13 @@ impl LinearHead {
         head.weight = Param::from_tensor(Tensor::from_data(TensorData::new(weight, [dim, outputs]), device));
         head.bias = Some(Param::from_tensor(Tensor::from_data(TensorData::new(bias, [outputs]), device)));
         model
+    }
+}
+
+/// Returns a classifier with scaled logits.
+pub(crate) fn scaled(model: SentenceClassifier, scaling: Option<&LogitScaling>) -> SentenceClassifier {
+    match scaling {
+        Some(LogitScaling { weights, biases }) => model.with_scaled_logits(weights, biases),
+        None => model,
     }
 }

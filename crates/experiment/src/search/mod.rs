@@ -14,9 +14,9 @@ use std::any::Any;
 use std::sync::Arc;
 
 use rekindle_data::{Mt19937, Task};
+use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
 
-use self::inner_folds::inner_folds;
 use self::race::{Choice, Race, trial_spec};
 use crate::approach::Approach;
 use crate::defaults::{Defaults, Overrides, TrainingOption};
@@ -28,9 +28,12 @@ use crate::run_spec::RunSpec;
 
 pub use self::budget::Budget;
 pub(crate) use self::findings::search_findings;
+pub(crate) use self::inner_folds::inner_folds;
 pub use self::space::Preset;
 pub(crate) use self::summary::search_record;
 
+/// The hyperparameter of a run that names the chosen candidate.
+const CHOSEN: &str = "approach";
 /// Inner folds, as scikit-learn's `GridSearchCV` has by default.
 const INNER_FOLDS: usize = 5;
 /// The factor of successive halving, as scikit-learn's `HalvingGridSearchCV` has by default.
@@ -122,6 +125,15 @@ impl Learner for Search {
         self.learners().any(Learner::is_seeded)
     }
 
+    fn is_quick(&self) -> bool {
+        self.learners().all(Learner::is_quick)
+    }
+
+    fn chosen(&self, record: &RunRecord) -> Option<&dyn Learner> {
+        let spec = record.hyperparameters.get(CHOSEN)?;
+        self.candidates.iter().find(|candidate| candidate.spec == *spec).map(|candidate| &*candidate.learner)
+    }
+
     fn has_model(&self) -> bool {
         self.learners().any(Learner::has_model)
     }
@@ -161,7 +173,7 @@ impl Learner for Search {
         let candidate = &self.candidates[chosen];
         let spec = trial_spec(spec, candidate, all, None);
         let Fitted { predictor, mut record } = candidate.learner.fit(context, &spec, observer)?;
-        record.hyperparameters.insert("approach".into(), candidate.spec.clone());
+        record.hyperparameters.insert(CHOSEN.into(), candidate.spec.clone());
         record.train_seconds += trials.iter().map(|trial| trial.seconds).sum::<f64>();
         record.trials = trials;
         Ok(Fitted { predictor, record })

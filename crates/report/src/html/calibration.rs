@@ -2,13 +2,18 @@
 
 use maud::{Markup, html};
 
-use rekindle_results::{ApproachRecord, CalibrationBin, Results};
+use rekindle_results::{ApproachRecord, CalibrationBin, Diagnostics, Estimate, ProbabilityRecord, Results};
 
 use super::axis::Axis;
 use super::chart::{HALF, Mark, Panel, chart};
-use super::ink::Ink;
-use super::{Section, figure, name, spec};
+use super::ink::{Ink, legend};
+use super::scores::extent;
+use super::{Section, figure, name, scrolling, spec};
 use crate::format;
+
+/// The scores of probabilities, with their names for readers.
+const SCORES: [(&str, &str); 4] =
+    [("ece", "ECE"), ("adaptive_ece", "Adaptive ECE"), ("brier", "Brier"), ("nll", "NLL")];
 
 /// Accuracy of the predicted class by its probability.
 pub(super) fn section(results: &Results) -> Option<Section> {
@@ -19,16 +24,70 @@ pub(super) fn section(results: &Results) -> Option<Section> {
             figures.push(reliability(index, record, &bins));
         }
     }
+    figures.extend(coverage(results));
     let body = html! {
         div.charts { @for figure in &figures { (figure) } }
+        (probabilities(results))
         p.note {
             "Top: accuracy by the probability of the predicted class; below the diagonal, the approach is overconfident. \
              Bottom: number of examples by that probability, over all runs. \
-             ECE is the expected calibration error, the mean distance from the diagonal (Guo et al., 2017); the Brier score is \
-             the mean squared distance of probabilities and truth, summed over classes. Lower is better for both."
+             ECE is the expected calibration error, the mean distance from the diagonal (Guo et al., 2017), and the adaptive ECE that of \
+             bins with equal numbers of examples (Nguyen and O'Connor, 2015); the Brier score is \
+             the mean squared distance of probabilities and truth, summed over classes; NLL is the negative log-likelihood in nats. \
+             Lower is better for all. Intervals are over test examples."
         }
     };
     (!figures.is_empty()).then_some(Section { id: "calibration", title: "Calibration", body })
+}
+
+/// The scores of the probabilities, with and without calibration.
+fn probabilities(results: &Results) -> Markup {
+    let rows = results.approaches.iter().flat_map(|record| {
+        let Diagnostics { probabilities, uncalibrated, .. } = &record.diagnostics;
+        let after = if uncalibrated.is_some() { "calibrated" } else { "" };
+        let both = [(after, probabilities), ("before calibration", uncalibrated)];
+        both.into_iter().filter_map(move |(state, of)| Some((record, state, of.as_ref()?)))
+    });
+    let rows: Vec<(&ApproachRecord, &str, &ProbabilityRecord)> = rows.collect();
+    let cell = |label: &str, estimate: Option<&Estimate>| {
+        html! { td.number data-label=(label) { @if let Some(one) = estimate { (format::estimate(one, "")) } @else { "–" } } }
+    };
+    let table = html! {
+        table.reflow {
+            thead { tr {
+                th scope="col" { "Approach" }
+                @for (_, label) in SCORES { th.number scope="col" { (label) } }
+                th.number scope="col" { "AURC" }
+            } }
+            tbody {
+                @for (record, state, of) in &rows {
+                    tr {
+                        th scope="row" { (name(spec(record))) @if !state.is_empty() { " " span.spec { (state) } } }
+                        @for (key, label) in SCORES { (cell(label, of.scores.get(key))) }
+                        td.number data-label="AURC" { (format::optional(of.aurc)) }
+                    }
+                }
+            }
+        }
+    };
+    html! { @if !rows.is_empty() { (scrolling("Scores of probabilities", table)) } }
+}
+
+/// Accuracy on the most confident examples by their fraction.
+fn coverage(results: &Results) -> Option<Markup> {
+    let curves = results.approaches.iter().enumerate().filter_map(|(index, record)| {
+        let curve = record.diagnostics.probabilities.as_ref().map(|of| &of.selective)?;
+        (curve.len() > 1).then_some((index, record, curve))
+    });
+    let curves: Vec<(usize, &ApproachRecord, &Vec<(f64, f64)>)> = curves.collect();
+    let (low, _) = extent(curves.iter().flat_map(|(.., curve)| curve.iter().map(|(_, accuracy)| *accuracy)));
+    let marks = curves.iter().map(|(index, _, curve)| Mark::Line(Ink::Series(*index), curve.to_vec())).collect();
+    let x = Axis::linear(0.0, 1.0, 5, "fraction of the examples with the highest probabilities");
+    let panel = Panel { x, y: Axis::linear(low, 1.0, 5, "accuracy"), height: 300.0, marks };
+    let entries: Vec<(Ink, Markup)> =
+        curves.iter().map(|(index, record, _)| (Ink::Series(*index), name(spec(record)))).collect();
+    let caption = html! { "Accuracy by coverage" };
+    (!curves.is_empty()).then(|| figure(caption, chart("Accuracy by coverage", HALF, &[panel]), Some(legend(&entries))))
 }
 
 fn reliability(index: usize, record: &ApproachRecord, bins: &[&CalibrationBin]) -> Markup {
@@ -36,6 +95,10 @@ fn reliability(index: usize, record: &ApproachRecord, bins: &[&CalibrationBin]) 
     let points: Vec<_> = bins.iter().map(|bin| (bin.confidence, bin.accuracy)).collect();
     let mut marks = vec![Mark::Line(Ink::Reference(0), vec![(0.0, 0.0), (1.0, 1.0)]), Mark::Line(ink, points.clone())];
     marks.extend(points.into_iter().map(|point| Mark::Dot(ink, point)));
+    let before = record.diagnostics.uncalibrated.as_ref().map(|of| &of.calibration);
+    if let Some(bins) = before {
+        marks.push(Mark::Line(Ink::Reference(1), bins.iter().map(|bin| (bin.confidence, bin.accuracy)).collect()));
+    }
     let unit = |name| Axis::linear(0.0, 1.0, 5, name);
     let above = Panel { x: unit(""), y: unit("accuracy"), height: 300.0, marks };
     let most = bins.iter().map(|bin| bin.count).max().unwrap_or(1);
@@ -57,6 +120,7 @@ fn reliability(index: usize, record: &ApproachRecord, bins: &[&CalibrationBin]) 
     };
     let title = format!("Calibration: {}", spec(record));
     let table = html! {
+        @if before.is_some() { (legend(&[(ink, html! { "calibrated" }), (Ink::Reference(1), html! { "before calibration" })])) }
         details {
             summary { "Bins" }
             table {

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use rekindle::data::TestSize;
-use rekindle::experiment::{Approach, ClassWeights};
+use rekindle::experiment::{Approach, ClassWeights, ThresholdRule};
 use rekindle::infer::LongTexts;
-use rekindle::metrics::{LabelIssueFilter, Scorer};
+use rekindle::metrics::{LabelIssueFilter, Scaling, Scorer};
 use rekindle::train::{SaveStrategy, SchedulerType, Shuffle};
 
 use crate::options::model::ModelChoice;
@@ -92,6 +92,23 @@ pub struct ExperimentArgs {
     /// Numbers of training examples, for example 8,32,all: a learning curve.
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = size, help_heading = "Comparison")]
     pub sizes: Vec<Size>,
+
+    /// Calibrate probabilities by one temperature, or by a weight and a bias per class; the saved models contain it. It is fitted to
+    /// the validation examples, or without any by inner folds.
+    #[arg(long, value_name = "temperature|vector", value_parser = one_of(SCALINGS), hide_possible_values = true, help_heading = "Decision")]
+    pub calibrate: Option<Scaling>,
+    /// Costs of errors: of a predicted label that is not true, and of a true one that is not predicted. The thresholds of the second
+    /// of two classes, or of each of several labels, are those of the smallest cost on the examples of --calibrate.
+    #[arg(long, value_name = "fp=COST,fn=COST", value_parser = cost, conflicts_with = "f_beta", help_heading = "Decision")]
+    pub cost: Option<ThresholdRule>,
+    /// Thresholds of the highest F-beta score, in which recall counts BETA times as much as precision [default: 1 for several labels;
+    /// the most probable of two classes].
+    #[arg(long, value_name = "BETA", value_parser = f_beta, help_heading = "Decision")]
+    pub f_beta: Option<ThresholdRule>,
+    /// Number of inner folds of the training examples that calibration and thresholds are chosen on if there are no validation
+    /// examples. Every approach is trained once more per fold [default: 5 for probe and tfidf; none for others].
+    #[arg(long, value_name = "FOLDS", value_parser = at_least(2), conflicts_with_all = ["validation", "validation_size"], help_heading = "Decision")]
+    pub inner_folds: Option<usize>,
 
     /// Maximum number of tokens per text, including `[CLS]` and `[SEP]`; longer texts are truncated [default: as the model was
     /// trained; 64 if its files do not say].
@@ -227,6 +244,8 @@ fn one_of<T: Clone + Send + Sync + 'static>(values: &'static [(&'static str, T)]
     PossibleValuesParser::new(values.iter().map(|(name, _)| *name)).try_map(move |name| value(name).ok_or("unknown"))
 }
 
+const SCALINGS: &[(&str, Scaling)] = &[("temperature", Scaling::Temperature), ("vector", Scaling::Vector)];
+
 const SHUFFLES: &[(&str, Shuffle)] = &[("reference", Shuffle::Reference), ("none", Shuffle::None)];
 
 const SCHEDULERS: &[(&str, SchedulerType)] =
@@ -289,6 +308,31 @@ fn class_weights(text: &str) -> Result<Weights, String> {
             None => return Err("expected none, balanced, or a positive weight per class".into()),
         },
     }))
+}
+
+/// Parses the costs of both kinds of errors.
+fn cost(text: &str) -> Result<ThresholdRule, String> {
+    let expected = || String::from("expected two costs above 0, for example fp=1,fn=10");
+    let (mut false_positive, mut false_negative) = (None, None);
+    for part in text.split(',') {
+        let (name, value) = part.trim().split_once('=').ok_or_else(expected)?;
+        let value = value.trim().parse().ok().filter(|cost: &f64| cost.is_finite() && *cost > 0.0);
+        let into = match name.trim() {
+            "fp" => &mut false_positive,
+            "fn" => &mut false_negative,
+            _ => return Err(expected()),
+        };
+        if into.replace(value.ok_or_else(expected)?).is_some() {
+            return Err(expected());
+        }
+    }
+    let (false_positive, false_negative) = false_positive.zip(false_negative).ok_or_else(expected)?;
+    Ok(ThresholdRule::Cost { false_positive, false_negative })
+}
+
+fn f_beta(text: &str) -> Result<ThresholdRule, String> {
+    let beta = text.parse().ok().filter(|beta: &f64| beta.is_finite() && *beta > 0.0);
+    beta.map(ThresholdRule::FBeta).ok_or_else(|| "expected a number above 0, for example 2".into())
 }
 
 // Narrow enough for a man page, which does not keep tables.

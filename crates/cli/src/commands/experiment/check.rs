@@ -53,6 +53,7 @@ pub fn check(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Failu
         return Err(Failure::usage(reason));
     }
     has_effect(args, approaches)?;
+    held_out(args, approaches, is_split)?;
     if let Some(option) = args.data_file.given().or(args.labels.given()).or(args.groups.given()).filter(|_| !has_file) {
         return Err(Failure::usage(format!("{option}: needs a file to read; add --data or --train")));
     }
@@ -108,6 +109,23 @@ fn has_effect(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Fail
         _ => "selects an epoch",
     };
     Err(Failure::usage(format!("{name}: none of the --approaches {reason}")))
+}
+
+/// Checks that what is chosen on held-out examples has some.
+fn held_out(args: &ExperimentArgs, approaches: &[Approach], is_split: bool) -> Result<(), Failure> {
+    let given = [
+        ("--calibrate", args.calibrate.is_some()),
+        ("--cost", args.cost.is_some()),
+        ("--f-beta", args.f_beta.is_some()),
+    ];
+    let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given) else { return Ok(()) };
+    match approaches.iter().find(|approach| !is_split && args.inner_folds.is_none() && !approach.is_quick()) {
+        None => Ok(()),
+        Some(approach) => Err(Failure::usage(format!(
+            "{option}: no validation examples for {approach}, and the test examples must choose nothing; add \
+             --validation-size, or --inner-folds 5, which trains it five more times"
+        ))),
+    }
 }
 
 /// Checks that a list names nothing twice: the repetition would be computed again, or counted once.

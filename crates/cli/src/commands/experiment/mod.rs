@@ -244,6 +244,9 @@ fn experiment(args: &ExperimentArgs, model: &PretrainedModel, approaches: &[Appr
         class_weights: args.class_weights.0.clone(),
         metric: args.metric,
         label_issue_filter: args.label_issue_filter.unwrap_or_default(),
+        calibrate: args.calibrate,
+        threshold_rule: args.cost.or(args.f_beta),
+        inner_folds: args.inner_folds,
         keep_models: args.save_models,
         refit: args.design == Design::BySize && args.test.is_none(),
     })

@@ -20,8 +20,8 @@ pub struct PredictedColumns {
 
 impl PredictedColumns {
     /// Returns the columns of a model, whose names begin with `prefix`.
-    pub fn new(args: &PredictArgs, classifier: &Predictor, prefix: &str) -> Self {
-        let (decision, classes) = (args.decision(), classifier.labels().to_vec());
+    pub fn new(args: &PredictArgs, decision: Decision, classifier: &Predictor, prefix: &str) -> Self {
+        let classes = classifier.labels().to_vec();
         let name = |name: String| Arc::<str>::from(format!("{prefix}{name}"));
         let rank = |rank: usize| match rank {
             1 => (name("label".into()), name("score".into())),

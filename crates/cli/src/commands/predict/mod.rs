@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use rekindle::data::{OutputFormat, open_text};
-use rekindle::infer::{Decision, Predictor};
+use rekindle::infer::{Decision, InferError, Predictor};
 
 use self::columns::PredictedColumns;
 use crate::exit::Failure;
@@ -61,6 +61,10 @@ pub struct PredictArgs {
     /// Predict nothing if the score is lower: the label is empty (`null` in JSON).
     #[arg(long, value_name = "PROBABILITY", value_parser = probability, help_heading = "Decision")]
     pub abstain_below: Option<f32>,
+    /// Predict nothing if the score is lower than the one from which at most this fraction of the predictions is wrong, with a
+    /// probability of 95 %; needs a model of `experiment --calibrate`.
+    #[arg(long, value_name = "FRACTION", value_parser = probability, conflicts_with_all = ["abstain_below", "threshold"], help_heading = "Decision")]
+    pub max_error: Option<f32>,
 
     /// File for the table with its predictions: .csv or .jsonl, each optionally .gz, or .parquet [default:
     /// standard output].
@@ -109,8 +113,12 @@ const CHUNK: usize = 1024;
 
 impl PredictArgs {
     /// Returns how scores become labels.
-    fn decision(&self) -> Decision {
-        Decision { top_k: self.top_k, threshold: self.threshold, abstain_below: self.abstain_below }
+    fn decision(&self, classifier: &Predictor) -> Result<Decision, InferError> {
+        let promised = self.max_error.map(|error| classifier.abstain_below(error.into())).transpose()?;
+        let abstain_below = self.abstain_below.or(promised);
+        let decision = Decision { top_k: self.top_k, threshold: self.threshold, abstain_below };
+        classifier.check_decision(&decision)?;
+        Ok(decision)
     }
 
     /// Returns the first given option that only tables have.
@@ -147,12 +155,12 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     found.warnings().iter().for_each(|warning| display.warn(warning));
     let classifier = Predictor::new(&found.model, &devices.first)?;
     let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(found.model.long_texts));
-    classifier.check_decision(&args.decision()).map_err(|error| Failure::usage(format!("--{error}")))?;
-    let columns = PredictedColumns::new(args, &classifier, args.prefix.as_deref().unwrap_or_default());
+    let decision = args.decision(&classifier).map_err(|error| Failure::usage(format!("--{error}")))?;
+    let columns = PredictedColumns::new(args, decision, &classifier, args.prefix.as_deref().unwrap_or_default());
     if let Some(table) = table {
         let columns = match table.clash(&columns).filter(|_| args.prefix.is_none()) {
             Some(name) => {
-                let prefixed = PredictedColumns::new(args, &classifier, PREFIX);
+                let prefixed = PredictedColumns::new(args, decision, &classifier, PREFIX);
                 display.warn(&format!(
                     "the table has a column `{name}`: the names of the new columns begin with `{PREFIX}`"
                 ));
