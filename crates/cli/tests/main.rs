@@ -23,6 +23,7 @@ mod manual;
 mod models;
 mod options;
 mod pairs;
+mod plan;
 mod predict;
 mod pretrain;
 mod resume;

@@ -43,6 +43,14 @@ const MISSING: &[(&str, &str, &[&str])] = &[
     ("experiment", "drop_label_issues", &["good.csv", "--drop-label-issues", "none", "--output", "out"]),
     ("experiment", "token_file", &["--token-file", "none", "--output", "out"]),
     ("tune", "space", &["--data", "good.csv", "--space", "none", "--output", "out"]),
+    ("plan", "model", &["good.csv", "--test", "more.csv", "--model", "./none"]),
+    ("plan", "file", &["none"]),
+    ("plan", "data", &["--data", "none"]),
+    ("plan", "train", &["--train", "none", "--test", "good.csv"]),
+    ("plan", "test", &["--train", "good.csv", "--test", "none"]),
+    ("plan", "validation", &["--data", "good.csv", "--validation", "none"]),
+    ("plan", "drop_label_issues", &["good.csv", "--drop-label-issues", "none"]),
+    ("plan", "token_file", &["good.csv", "--token-file", "none"]),
     ("compare", "runs", &["none"]),
     ("predict", "model", &["--model", "./none", "text"]),
     ("predict", "input", &["--model", "model", "--input", "none"]),
@@ -95,7 +103,7 @@ fn every_file_on_the_command_line_is_read() {
         rows.map(move |(_, option, arguments)| (*search, *option, *arguments))
     });
     for (command, option, arguments) in MISSING.iter().copied().chain(searches) {
-        let is_known = ["data", "experiment", "tune", "fit"].contains(&command) && option != "model";
+        let is_known = ["data", "experiment", "tune", "fit", "plan"].contains(&command) && option != "model";
         let model: &[&str] = if is_known { &["--offline", "--model", "embedded"] } else { &[] };
         let before = place.files();
         let (_, error) = refused(&place, command, &[model, arguments].concat());
@@ -199,6 +207,11 @@ const WITHOUT_EFFECT: &[(&str, &[&str], [&str; 2])] = &[
     ("tune", &["--lr", "1e-3"], ["--learning-rate", "names its own"]),
     ("fit", &["--approaches", "probe"], ["--approaches", "rekindle tune"]),
     ("fit", &["--budget", "1m", "--runs", "5"], ["--budget", "--runs"]),
+    ("plan", &["good.csv", "--save-models"], ["--save-models", "experiment"]),
+    ("plan", &["good.csv", "--output", "out"], ["--output", "experiment"]),
+    ("plan", &["good.csv", "--metric", "f1"], ["--metric", "accuracy"]),
+    ("plan", &["good.csv", "--difference", "20"], ["--difference", "--disagreement"]),
+    ("plan", &["--folds", "3"], ["plan", "--data"]),
     ("fit", &["--repeats", "3"], ["--repeats", "--folds"]),
     ("features", &["--input", "texts.txt", "--text-column", "a", "-o", "out"], ["--text-column", "--input"]),
     ("features", &["--input", "texts.txt", "--label-column", "a", "-o", "out"], ["--label-column", "--input"]),

@@ -84,6 +84,12 @@ impl Experiment {
         }
     }
 
+    /// Returns the epochs of a run over so many training examples, in approaches without epochs of their own.
+    pub fn epochs(&self, examples: usize) -> usize {
+        let (min_steps, arguments) = (self.min_steps, self.arguments.clone());
+        RunSettings { min_steps, arguments, ..RunSettings::default() }.epochs(examples)
+    }
+
     /// The first seed.
     pub(crate) fn seed(&self) -> u64 {
         self.seeds.first().copied().unwrap_or(self.arguments.seed)

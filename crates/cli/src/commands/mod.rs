@@ -14,6 +14,7 @@ pub mod host;
 mod long_texts;
 pub mod models;
 mod near_texts;
+pub mod plan;
 pub mod predict;
 pub mod pretrain;
 #[cfg(feature = "serve")]
@@ -33,6 +34,8 @@ use crate::exit::Failure;
 pub enum Command {
     /// Profile labelled texts before training: classes, lengths, duplicates, conflicting labels, leakage.
     Data(data::DataArgs),
+    /// Say before a run what its design can detect, how many examples are needed, and how long it takes.
+    Plan(Box<plan::PlanArgs>),
     /// Train with several approaches, compare them, and write the results.
     Experiment(Box<experiment::ExperimentArgs>),
     /// Find a good model for labelled texts within a budget of time, and report its honest score.
@@ -78,6 +81,7 @@ impl Command {
     pub fn run(&self, began: Instant) -> Result<(), Failure> {
         match self {
             Self::Data(args) => data::run(args),
+            Self::Plan(args) => plan::run(args, began),
             Self::Experiment(args) => experiment::run(args, began),
             Self::Fit(args) => fit::run(args, began),
             Self::Tune(args) => tune::run(args, began),

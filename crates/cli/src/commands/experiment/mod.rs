@@ -164,6 +164,19 @@ fn described(search: &Search, searches: usize) -> String {
     }
 }
 
+/// Returns the first given option of what an experiment writes.
+pub fn writes(args: &ExperimentArgs) -> Option<&'static str> {
+    let given = [
+        ("--output", args.output != Path::new(DEFAULT_OUTPUT)),
+        ("--overwrite", args.overwrite),
+        ("--save-models", args.save_models),
+        ("--zip-models", args.zip_models),
+        ("--checkpoint-every", args.checkpoint_every.is_some()),
+        ("--resume", args.resume),
+    ];
+    given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
+}
+
 /// Resumes an interrupted experiment, or begins a new one.
 fn begin(store: &ExperimentStore, resume: bool, display: &Display) -> Result<(), ExperimentError> {
     if resume && store.is_begun() {
@@ -202,7 +215,7 @@ fn interrupted(
 }
 
 /// The approaches of the options; by default those of the notebook, and on the user's data also the probe.
-fn approaches(args: &ExperimentArgs) -> Vec<Approach> {
+pub fn approaches(args: &ExperimentArgs) -> Vec<Approach> {
     match &args.approaches {
         Some(approaches) => approaches.0.clone(),
         None if files(args).is_empty() => Approach::notebook(),
@@ -211,7 +224,11 @@ fn approaches(args: &ExperimentArgs) -> Vec<Approach> {
 }
 
 /// The experiment that the options describe, with these approaches.
-fn experiment(args: &ExperimentArgs, model: &PretrainedModel, approaches: &[Approach]) -> Result<Experiment, Failure> {
+pub fn experiment(
+    args: &ExperimentArgs,
+    model: &PretrainedModel,
+    approaches: &[Approach],
+) -> Result<Experiment, Failure> {
     let defaults = if files(args).is_empty() { Defaults::Notebook } else { Defaults::OwnData };
     let overrides = Overrides { learning_rate: args.learning_rate, epochs: args.epochs, batch_size: args.batch_size };
     let batch_size = args.batch_size.unwrap_or(BATCH_SIZE);
@@ -309,7 +326,7 @@ impl History {
 }
 
 /// The examples of the options, and the samples for training and testing.
-fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
+pub fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
     let options = args.groups.add_to(args.labels.add_to(args.data_file.read_options()));
     let options = ReadOptions { symmetric: args.symmetric, ..options };
     let all = match args.data().or(args.train.as_ref()) {
