@@ -169,3 +169,39 @@ fn a_name_as_long_as_a_book_is_no_panic() {
     let place = place(&[("one", &samples::toy()), ("two", &results)]);
     assert!(said(&place, &["one", "two"]).contains(&results.model.id));
 }
+
+#[test]
+fn runs_on_five_data_sets_are_ranked_over_them() {
+    let run = |number: usize| {
+        let mut results = samples::folds();
+        results.data.sha256 = format!("data set {number}");
+        for (place, record) in results.approaches.iter_mut().chain(&mut results.baselines).enumerate() {
+            // The second approach is 0.1 points below the first, and the others ten each.
+            let below = if place == 0 { 0.0 } else { 0.001 + 0.1 * (place - 1) as f64 };
+            record.scores.get_mut("accuracy").expect("classes").mean = 0.9 - below - 0.01 * number as f64;
+        }
+        results
+    };
+    let all: Vec<Results> = (0..6).map(run).collect();
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let runs: Vec<(&str, &Results)> = names.into_iter().zip(&all).collect();
+    let place = place(&runs);
+    let said = said(&place, &[&names[..], &["--diagram", "ranks.svg"]].concat());
+    let [first, second, third] = [0, 1, 2].map(|index| all[0].approaches[index].approach.clone());
+    assert!(said.contains("over 6 data sets, by accuracy"), "{said}");
+    assert_eq!(lines(&said, &first).last().map(|cells| cells[1]), Some("1.00"), "{said}");
+    let pair = |a: &str, b: &str| lines(&said, &format!("{a} against {b}")).concat();
+    assert_eq!(pair(&first, &second).last(), Some(&"equivalent"), "{said}");
+    assert_eq!(pair(&second, &third).last(), Some(&"practically better"), "{said}");
+    let diagram = std::fs::read_to_string(place.path("ranks.svg")).expect("a diagram");
+    assert!(diagram.starts_with("<svg") && diagram.contains("critical difference") && diagram.contains(&first));
+
+    let few = place.plain("compare").args(&names[..4]).args(["--rope", "1"]).output().expect("it ran");
+    assert!(!few.status.success() && text(&few.stderr).contains("--rope: needs runs on at least five"));
+    let json = place.plain("compare").args(names).arg("--json").output().expect("it ran");
+    let json: Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    let comparison = &json["data_sets"];
+    assert_eq!((&comparison["data_sets"], &comparison["rope"]), (&6.into(), &0.01.into()));
+    // Of six data sets, all in one direction: twice 1 / 2^6.
+    assert_eq!(comparison["pairs"][0]["p_value"], 0.03125);
+}

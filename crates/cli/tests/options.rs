@@ -92,7 +92,7 @@ const MISSING: &[(&str, &str, &[&str])] = &[
 const SEARCHES: [&str; 2] = ["tune", "fit"];
 
 /// Options that name something to write.
-const WRITTEN: &[&str] = &["output", "identity", "onnx"];
+const WRITTEN: &[&str] = &["output", "identity", "onnx", "diagram"];
 
 #[test]
 fn every_file_on_the_command_line_is_read() {

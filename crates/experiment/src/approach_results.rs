@@ -124,7 +124,7 @@ impl ApproachResults {
             None => self.over_rows(metric, rows),
         };
         let clusters = sampling.clusters(test);
-        let interval = resampled(test.len(), clusters.as_deref(), seed, statistic);
+        let interval = resampled(test.len(), clusters.as_deref(), LEVEL, seed, statistic);
         let method = if clusters.is_some() { "bootstrap of groups" } else { "bootstrap" };
         estimate(self.mean(metric), test.len(), method, interval)
     }
@@ -135,13 +135,14 @@ impl ApproachResults {
 pub(crate) fn resampled(
     n: usize,
     clusters: Option<&[usize]>,
+    level: f64,
     seed: u64,
     statistic: impl FnMut(&[usize]) -> f64,
 ) -> Option<Interval> {
     match clusters {
         _ if units(n, clusters) < LEAST => None,
-        Some(clusters) => cluster_bootstrap(clusters, RESAMPLES, LEVEL, seed, statistic).ok(),
-        None => bootstrap(n, RESAMPLES, LEVEL, seed, statistic).ok(),
+        Some(clusters) => cluster_bootstrap(clusters, RESAMPLES, level, seed, statistic).ok(),
+        None => bootstrap(n, RESAMPLES, level, seed, statistic).ok(),
     }
 }
 

@@ -10,7 +10,8 @@ use crate::records::label;
 use crate::sampling::Sampling;
 
 /// Returns which approaches are undertrained; the best of the others and the approaches that it is significantly better than;
-/// the other significant differences, also to each baseline; all differences that are not significant, in one sentence; or
+/// the other significant differences, also to each baseline; those that are equivalent, and those that are undecided, in one sentence
+/// each; or
 /// that there are too few test examples.
 pub(crate) fn findings(
     comparisons: &[ComparisonRecord],
@@ -63,9 +64,12 @@ pub(crate) fn findings(
     for baseline in baselines {
         findings.extend(against(baseline, significant()));
     }
-    let others: Vec<String> = sides.iter().filter(|side| !side.record.significant).map(Side::both).collect();
-    if !others.is_empty() {
-        findings.push(format!("Not significant: {}.", others.join(", ")));
+    for (outcome, equivalent) in OUTCOMES {
+        let others = sides.iter().filter(|side| !side.record.significant && side.record.equivalent == equivalent);
+        let others: Vec<String> = others.map(Side::both).collect();
+        if !others.is_empty() {
+            findings.push(format!("{outcome}: {}.", others.join(", ")));
+        }
     }
     let tests = comparisons.iter().filter(|record| record.p_adjusted.is_some()).count();
     if tests > 1 {
@@ -73,6 +77,13 @@ pub(crate) fn findings(
     }
     findings
 }
+
+/// Differences that are not significant, by what the test of equivalence says; nothing for a metric without points.
+const OUTCOMES: [(&str, Option<bool>); 3] = [
+    ("Equivalent within 1 point", Some(true)),
+    ("Undecided, neither significant nor equivalent within 1 point", Some(false)),
+    ("Not significant", None),
+];
 
 /// Returns that an approach has undertrained runs, if it has.
 fn undertrained(results: &ApproachResults, task: Task) -> Option<String> {
@@ -219,7 +230,7 @@ mod tests {
     fn significant_differences_are_listed_with_their_evidence() {
         let sampling = Sampling::folds(twelve_sentences(), 3, 1, 42).expect("folds");
         let approaches = [results("frozen", 0.7), results("full", 0.8), results("lora", 0.79)];
-        let records = [
+        let mut records = [
             record("frozen", "full", -0.1, 0.0001),
             record("frozen", "lora", -0.09, 0.01),
             record("full", "lora", 0.01, 0.6),
@@ -237,6 +248,13 @@ mod tests {
             "Every p is adjusted for 6 comparisons (Holm's method).",
         ];
         assert_eq!(told, expected);
+        for (place, equivalent) in [(2, true), (5, false)] {
+            records[place].equivalent = Some(equivalent);
+        }
+        let told = findings(&records, &approaches, &[results("majority", 0.5)], &sampling, Scorer::Accuracy);
+        assert_eq!(told[3], "Equivalent within 1 point: `full` against `lora` (1.0 points, p = 0.600).");
+        let undecided = "Undecided, neither significant nor equivalent within 1 point: `lora` against majority";
+        assert!(told[4].starts_with(undecided), "{told:?}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod approach_results;
 mod approaches;
 mod cautions;
 mod data_profile;
+mod data_sets;
 mod defaults;
 mod diagnostics;
 mod embeddings;
@@ -56,6 +57,7 @@ mod undertrained;
 
 pub use approach::Approach;
 pub use approaches::{FineTuning, Method};
+pub use data_sets::compare_over_data_sets;
 pub use defaults::{Defaults, Overrides, TrainingOption};
 pub use error::ExperimentError;
 pub use evaluation::{EvaluatedModel, ModelEvaluation};

@@ -9,6 +9,8 @@ use crate::sampling::Sampling;
 
 /// The significance level.
 pub(crate) const ALPHA: f64 = 1.0 - LEVEL;
+/// The largest difference that is practically none, of metrics between 0 and 1: one point.
+const POINT: f64 = 0.01;
 /// Resamples of a permutation test, as in scipy.
 const PERMUTATIONS: usize = 9999;
 
@@ -35,10 +37,15 @@ impl Comparisons<'_> {
         baselines: &[ApproachResults],
     ) -> Result<Vec<ComparisonRecord>, ExperimentError> {
         let mut records = Vec::new();
-        for (index, a) in approaches.iter().enumerate() {
-            for b in approaches[index + 1..].iter().copied().chain(baselines) {
-                records.push(self.compare(a, b));
-            }
+        let pairs = approaches
+            .iter()
+            .enumerate()
+            .flat_map(|(index, a)| approaches[index + 1..].iter().copied().chain(baselines).map(move |b| (*a, b)));
+        let pairs: Vec<(&ApproachResults, &ApproachResults)> = pairs.collect();
+        for (a, b) in &pairs {
+            let mut record = self.compare(a, b);
+            record.equivalent = self.are_equivalent(a, b, pairs.len());
+            records.push(record);
         }
         let p_values: Vec<f64> = records.iter().filter_map(|record| record.p_value).collect();
         let mut adjusted = holm(&p_values)?.into_iter();
@@ -55,6 +62,44 @@ impl Comparisons<'_> {
         record.difference = a.mean(self.metric) - b.mean(self.metric);
         record.interval = record.interval.filter(|(low, high)| low.is_finite() && high.is_finite());
         record
+    }
+
+    /// Returns whether the difference of both is less than a point, by two one-sided tests: the confidence interval at twice their
+    /// level is within a point. The level is divided by the number of comparisons (Bonferroni). Nothing for a metric without points.
+    fn are_equivalent(&self, a: &ApproachResults, b: &ApproachResults, comparisons: usize) -> Option<bool> {
+        let margin = margin(self.metric)?;
+        let interval = self.interval(a, b, 1.0 - 2.0 * ALPHA / comparisons as f64);
+        Some(interval.is_some_and(|(low, high)| -margin < low && high < margin))
+    }
+
+    /// Returns the confidence interval of the difference, by the method of the test.
+    fn interval(&self, a: &ApproachResults, b: &ApproachResults, level: f64) -> Option<(f64, f64)> {
+        let paired = |left: &[f64], right: &[f64], ratio| {
+            corrected_paired_t(left, right, ratio, level).ok().map(|test| (test.low, test.high))
+        };
+        if self.sampling.folds.is_some() {
+            let [left, right] = [a, b].map(|side| side.by_sample(self.sampling, self.metric));
+            return paired(&left, &right, ratio(self.sampling, self.size));
+        }
+        let test = &self.sampling.samples[0].test;
+        let clusters = self.sampling.clusters(test);
+        match (a.by_row(self.metric), b.by_row(self.metric), &clusters) {
+            (Some(left), Some(right), None)
+                if self.metric != Scorer::Accuracy || a.runs.len() > 1 || b.runs.len() > 1 =>
+            {
+                paired(&left, &right, 0.0)
+            }
+            (Some(left), Some(right), None) => {
+                let [left, right] = [left, right].map(|of| of.iter().map(|&share| share > 0.5).collect::<Vec<_>>());
+                let test = mcnemar_exact(&left, &right, level).ok()?;
+                Some((test.difference.low, test.difference.high))
+            }
+            _ => {
+                let difference = |rows: &[usize]| a.over_rows(self.metric, rows) - b.over_rows(self.metric, rows);
+                let interval = resampled(test.len(), clusters.as_deref(), level, self.seed, difference);
+                interval.map(|interval| (interval.low, interval.high))
+            }
+        }
     }
 
     /// Returns the test that fits the metric and the samples.
@@ -103,11 +148,17 @@ impl Comparisons<'_> {
             Some(differences) => mean(rows.iter().map(|&row| differences[row])),
             None => a.over_rows(metric, rows) - b.over_rows(metric, rows),
         };
-        let interval = resampled(n, clusters, self.seed, difference).map(|interval| (interval.low, interval.high));
+        let interval =
+            resampled(n, clusters, LEVEL, self.seed, difference).map(|interval| (interval.low, interval.high));
         let method = if clusters.is_some() { "permutation of groups" } else { "permutation" };
         let p_value = paired_permutation(units(n, clusters), permutations, self.seed, exchanged).ok();
         record(n, method, interval, p_value)
     }
+}
+
+/// Returns the largest difference of a metric that is practically none: one point, if it is a fraction.
+pub(crate) fn margin(metric: Scorer) -> Option<f64> {
+    (metric.range() == (0.0, 1.0)).then_some(POINT)
 }
 
 fn record(n: usize, method: &str, interval: Option<(f64, f64)>, p_value: Option<f64>) -> ComparisonRecord {

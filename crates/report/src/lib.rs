@@ -6,6 +6,7 @@
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod csv;
+mod diagram;
 mod error;
 mod format;
 mod html;
@@ -14,6 +15,7 @@ mod output;
 mod staging;
 
 pub use self::csv::{StepRow, history, history_csv, label_issues_csv, predictions_csv, scores_csv, summary_csv};
+pub use diagram::critical_difference_svg;
 pub use error::ReportError;
 pub use format::thousands;
 pub use html::report_html;

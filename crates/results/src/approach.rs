@@ -116,4 +116,8 @@ pub struct ComparisonRecord {
     /// Whether the difference is significant: the adjusted p-value is below 0.05.
     #[serde(rename = "stands")]
     pub significant: bool,
+    /// Whether both are equivalent within one point, by two one-sided tests (Schuirmann, 1987): at 0.05, divided by the number of
+    /// comparisons, a larger difference is rejected. Absent for a metric without points, and in files of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equivalent: Option<bool>,
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::data_sets::DataSetsComparison;
 use crate::results::Results;
 use crate::scores::{Estimate, Scores};
 use crate::settings::Source;
@@ -20,6 +21,9 @@ pub struct Comparison {
     pub scores: Vec<ScoresRow>,
     /// Reasons why the columns may not be comparable, one sentence each.
     pub cautions: Vec<String>,
+    /// The approaches over the data sets of the experiments, if there are enough of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_sets: Option<DataSetsComparison>,
 }
 
 /// A setting that differs.
@@ -60,7 +64,7 @@ impl Comparison {
             }
         }
         let names = runs.iter().map(|(name, _)| name.clone()).collect();
-        Self { runs: names, different, same, scores: scores(runs), cautions: cautions(runs) }
+        Self { runs: names, different, same, scores: scores(runs), cautions: cautions(runs), data_sets: None }
     }
 }
 

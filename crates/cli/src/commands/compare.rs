@@ -1,10 +1,14 @@
 //! `rekindle compare`.
 
+use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rekindle::results::{Comparison, Estimate, MetricRecord, Results, Scores};
+use rekindle::experiment::compare_over_data_sets;
+use rekindle::files::{FileError, write_atomic};
+use rekindle::report::critical_difference_svg;
+use rekindle::results::{Comparison, DataSetsComparison, DataSetsPair, Estimate, MetricRecord, Results, Scores};
 
 use crate::exit::Failure;
 use crate::files;
@@ -16,6 +20,13 @@ pub struct CompareArgs {
     /// Output folders of `rekindle experiment`, or their files results.json.
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
+    /// Largest difference that is practically none, in points; for metrics that are not fractions, in their unit. For runs on five or
+    /// more data sets [default: 1 point, and 0 in other units].
+    #[arg(long, value_name = "POINTS", value_parser = rope, help_heading = "Data sets")]
+    pub rope: Option<f64>,
+    /// File for the critical-difference diagram of runs on five or more data sets, an SVG image; an existing one is replaced.
+    #[arg(long, value_name = "FILE.svg", help_heading = "Data sets")]
+    pub diagram: Option<PathBuf>,
     /// Print the comparison as JSON.
     #[arg(long, help_heading = "Output")]
     pub json: bool,
@@ -32,7 +43,18 @@ pub fn run(args: &CompareArgs) -> Result<(), Failure> {
     for path in &args.runs {
         runs.push((path.display().to_string(), Results::read(path)?));
     }
-    let comparison = Comparison::of(&runs);
+    let mut comparison = Comparison::of(&runs);
+    comparison.data_sets = compare_over_data_sets(&runs, args.rope)?;
+    let given = [("--rope", args.rope.is_some()), ("--diagram", args.diagram.is_some())];
+    if let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given && comparison.data_sets.is_none()) {
+        return Err(Failure::usage(format!(
+            "{option}: needs runs on at least five different data sets, with two approaches in common and the same metric"
+        )));
+    }
+    if let Some((path, data_sets)) = args.diagram.as_ref().zip(comparison.data_sets.as_ref()) {
+        let write = |new: &Path| fs::write(new, critical_difference_svg(data_sets));
+        write_atomic(path, |new| write(new).map_err(|source| FileError::write(path, source)))?;
+    }
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &comparison)?;
@@ -87,10 +109,63 @@ fn text(comparison: &Comparison, metrics: &[MetricRecord]) -> String {
         }));
         text += &format!("\n{}", columns(&rows));
     }
+    if let Some(data_sets) = &comparison.data_sets {
+        text += &over_data_sets(data_sets);
+    }
     if !comparison.cautions.is_empty() {
         text += &format!("\n{}\n", comparison.cautions.join("\n"));
     }
     text
+}
+
+/// The mean ranks of approaches over several data sets, and every pair of them.
+fn over_data_sets(record: &DataSetsComparison) -> String {
+    let mut rows = vec![vec![format!("over {} data sets, by {}", record.data_sets, record.metric), "mean rank".into()]];
+    let ranks = record.approaches.iter().map(|one| vec![format!("  {}", one.name), format!("{:.2}", one.rank)]);
+    rows.extend(ranks);
+    let mut text = format!("\n{}", columns(&rows));
+    text += &format!(
+        "Friedman's test, corrected by Iman and Davenport: p = {:.4}. Mean ranks that differ by {:.2} are significantly different \
+         (Nemenyi).\n",
+        record.friedman_p, record.critical_difference
+    );
+    let header = ["pairs", "difference", "p (Holm)", "better", "equivalent", "worse", ""];
+    let mut rows = vec![header.map(String::from).to_vec()];
+    rows.extend(record.pairs.iter().map(|pair| {
+        let probability = |p: f64| format!("{p:.2}");
+        vec![
+            format!("  {} against {}", pair.a, pair.b),
+            format!("{:+.4}", pair.difference),
+            format!("{:.4}", pair.p_adjusted),
+            probability(pair.better),
+            probability(pair.equivalent),
+            probability(pair.worse),
+            outcome(pair).into(),
+        ]
+    }));
+    text += &format!("\n{}", columns(&rows));
+    text += &format!(
+        "p by Wilcoxon's signed-rank test; better, equivalent within {} and worse are probabilities by the Bayesian one.\n",
+        record.rope
+    );
+    text
+}
+
+/// What is known about a pair.
+fn outcome(pair: &DataSetsPair) -> &'static str {
+    const PROBABLE: f64 = 0.95;
+    match pair {
+        pair if pair.better > PROBABLE => "practically better",
+        pair if pair.worse > PROBABLE => "practically worse",
+        pair if pair.equivalent > PROBABLE => "equivalent",
+        pair if pair.significant => "significantly different",
+        _ => "unknown",
+    }
+}
+
+fn rope(text: &str) -> Result<f64, String> {
+    let rope = text.parse().ok().filter(|rope: &f64| rope.is_finite() && *rope >= 0.0);
+    rope.ok_or_else(|| "expected a number of at least 0, for example 1".into())
 }
 
 /// A name, and the number of each run if there are several.
@@ -124,4 +199,5 @@ fn columns(rows: &[Vec<String>]) -> String {
 const EXAMPLES: &str = "\
 Examples:
   rekindle compare artifacts_transfer_learning other_seed
-  rekindle compare one/results.json two/results.json --json > both.json";
+  rekindle compare one/results.json two/results.json --json > both.json
+  rekindle compare run1 run2 run3 run4 run5 --rope 1 --diagram ranks.svg";

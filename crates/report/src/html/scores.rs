@@ -259,7 +259,8 @@ pub(super) fn comparisons(results: &Results) -> Option<Section> {
              difference at least as large if there were none; it is adjusted for "
             (thousands(records.len())) @if records.len() == 1 { " comparison" } @else { " comparisons" }
             " (Holm, 1979). A difference is significant if the adjusted p is below 0.05. A difference that is not significant \
-             may still exist."
+             may still exist; \u{201c}equivalent\u{201d} approaches differ by less than one point, by two one-sided tests at 0.05 divided by the \
+             number of comparisons."
         }
     };
     (!records.is_empty()).then_some(Section { id: "differences", title: "Differences", body })
@@ -277,7 +278,9 @@ fn comparison_row(results: &Results, record: &ComparisonRecord) -> Markup {
             td.number data-label="p, adjusted" { (format::p_value(record.p_adjusted)) }
             td.number data-label="Measured on" { (format::counted(record.n, &record.method)) }
             td data-label="Result" {
-                @if record.significant { span.significant { "significant" } } @else { span.open { "not significant" } }
+                @if record.significant { span.significant { "significant" } }
+                @else if record.equivalent == Some(true) { span.open { "equivalent" } }
+                @else { span.open { "not significant" } }
             }
         }
     }
