@@ -58,7 +58,7 @@ fn config(place: &Place, approach: &str) -> Value {
 #[test]
 fn the_saved_models_have_the_calibrated_probabilities_of_the_run() {
     let place = place();
-    for (method, rows) in [("temperature", "--validation-size=60"), ("vector", "--inner-folds=2")] {
+    for (method, rows) in [("temperature", "--validation-size=60"), ("vector", "--calibration-folds=2")] {
         let options =
             ["--approaches", "probe,last-layer", "--epochs", "2", "--calibrate", method, rows, "--save-models"];
         let (results, _) = place.results(&[&FIXED[..], &options].concat());
@@ -139,10 +139,10 @@ fn a_promised_error_leaves_texts_without_a_label() {
 fn what_cannot_be_chosen_is_an_error() {
     let place = place();
     for (options, expected) in [
-        (&["--calibrate", "temperature"][..], "--validation-size, or --inner-folds 5"),
+        (&["--calibrate", "temperature"][..], "--validation-size, or --calibration-folds 5"),
         (&["--f-beta", "2", "--approaches", "full"], "--f-beta: no validation examples for full"),
-        (&["--inner-folds", "3", "--approaches", "probe"], "inner_folds: nothing is chosen on them"),
-        (&["--inner-folds", "3", "--validation-size", "9"], "cannot be used with"),
+        (&["--calibration-folds", "3", "--approaches", "probe"], "calibration_folds: nothing is chosen on them"),
+        (&["--calibration-folds", "3", "--validation-size", "9"], "cannot be used with"),
         (&["--cost", "fp=1,fn=2", "--f-beta", "1"], "cannot be used with"),
         (&["--calibrate", "platt"], "vector"),
     ] {

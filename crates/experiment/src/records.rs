@@ -73,7 +73,7 @@ impl Experiment {
         let further = [
             ("calibrate", self.calibrate.map(|method| method.name().to_string())),
             ("threshold_rule", self.threshold_rule.map(|rule| rule.to_string())),
-            ("inner_folds", self.inner_folds.map(|folds| folds.to_string())),
+            ("calibration_folds", self.inner_folds.map(|folds| folds.to_string())),
         ];
         let fields = |settings: Value| if let Value::Object(settings) = settings { settings } else { Map::new() };
         let mut settings = fields(settings);

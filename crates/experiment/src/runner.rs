@@ -169,10 +169,10 @@ impl Experiment {
         }
         let is_asked = self.calibrate.is_some() || self.threshold_rule.is_some();
         if self.inner_folds.is_some() && !is_asked && task != Task::MultiLabel {
-            return refuse("inner_folds", "nothing is chosen on them: no calibration, costs or F-beta".into());
+            return refuse("calibration_folds", "nothing is chosen on them: no calibration, costs or F-beta".into());
         }
         if self.inner_folds == Some(0) || self.inner_folds == Some(1) {
-            return refuse("inner_folds", "expected at least 2".into());
+            return refuse("calibration_folds", "expected at least 2".into());
         }
         let has_rows = self.inner_folds.is_some() || !sampling.samples[0].validation.is_empty();
         match self.approaches.iter().find(|approach| is_asked && !has_rows && !approach.is_quick()) {

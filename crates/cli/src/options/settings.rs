@@ -22,9 +22,12 @@ fn name(setting: &str) -> String {
         "candidates" => "the candidates (--approaches, --space)",
         "candidate_rates" => "the learning rates of the candidates",
         "budget" => "--budget or --runs",
+        "threshold_rule" => "--cost or --f-beta",
         "approaches"
         | "backend"
         | "batch_size"
+        | "calibrate"
+        | "calibration_folds"
         | "class_weights"
         | "early_stopping_patience"
         | "frozen_dropout"

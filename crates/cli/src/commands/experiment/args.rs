@@ -108,7 +108,7 @@ pub struct ExperimentArgs {
     /// Number of inner folds of the training examples that calibration and thresholds are chosen on if there are no validation
     /// examples. Every approach is trained once more per fold [default: 5 for probe and tfidf; none for others].
     #[arg(long, value_name = "FOLDS", value_parser = at_least(2), conflicts_with_all = ["validation", "validation_size"], help_heading = "Decision")]
-    pub inner_folds: Option<usize>,
+    pub calibration_folds: Option<usize>,
 
     /// Maximum number of tokens per text, including `[CLS]` and `[SEP]`; longer texts are truncated [default: as the model was
     /// trained; 64 if its files do not say].

@@ -119,11 +119,11 @@ fn held_out(args: &ExperimentArgs, approaches: &[Approach], is_split: bool) -> R
         ("--f-beta", args.f_beta.is_some()),
     ];
     let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given) else { return Ok(()) };
-    match approaches.iter().find(|approach| !is_split && args.inner_folds.is_none() && !approach.is_quick()) {
+    match approaches.iter().find(|approach| !is_split && args.calibration_folds.is_none() && !approach.is_quick()) {
         None => Ok(()),
         Some(approach) => Err(Failure::usage(format!(
             "{option}: no validation examples for {approach}, and the test examples must choose nothing; add \
-             --validation-size, or --inner-folds 5, which trains it five more times"
+             --validation-size, or --calibration-folds 5, which trains it five more times"
         ))),
     }
 }

@@ -263,7 +263,7 @@ pub fn experiment(
         label_issue_filter: args.label_issue_filter.unwrap_or_default(),
         calibrate: args.calibrate,
         threshold_rule: args.cost.or(args.f_beta),
-        inner_folds: args.inner_folds,
+        inner_folds: args.calibration_folds,
         keep_models: args.save_models,
         refit: args.design == Design::BySize && args.test.is_none(),
     })
