@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Documents with commands.
-const DOCUMENTS: [&str; 26] = [
+const DOCUMENTS: [&str; 27] = [
     "README.md",
     "crates/baseline/README.md",
     "crates/cli/README.md",
@@ -27,6 +27,7 @@ const DOCUMENTS: [&str; 26] = [
     "crates/tokenizer/README.md",
     "crates/train/README.md",
     "docs/backends.md",
+    "docs/calibration.md",
     "docs/contributing.md",
     "docs/corpus.md",
     "docs/data.md",

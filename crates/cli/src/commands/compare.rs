@@ -199,5 +199,4 @@ fn columns(rows: &[Vec<String>]) -> String {
 const EXAMPLES: &str = "\
 Examples:
   rekindle compare artifacts_transfer_learning other_seed
-  rekindle compare one/results.json two/results.json --json > both.json
-  rekindle compare run1 run2 run3 run4 run5 --rope 1 --diagram ranks.svg";
+  rekindle compare one/results.json two/results.json --json > both.json";
