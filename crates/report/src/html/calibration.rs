@@ -79,7 +79,7 @@ fn coverage(results: &Results) -> Option<Markup> {
         let curve = record.diagnostics.probabilities.as_ref().map(|of| &of.selective)?;
         (curve.len() > 1).then_some((index, record, curve))
     });
-    let curves: Vec<(usize, &ApproachRecord, &Vec<(f64, f64)>)> = curves.collect();
+    let curves: Vec<_> = curves.collect();
     let (low, _) = extent(curves.iter().flat_map(|(.., curve)| curve.iter().map(|(_, accuracy)| *accuracy)));
     let marks = curves.iter().map(|(index, _, curve)| Mark::Line(Ink::Series(*index), curve.to_vec())).collect();
     let x = Axis::linear(0.0, 1.0, 5, "fraction of the examples with the highest probabilities");
