@@ -6,12 +6,11 @@ use std::path::Path;
 
 use rekindle_checkpoint::{Checkpoint, serialize};
 use rekindle_encoders::{EncoderConfig, LoraConfig, ParamRole, ParamRoles, SequenceClassifier};
-use rekindle_files::{FileError, check_symlinks, write_atomic};
+use rekindle_files::{FileError, write_atomic};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::InferError;
-use crate::model::{MODEL_FILES, PretrainedModel};
 
 pub(crate) const ADAPTER_CONFIG: &str = "adapter_config.json";
 pub(crate) const ADAPTER_WEIGHTS: &str = "adapter_model.safetensors";
@@ -201,52 +200,47 @@ fn has_weights(folder: &Path) -> bool {
     ["model.safetensors", "model.safetensors.index.json"].iter().any(|name| folder.join(name).is_file())
 }
 
-impl PretrainedModel {
-    /// Returns this model with the low-rank adapters and the head in a folder of peft, merged into its weights. The classes are
-    /// those of a `config.json` in the folder, or else those of this model if the number fits, or else `LABEL_0`, `LABEL_1`, ….
-    /// A tokenizer in the folder replaces that of this model.
-    ///
-    /// # Errors
-    /// Returns an error if a file is missing, damaged or pickled, or if the adapter is of another kind or does not fit the model.
-    pub fn with_adapter(self, folder: &Path) -> Result<Self, InferError> {
-        check_symlinks(folder, &MODEL_FILES)?;
-        let config = AdapterConfig::read(folder)?;
-        let path = folder.join(ADAPTER_WEIGHTS);
-        let refuse = |reason: String| InferError::Adapter { path: path.clone(), reason };
-        if !path.is_file() {
-            let pickled = folder.join(PICKLED_WEIGHTS).is_file();
-            return Err(refuse(match pickled {
-                true => format!(
-                    "not found; {PICKLED_WEIGHTS} is not read, because a pickle file can run any program: save the adapter \
-                     with `safe_serialization=True`"
-                ),
-                false => "not found".into(),
-            }));
-        }
-        let adapter = Checkpoint::from_file(&path)?;
-        let mut merge =
-            Merge { base: &self.checkpoint, adapter: &adapter, config: &config, path: &path, tensors: Vec::new() };
-        merge.all()?;
-        let checkpoint =
-            Checkpoint::clone(&self.checkpoint).with_tensors(&path.display().to_string(), merge.tensors)?;
-        let config = self.config_of(folder, &checkpoint)?;
-        self.adapted(folder, config, checkpoint)
+/// Returns a checkpoint with the low-rank adapters and the head in a folder of peft, merged into its weights.
+///
+/// # Errors
+/// Returns an error if a file is missing, damaged or pickled, or if the adapter is of another kind or does not fit.
+pub(crate) fn merged(base: &Checkpoint, folder: &Path) -> Result<Checkpoint, InferError> {
+    let config = AdapterConfig::read(folder)?;
+    let path = folder.join(ADAPTER_WEIGHTS);
+    if !path.is_file() {
+        let pickled = folder.join(PICKLED_WEIGHTS).is_file();
+        let reason = match pickled {
+            true => format!(
+                "not found; {PICKLED_WEIGHTS} is not read, because a pickle file can run any program: save the adapter \
+                 with `safe_serialization=True`"
+            ),
+            false => "not found".into(),
+        };
+        return Err(InferError::Adapter { path, reason });
     }
+    let adapter = Checkpoint::from_file(&path)?;
+    let mut merge = Merge { base, adapter: &adapter, config: &config, path: &path, tensors: Vec::new() };
+    merge.all()?;
+    Ok(base.clone().with_tensors(&path.display().to_string(), merge.tensors)?)
+}
 
-    /// Returns the configuration of the adapted model, with its classes.
-    fn config_of(&self, folder: &Path, checkpoint: &Checkpoint) -> Result<EncoderConfig, InferError> {
-        if folder.join("config.json").is_file() {
-            return Ok(EncoderConfig::from_folder(folder)?);
-        }
-        let output = &self.config.output_parameters()[0];
-        let rows = checkpoint.shape(output).and_then(|shape| shape.first().copied());
-        Ok(match rows {
-            Some(rows) if rows != self.config.num_labels() => {
-                self.config.clone().with_labels((0..rows).map(|row| format!("LABEL_{row}")))
-            }
-            _ => self.config.clone(),
-        })
+/// Returns the configuration of a base model with the classes of its adapter: those of a `config.json` in the folder, or else those
+/// of the base model if the number fits, or else `LABEL_0`, `LABEL_1`, ….
+pub(crate) fn adapted_config(
+    base: &EncoderConfig,
+    folder: &Path,
+    merged: &Checkpoint,
+) -> Result<EncoderConfig, InferError> {
+    if folder.join("config.json").is_file() {
+        return Ok(EncoderConfig::from_folder(folder)?);
     }
+    let rows = merged.shape(&base.output_parameters()[0]).and_then(|shape| shape.first().copied());
+    Ok(match rows {
+        Some(rows) if rows != base.num_labels() => {
+            base.clone().with_labels((0..rows).map(|row| format!("LABEL_{row}")))
+        }
+        _ => base.clone(),
+    })
 }
 
 /// A tensor of the adapted model: its name, shape and values.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::adapter::base_of;
+use crate::adapter::{adapted_config, base_of, merged};
 use crate::card;
 use crate::classes::{Rows, rows};
 use crate::error::InferError;
@@ -120,13 +120,16 @@ impl PretrainedModel {
         Self { id: id.into(), source, ..self }
     }
 
-    /// Returns the model with the weights of an adapter in `folder`, and its tokenizer if there is one.
-    pub(crate) fn adapted(
-        self,
-        folder: &Path,
-        config: EncoderConfig,
-        checkpoint: Checkpoint,
-    ) -> Result<Self, InferError> {
+    /// Returns this model with the low-rank adapters and the head in a folder of peft, merged into its weights. The classes are
+    /// those of a `config.json` in the folder, or else those of this model if the number fits, or else `LABEL_0`, `LABEL_1`, ….
+    /// A tokenizer in the folder replaces that of this model.
+    ///
+    /// # Errors
+    /// Returns an error if a file is missing, damaged or pickled, or if the adapter is of another kind or does not fit the model.
+    pub fn with_adapter(self, folder: &Path) -> Result<Self, InferError> {
+        check_symlinks(folder, &MODEL_FILES)?;
+        let checkpoint = merged(&self.checkpoint, folder)?;
+        let config = adapted_config(&self.config, folder, &checkpoint)?;
         let has_tokenizer =
             ["tokenizer.json", "vocab.txt", "vocab.json"].iter().any(|name| folder.join(name).is_file());
         let tokenizer = if has_tokenizer { Tokenizer::from_folder(folder)? } else { self.tokenizer };
