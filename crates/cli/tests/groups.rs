@@ -121,7 +121,7 @@ fn nearly_equal_texts_are_in_one_fold_and_counted() {
     let place = Place::new();
     let things = ["wooden chair", "garden hose", "coffee mug", "phone charger", "winter jacket", "desk lamp"];
     let row = |row: usize| {
-        let copy = if row % 2 == 0 { "." } else { "!!" };
+        let copy = if row.is_multiple_of(2) { "." } else { "!!" };
         format!(
             "Order {} of the {} has still not arrived{copy},{}\n",
             row / 2 * 7919 % 1000,

@@ -11,7 +11,7 @@ fn place() -> Place {
     let place = Place::new();
     let row = |row: usize| {
         let day = row * 7 % 60;
-        let words = if row % 2 == 0 { "a joy" } else { "awful" };
+        let words = if row.is_multiple_of(2) { "a joy" } else { "awful" };
         let text = if day == 0 || day == 59 { "the same text".into() } else { format!("it was {words} {row}") };
         format!("{text},{},2024-{:02}-{:02}\n", row % 2, 1 + day / 20, 1 + day % 20)
     };
