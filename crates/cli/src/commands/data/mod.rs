@@ -1,9 +1,9 @@
 //! `rekindle data`.
 
-use crate::exit::Failure;
-use crate::options::model::ModelChoice;
-use crate::options::{DataFileArgs, GroupArgs, LabelArgs};
-use crate::options::{MIN_LENGTH, at_least};
+mod leaks;
+mod long_texts;
+mod near_texts;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,9 +12,12 @@ use rekindle::report::thousands;
 use rekindle::tokenizer::{Tokenizer, TokenizerError};
 use serde_json::{Value, json};
 
-use super::long_texts::{Limits, Recommendation};
-use super::near_texts::NearTexts;
-use crate::options::model::{self, Found};
+use self::leaks::{leaks_json, print_against, print_group_leaks, print_not_newer};
+use self::long_texts::{Limits, Recommendation};
+use self::near_texts::NearTexts;
+use crate::exit::Failure;
+use crate::options::model::{self, Found, ModelChoice};
+use crate::options::{DataFileArgs, GroupArgs, LabelArgs, MIN_LENGTH, at_least};
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle data`.
@@ -421,56 +424,6 @@ impl Chunk {
         self.bytes = 0;
         Ok(())
     }
-}
-
-/// Prints unknown labels and leakage of the test file.
-fn print_against(display: &Display, test: &Part, train: &Part, leaks: &Leaks) {
-    let unknown = test.unknown(train);
-    let named: Vec<&str> = unknown.iter().take(NAMED).map(String::as_str).collect();
-    match unknown.len() {
-        0 => display.line("unknown labels  none: the training file has all of them"),
-        count if count > NAMED => {
-            display.line(&format!("unknown labels  {} and {} more", named.join(", "), thousands(count - NAMED)));
-        }
-        _ => display.line(&format!("unknown labels  {}: the training file has none of them", named.join(", "))),
-    }
-    display.line(&format!(
-        "leaks           {}: the same text in {}",
-        of(leaks.rows(), test.profile.rows()),
-        train.path.display()
-    ));
-    for (train_line, test_line) in leaks.examples() {
-        display.line(&format!(
-            "                {} {train_line} there, {} {test_line} here",
-            train.format.unit(),
-            test.format.unit()
-        ));
-    }
-}
-
-/// Prints how many rows of the test file have a group of the training file.
-fn print_group_leaks(display: &Display, test: &Part, train: &Part, leaks: &Leaks) {
-    if let Some(column) = train.columns.group {
-        let rows = of(leaks.of_groups(), test.profile.rows());
-        let (column, path) = (train.columns.name(column), train.path.display());
-        display.line(&format!("group leaks     {rows}: their group (`{column}`) is in {path}, too"));
-    }
-}
-
-/// Prints how many rows of the test file are not newer than the training file.
-fn print_not_newer(display: &Display, test: &Part, train: &Part, leaks: &Leaks) {
-    if let Some((column, (_, newest))) = train.columns.time.zip(train.profile.times()) {
-        let rows = of(leaks.not_newer(), test.profile.rows());
-        let (column, path) = (train.columns.name(column), train.path.display());
-        display.line(&format!(
-            "not newer       {rows}: their time (`{column}`) is at most {newest}, the newest in {path}"
-        ));
-    }
-}
-
-fn leaks_json(leaks: &Leaks) -> Value {
-    let example = |(train, test): &(u64, u64)| json!({ "data_line": train, "test_line": test });
-    json!({ "rows": leaks.rows(), "examples": leaks.examples().iter().map(example).collect::<Vec<_>>() })
 }
 
 /// The columns by name, with their roles.

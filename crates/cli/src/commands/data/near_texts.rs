@@ -6,7 +6,7 @@ use rekindle::data::{NearDuplicates, Row, near_duplicates};
 use rekindle::report::thousands;
 use serde_json::{Value, json};
 
-use super::data::{of, shortened};
+use super::{of, shortened};
 use crate::terminal::Display;
 
 /// The texts of both files, one behind the other: unlike the profile, it needs them all.

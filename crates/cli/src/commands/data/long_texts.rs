@@ -3,7 +3,7 @@
 use rekindle::data::Lengths;
 use serde_json::{Value, json};
 
-use super::data::of;
+use super::of;
 
 /// The maximum lengths of a text: the one that is used, and that of the model.
 #[derive(Clone, Copy, Debug)]
