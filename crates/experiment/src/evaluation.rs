@@ -71,6 +71,9 @@ pub struct ModelEvaluation {
     pub metric: Option<Scorer>,
     /// The seed of the bootstrap.
     pub seed: u64,
+    /// Whether the most confident errors of the best model are explained by their words. Each needs at least fifty forward and
+    /// backward passes.
+    pub explain: bool,
 }
 
 /// The logits of a model on all examples, with a configuration whose thresholds are those of the model.
@@ -158,7 +161,7 @@ impl ModelEvaluation {
         }
         results.misclassified = misclassified(&approaches, &sampling, metric);
         let best = models.iter().position(|model| model.pretrained.id == results.misclassified.approach);
-        if let Some(best) = best {
+        if let Some(best) = best.filter(|_| self.explain) {
             explain(&mut results.misclassified, best, &models[best].classifier)?;
         }
         results.predictions = predictions(&sampling, runs);

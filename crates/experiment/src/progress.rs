@@ -21,7 +21,7 @@ pub enum Progress<'a> {
     },
     /// The runs are known.
     Planned {
-        /// All runs, with the final models.
+        /// All runs of approaches, with the final models. Runs of baselines are not reported.
         runs: usize,
     },
     /// An approach starts.

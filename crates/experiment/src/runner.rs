@@ -71,7 +71,7 @@ impl Experiment {
             store.check_compatible(&self.settings(&context, &sizes, backend, &sha256))?;
         }
         observer(Progress::Loaded { report: &context.report });
-        observer(Progress::Planned { runs: specs.len() });
+        observer(Progress::Planned { runs: specs.iter().filter(|spec| !self.is_baseline(spec)).count() });
         if let Some(store) = store.filter(|_| !workers.is_empty()) {
             compute_runs(self, &context, store, &specs, workers, observer)?;
         }

@@ -110,6 +110,8 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
         batch_size: args.texts.batch_size,
         metric: args.metric,
         seed: SEED,
+        // Only these show explanations.
+        explain: args.json || args.output.is_some(),
     };
     let results = evaluation.run(&models, data, slices, began, &mut |done| display.reading(0, done, total));
     display.clear();

@@ -13,6 +13,7 @@ pub mod labels;
 pub mod model;
 pub mod search;
 pub mod settings;
+pub mod table_output;
 pub mod texts;
 pub mod token;
 
@@ -21,6 +22,7 @@ pub use engine::{EngineArgs, HostsArgs};
 pub use groups::GroupArgs;
 pub use labels::{LabelArgs, SeveralLabelsArgs};
 pub use search::SearchArgs;
+pub use table_output::TableOutputArgs;
 pub use texts::TextArgs;
 
 /// When training checkpoints are written by default: after epochs that are long.

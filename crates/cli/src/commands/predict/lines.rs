@@ -41,7 +41,7 @@ impl<'a> Answer<'a> {
         }
         table.extend(columns.table());
         table.push(text("logits"));
-        let out = TableWriter::new(args.output_format(), &table, Box::new(BufWriter::new(io::stdout())))?;
+        let out = TableWriter::new(args.output.line_format(), &table, Box::new(BufWriter::new(io::stdout())))?;
         Ok(Self { args, classifier, columns, out })
     }
 

@@ -7,19 +7,17 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
-use rekindle::data::{OutputFormat, open_text};
+use clap::Args;
+use rekindle::data::open_text;
 use rekindle::infer::{Decision, InferError, Predictor};
 
 use self::columns::PredictedColumns;
 use crate::exit::Failure;
 use crate::options::data_file::warn_of_table;
 use crate::options::model::{self, ModelChoice};
-use crate::options::{EngineArgs, TableFileArgs, TextArgs, at_least};
+use crate::options::table_output::PREFIX;
+use crate::options::{EngineArgs, TableFileArgs, TableOutputArgs, TextArgs, at_least};
 use crate::terminal::{Display, Verbosity};
-
-/// The beginning of the names of columns that a table already has.
-pub const PREFIX: &str = "predicted_";
 
 /// The options of `rekindle predict`.
 #[derive(Args, Debug)]
@@ -66,26 +64,11 @@ pub struct PredictArgs {
     #[arg(long, value_name = "FRACTION", value_parser = probability, conflicts_with_all = ["abstain_below", "threshold"], help_heading = "Decision")]
     pub max_error: Option<f32>,
 
-    /// File for the table with its predictions: .csv or .jsonl, each optionally .gz, or .parquet [default:
-    /// standard output].
-    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
-    pub output: Option<PathBuf>,
-    /// Format on standard output [default: jsonl].
-    #[arg(
-        long,
-        value_name = "csv|jsonl",
-        conflicts_with = "output",
-        hide_possible_values = true,
-        help_heading = "Output"
-    )]
-    pub output_format: Option<LineFormat>,
+    #[command(flatten)]
+    pub output: TableOutputArgs,
     /// Add a column with the score of each class: `score_CLASS`.
     #[arg(long, help_heading = "Output")]
     pub all_scores: bool,
-    /// Put this in front of the names of the added columns [default: nothing, or `predicted_` if the table already has one of them,
-    /// for example `label`].
-    #[arg(long, value_name = "TEXT", help_heading = "Output")]
-    pub prefix: Option<String>,
     /// Resume an interrupted run with the same model and texts, if there is one.
     #[arg(long, requires = "output", help_heading = "Output")]
     pub resume: bool,
@@ -97,15 +80,6 @@ pub struct PredictArgs {
     pub quiet: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
-}
-
-/// The formats of standard output.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum LineFormat {
-    /// CSV.
-    Csv,
-    /// A JSON object per line.
-    Jsonl,
 }
 
 /// Number of texts that are read before they are classified: enough to batch texts of similar length, in little memory.
@@ -123,17 +97,9 @@ impl PredictArgs {
 
     /// Returns the first given option that only tables have.
     fn given_of_table(&self) -> Option<&'static str> {
-        let is_given = [("--output", self.output.is_some()), ("--quiet", self.quiet)];
+        let is_given = [("--output", self.output.output.is_some()), ("--quiet", self.quiet)];
         let given = is_given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option);
         self.table.given().or(given)
-    }
-
-    /// Returns the format of standard output.
-    fn output_format(&self) -> OutputFormat {
-        match self.output_format {
-            Some(LineFormat::Csv) => OutputFormat::CSV,
-            _ => OutputFormat::JSONL,
-        }
     }
 }
 
@@ -156,9 +122,9 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     let classifier = Predictor::new(&found.model, &devices.first)?;
     let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(found.model.long_texts));
     let decision = args.decision(&classifier).map_err(|error| Failure::usage(format!("--{error}")))?;
-    let columns = PredictedColumns::new(args, decision, &classifier, args.prefix.as_deref().unwrap_or_default());
+    let columns = PredictedColumns::new(args, decision, &classifier, args.output.prefix.as_deref().unwrap_or_default());
     if let Some(table) = table {
-        let columns = match table.clash(&columns).filter(|_| args.prefix.is_none()) {
+        let columns = match table.clash(&columns).filter(|_| args.output.prefix.is_none()) {
             Some(name) => {
                 let prefixed = PredictedColumns::new(args, decision, &classifier, PREFIX);
                 display.warn(&format!(

@@ -50,7 +50,7 @@ impl<'a> Input<'a> {
     /// Returns an error if the table cannot be read, or the output cannot be written.
     pub fn open(args: &'a PredictArgs, path: &'a Path) -> Result<Self, Failure> {
         let options = args.table.read_options();
-        let format = args.output.as_deref().map_or(Ok(args.output_format()), OutputFormat::of)?;
+        let format = args.output.format()?;
         let is_file = path.is_file();
         let table = open(path, &options, format)?;
         if format.is_parquet() && !is_file {
@@ -94,7 +94,7 @@ impl<'a> Input<'a> {
         }
         let max_length = self.args.texts.max_length.unwrap_or(classifier.max_length());
         let predictor = TablePredictor { classifier, columns, max_length, batch_size: self.args.texts.batch_size };
-        let Some(output) = &self.args.output else {
+        let Some(output) = &self.args.output.output else {
             let writer = self.writer(Box::new(BufWriter::new(io::stdout())), &added)?;
             let done = self.rows(&predictor, writer, None, &Stop::default(), display, &Failure::from);
             display.clear();
@@ -172,7 +172,7 @@ impl<'a> Input<'a> {
                 predictor.columns.append(predictor.classifier, logits, &mut cells);
                 writer.write(&cells).map_err(failed)?;
             }
-            if self.args.output.is_none() {
+            if self.args.output.output.is_none() {
                 writer.flush().map_err(failed)?;
             }
             if stop.is_requested() {
@@ -229,16 +229,8 @@ fn extending(path: &Path, _: &[TableColumn], _: Box<dyn io::Write + Send>) -> Re
 
 /// Checks that the output file and what an interrupted run left are not lost without a word.
 fn check_output(args: &PredictArgs) -> Result<(), Failure> {
-    let Some(output) = &args.output else { return Ok(()) };
-    let name = output.display();
-    if output.is_dir() {
-        return Err(Failure::output(format!("{name}: is a folder; name a file")));
-    }
-    if output.exists() && !args.overwrite {
-        return Err(Failure::output(format!(
-            "{name}: already exists; to replace it, add --overwrite, or name another file"
-        )));
-    }
+    args.output.check(args.overwrite)?;
+    let Some(output) = &args.output.output else { return Ok(()) };
     let partial = LogitsStore::folder(output);
     if !partial.exists() || args.resume {
         return Ok(());

@@ -18,10 +18,10 @@ use rekindle::metrics::{argmax, diverse_uncertain_rows, probabilities};
 use rekindle::report::thousands;
 use rekindle::results::Results;
 
-use super::predict::{LineFormat, PREFIX};
 use crate::exit::Failure;
 use crate::options::model::{self, ModelChoice};
-use crate::options::{EngineArgs, TableFileArgs, TextArgs, at_least};
+use crate::options::table_output::PREFIX;
+use crate::options::{EngineArgs, TableFileArgs, TableOutputArgs, TextArgs, at_least};
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle suggest`.
@@ -54,22 +54,8 @@ pub struct SuggestArgs {
     #[arg(long, value_name = "FILE|FOLDER", help_heading = "Suggestions")]
     pub results: Option<PathBuf>,
 
-    /// File for the suggested rows: .csv or .jsonl, each optionally .gz, or .parquet [default: standard output].
-    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
-    pub output: Option<PathBuf>,
-    /// Format on standard output [default: jsonl].
-    #[arg(
-        long,
-        value_name = "csv|jsonl",
-        conflicts_with = "output",
-        hide_possible_values = true,
-        help_heading = "Output"
-    )]
-    pub output_format: Option<LineFormat>,
-    /// Put this in front of the names of the added columns [default: nothing, or `predicted_` if the table already has one of them,
-    /// for example `label`].
-    #[arg(long, value_name = "TEXT", help_heading = "Output")]
-    pub prefix: Option<String>,
+    #[command(flatten)]
+    pub output: TableOutputArgs,
     /// Replace the output file of an earlier run.
     #[arg(long, requires = "output", help_heading = "Output")]
     pub overwrite: bool,
@@ -90,7 +76,7 @@ const CHUNK: usize = 1024;
 /// output cannot be written. An earlier output file is then unchanged.
 pub fn run(args: &SuggestArgs) -> Result<(), Failure> {
     let mut display = Display::beside_data(Verbosity::of(args.quiet, false));
-    check_output(args)?;
+    args.output.check(args.overwrite)?;
     let table = Rows::read(args)?;
     let results = args.results.as_deref().map(Results::read).transpose()?;
     let devices = args.engine.device()?;
@@ -138,11 +124,7 @@ impl Rows {
     /// Reads the table of the options; a regular file is read once before, so that all invalid rows are named, and types are known.
     fn read(args: &SuggestArgs) -> Result<Self, Failure> {
         let (path, options) = (&args.data, args.table.read_options());
-        let default = match args.output_format {
-            Some(LineFormat::Csv) => OutputFormat::CSV,
-            _ => OutputFormat::JSONL,
-        };
-        let format = args.output.as_deref().map_or(Ok(default), OutputFormat::of)?;
+        let format = args.output.format()?;
         let table = Table::open(path, &options)?;
         let names = table.columns().iter().cloned();
         let mut columns = names.map(|name| TableColumn { name, kind: ColumnKind::Text }).collect();
@@ -203,10 +185,10 @@ fn added(args: &SuggestArgs, table: &Rows, display: &Display) -> Result<[Arc<str
     let clash = |names: &[Arc<str>; 3]| {
         table.columns.iter().map(|column| &column.name).find(|name| names.contains(name)).cloned()
     };
-    let plain = names(args.prefix.as_deref().unwrap_or_default());
+    let plain = names(args.output.prefix.as_deref().unwrap_or_default());
     let Some(name) = clash(&plain) else { return Ok(plain) };
     let prefixed = names(PREFIX);
-    match args.prefix.is_none() && clash(&prefixed).is_none() {
+    match args.output.prefix.is_none() && clash(&prefixed).is_none() {
         true => {
             display
                 .warn(&format!("the table has a column `{name}`: the names of the new columns begin with `{PREFIX}`"));
@@ -229,19 +211,6 @@ fn cells_of(probabilities: &[f32], labels: &[String]) -> [Cell; 3] {
     [Cell::Text(labels[first].clone()), score, Cell::Text(format!("{} or {}", named(first), named(argmax(&others))))]
 }
 
-fn check_output(args: &SuggestArgs) -> Result<(), Failure> {
-    match &args.output {
-        Some(output) if output.is_dir() => {
-            Err(Failure::output(format!("{}: is a folder; name a file", output.display())))
-        }
-        Some(output) if output.exists() && !args.overwrite => Err(Failure::output(format!(
-            "{}: already exists; to replace it, add --overwrite, or name another file",
-            output.display()
-        ))),
-        _ => Ok(()),
-    }
-}
-
 /// Writes the suggested rows to the output file, or to standard output.
 fn write(
     args: &SuggestArgs,
@@ -257,7 +226,7 @@ fn write(
         rows.into_iter().try_for_each(|cells| writer.write(&cells))?;
         writer.finish()
     };
-    let Some(output) = &args.output else { return Ok(write(Box::new(BufWriter::new(io::stdout())))?) };
+    let Some(output) = &args.output.output else { return Ok(write(Box::new(BufWriter::new(io::stdout())))?) };
     let failed = |path: &Path, error: io::Error| match error.kind() {
         io::ErrorKind::InvalidInput => Failure::input(format!("{}: {error}", args.data.display())),
         _ => Failure::output(format!("{}: {error}", path.display())),
@@ -279,7 +248,7 @@ fn report(args: &SuggestArgs, display: &Display, table: &Rows, candidates: usize
         display.warn(&format!("the table has only {} different texts; all of them are suggested", thousands(chosen)));
     }
     display.line(&format!("{} of {} texts suggested{left_out}", thousands(chosen), thousands(candidates)));
-    if let Some(output) = &args.output {
+    if let Some(output) = &args.output.output {
         display.line(&format!("suggestions in {}", output.display()));
     }
 }
