@@ -132,7 +132,7 @@ fn a_promised_error_leaves_texts_without_a_label() {
     assert!(refused.contains("--max-error") && refused.contains(&least), "{refused}");
     place.results(&[&FIXED[..], &["--approaches", "probe", "--save-models"]].concat());
     let refused = text(&predict("0.1").stderr);
-    assert!(refused.contains("promises no errors") && refused.contains("--calibrate"), "{refused}");
+    assert!(refused.contains("has no error bounds") && refused.contains("--calibrate"), "{refused}");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn what_cannot_be_chosen_is_an_error() {
     for (options, expected) in [
         (&["--calibrate", "temperature"][..], "--validation-size, or --calibration-folds 5"),
         (&["--f-beta", "2", "--approaches", "full"], "--f-beta: no validation examples for full"),
-        (&["--calibration-folds", "3", "--approaches", "probe"], "calibration_folds: nothing is chosen on them"),
+        (&["--calibration-folds", "3", "--approaches", "probe"], "--calibration-folds: needs a calibration"),
         (&["--calibration-folds", "3", "--validation-size", "9"], "cannot be used with"),
         (&["--cost", "fp=1,fn=2", "--f-beta", "1"], "cannot be used with"),
         (&["--calibrate", "platt"], "vector"),

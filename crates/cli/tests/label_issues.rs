@@ -44,7 +44,7 @@ fn wrong_labels_are_found_by_folds_and_may_be_dropped_from_training() {
     place.write("wrong.csv", "row,given\n6,good\n13,bad\n");
     let (dropped, said) = place.results(&[&FOLDS[..], &["--drop-label-issues", "wrong.csv"]].concat());
     assert!(said.contains("40 examples in 4 folds; 2 label errors of wrong.csv not trained on"), "{said}");
-    assert!(said.contains("2 examples that are listed as label errors not trained on"), "{said}");
+    assert!(said.contains("2 training examples are listed as label errors and left out"), "{said}");
     let data = &dropped["data"];
     assert_eq!((&data["dropped"]["file"], &data["dropped"]["examples"]), (&"wrong.csv".into(), &2.into()));
     let sum = |name: &str| {

@@ -50,7 +50,7 @@ const MISSING: &[(&str, &str, &[&str])] = &[
     ("plan", "test", &["--train", "good.csv", "--test", "none"]),
     ("plan", "validation", &["--data", "good.csv", "--validation", "none"]),
     ("plan", "drop_label_issues", &["good.csv", "--drop-label-issues", "none"]),
-    ("plan", "token_file", &["good.csv", "--token-file", "none"]),
+    ("plan", "token_file", &["good.csv", "--test-size", "2", "--token-file", "none"]),
     ("compare", "runs", &["none"]),
     ("predict", "model", &["--model", "./none", "text"]),
     ("predict", "input", &["--model", "model", "--input", "none"]),

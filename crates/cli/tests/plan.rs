@@ -56,7 +56,28 @@ fn the_smallest_difference_on_a_test_set_is_that_of_the_exact_power() {
     assert!((380..=402).contains(&needed), "{needed}");
     assert_eq!((&designs[0]["test"], &designs[0]["seconds"]), (&json!("McNemar, exact"), &Value::Null));
     let few = said(&place, &["all.csv", "--no-timing", "--test-size", "5"]);
-    assert!(few.contains("5 test examples") && few.contains("none") && few.contains("not measured"), "{few}");
+    assert!(few.contains("5 test examples") && few.contains("undetectable") && few.contains("not measured"), "{few}");
+}
+
+#[test]
+fn a_plan_has_the_validation_examples_of_the_options_and_refuses_what_it_ignores() {
+    let place = place();
+    let validated =
+        ["all.csv", "--approaches", "last-layer", "--validation-size", "0.2", "--early-stopping-patience", "1"];
+    assert!(said(&place, &[&validated[..], &["--calibrate", "temperature"]].concat()).contains("test examples"));
+    let unknown = ["plan", "all.csv", "--no-timing", "--model", "org/none"];
+    let output = place.command(unknown[0]).args(&unknown[1..]).output().expect("it ran");
+    assert!(output.status.success(), "no model is needed: {}", text(&output.stderr));
+    for (options, expected) in [
+        (&["all.csv", "--sizes", "8,all"][..], "--sizes"),
+        (&["all.csv", "--metric", "f1"], "--metric"),
+        (&["all.csv", "--folds", "3", "--label-issue-filter", "both"], "--label-issue-filter"),
+        (&["all.csv", "--folds", "3", "--time-column", "text"], "--time-column"),
+    ] {
+        let output = place.command("plan").args(["--model", "embedded"]).args(options).output().expect("it ran");
+        let error = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && error.contains(expected), "{options:?}: {error}");
+    }
 }
 
 #[test]

@@ -64,6 +64,28 @@ fn different_texts_are_suggested_with_their_columns_and_a_forecast() {
 }
 
 #[test]
+fn labels_are_those_of_predict() {
+    let place = place();
+    // With such costs, the second class is predicted from a small probability.
+    let options = ["--model", "embedded", "data.csv", "--approaches", "probe:C=1:layers=last", "--save-models"];
+    place.results(&[&options[..], &["--folds", "3", "--cost", "fp=1,fn=100"]].concat());
+    let model = model(&place);
+    let labels = |command: &str| {
+        let arguments = ["--model", model.as_str(), "--data", "unlabelled.csv", "--output-format", "jsonl"];
+        let output = place.command(command).args(arguments).output().expect("it ran");
+        let rows =
+            text(&output.stdout).lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")).collect();
+        let rows: Vec<Value> = rows;
+        rows.into_iter()
+            .map(|row| (row["id"].to_string(), row["label"].to_string()))
+            .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let predicted = labels("predict");
+    let suggested = labels("suggest");
+    assert!(suggested.len() == 4 && suggested.iter().all(|(id, label)| predicted[id] == *label), "{suggested:?}");
+}
+
+#[test]
 fn what_cannot_be_suggested_or_forecast_is_said() {
     let place = place();
     place.write("unlabelled.csv", "text,label\nwhat a day,\na poor one,\n");

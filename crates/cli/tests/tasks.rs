@@ -175,7 +175,7 @@ fn options_of_other_tasks_and_ambiguous_labels_are_errors() {
                 "--test-size",
                 "1",
             ],
-            &["class_weights", "regression has no classes"],
+            &["--class-weights", "regression has no classes"],
         ),
         (
             &[
@@ -190,7 +190,7 @@ fn options_of_other_tasks_and_ambiguous_labels_are_errors() {
                 "--test-size",
                 "1",
             ],
-            &["class_weights", "1 weights for 2 classes"],
+            &["--class-weights", "1 weights for 2 classes"],
         ),
         (
             &[

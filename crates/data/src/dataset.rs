@@ -227,9 +227,10 @@ impl Dataset {
         self.near_duplicates.map(|threshold| near_duplicates(texts, self.symmetric, threshold))
     }
 
-    /// Returns the number of the group of each example: examples stay together in a split if they have equal
-    /// [texts](Self::text_groups), [nearly equal](Self::near_duplicates) texts if these are asked for, or the same group of the [column](Self::column_groups), also indirectly. `None` if every example
-    /// is alone and no column of groups was read.
+    /// Returns the number of the group of each example. Examples stay together in a split, except one by time, if their
+    /// [texts](Self::text_groups) are equal, if their texts are [nearly equal](Self::near_duplicates) and this is asked for, or if
+    /// they have the same group in the [column](Self::column_groups); also indirectly. `None` if every example is alone and no column
+    /// of groups was read.
     pub fn groups(&self) -> Option<Vec<usize>> {
         let texts = self.near_duplicates().map_or_else(|| self.text_groups(), |found| found.groups);
         match self.column_groups() {

@@ -350,6 +350,12 @@ pub enum DataError {
         /// The number of rows of the smallest group.
         smallest: usize,
     },
+    /// All rows belong together, so that no split has two sides.
+    #[error("all {rows} rows are one group of equal texts or of the same group, which a split keeps together")]
+    OneGroup {
+        /// The number of rows to split.
+        rows: usize,
+    },
     /// No row is older than the first test row of a split by time.
     #[error("no example is older than {time}, the time of the oldest test example, and the past is for training")]
     NoPast {

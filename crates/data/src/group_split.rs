@@ -7,8 +7,7 @@ use crate::group_folds::members;
 use crate::mt19937::Mt19937;
 use crate::split::{Split, TestSize, quotas, train_test_split};
 
-/// Splits rows as [`train_test_split`], and keeps the rows of a group on one side. The groups are numbered from 0 by their
-/// first row, as [`text_groups`](crate::text_groups) numbers them.
+/// Splits rows as [`train_test_split`], and keeps the rows of a group on one side. The groups are numbered from 0.
 ///
 /// If every row is a group of its own, the result is that of [`train_test_split`]. Otherwise, groups are drawn in random
 /// order, and one joins the test set if its rows of every class still belong there. If the test set is then smaller than
@@ -28,6 +27,9 @@ pub fn group_train_test_split(
     let members = members(groups);
     if members.len() >= labels.len() {
         return Ok(ungrouped);
+    }
+    if members.len() == 1 {
+        return Err(DataError::OneGroup { rows: labels.len() });
     }
     let mut generator = Mt19937::new(random_state);
     let classes: Vec<usize> = labels.iter().map(|&label| if stratify { label } else { 0 }).collect();

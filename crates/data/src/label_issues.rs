@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::dataset::{Dataset, Example};
 use crate::error::DataError;
 use crate::label::canonical_label;
-use crate::read::{Cell, ReadOptions, Table, TableRow};
+use crate::read::{Cell, Format, ReadOptions, Table, TableRow};
 
 /// The columns that the file must have.
 const ROW: &str = "row";
@@ -34,6 +34,13 @@ impl Dataset {
         })?;
         if !table.columns().iter().any(|name| &**name == GIVEN) {
             return Err(expected(table.columns().join(", ")));
+        }
+        if !matches!(table.format(), Format::Csv | Format::Tsv) {
+            let found = format!(
+                "a file in the format {}; expected CSV or TSV, as label_issues.csv of an experiment",
+                table.format()
+            );
+            return Err(DataError::Content { path: path.into(), found });
         }
         let (unit, mut listed) = (table.format().unit(), HashSet::new());
         let row = |row: Result<TableRow, DataError>| {

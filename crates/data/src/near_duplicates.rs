@@ -17,7 +17,7 @@ const HASHES: usize = 128;
 /// The probability with which a pair of texts that are as similar as the threshold is found, at least.
 const RECALL: f64 = 0.999;
 /// Maximum number of texts of a bucket that a text is compared with: the last ones.
-const COMPARED: usize = 32;
+const COMPARED: usize = 256;
 
 /// The groups of nearly equal texts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,7 +33,8 @@ pub struct NearDuplicates {
 /// [`pair_groups`](crate::pair_groups); a shorter text is one shingle.
 ///
 /// A pair as similar as the threshold is found with a probability of at least 0.999, a more similar one almost surely, and the
-/// result is the same in every run. Of many different texts that look alike, each is compared with a few.
+/// result is the same in every run. Of more than 256 texts that are alike in one band of hashes, such as those of one long template,
+/// each is compared with the 256 before it only, so that pairs may be missed.
 pub fn near_duplicates<'a>(
     texts: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
     symmetric: bool,

@@ -18,8 +18,8 @@ pub(crate) fn cautions(context: &RunContext<'_>, profile: Option<&DataProfile>) 
     let dropped = context.sampling.dropped.len();
     let cautions = [
         (dropped > 0).then(|| {
-            let examples = if dropped == 1 { "example that is" } else { "examples that are" };
-            format!("{dropped} {examples} listed as label errors not trained on; test examples are not dropped.")
+            let examples = if dropped == 1 { "example is" } else { "examples are" };
+            format!("{dropped} training {examples} listed as label errors and left out; test examples are not.")
         }),
         (2 * truncated > texts && context.settings.long_texts == LongTexts::Truncate).then(|| {
             format!(

@@ -28,9 +28,14 @@ pub fn compare_over_data_sets(
     rope: Option<f64>,
 ) -> Result<Option<DataSetsComparison>, ExperimentError> {
     let Some((_, first)) = runs.first() else { return Ok(None) };
-    let name = if first.design.metric.is_empty() { "accuracy" } else { &first.design.metric };
+    // Earlier releases compared accuracies, and did not say so.
+    let metric_of = |results: &Results| match results.design.metric.as_str() {
+        "" => "accuracy".to_owned(),
+        metric => metric.to_owned(),
+    };
+    let name = metric_of(first);
     let Ok(metric) = name.parse::<Scorer>() else { return Ok(None) };
-    let is_other = |results: &Results| results.design.metric != first.design.metric;
+    let is_other = |results: &Results| metric_of(results) != name;
     let data_sets = data_sets(runs);
     let names = common(runs);
     if runs.iter().any(|(_, results)| is_other(results)) || data_sets.len() < FEWEST || names.len() < 2 {

@@ -148,6 +148,14 @@ pub enum ExperimentError {
         /// Why it failed.
         source: rekindle_train::TrainError,
     },
+    /// A setting that does not fit the examples or the approaches.
+    #[error("{argument}: {reason}")]
+    Argument {
+        /// The name of the setting.
+        argument: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
     /// Examples that cannot be trained on.
     #[error("examples: {0}")]
     Examples(#[source] rekindle_train::TrainError),
@@ -173,7 +181,7 @@ impl ExperimentError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Approach { .. } | Self::Size { .. } | Self::RepeatedApproach { .. } => ErrorKind::Argument,
-            Self::NoModels | Self::NoModel { .. } => ErrorKind::Argument,
+            Self::NoModels | Self::NoModel { .. } | Self::Argument { .. } => ErrorKind::Argument,
             Self::Output { .. } => ErrorKind::Output,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::NoWorkers { .. } | Self::Poisoned { .. } | Self::NoCandidate { .. } => ErrorKind::Computation,

@@ -72,7 +72,8 @@ impl RunContext<'_> {
         record: &RunRecord,
         observer: &mut Observer<'_>,
     ) -> Result<Option<HeldOut>, ExperimentError> {
-        if self.threshold_rule().is_none() && self.settings.calibrate.is_none() {
+        // The trials of a search are not calibrated.
+        if self.threshold_rule().is_none() && self.settings.calibrate.filter(|_| spec.trial.is_none()).is_none() {
             return Ok(None);
         }
         let validation = &spec.rows.validation;

@@ -34,7 +34,10 @@ pub(crate) fn probability_record(
         Targets::Values(_) => return Ok(None),
     };
     let rows = ProbabilityRows::new(&truth, &probabilities, classes, BINS)?;
-    let units = units(&examples, per_example);
+    // Examples of a group are drawn together.
+    let clusters = sampling.clusters(&examples);
+    let method = if clusters.is_some() { "bootstrap of groups" } else { "bootstrap" };
+    let units = units(clusters.as_ref().unwrap_or(&examples), per_example);
     let resamples = (MOST_ROWS / truth.len().max(1)).min(RESAMPLES);
     let estimate = |score: ProbabilityScore| {
         let statistic =
@@ -42,7 +45,7 @@ pub(crate) fn probability_record(
         let interval = || bootstrap(units.len(), resamples, LEVEL, seed, statistic).ok();
         let interval = (units.len() >= LEAST && resamples >= FEWEST).then(interval).flatten();
         let ends = interval.map(|interval| (interval.low, interval.high)).filter(|(low, high)| low < high);
-        (score.name(), Estimate::new(rows.score(score), ends, LEVEL, units.len(), "bootstrap"))
+        (score.name(), Estimate::new(rows.score(score), ends, LEVEL, units.len(), method))
     };
     let bins = reliability_bins(&truth, &probabilities, classes, BINS)?.into_iter();
     let bins = bins.map(|bin| CalibrationBin::new((bin.low, bin.high), bin.count as u64, bin.confidence, bin.accuracy));
@@ -55,12 +58,13 @@ pub(crate) fn probability_record(
     Ok(Some(record))
 }
 
-/// Returns the rows of each distinct example: resamples draw examples, whose predictions by several runs belong together.
-fn units(examples: &[usize], per_example: usize) -> Vec<Vec<usize>> {
+/// Returns the rows of each distinct example or group, by the number of that of each prediction: resamples draw them whole, also
+/// the predictions of several runs.
+fn units(numbers: &[usize], per_example: usize) -> Vec<Vec<usize>> {
     let mut places: HashMap<usize, usize> = HashMap::new();
     let mut units: Vec<Vec<usize>> = Vec::new();
-    for (index, example) in examples.iter().enumerate() {
-        let place = *places.entry(*example).or_insert(units.len());
+    for (index, number) in numbers.iter().enumerate() {
+        let place = *places.entry(*number).or_insert(units.len());
         if place == units.len() {
             units.push(Vec::new());
         }

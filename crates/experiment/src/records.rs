@@ -58,7 +58,7 @@ impl Experiment {
                 "halving": search.halving,
                 "patience": search.patience,
                 "budget": search.budget.to_string(),
-                "refit": self.refit,
+                "shuffled": search.is_shuffled,
             })
         };
         let searches: Vec<Value> = self.approaches.iter().filter_map(Approach::search).map(search).collect();
@@ -71,6 +71,7 @@ impl Experiment {
             ..self.arguments.clone()
         };
         let further = [
+            ("refit", self.refit.then(|| "true".to_string())),
             ("calibrate", self.calibrate.map(|method| method.name().to_string())),
             ("threshold_rule", self.threshold_rule.map(|rule| rule.to_string())),
             ("calibration_folds", self.inner_folds.map(|folds| folds.to_string())),

@@ -73,13 +73,16 @@ impl RunContext<'_> {
         Ok((finished.record, result, model))
     }
 
-    /// Returns a run that is in the store.
+    /// Returns a run that is in the store; nothing if its model is to be kept and is lost.
     fn restore(&self, spec: &RunSpec, observer: &mut dyn FnMut(Progress<'_>)) -> Result<Option<Run>, ExperimentError> {
         let Some(store) = self.store else { return Ok(None) };
         let Some(FinishedRun { record, logits }) = store.finished(spec.number)? else { return Ok(None) };
+        let model = if spec.keeps_model { self.stored_model(spec)? } else { None };
+        if spec.keeps_model && model.is_none() {
+            return Ok(None);
+        }
         let result = self.result(spec, &record, logits).map_err(|error| store.damaged(spec.number, &error))?;
         observer(Progress::RunRestored(&record));
-        let model = if spec.keeps_model { self.stored_model(spec)? } else { None };
         Ok(Some((record, result, model)))
     }
 
@@ -128,9 +131,11 @@ impl RunContext<'_> {
         spec: &RunSpec,
         observer: &mut Observer<'_>,
     ) -> Result<(RunRecord, Option<TrainedModel>), ExperimentError> {
-        // The record is stored after the model.
-        if let Some(run) = self.store.map(|store| store.finished(spec.number)).transpose()?.flatten() {
-            return Ok((run.record, self.stored_model(spec)?));
+        // The record is stored after the model. If the model is lost, it is trained again.
+        if let Some(run) = self.store.map(|store| store.finished(spec.number)).transpose()?.flatten()
+            && let Some(model) = self.stored_model(spec)?
+        {
+            return Ok((run.record, Some(model)));
         }
         let Fitted { predictor, record } = self.fit(learner, spec, observer)?;
         let model = self.keep_model(spec, &record, predictor)?;
@@ -151,9 +156,8 @@ impl RunContext<'_> {
             store.check_stop()?;
         }
         let Fitted { predictor, mut record } = learner.fit(self, spec, observer)?;
-        let began = Instant::now();
+        // Its time is neither that of the training of this model nor that of its test.
         self.choose(learner, &*predictor, spec, &mut record, observer)?;
-        record.eval_seconds += began.elapsed().as_secs_f64();
         Ok(Fitted { predictor, record })
     }
 

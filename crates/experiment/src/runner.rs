@@ -7,7 +7,6 @@ use rekindle_data::Task;
 use rekindle_encoders::Pooling;
 use rekindle_infer::{InferError, PretrainedModel};
 use rekindle_results::{ApproachRecord, Results};
-use rekindle_train::TrainError;
 
 use crate::accumulator::RunAccumulator;
 use crate::approach::Approach;
@@ -153,12 +152,12 @@ impl Experiment {
             }
             _ => return Ok(()),
         };
-        Err(ExperimentError::Examples(TrainError::Argument { argument: "class_weights", reason }))
+        Err(ExperimentError::Argument { argument: "class_weights", reason })
     }
 
     /// Returns an error if calibration or thresholds do not fit the labels, or an approach has no examples to choose them on.
     fn check_held_out(&self, sampling: &Sampling) -> Result<(), ExperimentError> {
-        let refuse = |argument, reason| Err(ExperimentError::Examples(TrainError::Argument { argument, reason }));
+        let refuse = |argument, reason| Err(ExperimentError::Argument { argument, reason });
         let (task, outputs) = (sampling.all.task, sampling.outputs().len());
         if self.calibrate.is_some() && task == Task::Regression {
             return refuse("calibrate", "regression has no probabilities".into());
@@ -169,7 +168,10 @@ impl Experiment {
         }
         let is_asked = self.calibrate.is_some() || self.threshold_rule.is_some();
         if self.inner_folds.is_some() && !is_asked && task != Task::MultiLabel {
-            return refuse("calibration_folds", "nothing is chosen on them: no calibration, costs or F-beta".into());
+            return refuse(
+                "calibration_folds",
+                "needs a calibration, costs or F-beta, which is chosen on these folds".into(),
+            );
         }
         if self.inner_folds == Some(0) || self.inner_folds == Some(1) {
             return refuse("calibration_folds", "expected at least 2".into());
@@ -187,6 +189,12 @@ impl Experiment {
 
     /// Returns an error if an approach does not fit the model, so that no other approach is trained before it fails.
     fn check_approaches(&self, context: &RunContext<'_>) -> Result<(), ExperimentError> {
+        let candidates = self.approaches.iter().filter_map(Approach::search).flat_map(|search| &search.candidates);
+        let mut without_model = candidates.filter(|candidate| !candidate.learner.has_model());
+        if let Some(candidate) = without_model.next().filter(|_| self.keep_models) {
+            let reason = format!("the candidate `{}` has no model to save", candidate.spec);
+            return Err(ExperimentError::Argument { argument: "save_models", reason });
+        }
         let fits = |approach: &Approach| match approach.learner.parameters(context) {
             Ok(_) => Ok(()),
             Err(source) => Err(approach.failed(source)),

@@ -8,7 +8,7 @@ use rekindle_checkpoint::{Checkpoint, serialize};
 use rekindle_encoders::{EncoderConfig, LoraConfig, ParamRole, ParamRoles, SequenceClassifier};
 use rekindle_files::{FileError, write_atomic};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::error::InferError;
 
@@ -61,7 +61,11 @@ impl Adapter {
     /// # Errors
     /// Returns an error if a file cannot be written.
     pub fn save(&self, folder: &Path, base: &str) -> Result<(), InferError> {
-        let mut config: Value = serde_json::from_str(&self.config).unwrap_or_default();
+        let damaged = |error: serde_json::Error| InferError::Adapter {
+            path: folder.join(ADAPTER_CONFIG),
+            reason: error.to_string(),
+        };
+        let mut config: Value = serde_json::from_str(&self.config).map_err(damaged)?;
         config["base_model_name_or_path"] = base.into();
         let files = [(ADAPTER_CONFIG, format!("{config:#}\n").into_bytes()), (ADAPTER_WEIGHTS, self.weights.clone())];
         for (name, content) in files {
@@ -109,9 +113,9 @@ struct AdapterConfig {
     #[serde(default)]
     modules_to_save: Option<Vec<String>>,
     #[serde(default)]
-    rank_pattern: BTreeMap<String, usize>,
+    rank_pattern: Map<String, Value>,
     #[serde(default)]
-    alpha_pattern: BTreeMap<String, f64>,
+    alpha_pattern: Map<String, Value>,
     #[serde(flatten)]
     others: BTreeMap<String, Value>,
 }
@@ -160,7 +164,11 @@ impl AdapterConfig {
         if config.fan_in_fan_out {
             return Err(refuse("`fan_in_fan_out` is not supported".into()));
         }
-        let mut patterns = config.rank_pattern.keys().chain(config.alpha_pattern.keys());
+        let patterns = || config.rank_pattern.iter().chain(&config.alpha_pattern);
+        if let Some((pattern, value)) = patterns().find(|(_, value)| !value.is_number()) {
+            return Err(refuse(format!("`{pattern}`: {value} is not a number")));
+        }
+        let mut patterns = patterns().map(|(pattern, _)| pattern);
         if let Some(pattern) = patterns.find(|pattern| pattern.contains(|c: char| "*+?()[]{}|\\$".contains(c))) {
             return Err(refuse(format!(
                 "`{pattern}`: expected the name of a layer or its end, not a regular expression"
@@ -177,10 +185,12 @@ impl AdapterConfig {
     }
 }
 
-/// Returns the value of the first pattern that is the name of a layer or its end, after a dot.
-fn pattern<T: Copy>(patterns: &BTreeMap<String, T>, layer: &str) -> Option<T> {
-    let fits = |name: &str| layer.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    patterns.iter().find(|(name, _)| fits(name.trim_start_matches('^'))).map(|(_, value)| *value)
+/// Returns the value of the first pattern, in the order of the file, that is the name of a layer or its end, after a dot; behind `^`,
+/// only the whole name.
+fn pattern(patterns: &Map<String, Value>, layer: &str) -> Option<f64> {
+    let ends = |name: &str| layer.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let fits = |name: &str| name.strip_prefix('^').map_or_else(|| ends(name), |whole| whole == layer);
+    patterns.iter().find(|(name, _)| fits(name)).and_then(|(_, value)| value.as_f64())
 }
 
 /// Returns the name of the base model of an adapter, if a folder is one.
@@ -196,7 +206,8 @@ pub(crate) fn base_of(folder: &Path) -> Result<Option<String>, InferError> {
     base.map(Some).ok_or_else(|| InferError::Adapter { path, reason: "no `base_model_name_or_path`".into() })
 }
 
-fn has_weights(folder: &Path) -> bool {
+/// Returns whether a folder has the weights of a whole model.
+pub(crate) fn has_weights(folder: &Path) -> bool {
     ["model.safetensors", "model.safetensors.index.json"].iter().any(|name| folder.join(name).is_file())
 }
 
@@ -316,7 +327,7 @@ impl Merge<'_> {
                  `{weight}` of [{rows}, {columns}] in the base model"
             ));
         }
-        let expected = pattern(&self.config.rank_pattern, layer).unwrap_or(self.config.r);
+        let expected = pattern(&self.config.rank_pattern, layer).map_or(self.config.r, |rank| rank as usize);
         if expected != rank {
             return self.refuse(format!("tensor `{a_name}`: rank {rank}, but {ADAPTER_CONFIG} says {expected}"));
         }

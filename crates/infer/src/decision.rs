@@ -65,8 +65,9 @@ impl Predictor {
     }
 
     /// Returns the lowest score to predict, so that at most the fraction `max_error` of the predicted classes is wrong: what
-    /// [`Decision::abstain_below`] should be. Training chose it on examples that the model had not seen, and all such promises of a
-    /// model hold with a probability of 95 % for texts from the same source (Geifman and El-Yaniv, 2017).
+    /// [`Decision::abstain_below`] should be. Training chose it by bounds that hold together with a probability of 95 % for texts from
+    /// the source of the examples (Geifman and El-Yaniv, 2017). They are an estimate if the examples come from inner folds, or also
+    /// chose the best epoch.
     ///
     /// # Errors
     /// Returns an error if the model has no such scores, or none for so few errors.
@@ -75,7 +76,7 @@ impl Predictor {
         let problem = &self.config().problem;
         let Some(last) = problem.abstention.last() else {
             return refuse(
-                "the model promises no errors; train one of several classes with `experiment --calibrate temperature`"
+                "the model has no error bounds; train one with one class per text and `experiment --calibrate temperature`"
                     .into(),
             );
         };
@@ -84,8 +85,8 @@ impl Predictor {
             None => {
                 let examples = problem.calibration.as_ref().map_or(0, |calibration| calibration.examples);
                 refuse(format!(
-                    "the model promises errors of at least {:.4}, chosen on {examples} examples; expected no less, or a model that \
-                     is calibrated on more examples",
+                    "the lowest error bound of the model is {:.4}, from {examples} examples; give at least this, or calibrate on more \
+                     examples",
                     last.error
                 ))
             }

@@ -9,7 +9,7 @@ use rekindle_files::{FileError, write_atomic};
 use rekindle_tokenizer::Tokenizer;
 use serde_json::{Map, Value};
 
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, has_weights};
 use crate::card::ModelCard;
 use crate::encode::has_segments;
 use crate::error::InferError;
@@ -66,7 +66,7 @@ impl SavedModel<'_> {
     /// of its base model: a name on the hub, or a folder.
     ///
     /// # Errors
-    /// Returns an error if a file cannot be written.
+    /// Returns an error if the folder has the weights of a whole model, or if a file cannot be written.
     pub fn save_adapter(
         &self,
         folder: &Path,
@@ -74,6 +74,11 @@ impl SavedModel<'_> {
         adapter: &Adapter,
         base: &str,
     ) -> Result<(), InferError> {
+        if has_weights(folder) {
+            let reason =
+                "has the weights of a whole model, which would be read instead of the adapter; name another folder";
+            return Err(InferError::Adapter { path: folder.into(), reason: reason.into() });
+        }
         self.save(folder, config, &config.to_json(), |_| Ok(()))?;
         adapter.save(folder, base)
     }

@@ -69,8 +69,7 @@ impl LogitScaling {
     }
 
     /// Fits a scaling of the logits of several labels, row-major with `labels` values per row: each label by itself, as
-    /// [`of_classes`](Self::of_classes) with the sigmoid of its logit. Labels that all rows have, or none, are not changed by a
-    /// temperature.
+    /// [`of_classes`](Self::of_classes) with the sigmoid of its logit.
     ///
     /// # Errors
     /// Returns an error if there are no rows, the lengths differ, or a logit is not finite.
@@ -185,8 +184,21 @@ impl<'a> Rows<'a> {
         if method == Scaling::Temperature {
             return Ok(temperature);
         }
-        let vector = self.vector(&temperature.weights);
-        Ok(if vector.weights.iter().all(|&weight| weight > 0.0) { vector } else { temperature })
+        let mut vector = self.vector(&temperature.weights);
+        let is_reversed = |weight: &f64| *weight <= 0.0;
+        match self.link {
+            Link::Softmax if vector.weights.iter().any(is_reversed) => return Ok(temperature),
+            Link::Softmax => {}
+            // Labels are independent of each other.
+            Link::Sigmoid => {
+                for (label, weight) in temperature.weights.into_iter().enumerate() {
+                    if is_reversed(&vector.weights[label]) {
+                        (vector.weights[label], vector.biases[label]) = (weight, 0.0);
+                    }
+                }
+            }
+        }
+        Ok(vector)
     }
 
     /// Fits weights and biases by Newton's method, whose steps are solved by conjugate gradients.

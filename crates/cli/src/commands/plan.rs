@@ -25,6 +25,10 @@ use crate::terminal::{Display, Verbosity};
 #[command(mut_arg("zip_models", |option| option.hide(true)))]
 #[command(mut_arg("checkpoint_every", |option| option.hide(true)))]
 #[command(mut_arg("resume", |option| option.hide(true)))]
+#[command(mut_arg("label_issue_filter", |option| option.hide(true)))]
+#[command(mut_arg("sizes", |option| option.hide(true)))]
+#[command(mut_arg("metric", |option| option.hide(true)))]
+#[command(mut_arg("data", |option| option.help(DATA).long_help(DATA)))]
 pub struct PlanArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,
@@ -65,6 +69,12 @@ pub fn run(args: &PlanArgs, began: Instant) -> Result<(), Failure> {
     if let Some(option) = writes(options) {
         return Err(Failure::usage(format!("{option}: `plan` writes no results; it is an option of `experiment`")));
     }
+    if !options.sizes.is_empty() {
+        return Err(Failure::usage("--sizes: a plan is one for all training examples; remove the option"));
+    }
+    if options.groups.time_column.is_some() && options.folds.is_some() {
+        return Err(Failure::usage("--time-column: a plan for folds by time is not possible; use --test-size"));
+    }
     if options.metric.is_some_and(|metric| metric != Scorer::Accuracy) {
         return Err(Failure::usage("--metric: a plan is one for accuracy; remove the option"));
     }
@@ -78,34 +88,24 @@ pub fn run(args: &PlanArgs, began: Instant) -> Result<(), Failure> {
         )));
     }
     let mut display = Display::new(Verbosity::of(options.quiet || args.json, options.verbose));
-    let (device, _) = options.engine.workers(options.devices_per_run, |text| display.warn(text))?;
     let sampling = sampling(options)?;
     if !sampling.all.task.has_classes() {
         let task = sampling.all.task;
         return Err(Failure::usage(format!("plan: needs one class per text; the task of the data is {task}")));
     }
     let designs = designs(options, &sampling);
-    let mut speeds = Vec::new();
-    let found = model::find(&options.model, options.offline, &mut |download| display.download(&download))?.model;
-    let experiment = experiment(options, &found, &approaches)?;
-    if !args.no_timing {
-        let engine = || Engine { backend: options.engine.backend.name(), device: &device, workers: Vec::new() };
-        // Twice, because the first run also prepares memory.
-        let first =
-            options.engine.backend.guard(|| measure(&experiment, &found, &sampling, engine(), began, &mut display))?;
-        let second =
-            options.engine.backend.guard(|| measure(&experiment, &found, &sampling, engine(), began, &mut display))?;
-        display.clear();
-        speeds = vec![first, second];
-    }
+    let seconds = if args.no_timing {
+        vec![Vec::new(); designs.len()]
+    } else {
+        seconds(options, &approaches, &sampling, &designs, began, &mut display)?
+    };
     let assumption = Assumption { disagreement: args.disagreement, power: args.power };
-    let rows = designs.iter().map(|design| {
-        let seconds = speeds.iter().map(|speeds| speeds.iter().map(|speed| speed.seconds(design, &experiment)).sum());
+    let rows = designs.iter().zip(seconds).map(|(design, seconds)| {
         Ok(Row {
             design: *design,
             smallest: assumption.smallest_difference(design)?,
             needed: assumption.needed(design, args.difference / 100.0)?,
-            seconds: seconds.collect(),
+            seconds,
         })
     });
     let rows = rows.collect::<Result<Vec<_>, MetricsError>>().map_err(Failure::other)?;
@@ -115,6 +115,35 @@ pub fn run(args: &PlanArgs, began: Instant) -> Result<(), Failure> {
     }
     print(&display, args, &sampling, &rows);
     Ok(())
+}
+
+/// Returns the seconds of each design by two measurements: the first one also prepares memory.
+fn seconds(
+    options: &ExperimentArgs,
+    approaches: &[Approach],
+    sampling: &Sampling,
+    designs: &[Design],
+    began: Instant,
+    display: &mut Display,
+) -> Result<Vec<Vec<f64>>, Failure> {
+    let (device, workers) = options.engine.workers(options.devices_per_run, |text| display.warn(text))?;
+    if !workers.is_empty() {
+        return Err(Failure::usage("--host: a plan measures this machine; remove the option, or add --no-timing"));
+    }
+    let found = model::find(&options.model, options.offline, &mut |download| display.download(&download))?.model;
+    let experiment = experiment(options, &found, approaches)?;
+    let mut speeds = Vec::new();
+    for _ in 0..2 {
+        let engine = Engine { backend: options.engine.backend.name(), device: &device, workers: Vec::new() };
+        let measured = || measure(&experiment, &found, sampling, engine, began, display);
+        speeds.push(options.engine.backend.guard(measured)?);
+    }
+    display.clear();
+    let of = |design: &Design| {
+        let total = |speeds: &Vec<Speed>| speeds.iter().map(|speed| speed.seconds(design, &experiment)).sum();
+        speeds.iter().map(total).collect()
+    };
+    Ok(designs.iter().map(of).collect())
 }
 
 /// How examples are divided into those to train on and those to test on.
@@ -277,8 +306,10 @@ fn measure(
     display: &mut Display,
 ) -> Result<Vec<Speed>, Failure> {
     let rows = Mt19937::new(experiment.arguments.seed as u32).permutation(sampling.all.len());
-    let count = MEASURED.min(rows.len() / 2);
-    let (train, test) = (sampling.all.select(&rows[..count]), sampling.all.select(&rows[count..2 * count]));
+    let has_validation = !sampling.samples[0].validation.is_empty();
+    let count = MEASURED.min(rows.len() / if has_validation { 3 } else { 2 });
+    let part = |index: usize| sampling.all.select(&rows[index * count..(index + 1) * count]);
+    let (train, test, validation) = (part(0), part(1), has_validation.then(|| part(2)));
     let small = Experiment {
         baselines: Vec::new(),
         seeds: Vec::new(),
@@ -287,7 +318,7 @@ fn measure(
         refit: false,
         ..experiment.clone()
     };
-    let part = Sampling::fixed(train, None, test);
+    let part = Sampling::fixed(train, validation, test);
     let mut observe = |progress: Progress<'_>| {
         if let Progress::Approach { spec, .. } = progress {
             display.line(&format!("measures {spec}"));
@@ -364,7 +395,8 @@ fn print(display: &Display, args: &PlanArgs, sampling: &Sampling, rows: &[Row]) 
     let head = format!("examples for {points} points");
     display.result(&format!("{:<24}  {:>5}  {:>19}  {head:>21}  time", "design", "runs", "smallest difference"));
     for row in rows {
-        let smallest = row.smallest.map_or("none".into(), |difference| format!("{:.2} points", 100.0 * difference));
+        let smallest =
+            row.smallest.map_or("undetectable".into(), |difference| format!("{:.2} points", 100.0 * difference));
         let needed = row.needed.map_or_else(|| format!("over {}", thousands(MOST)), thousands);
         let time = row.range().map_or_else(
             || "not measured".into(),
@@ -378,7 +410,8 @@ fn print(display: &Display, args: &PlanArgs, sampling: &Sampling, rows: &[Row]) 
     }
     display.line(&format!(
         "\nThe first design is that of the options. A difference in accuracy is found with probability {} at p < {ALPHA}: on one test \
-         set by McNemar's exact test, over folds by the corrected t-test. Runs and differences are per approach and for one \
+         set by McNemar's exact test, over folds by the corrected t-test. The examples are those of the file that is divided, or of a \
+         given test file. Runs and differences are per approach and for one \
          comparison; the adjustment for several (Holm), and differences between training runs, need more examples.",
         args.power
     ));
@@ -413,6 +446,9 @@ fn probability(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && *number < 1.0);
     number.ok_or_else(|| "must be between 0 and 1".into())
 }
+
+const DATA: &str =
+    "Labelled texts (CSV, TSV, JSON or JSONL, each also in gzip or zip, or Parquet) that the plan divides";
 
 const EXAMPLES: &str = "\
 Examples:

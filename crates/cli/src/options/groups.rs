@@ -1,9 +1,12 @@
 //! What a split follows beside the labels: groups and times.
 
+use std::path::Path;
+
 use clap::Args;
-use rekindle::data::ReadOptions;
+use rekindle::data::{ReadOptions, Time};
 
 use super::share;
+use crate::exit::Failure;
 
 /// The options of commands that split examples.
 #[derive(Args, Clone, Debug)]
@@ -14,14 +17,28 @@ pub struct GroupArgs {
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub group_column: Option<String>,
     /// Column with the time of each example, by name or by number from 0: numbers, or dates and date-times of ISO 8601. The newest
-    /// examples are for testing, and for validation the newest of the others; each of --folds is tested on after a training on all older
+    /// examples are for testing, and for validation the newest of the others; each fold is tested by a model that is trained on all older
     /// examples.
     #[arg(long, value_name = "COLUMN", conflicts_with = "group_column", help_heading = "Data")]
     pub time_column: Option<String>,
-    /// Count texts that are nearly equal to another one, and keep them on one side of a split as equal texts are. The similarity from
-    /// which they are is the Jaccard similarity of their sets of five characters.
+    /// Count texts that are nearly equal to another one, and keep them on one side of a split (except by --time-column) as equal
+    /// texts are: texts whose sets of five consecutive characters have at least this Jaccard similarity [0.8 without a value].
     #[arg(long, value_name = "SIMILARITY", num_args = 0..=1, require_equals = true, default_missing_value = "0.8", value_parser = share, help_heading = "Data")]
     pub near_duplicates: Option<f64>,
+}
+
+/// Returns an error if a time of the test examples in `path` is of another kind than one of the training examples, with which it
+/// cannot be compared.
+pub fn check_times(train: Option<Time>, test: Option<Time>, path: &Path) -> Result<(), Failure> {
+    match train.zip(test).filter(|(train, test)| train.kind() != test.kind()) {
+        None => Ok(()),
+        Some((train, test)) => Err(Failure::input(format!(
+            "{}: time `{test}` is {}, and the training examples have {}, such as `{train}`",
+            path.display(),
+            test.kind(),
+            train.kind()
+        ))),
+    }
 }
 
 impl GroupArgs {

@@ -84,6 +84,7 @@ pub fn of_training(error: &TrainError) -> String {
 pub fn of_experiment(error: &ExperimentError) -> String {
     match error {
         ExperimentError::File(error) => of_files(error),
+        ExperimentError::Argument { argument, reason } => format!("{}: {reason}", name(argument)),
         _ => error.to_string(),
     }
 }

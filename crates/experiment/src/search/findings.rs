@@ -83,7 +83,7 @@ fn optimistic(record: &OptimismRecord, metric: Scorer, label: &str) -> String {
         _ => format!("{optimism:.4}"),
     };
     format!(
-        "Choosing `{approach}` on the test examples would have reported the {label} {reported:.4}, the choices of the inner folds have \
+        "Choosing `{approach}` on the test examples would have reported the {label} {reported:.4}; the choices of the inner folds have \
          {honest:.4} with the same models: {amount} of optimism."
     )
 }

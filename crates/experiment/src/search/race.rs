@@ -156,7 +156,11 @@ impl<'a> Race<'a> {
             if observer(Progress::Trial(step)).is_break() {
                 return Err(self.spec.failed(TrainError::Cancelled));
             }
-            let value = self.trials[candidate].value(self.metric);
+            // A candidate that failed cannot be chosen, so no other is compared with it.
+            let value = match self.trials[candidate].failed() {
+                None => self.trials[candidate].value(self.metric),
+                Some(_) => f64::NEG_INFINITY,
+            };
             worse = if value > best { 0 } else { worse + 1 };
             best = best.max(value);
             if rung == 0 && self.search.patience.is_some_and(|patience| worse >= patience) {

@@ -12,7 +12,8 @@ pub(crate) struct Rungs {
 }
 
 impl Rungs {
-    /// Returns the rungs for so many candidates: each reduces them by the factor, and at most `factor` reach the last one. Without
+    /// Returns the rungs for so many candidates: each reduces them by the factor, until at most `factor` are left or
+    /// the first rung has one fold. Without
     /// a factor, every candidate is trained for all folds.
     pub(crate) fn new(candidates: usize, folds: usize, factor: Option<usize>) -> Self {
         let Some(factor) = factor.filter(|factor| *factor > 1) else { return Self { folds: vec![folds], factor: 1 } };

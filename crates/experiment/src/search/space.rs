@@ -12,9 +12,9 @@ const OR: char = '|';
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Preset {
-    /// The linear probe: regularization, layers and pooling.
+    /// The linear probe: regularization and pooling.
     Probe,
-    /// Contrastive fine-tuning: loss, learning rate and epochs.
+    /// Contrastive fine-tuning: learning rate and epochs.
     Contrastive,
     /// Fine-tuning: the trained layers, learning rate, rank, epochs and pooling.
     FineTuning,
@@ -59,8 +59,8 @@ impl Preset {
 }
 
 /// Returns the candidates of `rekindle fit` in the order of the expected gain per second: the probe, which needs one pass of
-/// the encoder; contrastive fine-tuning if labels are few, where it gains most and is not yet slow; then adapters, the last
-/// layers and all layers, with their usual learning rates before others.
+/// the encoder; contrastive fine-tuning if labels are few, while it is not slow; then the last layers, all layers and adapters, with
+/// their usual learning rates before others.
 pub(crate) fn ordered(task: Task, layers: usize, has_few_labels: bool) -> String {
     let contrastive = (task.has_classes() && has_few_labels).then_some("contrastive");
     let last = (layers > 2).then_some("last-2");

@@ -4,7 +4,8 @@ use rekindle::data::Leaks;
 use rekindle::report::thousands;
 use serde_json::{Value, json};
 
-use super::{NAMED, Part, of};
+use super::part::{NAMED, Part};
+use super::wording::of;
 use crate::terminal::Display;
 
 /// Prints unknown labels and leakage of the test file.

@@ -3,7 +3,7 @@
 use rekindle::data::Lengths;
 use serde_json::{Value, json};
 
-use super::of;
+use super::wording::of;
 
 /// The maximum lengths of a text: the one that is used, and that of the model.
 #[derive(Clone, Copy, Debug)]

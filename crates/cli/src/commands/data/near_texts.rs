@@ -6,7 +6,7 @@ use rekindle::data::{NearDuplicates, Row, near_duplicates};
 use rekindle::report::thousands;
 use serde_json::{Value, json};
 
-use super::{of, shortened};
+use super::wording::{of, shortened};
 use crate::terminal::Display;
 
 /// The texts of both files, one behind the other: unlike the profile, it needs them all.
@@ -93,7 +93,8 @@ impl Near {
     }
 
     /// Prints what was found; the test file has `test` rows, if there is one.
-    pub fn print(&self, display: &Display, unit: &str, test: Option<u64>) {
+    /// `units` are those of the two files.
+    pub fn print(&self, display: &Display, units: [&str; 2], test: Option<u64>) {
         let clusters = if self.clusters == 1 { "group" } else { "groups" };
         display.line(&format!(
             "near-duplicates {}: a text before is equal, or nearly (similarity {}); {} {clusters}",
@@ -104,6 +105,7 @@ impl Near {
         if let Some(Example { lines, are_in_test, texts, similarity }) = &self.example {
             let place = |index: usize| {
                 let file = if are_in_test[index] { " of the test file" } else { "" };
+                let unit = units[usize::from(are_in_test[index])];
                 format!("{unit} {}{file} `{}`", lines[index], shortened(&texts[index]))
             };
             display.line(&format!("                {} and {}: {similarity:.2}", place(0), place(1)));

@@ -21,6 +21,7 @@ use rekindle::train::{Event, Stop, TrainingArguments};
 use crate::exit::{Failure, Kind};
 use crate::interrupt;
 use crate::options;
+use crate::options::groups::check_times;
 use crate::options::model::{self, Found};
 use crate::terminal::{Display, Verbosity};
 
@@ -173,6 +174,7 @@ pub fn writes(args: &ExperimentArgs) -> Option<&'static str> {
         ("--zip-models", args.zip_models),
         ("--checkpoint-every", args.checkpoint_every.is_some()),
         ("--resume", args.resume),
+        ("--label-issue-filter", args.label_issue_filter.is_some()),
     ];
     given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
 }
@@ -342,7 +344,8 @@ pub fn sampling(args: &ExperimentArgs) -> Result<Sampling, Failure> {
     let sampling = match (&args.test, args.folds) {
         (Some(path), _) => {
             let test = more(path)?;
-            check_times(&all, &test, path)?;
+            let first = |data: &Dataset| data.examples.first().and_then(|example| example.time);
+            check_times(first(&all), first(&test), path)?;
             Sampling::fixed(all, validation, test)
         }
         (None, Some(folds)) => Sampling::folds(all, folds, args.repeats, args.seed)?,
@@ -368,20 +371,6 @@ fn folds_by_size(args: &ExperimentArgs, all: &Dataset) -> Option<Sampling> {
     let is_free = args.design == Design::BySize && args.test_size.is_none() && args.validation.is_none();
     let mut counts = (2..=FOLDS).rev().filter(|_| is_free && all.len() < FEW);
     counts.find_map(|folds| Sampling::folds(all.clone(), folds, args.repeats, args.seed).ok())
-}
-
-/// Returns an error if the test examples have another kind of time than the training examples, with which it cannot be compared.
-fn check_times(train: &Dataset, test: &Dataset, path: &Path) -> Result<(), Failure> {
-    let first = |data: &Dataset| data.examples.first().and_then(|example| example.time);
-    match first(train).zip(first(test)).filter(|(train, test)| train.kind() != test.kind()) {
-        None => Ok(()),
-        Some((train, test)) => Err(Failure::input(format!(
-            "{}: time `{test}` is {}, and the training examples have {}, such as `{train}`",
-            path.display(),
-            test.kind(),
-            train.kind()
-        ))),
-    }
 }
 
 fn describe(display: &Display, model: &PretrainedModel, sampling: &Sampling, args: &ExperimentArgs) {

@@ -6,6 +6,8 @@ use rekindle::results::{ApproachRecord, Results, RunRecord};
 
 const LEVEL: f64 = 0.95;
 const SEED: u64 = 42;
+/// Fewest runs of a learning curve.
+const FEWEST: usize = 3;
 
 /// Returns what `more` labels would bring to the approach of a model's name, or to the best one if there is none of this name; or why it
 /// cannot be said.
@@ -24,7 +26,15 @@ pub fn forecast(results: &Results, name: &str, more: usize) -> String {
             sizes.len(),
             if sizes.len() == 1 { "" } else { "s" }
         )),
-        Err(error) => unknown(format!("{error}; add --folds, --repeats or --seeds to the experiment")),
+        Err(_) if runs.len() < FEWEST => {
+            let spec = if record.spec.is_empty() { &record.approach } else { &record.spec };
+            let plural = if runs.len() == 1 { "" } else { "s" };
+            unknown(format!(
+                "`{spec}` has {} run{plural} per size, and the interval needs {FEWEST}; add --folds to the experiment",
+                runs.len()
+            ))
+        }
+        Err(error) => unknown(error.to_string()),
         Ok(gain) => sentence(results, record, more, gain),
     }
 }
@@ -39,12 +49,12 @@ fn sentence(
     let spec = if record.spec.is_empty() { &record.approach } else { &record.spec };
     let metric = results.design.metric_label();
     format!(
-        "from {} to {} labels drawn at random, the {metric} of {spec} would improve by {estimate:.4} (95 % interval {low:.4} to {high:.4}), \
+        "from {} to {} labels drawn at random, the {metric} of {spec} would improve by {estimate:.4} (95 % confidence interval {low:.4} to {high:.4}), \
          by an inverse power law over {} sizes and {n} runs{}",
         thousands(largest),
         thousands(largest + more),
         results.design.sizes.len(),
-        if low < 0.00005 { "; no improvement is possible, too" } else { "" }
+        if low < 0.00005 { "; the interval does not exclude that nothing improves" } else { "" }
     )
 }
 

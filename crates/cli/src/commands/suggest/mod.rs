@@ -13,8 +13,8 @@ use rekindle::data::{
     Cell, ColumnKind, DataError, OutputFormat, Table, TableColumn, TableRow, TableSummary, TableWriter, pair_groups,
 };
 use rekindle::files::write_atomic;
-use rekindle::infer::{OutputFunction, Predictor};
-use rekindle::metrics::{argmax, diverse_uncertain_rows, probabilities};
+use rekindle::infer::{Decision, OutputFunction, Predictor};
+use rekindle::metrics::{diverse_uncertain_rows, probabilities};
 use rekindle::report::thousands;
 use rekindle::results::Results;
 
@@ -60,7 +60,7 @@ pub struct SuggestArgs {
     #[arg(long, requires = "output", help_heading = "Output")]
     pub overwrite: bool,
     /// Print only warnings.
-    #[arg(long, short, help_heading = "Output")]
+    #[arg(long, short, conflicts_with = "results", help_heading = "Output")]
     pub quiet: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
@@ -95,14 +95,14 @@ pub fn run(args: &SuggestArgs) -> Result<(), Failure> {
     }
     let predicted = predict(args, &classifier, &table, &candidates, &mut display);
     display.clear();
-    let Predicted { features, probabilities } = predicted?;
+    let Predicted { features, logits, probabilities } = predicted?;
     let classes = classifier.labels().len();
     let chosen = diverse_uncertain_rows(&features, &probabilities, classes, args.count, args.seed.into())
         .map_err(Failure::other)?;
     let rows = chosen.iter().map(|&place| {
         let cells = table.rows[candidates[place]].cells.iter().cloned();
-        let decided = &probabilities[place * classes..(place + 1) * classes];
-        cells.chain(added.iter().cloned().zip(cells_of(decided, classifier.labels()))).collect::<Vec<_>>()
+        let suggested = cells_of(&classifier, &logits[place * classes..(place + 1) * classes]);
+        cells.chain(added.iter().cloned().zip(suggested)).collect::<Vec<_>>()
     });
     write(args, &table, &added, rows)?;
     report(args, &display, &table, candidates.len(), chosen.len());
@@ -153,6 +153,7 @@ impl Rows {
 #[derive(Default)]
 struct Predicted {
     features: Vec<f32>,
+    logits: Vec<f32>,
     probabilities: Vec<f32>,
 }
 
@@ -173,6 +174,7 @@ fn predict(
         predicted.features.extend(outputs.features);
         let rows = outputs.logits.chunks(classifier.labels().len());
         predicted.probabilities.extend(rows.flat_map(probabilities).map(|probability| probability as f32));
+        predicted.logits.extend(outputs.logits);
         done += chunk.len();
         display.reading(0, done, candidates.len());
     }
@@ -201,14 +203,14 @@ fn added(args: &SuggestArgs, table: &Rows, display: &Display) -> Result<[Arc<str
     }
 }
 
-/// Returns the predicted label, its score, and the two most probable classes.
-fn cells_of(probabilities: &[f32], labels: &[String]) -> [Cell; 3] {
-    let first = argmax(probabilities);
-    let mut others = probabilities.to_vec();
-    others[first] = -1.0;
-    let named = |class: usize| format!("{} {:.3}", labels[class], probabilities[class]);
-    let score = Cell::Json(serde_json::to_string(&probabilities[first]).unwrap_or_default());
-    [Cell::Text(labels[first].clone()), score, Cell::Text(format!("{} or {}", named(first), named(argmax(&others))))]
+/// Returns the predicted label and its score, as `predict` does, and the two classes that the model hesitates between.
+fn cells_of(classifier: &Predictor, logits: &[f32]) -> [Cell; 3] {
+    let ranking = classifier.decide(logits, &Decision { top_k: 2, ..Decision::default() }).ranking;
+    let named = |(class, score): &(usize, f32)| format!("{} {score:.3}", classifier.labels()[*class]);
+    let (label, score) = ranking.first().copied().unwrap_or_default();
+    let score = Cell::Json(serde_json::to_string(&score).unwrap_or_default());
+    let reason = ranking.iter().map(named).collect::<Vec<_>>().join(" or ");
+    [Cell::Text(classifier.labels()[label].clone()), score, Cell::Text(reason)]
 }
 
 /// Writes the suggested rows to the output file, or to standard output.

@@ -13,7 +13,7 @@ use std::iter;
 use std::path::Path;
 use std::sync::Arc;
 
-use parquet::basic::{ConvertedType, Repetition, Type as Physical};
+use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::file::reader::FileReader;
 use parquet::record::reader::RowIter;
@@ -220,6 +220,10 @@ fn is_class(field: &Type) -> bool {
     }
     match field.get_physical_type() {
         Physical::BOOLEAN | Physical::FLOAT | Physical::DOUBLE => true,
+        // Timestamps of nanoseconds have no converted type, and would be read as integers.
+        Physical::INT64 if matches!(field.get_basic_info().logical_type_ref(), Some(LogicalType::Timestamp { .. })) => {
+            false
+        }
         Physical::INT32 | Physical::INT64 => matches!(
             field.get_basic_info().converted_type(),
             NONE | INT_8 | INT_16 | INT_32 | INT_64 | UINT_8 | UINT_16 | UINT_32 | UINT_64
