@@ -124,7 +124,7 @@ mod tests {
             "2 of 3 candidates were tried: further ones were unlikely to be better.",
             "The final model is `probe`, chosen and trained on all examples.",
             "Settings that mattered most on the inner folds: `approach` (0.1000 between full and probe).",
-            "Choosing `full:lr=1e-4` on the test examples would have reported the accuracy 0.9100, the choices of the inner folds \
+            "Choosing `full:lr=1e-4` on the test examples would have reported the accuracy 0.9100; the choices of the inner folds \
              have 0.9000 with the same models: 1.0 points of optimism.",
         ];
         assert_eq!(search_findings(&record, &[20, 83], Scorer::Accuracy, "accuracy"), expected);
