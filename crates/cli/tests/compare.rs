@@ -3,7 +3,7 @@
 #[path = "../../results/tests/samples/mod.rs"]
 mod samples;
 
-use rekindle::results::Results;
+use rekindle::results::{CalibrationRecord, DroppedRecord, Results};
 use serde_json::Value;
 
 use crate::common::{Place, text};
@@ -34,10 +34,17 @@ fn lines<'a>(said: &'a str, name: &str) -> Vec<Vec<&'a str>> {
     said.lines().map(cells).filter(|cells| cells.first() == Some(&name)).collect()
 }
 
-/// The folds again, at another seed and rate of epochs, without one approach, and with other scores.
+/// The folds again, with other settings, without one approach, and with other scores.
 fn other() -> Results {
     let mut other = samples::folds();
-    (other.seed, other.arguments.epochs) = (7, 9);
+    (other.seed, other.arguments.epochs, other.arguments.min_steps) = (7, 9, 100);
+    other.arguments.long_texts = Some("head-tail".into());
+    other.data.dropped = Some(DroppedRecord::new("wrong.csv", 2));
+    (other.approaches[0].learning_rate, other.approaches[0].head_learning_rate) = (2e-5, Some(1e-3));
+    let mut calibration = CalibrationRecord::default();
+    calibration.method = "temperature".into();
+    other.approaches[0].runs[0].calibration = Some(calibration);
+    other.approaches[0].runs[0].thresholds = vec![0.3];
     other.approaches.pop();
     other.approaches[0].scores.get_mut("accuracy").expect("classes").mean = 0.8431;
     other.provenance.versions.pop();
@@ -52,6 +59,12 @@ fn what_differs_is_told_and_what_does_not_once() {
     let (different, same) = said.split_once("the same\n").expect("both");
     assert_eq!(lines(different, "seed"), [["seed", "42", "7"]]);
     assert_eq!(lines(different, "epochs"), [["epochs", "4", "9"]]);
+    assert_eq!(lines(different, "fewest steps")[0][2], "100");
+    assert_eq!(lines(different, "long texts"), [["long texts", "truncate", "head-tail"]]);
+    assert_eq!(lines(different, "dropped label errors"), [["dropped label errors", "none", "2 of wrong.csv"]]);
+    assert!(lines(different, "learning rates")[0][2].contains("2e-5 (head 1e-3)"), "{different}");
+    assert_eq!(lines(different, "calibration"), [["calibration", "none", "temperature"]]);
+    assert_eq!(lines(different, "thresholds"), [["thresholds", "fixed", "chosen"]]);
     assert_eq!(lines(different, "burn version"), [["burn version", "0.22.1", "–"]]);
     assert!(lines(different, "model").is_empty() && lines(different, "rekindle version").is_empty(), "{different}");
     assert_eq!(lines(same, "model"), [["model", "distilbert-base-uncased (hub)"]]);

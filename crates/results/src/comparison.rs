@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::approach::ApproachRecord;
 use crate::data_sets::DataSetsComparison;
 use crate::results::Results;
 use crate::scores::{Estimate, Scores};
@@ -115,10 +116,12 @@ fn settings(results: &Results) -> Vec<(String, String)> {
         ("data", files(results)),
         ("data sha256", data.sha256.clone()),
         ("examples", examples(results)),
+        ("dropped label errors", dropped(results)),
         ("task", if data.task.is_empty() { "single-label".into() } else { data.task.clone() }),
         ("classes", data.classes.join(", ")),
         ("examples per class", listed(&data.class_counts)),
         ("approaches", specs.join(", ")),
+        ("learning rates", learning_rates(results)),
         ("seed", results.seed.to_string()),
         ("folds", design.folds.map_or_else(|| "none".into(), |folds| folds.to_string())),
         ("repeats", design.repeats.to_string()),
@@ -131,9 +134,11 @@ fn settings(results: &Results) -> Vec<(String, String)> {
         ("metric", design.metric_label().into()),
         ("metric for best model", design.metric_for_best_model.clone().unwrap_or_else(|| "none".into())),
         ("max length", arguments.max_length.to_string()),
+        ("long texts", arguments.long_texts.clone().unwrap_or_else(|| "truncate".into())),
         ("batch size", arguments.batch_size.to_string()),
         ("gradient accumulation steps", arguments.gradient_accumulation_steps.to_string()),
         ("epochs", arguments.epochs.to_string()),
+        ("fewest steps", arguments.min_steps.to_string()),
         ("learning rate schedule", arguments.lr_scheduler_type.clone()),
         ("warmup steps", arguments.warmup_steps.to_string()),
         ("class weights", arguments.class_weights.as_ref().map_or_else(|| "none".into(), |weights| listed(weights))),
@@ -142,6 +147,8 @@ fn settings(results: &Results) -> Vec<(String, String)> {
             arguments.early_stopping_patience.map_or_else(|| "none".into(), |epochs| epochs.to_string()),
         ),
         ("frozen dropout", if arguments.frozen_dropout { "on" } else { "off" }.into()),
+        ("calibration", calibration(results)),
+        ("thresholds", thresholds(results).into()),
     ];
     let fixed = fixed.into_iter().map(|(name, value)| (name.to_string(), value));
     let versions =
@@ -155,6 +162,32 @@ fn examples(results: &Results) -> String {
         Some(folds) => format!("{} in {folds} folds", data.class_counts.iter().sum::<usize>()),
         None => format!("{} training, {} test", data.train, data.test),
     }
+}
+
+fn dropped(results: &Results) -> String {
+    let dropped = results.data.dropped.as_ref();
+    dropped.map_or_else(|| "none".into(), |dropped| format!("{} of {}", dropped.examples, dropped.file))
+}
+
+/// The rates of the approaches that are trained in steps.
+fn learning_rates(results: &Results) -> String {
+    let trained = results.approaches.iter().filter(|record| record.learning_rate > 0.0);
+    let rates = trained.map(|ApproachRecord { spec, learning_rate, head_learning_rate, .. }| {
+        let head = head_learning_rate.map_or_else(String::new, |rate| format!(" (head {rate:e})"));
+        format!("{spec} {learning_rate:e}{head}")
+    });
+    let rates: Vec<String> = rates.collect();
+    if rates.is_empty() { "none".into() } else { rates.join(", ") }
+}
+
+fn calibration(results: &Results) -> String {
+    let mut runs = results.approaches.iter().flat_map(|record| &record.runs);
+    runs.find_map(|run| run.calibration.as_ref()).map_or_else(|| "none".into(), |record| record.method.clone())
+}
+
+fn thresholds(results: &Results) -> &'static str {
+    let mut runs = results.approaches.iter().flat_map(|record| &record.runs);
+    if runs.any(|run| !run.thresholds.is_empty()) { "chosen" } else { "fixed" }
 }
 
 fn files(results: &Results) -> String {
