@@ -39,6 +39,19 @@ pub fn check_new(folder: &Path, names: &[&str], overwrite: bool) -> Result<(), F
     )))
 }
 
+/// Checks that a file can be written: that it does not exist, unless it is to be overwritten.
+///
+/// # Errors
+/// Returns an error that names the file.
+pub fn check_new_file(path: &Path, overwrite: bool) -> Result<(), Failure> {
+    let reason = match path.symlink_metadata() {
+        _ if path.is_dir() => "is a folder; name a file",
+        Ok(_) if !overwrite => "already exists; to replace it, add --overwrite, or name another file",
+        _ => return Ok(()),
+    };
+    Err(Failure::output(format!("{}: {reason}", path.display())))
+}
+
 /// Checks that files are not pointers of Git LFS. A file that cannot be read, or is not a regular file, is left to its reader.
 ///
 /// # Errors

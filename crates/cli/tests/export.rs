@@ -32,7 +32,7 @@ fn a_file_is_written_once_and_replaced_on_demand() {
     let refused = export(&place, &options);
     assert_eq!(refused.status.code(), Some(4));
     assert!(
-        text(&refused.stderr).contains("model.onnx; to replace them, add --overwrite"),
+        text(&refused.stderr).contains("model.onnx: already exists; to replace it, add --overwrite"),
         "{}",
         text(&refused.stderr)
     );

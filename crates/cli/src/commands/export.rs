@@ -53,7 +53,7 @@ pub fn run(args: &ExportArgs) -> Result<(), Failure> {
     if let (None, Some(option)) = (&args.data, args.data_file.given()) {
         return Err(Failure::usage(format!("{option}: needs --data")));
     }
-    check_new(&args.onnx, args.overwrite)?;
+    files::check_new_file(&args.onnx, args.overwrite)?;
     // Before the model is loaded.
     if let Some(path) = &args.data {
         Rows::open(path, &args.data_file.read_options())?;
@@ -87,16 +87,6 @@ pub fn run(args: &ExportArgs) -> Result<(), Failure> {
         Some(data) => compare(&classifier, &data),
         None => Ok(()),
     }
-}
-
-/// Checks that a file can be written.
-fn check_new(path: &Path, overwrite: bool) -> Result<(), Failure> {
-    if path.is_dir() {
-        return Err(Failure::output(format!("{}: is a folder; name a file", path.display())));
-    }
-    let name = path.file_name().and_then(|name| name.to_str());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    files::check_new(folder, name.as_slice(), overwrite)
 }
 
 /// Reads the labelled texts, whose labels are classes of the model.

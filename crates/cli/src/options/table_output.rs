@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use rekindle::data::{DataError, OutputFormat};
 
 use crate::exit::Failure;
+use crate::files;
 
 /// The beginning of the names of columns that a table already has.
 pub const PREFIX: &str = "predicted_";
@@ -63,15 +64,6 @@ impl TableOutputArgs {
     /// # Errors
     /// As described.
     pub fn check(&self, overwrite: bool) -> Result<(), Failure> {
-        match &self.output {
-            Some(output) if output.is_dir() => {
-                Err(Failure::output(format!("{}: is a folder; name a file", output.display())))
-            }
-            Some(output) if output.exists() && !overwrite => Err(Failure::output(format!(
-                "{}: already exists; to replace it, add --overwrite, or name another file",
-                output.display()
-            ))),
-            _ => Ok(()),
-        }
+        self.output.as_deref().map_or(Ok(()), |output| files::check_new_file(output, overwrite))
     }
 }
