@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::Instant;
 use std::{env, fs};
 
-use crate::{api, at_root, cargo, checks, experiment, root, run, target, told};
+use crate::rehearse::rehearse;
+use crate::{api, at_root, binary, cargo, checks, experiment, root, run, target, told};
 
 /// The crates that hold tensors.
 const TENSORS: [&str; 10] = [
@@ -79,6 +80,9 @@ pub fn ci() -> Result<(), u8> {
         "--test",
         "remote",
     ])))?;
+    // With the program of that test, which has hosts.
+    step("a whole job");
+    rehearse(&["--small".into(), "--binary".into(), binary("rekindle").into()])?;
     step("done");
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! `cargo xtask`: automation of this workspace, in Rust and without dependencies.
 
 mod api;
+mod artifacts;
 mod chart;
 mod checks;
 mod ci;
 mod measure;
+mod rehearse;
 mod torture;
 
 use std::env;
@@ -33,6 +35,10 @@ Check:
   torture [KILLS [BACKEND [SEED]]]
                         Kill an experiment at random moments, resume it, and compare the results byte for byte
                         with those of an uninterrupted run [default: 50 kills on flex]
+  rehearse [--small] [--binary PROGRAM] [--model FOLDER] [--data TEXTS.tsv]
+                        Do a whole job with the installed program in target/rehearse, from data files to a served model, and
+                        check every step; installs the program there, or takes PROGRAM. --small: the dev profile and a few
+                        sentences, for less than a minute
 
 Measure:
   parity PYTHON TRAIN.tsv TEST.tsv MODEL...
@@ -68,6 +74,7 @@ fn main() -> ExitCode {
         Some("api") => api::list(rest.iter().any(|option| option == "--check")),
         Some("deny") => checks::deny(),
         Some("sanitize") => checks::sanitize(),
+        Some("rehearse") => rehearse::rehearse(&rest),
         Some("torture") => torture::torture(&rest),
         Some("parity") => measure::parity(&rest),
         Some("bench") => measure::bench(&rest),

@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::artifacts::Artifacts;
 use crate::{at_root, binary, cargo, root, run, target, told};
 
 /// Approaches that cover every kind of state: a head, some layers, all layers, gradual unfreezing, adapters, and an encoder that is
@@ -77,15 +78,6 @@ pub fn torture(options: &[OsString]) -> Result<(), u8> {
 struct Place {
     folder: PathBuf,
     backend: String,
-}
-
-/// The files of a run, without times.
-struct Artifacts(Vec<(PathBuf, Vec<u8>)>);
-
-impl PartialEq for Artifacts {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
 }
 
 impl Place {
@@ -159,25 +151,7 @@ impl Place {
 
     /// Returns all files of the output, without times.
     fn results(&self) -> Result<Artifacts, u8> {
-        let mut files = Vec::new();
-        told(walk(&self.folder.join("output"), &mut files))?;
-        let mut artifacts = Vec::new();
-        for path in files {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            // The page shows times; only its end is checked.
-            let content = match name.as_str() {
-                "report.html" => tail(&told(fs::read(&path))?, b"</html>"),
-                "results.json" => without_times(&told(fs::read_to_string(&path))?),
-                _ => told(fs::read(&path))?,
-            };
-            artifacts.push((path, content));
-        }
-        let zip = self.folder.join("output.zip");
-        // A zip ends with the end of the central directory.
-        let end = tail(&told(fs::read(&zip))?, b"PK\x05\x06");
-        artifacts.push((zip, end));
-        artifacts.sort();
-        Ok(Artifacts(artifacts))
+        told(Artifacts::of(&self.folder.join("output")))
     }
 
     /// Returns the files next to the output after a run.
@@ -185,42 +159,6 @@ impl Place {
         let entries = told(fs::read_dir(&self.folder))?.filter_map(Result::ok).map(|entry| entry.file_name());
         Ok(entries.filter(|name| name != "output" && name != "output.zip" && name != "sentences.tsv").collect())
     }
-}
-
-/// Returns `words` if a file ends with them.
-fn tail(bytes: &[u8], words: &[u8]) -> Vec<u8> {
-    let last = &bytes[bytes.len().saturating_sub(words.len() + 32)..];
-    if last.windows(words.len()).any(|window| window == words) { words.to_vec() } else { b"torn".to_vec() }
-}
-
-/// Returns `results.json` without the lines for time and memory.
-fn without_times(json: &str) -> Vec<u8> {
-    const VOLATILE: [&str; 7] = [
-        "seconds",
-        "train_seconds",
-        "eval_seconds",
-        "train_examples_per_second",
-        "eval_examples_per_second",
-        "peak_memory",
-        "finished",
-    ];
-    let volatile = |line: &&str| VOLATILE.iter().any(|field| line.trim_start().starts_with(&format!("\"{field}\":")));
-    let mut kept: String = json.lines().filter(|line| !volatile(line)).collect();
-    kept.push_str(if json.ends_with("}\n") { "" } else { "torn" });
-    kept.into_bytes()
-}
-
-/// Collects all files below a folder, except staged ones.
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        match entry.file_type()?.is_dir() {
-            true if entry.file_name() == ".staging" => {}
-            true => walk(&entry.path(), files)?,
-            false => files.push(entry.path()),
-        }
-    }
-    Ok(())
 }
 
 /// Random numbers from 0 to 1 (SplitMix64).

@@ -47,7 +47,7 @@ const DOCUMENTS: [&str; 27] = [
 
 /// Beginnings of commands that are not run here, because they build or install something, need a GPU, Python or another
 /// machine, or take an hour.
-const NOT_RUN: [&str; 17] = [
+const NOT_RUN: [&str; 18] = [
     "cargo clippy",
     "cargo fmt",
     "cargo install",
@@ -59,6 +59,7 @@ const NOT_RUN: [&str; 17] = [
     "cargo xtask dist",
     "cargo xtask experiment --backend",
     "cargo xtask golden",
+    "cargo xtask rehearse",
     "curl",
     "pip install",
     "python make",
