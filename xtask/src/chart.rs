@@ -1,4 +1,4 @@
-//! The chart of the README: accuracy by training time, from the table of docs/results.md.
+//! Charts of accuracy by time: that of the README, from a table of docs/results.md, and those of the study.
 
 use std::fs;
 
@@ -19,14 +19,18 @@ const BOTTOM: f64 = 56.0;
 /// A point whose neighbour is closer than this on the right has its name on the left.
 const NEAR: f64 = 90.0;
 
-/// A row of the table.
+/// The size of a name, in pixels: per character, and per line.
+const CHARACTER: f64 = 8.0;
+const LINE: f64 = 16.0;
+
+/// A row of the table, a point of the chart.
 #[derive(Debug, PartialEq)]
-struct Row {
-    name: String,
-    accuracy: f64,
-    interval: Option<(f64, f64)>,
-    /// Training time of all runs; absent for a baseline that is not trained.
-    seconds: Option<f64>,
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) accuracy: f64,
+    pub(crate) interval: Option<(f64, f64)>,
+    /// The time; absent for a baseline that is not trained.
+    pub(crate) seconds: Option<f64>,
 }
 
 /// Writes the chart.
@@ -40,7 +44,7 @@ pub(crate) fn chart() -> Result<(), u8> {
     if rows.iter().filter(|row| row.seconds.is_some()).count() < 2 {
         return Err(failed(&format!("{TABLE}: no table with accuracies and training times")));
     }
-    fs::write(root().join(CHART), svg(&rows)).map_err(|error| failed(&format!("{CHART}: {error}")))?;
+    fs::write(root().join(CHART), svg(&rows, TITLE, TIME)).map_err(|error| failed(&format!("{CHART}: {error}")))?;
     println!("{CHART}");
     Ok(())
 }
@@ -67,22 +71,27 @@ fn row(cells: &[String]) -> Option<Row> {
     })
 }
 
-/// Draws the rows, with classes for colours, so that one image serves the light and the dark theme.
-fn svg(rows: &[Row]) -> String {
+/// Draws the rows, with classes for colours, so that one image serves the light and the dark theme. `time` says what the horizontal
+/// axis is.
+pub(crate) fn svg(rows: &[Row], title: &str, time: &str) -> String {
     let ends = rows.iter().flat_map(|row| {
         let (low, high) = row.interval.unwrap_or((row.accuracy, row.accuracy));
         [low, high]
     });
     let (low, high) = ends.fold((1.0f64, 0.0f64), |(low, high), end| (low.min(end), high.max(end)));
-    let (low, high) = ((low * 10.0).floor() / 10.0, (high * 10.0).ceil() / 10.0);
+    // An interval by Student's t may leave the scale.
+    let (low, high) = ((low.max(0.0) * 10.0).floor() / 10.0, (high.min(1.0) * 10.0).ceil() / 10.0);
     let most = rows.iter().filter_map(|row| row.seconds).fold(10.0, f64::max);
     // Room for the name of the last point.
     let decades = (2.0 * most).log10();
-    let x = |seconds: f64| LEFT + seconds.max(1.0).log10() / decades * (WIDTH - LEFT - RIGHT);
-    let y = |accuracy: f64| HEIGHT - BOTTOM - (accuracy - low) / (high - low) * (HEIGHT - TOP - BOTTOM);
+    let least = rows.iter().filter_map(|row| row.seconds).fold(1.0, f64::min);
+    let first = least.max(0.01).log10().floor();
+    let x = |seconds: f64| LEFT + (seconds.log10().max(first) - first) / (decades - first) * (WIDTH - LEFT - RIGHT);
+    let y =
+        |accuracy: f64| HEIGHT - BOTTOM - (accuracy.clamp(low, high) - low) / (high - low) * (HEIGHT - TOP - BOTTOM);
 
     let mut marks = Vec::new();
-    for decade in 0..=decades as i32 {
+    for decade in first as i32..=decades as i32 {
         let seconds = 10f64.powi(decade);
         marks.push(line("grid", (x(seconds), TOP), (x(seconds), HEIGHT - BOTTOM)));
         marks.push(text("label", "middle", (x(seconds), HEIGHT - BOTTOM + 20.0), &format!("{seconds}")));
@@ -92,12 +101,7 @@ fn svg(rows: &[Row]) -> String {
         marks.push(line("grid", (LEFT, y(accuracy)), (WIDTH - RIGHT, y(accuracy))));
         marks.push(text("label", "end", (LEFT - 10.0, y(accuracy) + 5.0), &format!("{accuracy:.1}")));
     }
-    marks.push(text(
-        "label",
-        "middle",
-        ((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 12.0),
-        "training time of all runs, in seconds",
-    ));
+    marks.push(text("label", "middle", ((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 12.0), time));
     let (across, up) = (18.0, (TOP + HEIGHT - BOTTOM) / 2.0);
     marks.push(format!(
         "<text class=\"label\" text-anchor=\"middle\" transform=\"translate({across} {up}) rotate(-90)\">accuracy</text>"
@@ -107,6 +111,7 @@ fn svg(rows: &[Row]) -> String {
         marks.push(text("label", "start", (LEFT + 8.0, y(row.accuracy) - 7.0), &row.name));
     }
     let points: Vec<(f64, &Row)> = rows.iter().filter_map(|row| Some((x(row.seconds?), row))).collect();
+    let mut names: Vec<(f64, f64, f64)> = Vec::new();
     for (place, row) in &points {
         let height = y(row.accuracy);
         if let Some((low, high)) = row.interval {
@@ -117,14 +122,31 @@ fn svg(rows: &[Row]) -> String {
             other.0 > *place && other.0 - place < NEAR && (y(other.1.accuracy) - height).abs() < 20.0
         };
         let (anchor, gap) = if points.iter().any(is_near) { ("end", -12.0) } else { ("start", 12.0) };
-        marks.push(text("name", anchor, (place + gap, height + 5.0), &row.name));
+        let width = CHARACTER * row.name.chars().count() as f64;
+        let start = if anchor == "end" { place + gap - width } else { place + gap };
+        let shift = free_line(&names, start, width, height);
+        names.push((start, start + width, height + shift));
+        marks.push(text("name", anchor, (place + gap, height + shift + 5.0), &row.name));
     }
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">\n<title>{TITLE}</title>\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">\n<title>{title}</title>\n\
          <style>{STYLE}</style>\n{}\n</svg>\n",
         marks.join("\n")
     )
 }
+
+/// Returns how far a name must move up or down not to cover the names so far, of which each has a start, an end and a height.
+fn free_line(names: &[(f64, f64, f64)], start: f64, width: f64, height: f64) -> f64 {
+    let is_free = |shift: &f64| {
+        let covers = |&(from, to, at): &(f64, f64, f64)| {
+            from < start + width && start < to && (at - height - shift).abs() < LINE
+        };
+        !names.iter().any(covers)
+    };
+    [0.0, -1.0, 1.0, -2.0, 2.0, -3.0, 3.0].map(|lines| lines * LINE).into_iter().find(is_free).unwrap_or(0.0)
+}
+
+const TIME: &str = "training time of all runs, in seconds";
 
 const TITLE: &str = "Accuracy by training time, with 95 % confidence intervals";
 
@@ -160,6 +182,6 @@ mod tests {
     #[test]
     fn the_chart_shows_the_table() {
         let read = |path| fs::read_to_string(root().join(path)).expect(path);
-        assert_eq!(svg(&rows(&read(TABLE))), read(CHART), "run `cargo xtask chart`");
+        assert_eq!(svg(&rows(&read(TABLE)), TITLE, TIME), read(CHART), "run `cargo xtask chart`");
     }
 }

@@ -7,6 +7,7 @@ mod checks;
 mod ci;
 mod measure;
 mod rehearse;
+mod study;
 mod torture;
 
 use std::env;
@@ -50,6 +51,19 @@ Measure:
   transfer --peer PYTHON [--model FOLDER] [--data DATA.tsv]... [--train TRAIN.tsv --test TEST.tsv] [--splits N]
                         Compare a model with random weights and TF-IDF on few labelled sentences, and write
                         the tables of docs/transfer.md; PYTHON needs scikit-learn
+  study --model FOLDER --data FOLDER [--peer PYTHON] [OPTIONS]
+                        Compare baselines, approaches and `fit` on draws of SST-2, banking77, GoEmotions and MRPC,
+                        and with PYTHON setfit, sentence-transformers and transformers' Trainer; write the tables and
+                        pictures of docs/results.md. Measured cells are stored, and not measured again; Linux only
+                          --data-sets LIST    of sst2, banking77, goemotions, mrpc [default: all]
+                          --sizes LIST        examples per class [default: 8,64,all]
+                          --noise LIST        percentages of flipped training labels [default: 0]
+                          --approaches LIST   approaches of `rekindle experiment`, fit, setfit,
+                                              sentence-transformers, trainer [default: all]
+                          --seeds N           draws, at most 10 [default: 5]
+                          --test-rows N       at most so many test rows [default: 400]
+                          --results FOLDER    the cells [default: target/study]
+  study --report-only   Write them from fixtures/study/cells.csv
   soak [MINUTES]        Train and predict repeatedly at the size of distilbert-base-uncased, and report trends of
                         memory and time per step [default: 120]; Linux only
 
@@ -79,6 +93,7 @@ fn main() -> ExitCode {
         Some("parity") => measure::parity(&rest),
         Some("bench") => measure::bench(&rest),
         Some("transfer") => measure::transfer(&rest),
+        Some("study") => study::study(&rest),
         Some("soak") => measure::soak(&rest),
         Some("chart") => chart::chart(),
         Some("embedded") => embedded(),
