@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// All files of an output folder by their path in it, and the zip beside it; without what differs between two runs: times and
+/// All files of an output folder by their path in it, and the zip beside it (`.zip`); without what differs between two runs: times and
 /// memory.
 #[derive(PartialEq)]
 pub(crate) struct Artifacts(Vec<(PathBuf, Vec<u8>)>);
@@ -23,10 +23,9 @@ impl Artifacts {
             };
             files.push((path.strip_prefix(output).unwrap_or(&path).to_path_buf(), content));
         }
-        let zip = output.with_extension("zip");
         // A zip ends with the end of the central directory.
-        let end = tail(&fs::read(&zip)?, b"PK\x05\x06");
-        files.push((zip.file_name().unwrap_or_default().into(), end));
+        let end = tail(&fs::read(output.with_extension("zip"))?, b"PK\x05\x06");
+        files.push((".zip".into(), end));
         files.sort();
         Ok(Self(files))
     }

@@ -76,10 +76,10 @@ impl Problem {
     pub const FIELDS: [&str; 5] =
         ["problem_type", "rekindle_ordinal", "rekindle_thresholds", "rekindle_calibration", "rekindle_abstention"];
 
-    /// Writes the fields that are set, and removes the others.
+    /// Writes the fields that are set, each where it was or at the end, and removes the others.
     pub fn insert_into(&self, fields: &mut Map<String, Value>) {
-        Self::FIELDS.into_iter().for_each(|field| drop(fields.remove(field)));
         if let Ok(Value::Object(ours)) = serde_json::to_value(self) {
+            fields.retain(|name, _| !Self::FIELDS.contains(&name.as_str()) || ours.contains_key(name));
             fields.extend(ours);
         }
     }

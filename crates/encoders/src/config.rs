@@ -301,12 +301,11 @@ impl EncoderConfig {
     fn json_for(&self, kind: &str, further: &[(&str, Value)]) -> String {
         let spec = self.family.spec();
         let mut fields = self.all_fields();
-        for derived in ["num_labels", "auto_map"] {
-            fields.remove(derived);
-        }
+        // The others keep their order: a configuration that is read again is written with the same bytes.
+        fields.retain(|name, _| !["num_labels", "auto_map"].contains(&name.as_str()));
         self.problem.insert_into(&mut fields);
         if self.classifier_pooling.is_cls() {
-            fields.remove("classifier_pooling");
+            fields.shift_remove("classifier_pooling");
         } else {
             fields.insert("classifier_pooling".into(), "mean".into());
         }
@@ -371,6 +370,7 @@ impl From<DistilBertConfig> for EncoderConfig {
             Ok(Value::Object(fields)) => fields,
             _ => Map::new(),
         };
+        fields.retain(|name, _| name != "classifier_pooling" && !Problem::FIELDS.contains(&name.as_str()));
         fields.insert("tie_weights_".into(), true.into());
         Self {
             family: Family::DistilBert,
@@ -405,6 +405,42 @@ impl From<&EncoderConfig> for InputLimits {
             max_length: config.max_length(),
             first_position: config.first_position(),
             type_vocab_size: config.type_vocab_size,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rekindle_checkpoint::{Calibration, ProblemType};
+
+    use super::*;
+
+    fn read(json: &str) -> EncoderConfig {
+        EncoderConfig::from_json(json.as_bytes(), Path::new("config.json")).expect("a configuration")
+    }
+
+    /// An experiment reads the models of finished runs again when it is resumed or distributed.
+    #[test]
+    fn a_configuration_that_was_read_again_is_written_with_the_same_bytes() {
+        let calibration = Calibration { method: "temperature".into(), ..Calibration::default() };
+        let single = Some(ProblemType::SingleLabelClassification);
+        let problem = Problem { problem_type: single, calibration: Some(calibration), ..Problem::default() };
+        let problem = Problem { thresholds: vec![0.3, 0.7], ..problem };
+        for family in Family::ALL {
+            let name = family.model_type();
+            let fields = [
+                format!(r#""model_type": "{name}""#),
+                format!(r#""num_labels": 3, "problem_type": null, "model_type": "{name}", "auto_map": {{}}, "own": 1"#),
+                format!(r#""classifier_pooling": "mean", "model_type": "{name}", "rekindle_ordinal": true, "own": 1"#),
+            ];
+            for fields in fields {
+                let config = read(&format!("{{{fields}}}")).with_labels(["bad", "good"]);
+                let pooled = config.clone().with_pooling(Pooling::Mean);
+                for config in [config, pooled.clone(), pooled.with_problem(problem.clone())] {
+                    let written = config.to_json();
+                    assert_eq!(read(&written).to_json(), written, "{fields}");
+                }
+            }
         }
     }
 }

@@ -4,6 +4,9 @@ use super::job::Job;
 use super::program::{Running, check};
 use crate::artifacts::Artifacts;
 
+/// The runs of the experiment: of an approach and two baselines on two folds, and the final model.
+const RUNS: usize = 7;
+
 /// Distributes an experiment over two hosts, and compares the files with those of this machine alone.
 pub fn distribute(job: &mut Job) -> Result<String, String> {
     if job
@@ -20,16 +23,20 @@ pub fn distribute(job: &mut Job) -> Result<String, String> {
     job.write("token", "a token of this rehearsal alone\n")?;
     let (first, first_url) = host(job)?;
     let (second, second_url) = host(job)?;
+    let hosts = ["--token-file", "token", "--host", &first_url, "--host", &second_url];
+    let reached = job.program.run(&[&["devices"], &hosts[..]].concat())?.out;
+    for url in [&first_url, &second_url] {
+        let is_reached = reached.lines().any(|line| line.contains(url) && line.contains("CPU"));
+        check(is_reached, || format!("{url} offers no CPU:\n{reached}"))?;
+    }
     let model = job.model.clone();
-    let command = ["experiment", "--data", "train.csv", "--model", &model, "--approaches", "feature-extraction,last-1"];
-    let more = ["--folds", "3", "--epochs", "2", "--save-models", "--verbose", "--output"];
-    let command = [&command[..], &more].concat();
+    let command = ["experiment", "--data", "train.csv", "--model", &model, "--approaches", "last-1", "--folds", "2"];
+    let command = [&command[..], &["--epochs", "1", "--save-models", "--verbose", "--output"]].concat();
     job.program.run(&[&command[..], &["local"]].concat())?;
-    let hosts = ["--backend", "remote", "--token-file", "token", "--host", &first_url, "--host", &second_url];
-    let said = job.program.run(&[&command[..], &["distributed"], &hosts].concat())?.out;
-    let finished = |url: &str| said.lines().filter(|line| line.contains(url) && line.contains("finished")).count();
-    let runs = [finished(&first_url), finished(&second_url)];
-    check(runs.iter().all(|runs| *runs > 0), || format!("the hosts finished {runs:?} runs"))?;
+    let said = job.program.run(&[&command[..], &["distributed", "--backend", "remote"], &hosts].concat())?.out;
+    let finished = |url: &str| said.lines().filter(|line| line.contains(url) && line.contains("  finished ")).count();
+    let (first_runs, second_runs) = (finished(&first_url), finished(&second_url));
+    check(first_runs + second_runs == RUNS, || format!("{first_runs} and {second_runs} of {RUNS} runs were finished"))?;
     let files = |output: &str| Artifacts::of(&job.path(output)).map_err(|error| format!("{output}: {error}"));
     // `results.json` names the backend and the command line.
     let mut differences = files("local")?.differences(&files("distributed")?);
@@ -38,7 +45,7 @@ pub fn distribute(job: &mut Job) -> Result<String, String> {
     for host in [first, second] {
         check(matches!(host.terminate()?, None | Some(0)), || "a host did not end with 0 after SIGTERM".into())?;
     }
-    Ok(format!("{} and {} runs; models and predictions as on this machine, byte for byte", runs[0], runs[1]))
+    Ok(format!("{first_runs} and {second_runs} runs; models and predictions as on this machine, byte for byte"))
 }
 
 /// Starts a host, and returns its URL.

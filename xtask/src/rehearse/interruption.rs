@@ -7,7 +7,8 @@ use crate::artifacts::Artifacts;
 /// Steps between two training checkpoints, and the most that a kill may lose.
 const EVERY: usize = 2;
 
-/// Kills an experiment after half of its steps, resumes it, and compares the files with those of an uninterrupted one.
+/// Kills an experiment after three quarters of its steps, so that one of two trainings is finished and the other is not; resumes it,
+/// and compares the files with those of an uninterrupted one.
 pub fn resume(job: &mut Job) -> Result<String, String> {
     let model = job.model.clone();
     let command =
@@ -33,7 +34,7 @@ pub fn resume(job: &mut Job) -> Result<String, String> {
     std::fs::remove_file(output.with_extension("zip")).map_err(|error| error.to_string())?;
 
     let mut running = job.program.start(&command)?;
-    running.wait_for("half of its steps", |said| (steps(said) >= whole / 2).then_some(()))?;
+    running.wait_for("three quarters of its steps", |said| (steps(said) >= whole * 3 / 4).then_some(()))?;
     let first = steps(&running.kill()?);
     check(!output.exists(), || "a killed experiment left results".into())?;
     let said = job.program.run(&[&command[..], &["--resume"]].concat())?.out;
