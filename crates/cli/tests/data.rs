@@ -167,3 +167,17 @@ fn all_rows_that_cannot_be_used_are_listed() {
     assert_eq!(test["defects"][0], json!({"line": 3, "reason": "the label is empty"}));
     assert!(test["defects"][2]["reason"].as_str().is_some_and(|reason| reason.starts_with("a quotation mark opens")));
 }
+
+#[test]
+fn all_columns_of_labels_are_named_and_each_label_has_an_example() {
+    let place = Place::new();
+    // No text has the label `insult` alone.
+    place.write("comments.csv", "text,toxic,insult\nrubbish,1,0\nyou fool,1,1\nthank you,0,0\n");
+    let output = said(&place, &["comments.csv", "--label-columns", "toxic,insult"]);
+    for part in ["text (text), toxic (label), insult (label)", "insult: 1 (33.33 %)  line 3: you fool"] {
+        assert!(output.contains(part), "{part}: {output}");
+    }
+    place.write("plain.csv", "rubbish,1,0\nyou fool,1,1\n");
+    let output = said(&place, &["plain.csv", "--no-header", "--label-columns", "1,2"]);
+    assert!(output.contains("column 0 is the text, columns 1, 2 the labels"), "{output}");
+}

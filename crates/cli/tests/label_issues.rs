@@ -76,6 +76,20 @@ fn without_folds_there_are_no_label_errors_and_test_examples_are_not_dropped() {
 }
 
 #[test]
+fn a_model_that_is_no_better_than_chance_suspects_nothing() {
+    let place = Place::new();
+    // Labels that follow nothing in the texts.
+    let rows: String = (0..40).map(|row| format!("number {row},{}\n", ["bad", "good"][row * row / 3 % 2])).collect();
+    place.write("noise.csv", format!("text,label\n{rows}"));
+    let options =
+        ["--model", "embedded", "noise.csv", "--approaches", "probe:C=1000:layers=last:pooling=mean", "--folds", "4"];
+    let (results, said) = place.results(&options);
+    assert!(said.contains("Label errors cannot be told: neither are the predictions of `probe:C=1000"), "{said}");
+    assert!(results["label_issues"].is_null() && !said.contains("probably wrong"), "{said}");
+    assert!(!place.path("out/label_issues.csv").exists());
+}
+
+#[test]
 fn a_file_of_other_data_is_an_error_before_anything_is_trained() {
     let place = place();
     place.write("labels.csv", "text,label\na,1\nb,2.5\nc,3\nd,4\n");

@@ -2,13 +2,15 @@
 //!
 //! A block of `sh` is a list of commands. If the next block under the same heading is `text`, it is the output of the
 //! last command. Words must be equal; times may differ, and other numbers within a tolerance, because processors round
-//! differently.
+//! differently. Every page of the cookbook starts in a folder with its samples, and its commands run as they are written.
 
 mod common;
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use common::{Place, text};
 use flate2::Compression;
@@ -269,11 +271,27 @@ fn same(printed: &str, documented: &str) -> bool {
         let word = |index: usize| {
             let seconds = a.get(index + 1).is_some_and(|unit| unit.trim_end_matches(',') == "s");
             let close = |(a, b): (f64, f64)| seconds || (a - b).abs() <= TOLERANCE;
-            a[index] == b[index] || number(a[index]).zip(number(b[index])).is_some_and(close)
+            let (left, right) = (pieces(a[index]), pieces(b[index]));
+            let alike = |(a, b): (&&str, &&str)| a == b || number(a).zip(number(b)).is_some_and(close);
+            number(a[index]).zip(number(b[index])).is_some_and(close)
+                || left.len() == right.len() && left.iter().zip(&right).all(alike)
         };
         a.len() == b.len() && (0..a.len()).all(word)
     };
     printed.len() == documented.len() && printed.iter().zip(&documented).all(alike)
+}
+
+/// Divides a word, for example of JSON, into numbers and what is between them.
+fn pieces(word: &str) -> Vec<&str> {
+    let is_digit = |character: char| character.is_ascii_digit() || character == '.';
+    let mut pieces = Vec::new();
+    let mut rest = word;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|character| is_digit(character) != is_digit(first)).unwrap_or(rest.len());
+        pieces.push(&rest[..end]);
+        rest = &rest[end..];
+    }
+    pieces
 }
 
 fn number(word: &str) -> Option<f64> {
@@ -293,27 +311,7 @@ fn commands_in_the_documentation_work() {
     for document in DOCUMENTS {
         let content = fs::read_to_string(root().join(document)).expect("a document");
         unseen.retain(|path| *path != Path::new(document));
-        let mut last = None;
-        let blocks = blocks(&content);
-        for (index, block) in blocks.iter().enumerate() {
-            let is_output = |next: &Block| next.language == "text" && next.section == block.section;
-            let is_compared = blocks.get(index + 1).is_some_and(is_output);
-            match (block.language.as_str(), last.take()) {
-                ("sh", _) => {
-                    let commands = commands_of(&block.content);
-                    let mut printed: Vec<String> =
-                        commands.iter().filter_map(|line| run(&place, line, is_compared)).collect();
-                    last = printed.pop().map(|printed| (block.section, printed));
-                }
-                ("text", Some((section, printed))) if section == block.section => {
-                    compared += 1;
-                    if !same(&printed, &block.content) {
-                        stale.push(format!("{document} is outdated; the output is:\n{printed}"));
-                    }
-                }
-                _ => {}
-            }
-        }
+        compared += check(document, &content, &mut stale, &mut |line, is_compared| run(&place, line, is_compared));
     }
     assert!(stale.is_empty(), "{}", stale.join("\n"));
     assert!(compared >= 7, "only {compared} outputs were compared");
@@ -324,6 +322,127 @@ fn commands_in_the_documentation_work() {
     };
     unseen.retain(with_commands);
     assert!(unseen.is_empty(), "{unseen:?} have commands that this test does not run");
+}
+
+/// Runs the commands of a document, compares their outputs, and adds those that are outdated to `stale`. Returns how many were
+/// compared.
+fn check(
+    document: &str,
+    content: &str,
+    stale: &mut Vec<String>,
+    run: &mut dyn FnMut(&str, bool) -> Option<String>,
+) -> usize {
+    let (mut last, mut compared) = (None, 0);
+    let blocks = blocks(content);
+    for (index, block) in blocks.iter().enumerate() {
+        let is_output = |next: &Block| next.language == "text" && next.section == block.section;
+        let is_compared = blocks.get(index + 1).is_some_and(is_output);
+        match (block.language.as_str(), last.take()) {
+            ("sh", _) => {
+                let commands = commands_of(&block.content);
+                let mut printed: Vec<String> = commands.iter().filter_map(|line| run(line, is_compared)).collect();
+                last = printed.pop().map(|printed| (block.section, printed));
+            }
+            ("text", Some((section, printed))) if section == block.section => {
+                compared += 1;
+                if !same(&printed, &block.content) {
+                    stale.push(format!("{document} is outdated; the output is:\n{printed}"));
+                }
+            }
+            _ => {}
+        }
+    }
+    compared
+}
+
+#[test]
+fn commands_in_the_cookbook_work() {
+    let pages = fs::read_dir(root().join("docs/cookbook")).expect("the cookbook").flatten();
+    let mut pages: Vec<PathBuf> = pages.map(|entry| entry.path()).collect();
+    pages.sort();
+    let mut stale = Vec::new();
+    for page in &pages {
+        let (name, content) = (page.display().to_string(), fs::read_to_string(page).expect("a page"));
+        let (place, mut server) = (samples(), None);
+        check(&name, &content, &mut stale, &mut |line, _| run_in_shell(&place, &mut server, line));
+        for program in blocks(&content).iter().filter(|block| block.language == "rust") {
+            let example = content.split("--example ").nth(1).and_then(|rest| rest.split_whitespace().next());
+            let file = format!("crates/rekindle/examples/{}.rs", example.expect("the example of the program"));
+            let source = fs::read_to_string(root().join(&file)).expect("an example");
+            assert!(source.ends_with(&program.content), "{name}: the program is not that of {file}");
+        }
+        let closing = "## Before you trust the result";
+        assert!(content.contains(closing) || name.ends_with("README.md"), "{name} lacks `{closing}`");
+    }
+    assert!(stale.is_empty(), "{}", stale.join("\n"));
+}
+
+/// Returns a folder with the samples of the cookbook.
+fn samples() -> Place {
+    let place = Place::new();
+    for file in fs::read_dir(root().join("fixtures/cookbook")).expect("samples").flatten() {
+        place.write(&file.file_name().display().to_string(), fs::read(file.path()).expect("a sample"));
+    }
+    place
+}
+
+/// Runs a command line of the cookbook: also a server in the background, the requests to it, and `head`.
+fn run_in_shell(place: &Place, server: &mut Option<Server>, line: &str) -> Option<String> {
+    let words = shlex::split(line).unwrap_or_else(|| panic!("`{line}` is not a command"));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["rekindle", "serve", ref options @ .., "&"] => {
+            *server = Some(Server::start(place, options));
+            None
+        }
+        ["curl", url] => server.as_ref().map(|server| server.answer(url, None)),
+        ["curl", url, "--json", body] => server.as_ref().map(|server| server.answer(url, Some(body))),
+        ["head", "-n", count, file] => {
+            let content = fs::read_to_string(place.path(file)).expect("a file");
+            let count: usize = count.parse().expect("a number of lines");
+            Some(content.lines().take(count).map(|line| format!("{line}\n")).collect())
+        }
+        _ => run(place, line, true),
+    }
+}
+
+/// `rekindle serve` on a free port; it ends with this value.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(place: &Place, options: &[&str]) -> Self {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("rekindle"));
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(options).current_dir(place.path("")).env_clear();
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("a server");
+        let mut first = String::new();
+        BufReader::new(process.stdout.take().expect("output")).read_line(&mut first).expect("a line");
+        let address = first.trim().strip_prefix("listening on http://").expect("an address").into();
+        Self { process, address }
+    }
+
+    /// Returns the body of the answer to a request of curl, whose address is that of the default port.
+    fn answer(&self, url: &str, json: Option<&str>) -> String {
+        let path = url.strip_prefix("http://127.0.0.1:8080").expect("the default address");
+        let mut stream = TcpStream::connect(&self.address).expect("a connection");
+        let (method, body) = (if json.is_some() { "POST" } else { "GET" }, json.unwrap_or_default());
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n");
+        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+        assert!(head.starts_with("HTTP/1.1 200"), "{url}: {answer}");
+        body.into()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill().and_then(|()| self.process.wait());
+    }
 }
 
 /// Returns the paths of all documents of the repository.

@@ -31,6 +31,8 @@ pub struct Profile {
     labels: BTreeMap<String, u64>,
     names: Vec<String>,
     samples: Vec<Option<Sample>>,
+    /// The first text with each label, if rows may have several.
+    label_samples: HashMap<String, Sample>,
     rows: u64,
     empty: u64,
     duplicates: u64,
@@ -109,6 +111,11 @@ impl Profile {
         let start = |text: &String| text.chars().take(SAMPLE).collect();
         let sample = || Sample { line: row.line, text: start(&row.text), text_pair: row.text_pair.as_ref().map(start) };
         self.samples[class as usize].get_or_insert_with(sample);
+        for label in row.labels.iter().flatten() {
+            if !self.label_samples.contains_key(label) {
+                self.label_samples.insert(label.clone(), sample());
+            }
+        }
         match self.texts.entry(hash(&self.normal)) {
             Entry::Vacant(entry) => {
                 entry.insert(First { line: u32::try_from(row.line).unwrap_or(u32::MAX), class });
@@ -168,8 +175,11 @@ impl Profile {
         classes.names().iter().map(|name| (name.clone(), self.classes.get(name).map_or(0, |(_, rows)| *rows))).collect()
     }
 
-    /// Returns the first text of a class that is not empty.
+    /// Returns the first text of a class, or with a label, that is not empty.
     pub fn sample(&self, class: &str) -> Option<&Sample> {
+        if let Some(sample) = self.label_samples.get(class) {
+            return Some(sample);
+        }
         self.classes.get(class).and_then(|(class, _)| self.samples[*class as usize].as_ref())
     }
 

@@ -1,6 +1,6 @@
 //! Suspected label errors, by the predictions of runs that were not trained on the example.
 
-use rekindle_metrics::{LabelIssueFilter, LabelIssues, LabelQuality, Scorer};
+use rekindle_metrics::{LabelIssueFilter, LabelIssues, LabelQuality, Scorer, wilson_interval};
 use rekindle_results::{LabelIssueRecord, LabelIssuesRecord};
 
 use crate::approach_results::{ApproachResults, best};
@@ -9,15 +9,33 @@ use crate::sampling::Sampling;
 /// Fewest examples of a class that are not suspected, as in cleanlab.
 const KEPT: usize = 1;
 
-/// Returns the suspected label errors by the best approach: with folds, every example was tested by runs that were not trained on
-/// it, and the mean of their probabilities, over repeats and seeds, is compared with its label. Returns nothing without folds,
-/// for other tasks than those with one class per text, and if no approach has learned anything.
+/// Returns the suspected label errors by the best approach, and the finding about them: with folds, every example was tested by
+/// runs that were not trained on it, and the mean of their probabilities, over repeats and seeds, is compared with its label.
+/// Returns nothing without folds, for other tasks than those with one class per text, and if no approach has learned anything; and
+/// only a finding if the predictions say nothing about the labels.
 pub(crate) fn label_issues(
     approaches: &[ApproachResults],
     sampling: &Sampling,
     metric: Scorer,
     filter: LabelIssueFilter,
-) -> Option<LabelIssuesRecord> {
+) -> (Option<LabelIssuesRecord>, Option<String>) {
+    match suspects(approaches, sampling, metric, filter) {
+        None => (None, None),
+        Some(Err(finding)) => (None, Some(finding)),
+        Some(Ok(record)) => {
+            let finding = finding(&record, approaches);
+            (Some(record), finding)
+        }
+    }
+}
+
+/// Returns the suspected label errors, or the reason why none can be told.
+fn suspects(
+    approaches: &[ApproachResults],
+    sampling: &Sampling,
+    metric: Scorer,
+    filter: LabelIssueFilter,
+) -> Option<Result<LabelIssuesRecord, String>> {
     sampling.folds.filter(|_| sampling.all.task.has_classes())?;
     let best = best(approaches, metric).filter(|best| best.undertrained() == 0)?;
     let classes = sampling.all.classes.len();
@@ -25,6 +43,13 @@ pub(crate) fn label_issues(
     let labels: Vec<usize> = rows.iter().filter_map(|&row| sampling.target(row).class()).collect();
     // Tested examples of one class have no label errors to find.
     let issues = LabelIssues::new(&labels, &probabilities, classes).ok()?;
+    if is_uninformed(&labels, &probabilities, classes) {
+        return Some(Err(format!(
+            "Label errors cannot be told: neither are the predictions of {} significantly better than the majority class, nor its \
+             probabilities better than the frequencies of the classes.",
+            best.label
+        )));
+    }
     let record = |place: usize| {
         let (row, suspected) = (rows[place], issues.suspected(place));
         let [given, other] = [labels[place], suspected].map(|class| probabilities[place * classes + class]);
@@ -35,11 +60,27 @@ pub(crate) fn label_issues(
         record
     };
     let found = issues.ranked(filter, KEPT, LabelQuality::NormalizedMargin).into_iter().map(record).collect();
-    Some(LabelIssuesRecord::new(best.name.as_str(), filter.name(), rows.len(), found))
+    Some(Ok(LabelIssuesRecord::new(best.name.as_str(), filter.name(), rows.len(), found)))
+}
+
+/// Returns whether the predictions say nothing about the labels: the 95 % confidence interval of their accuracy contains the share of
+/// the largest class, and their log loss is not below that of the frequencies of the classes.
+fn is_uninformed(labels: &[usize], probabilities: &[f64], classes: usize) -> bool {
+    let rows = labels.len() as f64;
+    let count = |class: usize| labels.iter().filter(|label| **label == class).count() as f64;
+    let shares: Vec<f64> = (0..classes).map(|class| count(class) / rows).collect();
+    let entropy: f64 = shares.iter().filter(|share| **share > 0.0).map(|share| -share * share.ln()).sum();
+    let (mut loss, mut hits) = (0.0, 0.0);
+    for (&label, row) in labels.iter().zip(probabilities.chunks(classes)) {
+        loss -= row[label].max(f64::MIN_POSITIVE).ln() / rows;
+        hits += f64::from(u8::from(row.iter().all(|other| *other <= row[label])));
+    }
+    let lowest = wilson_interval(hits, labels.len(), 0.95).map_or(0.0, |interval| interval.low);
+    loss >= entropy && lowest <= shares.iter().copied().fold(0.0, f64::max)
 }
 
 /// Returns the finding about suspected label errors, if there are any.
-pub(crate) fn finding(record: &LabelIssuesRecord, approaches: &[ApproachResults]) -> Option<String> {
+fn finding(record: &LabelIssuesRecord, approaches: &[ApproachResults]) -> Option<String> {
     let label = approaches.iter().find(|results| results.name == record.approach).map(|results| &results.label)?;
     let (count, are) = match record.issues.len() {
         0 => return None,

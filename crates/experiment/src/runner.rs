@@ -16,7 +16,7 @@ use crate::error::ExperimentError;
 use crate::experiment::Experiment;
 use crate::experiment_store::ExperimentStore;
 use crate::findings::findings;
-use crate::label_issues::{finding, label_issues};
+use crate::label_issues::label_issues;
 use crate::misclassified::misclassified;
 use crate::outcome::Outcome;
 use crate::pairwise::Comparisons;
@@ -111,8 +111,9 @@ impl Experiment {
             results.findings.extend(search_findings(record, &sizes, metric, label));
         }
         results.findings.extend(cautions(&context, results.data.profile.as_ref()));
-        results.label_issues = label_issues(&approaches, sampling, metric, self.label_issue_filter);
-        results.findings.extend(results.label_issues.as_ref().and_then(|record| finding(record, &approaches)));
+        let (issues, finding) = label_issues(&approaches, sampling, metric, self.label_issue_filter);
+        results.label_issues = issues;
+        results.findings.extend(finding);
         results.misclassified = misclassified(&approaches, sampling, metric);
         results.predictions = predictions(sampling, runs_predictions);
         (results.approaches, results.baselines, results.comparisons) = (records, baseline_records, comparisons);

@@ -297,14 +297,13 @@ impl Chunk {
 fn describe(columns: &Columns) -> String {
     let role = |index: usize| {
         let roles = [
-            (Some(columns.text), "text"),
-            (columns.text_pair, "text pair"),
-            (Some(columns.label), "label"),
-            (columns.group, "group"),
-            (columns.time, "time"),
+            (columns.text == index, "text"),
+            (columns.text_pair == Some(index), "text pair"),
+            (columns.label == index || columns.labels.contains(&index), "label"),
+            (columns.group == Some(index), "group"),
+            (columns.time == Some(index), "time"),
         ];
-        let roles: Vec<&str> =
-            roles.into_iter().filter(|(column, _)| *column == Some(index)).map(|(_, role)| role).collect();
+        let roles: Vec<&str> = roles.into_iter().filter(|(has_role, _)| *has_role).map(|(_, role)| role).collect();
         roles.join(" and ")
     };
     let name = |(index, name): (usize, &String)| match role(index) {
@@ -314,10 +313,14 @@ fn describe(columns: &Columns) -> String {
     let further = [(columns.text_pair, "text pair"), (columns.group, "group"), (columns.time, "time")];
     let further = further.into_iter().filter_map(|(column, role)| Some(format!("column {} the {role}, ", column?)));
     let further: String = further.collect();
-    match columns.names.is_empty() {
-        true => {
-            format!("no header: column {} is the text, {further}column {} the label", columns.text, columns.label)
+    let label = match &columns.labels[..] {
+        [] => format!("column {} the label", columns.label),
+        several => {
+            format!("columns {} the labels", several.iter().map(usize::to_string).collect::<Vec<_>>().join(", "))
         }
+    };
+    match columns.names.is_empty() {
+        true => format!("no header: column {} is the text, {further}{label}", columns.text),
         false => columns.names.iter().enumerate().map(name).collect::<Vec<_>>().join(", "),
     }
 }
