@@ -11,6 +11,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use common::{Place, text};
 use flate2::Compression;
@@ -358,23 +359,32 @@ fn check(
 #[test]
 fn commands_in_the_cookbook_work() {
     let pages = fs::read_dir(root().join("docs/cookbook")).expect("the cookbook").flatten();
-    let mut pages: Vec<PathBuf> = pages.map(|entry| entry.path()).collect();
-    pages.sort();
-    let mut stale = Vec::new();
-    for page in &pages {
-        let (name, content) = (page.display().to_string(), fs::read_to_string(page).expect("a page"));
-        let (place, mut server) = (samples(), None);
-        check(&name, &content, &mut stale, &mut |line, _| run_in_shell(&place, &mut server, line));
-        for program in blocks(&content).iter().filter(|block| block.language == "rust") {
-            let example = content.split("--example ").nth(1).and_then(|rest| rest.split_whitespace().next());
-            let file = format!("crates/rekindle/examples/{}.rs", example.expect("the example of the program"));
-            let source = fs::read_to_string(root().join(&file)).expect("an example");
-            assert!(source.ends_with(&program.content), "{name}: the program is not that of {file}");
-        }
-        let closing = "## Before you trust the result";
-        assert!(content.contains(closing) || name.ends_with("README.md"), "{name} lacks `{closing}`");
-    }
+    let pages: Vec<PathBuf> = pages.map(|entry| entry.path()).collect();
+    // Pages do not depend on each other.
+    let stale: Vec<String> = thread::scope(|scope| {
+        let halves = pages.chunks(pages.len().div_ceil(2));
+        let threads: Vec<_> = halves
+            .map(|half| scope.spawn(move || half.iter().flat_map(|page| check_page(page)).collect::<Vec<_>>()))
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
     assert!(stale.is_empty(), "{}", stale.join("\n"));
+}
+
+/// Runs the commands of a page of the cookbook, and returns outputs that are outdated.
+fn check_page(page: &Path) -> Vec<String> {
+    let (name, content) = (page.display().to_string(), fs::read_to_string(page).expect("a page"));
+    let (place, mut server, mut stale) = (samples(), None, Vec::new());
+    check(&name, &content, &mut stale, &mut |line, _| run_in_shell(&place, &mut server, line));
+    for program in blocks(&content).iter().filter(|block| block.language == "rust") {
+        let example = content.split("--example ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let file = format!("crates/rekindle/examples/{}.rs", example.expect("the example of the program"));
+        let source = fs::read_to_string(root().join(&file)).expect("an example");
+        assert!(source.ends_with(&program.content), "{name}: the program is not that of {file}");
+    }
+    let closing = "## Before you trust the result";
+    assert!(content.contains(closing) || name.ends_with("README.md"), "{name} lacks `{closing}`");
+    stale
 }
 
 /// Returns a folder with the samples of the cookbook.
