@@ -169,14 +169,18 @@ impl Settings {
         train: &Path,
         test: &Path,
     ) -> Result<(f64, f64), String> {
-        let output = self.results.join("output");
+        // With the archive and what an interrupted process left beside it.
+        let scratch = self.results.join("output");
+        let _ = fs::remove_dir_all(&scratch);
+        fs::create_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
+        let output = scratch.join("results");
         let set = condition.data_set;
         let mut command = Command::new(optimised("rekindle"));
         match approach {
             "fit" => command.args(["fit", "--runs", FIT_TRAININGS]),
             approach => command.args(["experiment", "--approaches", approach]),
         };
-        command.args(["--offline", "--quiet", "--overwrite", "--seed", &draw.to_string()]);
+        command.args(["--offline", "--quiet", "--seed", &draw.to_string()]);
         command.args(["--max-length", set.max_length]).args(set.options);
         command.arg("--model").arg(&self.model).arg("--train").arg(train).arg("--test").arg(test);
         command.arg("--output").arg(&output);
@@ -185,7 +189,7 @@ impl Settings {
         let text = fs::read_to_string(&scores).map_err(|error| format!("{}: {error}", scores.display()))?;
         let score = first(&text, set.metric).ok_or_else(|| format!("{}: no {}", scores.display(), set.metric))?;
         // `fit` saves a model, which is large.
-        let _ = fs::remove_dir_all(&output);
+        let _ = fs::remove_dir_all(&scratch);
         Ok((score, seconds))
     }
 
