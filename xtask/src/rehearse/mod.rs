@@ -17,9 +17,11 @@ use std::{fs, io, path};
 use self::job::Job;
 use crate::{at_root, binary, cargo, refuse, root, run, target, told};
 
-/// The steps of the job, in their order: later ones use the files of earlier ones. Each checks what it got, and returns what it
-/// found.
-const STEPS: [(&str, fn(&mut Job) -> Result<String, String>); 13] = [
+/// A step: checks what it gets, and returns what it found.
+type Step = fn(&mut Job) -> Result<String, String>;
+
+/// The steps of the job, in their order: later ones use the files of earlier ones.
+const STEPS: [(&str, Step); 13] = [
     ("data in CSV, TSV, JSON, JSONL", steps::read),
     ("fit", steps::fit),
     ("predict to Parquet, JSONL in gzip", steps::convert),
@@ -60,8 +62,9 @@ pub fn rehearse(options: &[OsString]) -> Result<(), u8> {
         let began = Instant::now();
         match step(&mut job).and_then(|found| job.check_leftovers().map(|()| found)) {
             Ok(found) => {
-                println!("{name}: {found}");
-                done.push((name, began.elapsed(), found));
+                let time = began.elapsed();
+                println!("{name}, {:.1} s: {found}", time.as_secs_f64());
+                done.push((name, time, found));
             }
             Err(reason) => {
                 eprintln!("xtask rehearse: {name}: {reason}\n\nThe commands of this step, with their output:");

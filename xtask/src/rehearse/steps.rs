@@ -47,7 +47,7 @@ fn profile(job: &mut Job, file: &str, format: &str, examples: &[Example]) -> Res
 pub fn fit(job: &mut Job) -> Result<String, String> {
     let model = job.model.clone();
     let mut command = vec!["fit", "train.csv", "--model", &model, "--output", "fit"];
-    command.extend(if job.is_small { &["--folds", "2", "--runs", "6"][..] } else { &["--budget", "2m"] });
+    command.extend(if job.is_small { &["--folds", "2", "--runs", "3"][..] } else { &["--budget", "1m"] });
     job.program.run(&command)?;
     let results = job.results("fit")?;
     check(results.at("approaches.0.approach").text() == "fit", || "results.json has no approach `fit`".into())?;
