@@ -121,8 +121,9 @@ pub(crate) fn svg(rows: &[Row], title: &str, time: &str) -> String {
         let is_near = |other: &(f64, &Row)| {
             other.0 > *place && other.0 - place < NEAR && (y(other.1.accuracy) - height).abs() < 20.0
         };
-        let (anchor, gap) = if points.iter().any(is_near) { ("end", -12.0) } else { ("start", 12.0) };
         let width = CHARACTER * row.name.chars().count() as f64;
+        let is_left = points.iter().any(is_near) || place + 12.0 + width > WIDTH;
+        let (anchor, gap) = if is_left { ("end", -12.0) } else { ("start", 12.0) };
         let start = if anchor == "end" { place + gap - width } else { place + gap };
         let shift = free_line(&names, start, width, height);
         names.push((start, start + width, height + shift));
