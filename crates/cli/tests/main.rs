@@ -24,6 +24,7 @@ mod models;
 mod options;
 mod pairs;
 mod plan;
+mod precision;
 mod predict;
 mod pretrain;
 mod resume;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use burn::module::Module;
 use rekindle_data::{Classes, Dataset, Task};
 use rekindle_encoders::EncoderConfig;
-use rekindle_infer::{Model, Predictor, PretrainedModel};
+use rekindle_infer::{LinearPrecision, Model, Predictor, PretrainedModel};
 use rekindle_metrics::Scorer;
 use rekindle_results::{ArgumentsRecord, ModelRecord, Results, RunRecord, SliceRecord};
 use rekindle_train::{Evaluation, TrainError, TrainingArguments, task_of};
@@ -72,7 +72,7 @@ pub struct ModelEvaluation {
     /// The seed of the bootstrap.
     pub seed: u64,
     /// Whether the most confident errors of the best model are explained by their words. Each needs at least fifty forward and
-    /// backward passes.
+    /// backward passes; a model in int8 is not explained.
     pub explain: bool,
 }
 
@@ -161,7 +161,9 @@ impl ModelEvaluation {
         }
         results.misclassified = misclassified(&approaches, &sampling, metric);
         let best = models.iter().position(|model| model.pretrained.id == results.misclassified.approach);
-        if let Some(best) = best.filter(|_| self.explain) {
+        // Explanations need derivatives.
+        let in_f32 = |best: &usize| models[*best].classifier.precision() == LinearPrecision::F32;
+        if let Some(best) = best.filter(|_| self.explain).filter(in_f32) {
             explain(&mut results.misclassified, best, &models[best].classifier)?;
         }
         results.predictions = predictions(&sampling, runs);

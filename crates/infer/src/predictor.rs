@@ -8,6 +8,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use rekindle_checkpoint::{copied, trainable};
 use rekindle_encoders::{EncoderConfig, SentenceClassifier, SequenceClassifier, TransformerEncoder};
+use rekindle_nn::NnError;
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
 
@@ -18,6 +19,7 @@ use crate::error::InferError;
 use crate::long_texts::LongTexts;
 use crate::model::PretrainedModel;
 use crate::output_function::OutputFunction;
+use crate::precision::LinearPrecision;
 
 /// The prediction of a [`Predictor`]: the fields of transformers' `text-classification` pipeline, and the logits.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -52,6 +54,7 @@ struct Shared {
     tokenizer: Tokenizer,
     device: Device,
     max_length: usize,
+    precision: LinearPrecision,
 }
 
 /// The kinds of models with a classification head.
@@ -126,16 +129,39 @@ impl Predictor {
             Model::Sequence(model) => Model::Sequence(Box::new(model.trainable(|_| false))),
             Model::Sentence(model) => Model::Sentence(Box::new(trainable(model.as_ref(), |_| false))),
         };
-        let shared = Arc::new(Shared { config, labels, model, tokenizer, device, max_length });
+        let precision = LinearPrecision::default();
+        let shared = Arc::new(Shared { config, labels, model, tokenizer, device, max_length, precision });
         Self { shared, long_texts: LongTexts::default() }
     }
 
-    fn with_model(&self, model: Model) -> Self {
+    fn with_model(&self, model: Model, precision: LinearPrecision) -> Self {
         let Shared { config, labels, tokenizer, device, max_length, .. } = &*self.shared;
         let (config, labels, tokenizer) = (config.clone(), labels.clone(), tokenizer.clone());
         let (device, max_length) = (device.clone(), *max_length);
-        let shared = Arc::new(Shared { config, labels, model, tokenizer, device, max_length });
+        let shared = Arc::new(Shared { config, labels, model, tokenizer, device, max_length, precision });
         Self { shared, long_texts: self.long_texts }
+    }
+
+    /// Computes the linear layers of the encoder in this precision. In int8 they take a quarter of the memory, once the classifier
+    /// in f32 and its copies are gone.
+    ///
+    /// # Errors
+    /// Returns an error for int8 if the device is not Burn's backend `flex` on this machine, or a weight is not finite; for f32 if
+    /// the layers are in int8 already.
+    pub fn with_precision(self, precision: LinearPrecision) -> Result<Self, InferError> {
+        if precision == self.precision() {
+            return Ok(self);
+        }
+        if self.precision() != LinearPrecision::F32 {
+            return Err(NnError::Int8 { reason: "the weights in f32 are gone; load the model again".into() }.into());
+        }
+        let model = precision.apply_to_model(self.model().clone())?;
+        Ok(self.with_model(model, precision))
+    }
+
+    /// Returns what the linear layers of the encoder compute in.
+    pub fn precision(&self) -> LinearPrecision {
+        self.shared.precision
     }
 
     /// Copies the weights into memory, so that the files of the model may be replaced while the classifier is used. Otherwise,
@@ -144,10 +170,11 @@ impl Predictor {
     /// # Errors
     /// Returns an error if the device fails.
     pub fn in_memory(self) -> Result<Self, InferError> {
-        Ok(self.with_model(match self.model() {
+        let model = match self.model() {
             Model::Sequence(model) => Model::Sequence(Box::new(copied(model.as_ref())?)),
             Model::Sentence(model) => Model::Sentence(Box::new(copied(model.as_ref())?)),
-        }))
+        };
+        Ok(self.with_model(model, self.precision()))
     }
 
     /// Returns the model.
@@ -174,7 +201,7 @@ impl Predictor {
             Model::Sentence(model) => model.encoder.linear_layers(),
         };
         layers.into_iter().for_each(|layer| layer.linear.simulate_int8());
-        self.with_model(model)
+        self.with_model(model, self.precision())
     }
 
     /// Returns the maximum number of tokens per text that the model was trained with; its number of positions, if the files

@@ -1,8 +1,10 @@
 //! Tests of saved models at work: one program, so that it is linked once.
 
 mod adapter;
+mod common;
 mod damaged;
 mod explain;
 mod folders;
 mod output_function;
+mod precision;
 mod sentence;

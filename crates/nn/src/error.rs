@@ -22,6 +22,12 @@ pub enum NnError {
         /// What is wrong and what is possible.
         reason: String,
     },
+    /// A layer cannot compute in int8.
+    #[error("int8: {reason}")]
+    Int8 {
+        /// Why not, and what is possible.
+        reason: String,
+    },
 }
 
 /// What kind of failure an [`NnError`] is.
@@ -39,7 +45,7 @@ impl NnError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Lora { .. } => ErrorKind::Argument,
+            Self::Lora { .. } | Self::Int8 { .. } => ErrorKind::Argument,
             Self::Input { .. } => ErrorKind::Input,
         }
     }

@@ -4,9 +4,10 @@ use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::error::NnError;
 use crate::indices::ints;
-use crate::int8::{Int8Matrix, round_activations};
-use crate::kernels;
+use crate::int8::{Int8Matrix, MOST_INPUTS, round_activations};
+use crate::kernels::{self, Int8Layer};
 use crate::lora::Lora;
 
 /// `input · weight + bias`, or `input · weight`, and the output of an adapter.
@@ -20,8 +21,18 @@ pub struct Linear {
     pub bias: Option<Param<Tensor<1>>>,
     /// The adapter, if there is one.
     pub lora: Option<Lora>,
-    /// Whether activations are rounded as for a product in int8.
-    pub(crate) int8: bool,
+    /// How the product is computed in int8, if it is.
+    #[module(skip)]
+    pub(crate) int8: Option<Int8>,
+}
+
+/// How the product of a layer is computed in int8.
+#[derive(Clone, Debug)]
+pub(crate) enum Int8 {
+    /// In f32, with rounded weights and inputs.
+    Simulated,
+    /// In int8; the layer has no other weight.
+    Computed(Int8Layer),
 }
 
 impl Linear {
@@ -31,7 +42,7 @@ impl Linear {
             weight: Initializer::Zeros.init([inputs, outputs], device),
             bias: Some(Initializer::Zeros.init([outputs], device)),
             lora: None,
-            int8: false,
+            int8: None,
         }
     }
 
@@ -44,12 +55,15 @@ impl Linear {
     /// - input: `[rows, in]`
     /// - output: `[rows, out]`
     pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        self.forward_constants(if self.int8 { round_activations(input) } else { input })
+        self.forward_constants(if let Some(Int8::Simulated) = self.int8 { round_activations(input) } else { input })
     }
 
     /// As [`forward`](Self::forward), for inputs that are the same for all texts: [`simulate_int8`](Self::simulate_int8) does not
     /// round them.
     pub fn forward_constants(&self, input: Tensor<2>) -> Tensor<2> {
+        if let Some(Int8::Computed(layer)) = &self.int8 {
+            return layer.forward(&input);
+        }
         let adapter = self.lora.as_ref().map(Lora::parts);
         kernels::linear(input, self.weight.val(), self.bias.as_ref().map(Param::val), adapter)
     }
@@ -63,7 +77,7 @@ impl Linear {
             bias: self.bias.as_ref().map(|bias| Param::initialized(bias.id, selected(bias))),
             weight: Param::initialized(self.weight.id, weight.select(1, indices)),
             lora: None,
-            int8: self.int8,
+            int8: self.int8.clone(),
         }
     }
 
@@ -79,7 +93,7 @@ impl Linear {
             Param::initialized(mine.id, ours.mask_where(mask, theirs))
         });
         let weight = Param::initialized(self.weight.id, mine.mask_where(columns, theirs));
-        Self { weight, bias, lora: None, int8: self.int8 }
+        Self { weight, bias, lora: None, int8: self.int8.clone() }
     }
 
     /// Returns this layer with the outputs `weight * output + bias`, with a weight and a bias per output. The layer has a bias and
@@ -96,19 +110,54 @@ impl Linear {
             bias: self.bias.as_ref().map(|bias| Param::initialized(bias.id, scaled(bias))),
             weight: Param::initialized(self.weight.id, weight * row(weights).unsqueeze()),
             lora: None,
-            int8: self.int8,
+            int8: self.int8.clone(),
         }
     }
 
     /// Rounds the weight to int8, and from now on the inputs: the layer then computes what a file with int8 weights computes.
     /// The layer has no adapter, and is not trained.
     pub fn simulate_int8(&mut self) {
+        if self.int8.is_some() {
+            return;
+        }
         let weight = self.weight.val().without_autodiff();
         let ([_, outputs], device) = (weight.dims(), weight.device());
         let values: Vec<f32> = weight.clone().into_data().iter::<f32>().collect();
         let rounded = TensorData::new(Int8Matrix::new(&values, outputs).dequantize(), weight.dims());
         self.weight = Param::initialized(self.weight.id, Tensor::from_data(rounded, &device));
-        self.int8 = true;
+        self.int8 = Some(Int8::Simulated);
+    }
+
+    /// Computes in int8 from now on: the weight with a scale per output, and each row of the input with a scale of its own, which
+    /// its least and its largest value determine. An adapter is merged first. The weight in f32 is gone: the layer takes a quarter
+    /// of its memory, can neither be trained nor saved, and has no derivative.
+    ///
+    /// # Errors
+    /// Returns an error if the weight is not on the CPU of this machine by Burn's backend `flex`, is too large, or has a value that
+    /// is not finite.
+    pub fn quantize(&mut self) -> Result<(), NnError> {
+        if let Some(Int8::Computed(_)) = self.int8 {
+            return Ok(());
+        }
+        self.merge_adapter();
+        let weight = self.weight.val().without_autodiff();
+        let ([inputs, outputs], device) = (weight.dims(), weight.device());
+        let values: Vec<f32> = weight.into_data().iter::<f32>().collect();
+        if inputs > MOST_INPUTS || !values.iter().all(|value| value.is_finite()) {
+            return Err(NnError::Int8 {
+                reason: format!(
+                    "a linear layer of {inputs} × {outputs} has a value that is not finite, or more than {MOST_INPUTS} inputs"
+                ),
+            });
+        }
+        let bias = self.bias.as_ref().map(|bias| bias.val().without_autodiff().into_data().iter::<f32>().collect());
+        let layer = Int8Layer::new(&Int8Matrix::new(&values, outputs), bias, &device);
+        let layer = layer.ok_or_else(|| NnError::Int8 {
+            reason: "only Burn's backend `flex` on this machine computes in int8".into(),
+        })?;
+        self.weight = Param::initialized(self.weight.id, Tensor::zeros([0, outputs], &device));
+        self.int8 = Some(Int8::Computed(layer));
+        Ok(())
     }
 
     /// Adds a new adapter, which has no effect before it is trained. `name` and the seed determine its values.

@@ -23,7 +23,7 @@ pub use burn_flex::FlexTensor;
 pub use differentiable::{Differentiable, Saved};
 pub use operation::Operation;
 pub use params::OpParams;
-pub use run::{apply, run};
+pub use run::{apply, map_local, run};
 pub use tensor::{CustomTensor, accepts, is_local, supports};
 #[cfg(feature = "remote")]
 pub use throttle::throttle;

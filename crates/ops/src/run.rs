@@ -7,10 +7,11 @@ use burn_autodiff::checkpoint::base::Checkpointer;
 use burn_autodiff::checkpoint::strategy::NoCheckpointing;
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
-use burn_flex::Flex;
+use burn_flex::{Flex, FlexTensor};
 
 use crate::backend::{AutodiffOf, CustomBackend, Primitive};
 use crate::differentiable::{Differentiable, Saved};
+use crate::memory::contiguous;
 use crate::operation::Operation;
 use crate::tensor::CustomTensor;
 
@@ -88,6 +89,12 @@ impl<B: CustomBackend, const N: usize, O: Differentiable<N>> Backward<B, N> for 
             }
         }
     }
+}
+
+/// The result of a function of a contiguous tensor in the memory of this process, outside of the autodiff graph; `None` for a tensor
+/// on a host.
+pub fn map_local<const D: usize>(input: CustomTensor, map: impl FnOnce(FlexTensor) -> FlexTensor) -> Option<Tensor<D>> {
+    Some(Tensor::from_primitive::<Flex>(map(contiguous(input.local()?.plain()))))
 }
 
 /// The results of an operation on vectors that it [accepts](crate::accepts).

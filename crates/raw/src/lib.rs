@@ -8,6 +8,8 @@
 pub mod allocator;
 #[cfg(feature = "connections")]
 pub mod connections;
+#[cfg(feature = "product")]
+pub mod int8;
 mod map;
 #[cfg(feature = "product")]
 pub mod product;

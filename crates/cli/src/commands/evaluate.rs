@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use rekindle::data::{Cell, DataError, Dataset, ReadOptions, Rows, Table};
 use rekindle::experiment::{EvaluatedModel, ModelEvaluation};
-use rekindle::infer::Predictor;
+use rekindle::infer::{LinearPrecision, Predictor};
 use rekindle::metrics::Scorer;
 use rekindle::report::Output;
 use rekindle::results::Results;
@@ -15,7 +15,7 @@ use rekindle::results::Results;
 use super::experiment::provenance;
 use crate::exit::Failure;
 use crate::options::model::{self, ModelChoice};
-use crate::options::{DataFileArgs, EngineArgs, SeveralLabelsArgs, TextArgs};
+use crate::options::{DataFileArgs, EngineArgs, SeveralLabelsArgs, TextArgs, precision};
 use crate::terminal::text::slices_table;
 use crate::terminal::{Display, Verbosity};
 
@@ -68,6 +68,10 @@ pub struct EvaluateArgs {
     pub quiet: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
+    /// Precision of the encoder's linear layers, as of `predict`. With `f32,int8`, each model is evaluated in both,
+    /// and they are compared.
+    #[arg(long, value_delimiter = ',', default_value = "f32", value_name = "f32|int8", help_heading = "Engine")]
+    pub precision: Vec<LinearPrecision>,
 }
 
 /// The seed of the bootstrap, the default of `experiment --seed`.
@@ -83,6 +87,12 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
     let mut display = if args.json { Display::beside_data(verbosity) } else { Display::new(verbosity) };
     // Before the models are loaded.
     Rows::open(&args.data, &read_options(args))?;
+    for (place, &precision) in args.precision.iter().enumerate() {
+        precision::check(precision, args.engine.backend)?;
+        if args.precision[..place].contains(&precision) {
+            return Err(Failure::usage(format!("--precision: {precision} is given twice")));
+        }
+    }
     let devices = args.engine.device()?;
     let output = args.output.as_deref().map(|folder| Output::prepare(folder, &[], args.overwrite));
     let output = output.transpose().map_err(Failure::output)?;
@@ -94,10 +104,17 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
         if models.iter().any(|other| other.pretrained.id == pretrained.id) {
             return Err(Failure::usage(format!("--model: {} is given twice", pretrained.id)));
         }
+        display.line(&format!("model    {}", model::describe(&pretrained)));
         let classifier = Predictor::new(&pretrained, &devices.first)?;
         let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(pretrained.long_texts));
-        display.line(&format!("model    {}", model::describe(&pretrained)));
-        models.push(EvaluatedModel { pretrained, classifier });
+        for &precision in &args.precision {
+            let (id, source) = (pretrained.id.clone(), pretrained.source);
+            let pretrained = match precision {
+                LinearPrecision::F32 => pretrained.clone(),
+                _ => pretrained.clone().named(&format!("{id} ({precision})"), source),
+            };
+            models.push(EvaluatedModel { pretrained, classifier: classifier.clone().with_precision(precision)? });
+        }
     }
     let data = examples(args, &models[0])?;
     display.line(&format!("data     {} examples", rekindle::report::thousands(data.len())));

@@ -1,7 +1,7 @@
 //! `rekindle features`.
 
 use crate::options::model::ModelChoice;
-use crate::options::{DataFileArgs, EngineArgs, MIN_LENGTH, at_least, positive};
+use crate::options::{DataFileArgs, EngineArgs, MIN_LENGTH, PrecisionArgs, at_least, positive, precision};
 use rekindle::encoders::Pooling;
 use std::num::NonZero;
 use std::path::Path;
@@ -60,6 +60,8 @@ pub struct FeaturesArgs {
     pub batch_size: NonZero<usize>,
     #[command(flatten)]
     pub engine: EngineArgs,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
 
     /// Folder for the shards, and for features.json, which describes them.
     #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
@@ -102,6 +104,7 @@ impl From<PoolingChoice> for Pooling {
 /// Returns whatever stopped the command. Finished shards are kept.
 pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
+    precision::check(args.precision.precision, args.engine.backend)?;
     let (device, mut workers) = args.engine.workers(NonZero::<usize>::MIN, |text| display.warn(text))?;
     if workers.is_empty() {
         let connect = Box::new(move || Ok(Devices::from(device.clone())));
@@ -126,6 +129,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
         pooling: args.pooling.map_or_else(|| found.model.pooling(), Into::into),
         max_length: model::max_length(args.max_length, &found.model),
         long_texts: args.long_texts.unwrap_or(found.model.long_texts),
+        precision: args.precision.precision,
         batch_size: args.batch_size.get(),
         shard_size: args.shard_size.get(),
         folder: args.output.clone(),

@@ -15,7 +15,7 @@ use rekindle_serve::{Event, Handle, Limits, Model, Reload, Server, ServerOptions
 use crate::exit::{Failure, Kind};
 use crate::options::backend::Backend;
 use crate::options::model::{self, ModelChoice};
-use crate::options::{MIN_LENGTH, at_least, token};
+use crate::options::{MIN_LENGTH, PrecisionArgs, at_least, precision, token};
 use crate::terminal::{Display, Verbosity, print_error};
 
 /// The options of `rekindle serve`.
@@ -36,6 +36,8 @@ pub struct ServeArgs {
     /// Backend that computes.
     #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Model")]
     pub backend: Backend,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
 
     /// Address to listen on. With port 0, a free port is chosen and printed.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT", help_heading = "Server")]
@@ -128,11 +130,12 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
             args.listen
         )));
     }
+    precision::check(args.precision.precision, args.backend)?;
     let device = args.backend.device()?;
     let mut display = Display::new(Verbosity::Quiet);
     let mut models = Vec::new();
     for model in &args.model {
-        models.push(load(model, args.offline, &device, &mut display)?);
+        models.push(load(model, args, &device, &mut display)?);
     }
     let log_requests = args.log_requests;
     let on_event = move |event: Event| {
@@ -166,14 +169,18 @@ impl ServeArgs {
 }
 
 /// Loads a model, and describes how to load it again.
-fn load(model: &NamedModel, offline: bool, device: &Device, display: &mut Display) -> Result<Model, Failure> {
+fn load(model: &NamedModel, args: &ServeArgs, device: &Device, display: &mut Display) -> Result<Model, Failure> {
+    let (offline, precision) = (args.offline, args.precision.precision);
     let found = model::find(&model.choice, offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
-    let (id, classifier) = (found.model.id.clone(), Predictor::new(&found.model, device)?);
+    let classifier = Predictor::new(&found.model, device)?.with_precision(precision)?;
+    let id = found.model.id.clone();
     let (choice, device) = (model.choice.clone(), device.clone());
     let reload: Reload = Box::new(move || {
         let found = model::find(&choice, offline, &mut |_| {}).map_err(|failure| failure.to_string())?;
-        Predictor::new(&found.model, &device).map_err(|error| error.to_string())
+        let classifier =
+            Predictor::new(&found.model, &device).and_then(|classifier| classifier.with_precision(precision));
+        classifier.map_err(|error| error.to_string())
     });
     Ok(Model { name: model.name.clone(), id, classifier, reload: Some(reload) })
 }

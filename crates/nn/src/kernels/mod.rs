@@ -14,6 +14,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::device_layout::DeviceLayout;
 use crate::indices::Indices;
+use crate::int8::Int8Matrix;
 use crate::layout::longest;
 use crate::mode::DropoutSpec;
 use crate::selection::TokenSelection;
@@ -69,6 +70,33 @@ pub(crate) fn linear(
 ) -> Tensor<2> {
     try_fused!(cpu::linear(&input, &weight, bias.as_ref(), adapter.as_ref()));
     portable::linear(input, weight, bias, adapter)
+}
+
+/// A linear layer whose weight is in int8, prepared for the CPU of this machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Int8Layer(
+    #[cfg(feature = "flex")] std::sync::Arc<cpu::Int8Layer>,
+    #[cfg(not(feature = "flex"))] std::convert::Infallible,
+);
+
+impl Int8Layer {
+    /// Returns `None` if no kernel computes such layers on the device.
+    pub(crate) fn new(weight: &Int8Matrix, bias: Option<Vec<f32>>, device: &Device) -> Option<Self> {
+        #[cfg(feature = "flex")]
+        if FusedKernels::on(device) == FusedKernels::Local {
+            return Some(Self(std::sync::Arc::new(cpu::Int8Layer::new(weight, bias))));
+        }
+        let _ = (weight, bias, device);
+        None
+    }
+
+    /// `[rows, in]` to `[rows, out]`. The input is on the device of [`new`](Self::new).
+    pub(crate) fn forward(&self, input: &Tensor<2>) -> Tensor<2> {
+        #[cfg(feature = "flex")]
+        return self.0.forward(input).unwrap_or_else(|| panic!("the input of a layer in int8 is on another device"));
+        #[cfg(not(feature = "flex"))]
+        match self.0 {}
+    }
 }
 
 /// `input · tableᵀ + bias`, `[rows, entries]`, for a table of `[entries, dim]`.

@@ -21,7 +21,7 @@ use rekindle::results::Results;
 use crate::exit::Failure;
 use crate::options::model::{self, ModelChoice};
 use crate::options::table_output::PREFIX;
-use crate::options::{EngineArgs, TableFileArgs, TableOutputArgs, TextArgs, at_least};
+use crate::options::{EngineArgs, PrecisionArgs, TableFileArgs, TableOutputArgs, TextArgs, at_least, precision};
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle suggest`.
@@ -64,6 +64,8 @@ pub struct SuggestArgs {
     pub quiet: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
 }
 
 /// Number of texts that are computed at a time.
@@ -79,10 +81,11 @@ pub fn run(args: &SuggestArgs) -> Result<(), Failure> {
     args.output.check(args.overwrite)?;
     let table = Rows::read(args)?;
     let results = args.results.as_deref().map(Results::read).transpose()?;
+    precision::check(args.precision.precision, args.engine.backend)?;
     let devices = args.engine.device()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
-    let classifier = Predictor::new(&found.model, &devices.first)?;
+    let classifier = Predictor::new(&found.model, &devices.first)?.with_precision(args.precision.precision)?;
     let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(found.model.long_texts));
     if classifier.output_function() != OutputFunction::Softmax {
         let reason = "does not predict one class per text, from which uncertainty is computed";

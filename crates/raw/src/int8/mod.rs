@@ -1,0 +1,323 @@
+//! Products of rows in unsigned int8 with a matrix in signed int8, summed in 32 bits: exact, so that every kernel gives the same result.
+
+#[cfg(target_arch = "aarch64")]
+mod arm;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+/// The columns of a panel.
+const WIDTH: usize = 16;
+/// The values of a column that are multiplied and summed by one instruction.
+const GROUP: usize = 4;
+/// The largest magnitude of a value of the matrix: AVX2 adds two products with a `u8` in 16 bits.
+pub const MOST: i8 = 63;
+/// The largest inner dimension whose sums fit 32 bits.
+const MOST_INNER: usize = i32::MAX as usize / (u8::MAX as usize * MOST as usize);
+/// Rows that a kernel computes together at most.
+const ROWS: usize = 8;
+/// Panels that a kernel computes together at most.
+const PANELS: usize = 3;
+
+/// A matrix in int8, arranged for the kernels: panels of 16 columns, in which four values of a column follow each other.
+#[derive(Clone, Debug)]
+pub struct Int8Panels {
+    values: Vec<i8>,
+    /// The sum of each column, with those of the padding.
+    sums: Vec<i32>,
+    inner: usize,
+    columns: usize,
+}
+
+impl Int8Panels {
+    /// Arranges a row-major matrix, `[inner, columns]`.
+    ///
+    /// # Panics
+    /// Panics if a magnitude is above [`MOST`], or a product could overflow 32 bits: for more than 133,000 rows.
+    pub fn new(values: &[i8], columns: usize) -> Self {
+        let inner = values.len().checked_div(columns).unwrap_or(0);
+        assert!(inner <= MOST_INNER, "a matrix in int8 has at most {MOST_INNER} rows");
+        assert!(values.iter().all(|value| (-MOST..=MOST).contains(value)), "a value in int8 is above {MOST}");
+        let groups = inner.div_ceil(GROUP);
+        let panels = columns.div_ceil(WIDTH);
+        let mut arranged = vec![0; panels * groups * WIDTH * GROUP];
+        let mut sums = vec![0; panels * WIDTH];
+        for (row, values) in values.chunks_exact(columns.max(1)).enumerate() {
+            for (column, &value) in values.iter().enumerate() {
+                let panel = column / WIDTH * groups + row / GROUP;
+                arranged[(panel * WIDTH + column % WIDTH) * GROUP + row % GROUP] = value;
+                sums[column] += i32::from(value);
+            }
+        }
+        Self { values: arranged, sums, inner, columns }
+    }
+
+    /// Returns the number of values per row of the other factor, with padding.
+    pub fn stride(&self) -> usize {
+        self.inner.div_ceil(GROUP) * GROUP
+    }
+
+    /// Returns the number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn panel(&self, index: usize) -> &[i8] {
+        let size = self.stride() * WIDTH;
+        &self.values[index * size..]
+    }
+}
+
+/// A row that stands for `step * (value - zero)` of its values.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Step {
+    /// The distance of two values.
+    pub step: f32,
+    /// The value that stands for 0.
+    pub zero: i32,
+}
+
+/// Writes `rows · matrix` with the scale of each column, and adds a bias. `rows` has [`Int8Panels::stride`] values per row, of which
+/// those of the padding have no effect.
+///
+/// # Panics
+/// Panics if the sizes do not match.
+pub fn int8_product(
+    out: &mut [f32],
+    rows: &[u8],
+    steps: &[Step],
+    matrix: &Int8Panels,
+    scales: &[f32],
+    bias: Option<&[f32]>,
+) {
+    let columns = matrix.columns;
+    assert!(out.len() == steps.len() * columns, "the size of the result does not match");
+    assert!(rows.len() == steps.len() * matrix.stride(), "the size of the rows does not match");
+    assert!(
+        scales.len() == columns && bias.is_none_or(|bias| bias.len() == columns),
+        "the number of columns does not match"
+    );
+    let finish = Finish { matrix, scales, bias };
+    Kernel::of_this_cpu().product(out, rows, steps, &finish);
+}
+
+/// What turns sums into results.
+struct Finish<'a> {
+    matrix: &'a Int8Panels,
+    scales: &'a [f32],
+    bias: Option<&'a [f32]>,
+}
+
+impl Finish<'_> {
+    /// Writes a part of a row from the sums of consecutive columns.
+    #[inline(always)]
+    fn write(&self, out: &mut [f32], first: usize, sums: &[i32], step: Step) {
+        let columns = first..first + out.len();
+        let terms = sums.iter().zip(&self.matrix.sums[first..]).zip(&self.scales[columns.clone()]);
+        for (out, ((&sum, &column), &scale)) in out.iter_mut().zip(terms) {
+            *out = (sum - step.zero * column) as f32 * (step.step * scale);
+        }
+        if let Some(bias) = self.bias {
+            out.iter_mut().zip(&bias[columns]).for_each(|(out, bias)| *out += bias);
+        }
+    }
+}
+
+/// The instructions that compute the sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kernel {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+/// The sums of some rows and panels.
+type Sums = [[i32; PANELS * WIDTH]; ROWS];
+
+impl Kernel {
+    fn of_this_cpu() -> Self {
+        Self::all().into_iter().next_back().unwrap_or(Self::Portable)
+    }
+
+    /// The kernels that run here, the fastest last.
+    fn all() -> Vec<Self> {
+        let mut kernels = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") {
+                kernels.push(Self::Avx2);
+            }
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
+                kernels.push(Self::Avx512Vnni);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if std::arch::is_aarch64_feature_detected!("neon") {
+            kernels.push(Self::Neon);
+        }
+        kernels
+    }
+
+    fn product(self, out: &mut [f32], rows: &[u8], steps: &[Step], finish: &Finish<'_>) {
+        let (columns, stride) = (finish.matrix.columns, finish.matrix.stride());
+        let mut sums: Sums = [[0; PANELS * WIDTH]; ROWS];
+        for first in (0..columns).step_by(PANELS * WIDTH) {
+            let last = (first + PANELS * WIDTH).min(columns);
+            let panels = (last - first).div_ceil(WIDTH);
+            for top in (0..steps.len()).step_by(ROWS) {
+                let steps = &steps[top..(top + ROWS).min(steps.len())];
+                let rows = &rows[top * stride..(top + steps.len()) * stride];
+                self.sums(&mut sums, rows, finish.matrix.panel(first / WIDTH), (steps.len(), panels), stride);
+                for (row, (&step, sums)) in steps.iter().zip(&sums).enumerate() {
+                    let start = (top + row) * columns;
+                    finish.write(&mut out[start + first..start + last], first, sums, step);
+                }
+            }
+        }
+    }
+
+    /// Computes the sums of up to eight rows and three panels.
+    fn sums(self, sums: &mut Sums, rows: &[u8], panels: &[i8], (count, width): (usize, usize), stride: usize) {
+        assert!(
+            count <= ROWS && width <= PANELS && rows.len() == count * stride && panels.len() >= width * stride * WIDTH
+        );
+        match self {
+            Self::Portable => portable(sums, rows, panels, width, stride),
+            // SAFETY: the CPU has the instructions, and the sizes were just checked.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => unsafe { x86::vnni(sums, rows, panels, (count, width), stride) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => unsafe { x86::avx2(sums, rows, panels, (count, width), stride) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => unsafe { arm::neon(sums, rows, panels, (count, width), stride) },
+        }
+    }
+}
+
+fn portable(sums: &mut Sums, rows: &[u8], panels: &[i8], width: usize, stride: usize) {
+    if stride == 0 {
+        sums.iter_mut().for_each(|sums| sums.fill(0));
+        return;
+    }
+    for (row, sums) in rows.chunks_exact(stride).zip(sums) {
+        for (panel, sums) in panels.chunks_exact(stride * WIDTH).take(width).zip(sums.chunks_exact_mut(WIDTH)) {
+            sums.fill(0);
+            for (group, values) in row.as_chunks::<GROUP>().0.iter().zip(panel.as_chunks::<{ WIDTH * GROUP }>().0) {
+                for (sum, column) in sums.iter_mut().zip(values.as_chunks::<GROUP>().0) {
+                    let products = group.iter().zip(column).map(|(&row, &value)| i32::from(row) * i32::from(value));
+                    *sum += products.sum::<i32>();
+                }
+            }
+        }
+    }
+}
+
+/// The number of rows of the next tile: the largest power of two of at most `most` that is left.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn next_rows(left: usize, most: usize) -> usize {
+    if left >= most { most } else { 1 << left.ilog2() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the product by its definition.
+    fn slow(
+        rows: &[u8],
+        steps: &[Step],
+        values: &[i8],
+        scales: &[f32],
+        bias: Option<&[f32]>,
+        stride: usize,
+    ) -> Vec<f32> {
+        let columns = scales.len();
+        let cell = |at: usize| {
+            let (row, column) = (at / columns, at % columns);
+            let Step { step, zero } = steps[row];
+            let values = values.iter().skip(column).step_by(columns);
+            let terms = rows[row * stride..].iter().zip(values);
+            let sum: i32 = terms.map(|(&row, &value)| (i32::from(row) - zero) * i32::from(value)).sum();
+            let product = sum as f32 * (step * scales[column]);
+            bias.map_or(product, |bias| product + bias[column])
+        };
+        (0..steps.len() * columns).map(cell).collect()
+    }
+
+    #[test]
+    fn every_kernel_computes_the_product_by_its_definition() {
+        let sizes: &[usize] =
+            if cfg!(miri) { &[1, 5, 17] } else { &[1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 33, 48, 49, 100] };
+        for &count in sizes {
+            for &inner in sizes {
+                for &columns in sizes {
+                    // The extremes are among the values.
+                    let values: Vec<i8> = (0..inner * columns).map(|at| ((at * 37) % 127) as i8 - MOST).collect();
+                    let matrix = Int8Panels::new(&values, columns);
+                    let stride = matrix.stride();
+                    let rows: Vec<u8> = (0..count * stride).map(|at| ((at * 101) % 256) as u8).collect();
+                    let steps: Vec<Step> =
+                        (0..count).map(|row| Step { step: 0.25 + row as f32, zero: (row * 50 % 256) as i32 }).collect();
+                    let scales: Vec<f32> = (0..columns).map(|column| 1.0 + column as f32 / 8.0).collect();
+                    let bias: Vec<f32> = (0..columns).map(|column| column as f32 - 3.0).collect();
+                    for bias in [None, Some(&bias[..])] {
+                        let wanted = slow(&rows, &steps, &values, &scales, bias, stride);
+                        for kernel in Kernel::all() {
+                            let mut out = vec![f32::NAN; count * columns];
+                            let finish = Finish { matrix: &matrix, scales: &scales, bias };
+                            kernel.product(&mut out, &rows, &steps, &finish);
+                            assert_eq!(out, wanted, "{kernel:?}, {count} x {inner} x {columns}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_values_do_not_overflow() {
+        let (inner, columns) = (1000, 3);
+        let matrix = Int8Panels::new(&vec![MOST; inner * columns], columns);
+        let (steps, scales) = ([Step { step: 1.0, zero: 0 }], [1.0, 0.5, 0.25]);
+        for kernel in Kernel::all() {
+            let mut out = [0.0; 3];
+            let finish = Finish { matrix: &matrix, scales: &scales, bias: None };
+            kernel.product(&mut out, &vec![255; matrix.stride()], &steps, &finish);
+            assert_eq!(out, [16_065_000.0, 8_032_500.0, 4_016_250.0], "{kernel:?}");
+        }
+    }
+
+    #[test]
+    fn a_product_over_an_empty_dimension_is_the_bias() {
+        let matrix = Int8Panels::new(&[], 2);
+        assert_eq!((matrix.stride(), matrix.columns()), (0, 2));
+        let mut out = [9.0; 4];
+        int8_product(&mut out, &[], &[Step::default(); 2], &matrix, &[1.0; 2], Some(&[1.0, 2.0]));
+        assert_eq!(out, [1.0, 2.0, 1.0, 2.0]);
+        int8_product(&mut [], &[], &[], &Int8Panels::new(&[], 0), &[], None);
+    }
+
+    #[test]
+    fn wrong_sizes_and_values_panic_before_anything_is_written() {
+        let refused = |work: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err();
+        let matrix = Int8Panels::new(&[1; 8], 2);
+        let product = |out: usize, rows: usize, steps: usize, scales: usize, bias: usize| {
+            let (rows, steps, bias) = (vec![1; rows], vec![Step::default(); steps], vec![0.0; bias]);
+            int8_product(&mut vec![0.0; out], &rows, &steps, &matrix, &vec![1.0; scales], Some(&bias));
+        };
+        assert!(!refused(&|| product(4, 8, 2, 2, 2)));
+        for [out, rows, steps, scales, bias] in
+            [[3, 8, 2, 2, 2], [4, 7, 2, 2, 2], [4, 8, 1, 2, 2], [4, 8, 2, 1, 2], [4, 8, 2, 2, 3]]
+        {
+            assert!(refused(&|| product(out, rows, steps, scales, bias)), "{out} {rows} {steps} {scales} {bias}");
+        }
+        assert!(refused(&|| drop(Int8Panels::new(&[64], 1))));
+        assert!(refused(&|| drop(Int8Panels::new(&[-64], 1))));
+        assert!(refused(&|| drop(Int8Panels::new(&vec![0; MOST_INNER + 1], 1))));
+    }
+}
