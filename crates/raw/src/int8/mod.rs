@@ -111,13 +111,18 @@ impl Finish<'_> {
     /// Writes a part of a row from the sums of consecutive columns.
     #[inline(always)]
     fn write(&self, out: &mut [f32], first: usize, sums: &[i32], step: Step) {
-        let columns = first..first + out.len();
-        let terms = sums.iter().zip(&self.matrix.sums[first..]).zip(&self.scales[columns.clone()]);
-        for (out, ((&sum, &column), &scale)) in out.iter_mut().zip(terms) {
-            *out = (sum - step.zero * column) as f32 * (step.step * scale);
+        let count = out.len();
+        let (sums, offsets) = (&sums[..count], &self.matrix.sums[first..first + count]);
+        let scales = &self.scales[first..first + count];
+        // Loops over numbers, because closures would be compiled for any CPU.
+        for at in 0..count {
+            out[at] = (sums[at] - step.zero * offsets[at]) as f32 * (step.step * scales[at]);
         }
         if let Some(bias) = self.bias {
-            out.iter_mut().zip(&bias[columns]).for_each(|(out, bias)| *out += bias);
+            let bias = &bias[first..first + count];
+            for at in 0..count {
+                out[at] += bias[at];
+            }
         }
     }
 }
@@ -173,9 +178,22 @@ impl Kernel {
                 self.sums(&mut sums, rows, finish.matrix.panel(first / WIDTH), (steps.len(), panels), stride);
                 for (row, (&step, sums)) in steps.iter().zip(&sums).enumerate() {
                     let start = (top + row) * columns;
-                    finish.write(&mut out[start + first..start + last], first, sums, step);
+                    self.write(finish, &mut out[start + first..start + last], first, sums, step);
                 }
             }
+        }
+    }
+
+    /// Writes a part of a row with the vectors of this CPU.
+    fn write(self, finish: &Finish<'_>, out: &mut [f32], first: usize, sums: &[i32], step: Step) {
+        match self {
+            // SAFETY: the CPU has the instructions.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => unsafe { x86::write_512(finish, out, first, sums, step) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => unsafe { x86::write_256(finish, out, first, sums, step) },
+            _ => finish.write(out, first, sums, step),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{GROUP, PANELS, Sums, WIDTH, next_rows};
+use super::{Finish, GROUP, PANELS, Step, Sums, WIDTH, next_rows};
 
 /// A tile of some rows and panels.
 type Tile = unsafe fn(&mut [[i32; PANELS * WIDTH]], *const u8, *const i8, usize);
@@ -129,4 +129,16 @@ unsafe fn avx2_tile<const R: usize>(
             unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), total) };
         }
     }
+}
+
+/// [`Finish::write`] with vectors of 512 bits.
+#[target_feature(enable = "avx512f")]
+pub fn write_512(finish: &Finish<'_>, out: &mut [f32], first: usize, sums: &[i32], step: Step) {
+    finish.write(out, first, sums, step);
+}
+
+/// [`Finish::write`] with vectors of 256 bits.
+#[target_feature(enable = "avx2")]
+pub fn write_256(finish: &Finish<'_>, out: &mut [f32], first: usize, sums: &[i32], step: Step) {
+    finish.write(out, first, sums, step);
 }

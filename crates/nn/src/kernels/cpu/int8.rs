@@ -49,34 +49,49 @@ impl Int8Layer {
         let stride = self.panels.stride();
         let count = input.len() / inner.max(1);
         let (mut rows, mut steps) = (vec![0; count * stride], vec![Step::default(); count]);
+        // A loop, because closures in it would be compiled for any CPU.
         Arch::new().dispatch(|| {
-            let parts = input.chunks(inner.max(1)).zip(rows.chunks_mut(stride.max(1)));
-            parts.zip(&mut steps).for_each(|((input, row), step)| *step = quantize(input, row));
+            for (count, step) in steps.iter_mut().enumerate() {
+                let row = &mut rows[count * stride..(count + 1) * stride];
+                *step = quantize(&input[count * inner..(count + 1) * inner], row);
+            }
         });
         int8_product(output, &rows, &steps, &self.panels, &self.scales, self.bias.as_deref());
     }
 }
 
+/// 1.5 · 2²³: a sum with it is rounded to a whole number, whose lowest bits are those of the sum.
+const WHOLE: f32 = 12_582_912.0;
+
 /// Rounds a row to the 256 values between its least and its largest one, and 0. A value that is not finite makes all results NaN.
 #[inline(always)]
 fn quantize(input: &[f32], row: &mut [u8]) -> Step {
-    let (mut least, mut most, mut zeros) = ([0f32; LANES], [0f32; LANES], [0f32; LANES]);
+    let (mut lows, mut highs, mut zeros) = ([0f32; LANES], [0f32; LANES], [0f32; LANES]);
     let (chunks, rest) = input.as_chunks::<LANES>();
     for chunk in chunks {
-        for (lane, &value) in chunk.iter().enumerate() {
-            least[lane] = if value < least[lane] { value } else { least[lane] };
-            most[lane] = if value > most[lane] { value } else { most[lane] };
+        for lane in 0..LANES {
+            let value = chunk[lane];
+            lows[lane] = if value < lows[lane] { value } else { lows[lane] };
+            highs[lane] = if value > highs[lane] { value } else { highs[lane] };
             zeros[lane] += value * 0.0;
         }
     }
-    let all = |lanes: [f32; LANES]| lanes.into_iter().chain(rest.iter().copied());
-    let (least, most) = (all(least).fold(0.0, f32::min), all(most).fold(0.0, f32::max));
     // 0, or NaN.
-    let poison = zeros.iter().sum::<f32>() + rest.iter().map(|value| value * 0.0).sum::<f32>();
+    let (mut least, mut most, mut poison) = (0f32, 0f32, 0f32);
+    for lane in 0..LANES {
+        (least, most, poison) = (least.min(lows[lane]), most.max(highs[lane]), poison + zeros[lane]);
+    }
+    for &value in rest {
+        (least, most, poison) = (least.min(value), most.max(value), poison + value * 0.0);
+    }
     let step = ((most - least) / STEPS).max(LEAST_STEP);
-    let (inverse, zero) = (1.0 / step, (-least / step).round_ties_even());
+    let inverse = 1.0 / step;
+    let zero = (-least * inverse + WHOLE) - WHOLE;
     for (row, &value) in row.iter_mut().zip(input) {
-        *row = ((value * inverse).round_ties_even() + zero).clamp(0.0, STEPS) as u8;
+        let whole = value * inverse + (WHOLE + zero);
+        let whole = if whole < WHOLE { WHOLE } else { whole };
+        let whole = if whole > WHOLE + STEPS { WHOLE + STEPS } else { whole };
+        *row = whole.to_bits() as u8;
     }
     Step { step: step + poison, zero: zero as i32 }
 }
