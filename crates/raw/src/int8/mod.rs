@@ -15,6 +15,8 @@ pub const MOST: i8 = 63;
 const MOST_INNER: usize = i32::MAX as usize / (u8::MAX as usize * MOST as usize);
 /// Rows that a kernel computes together at most.
 const ROWS: usize = 8;
+/// Rows whose results stay in the cache while the panels are multiplied one after the other.
+const BLOCK: usize = 64;
 /// Panels that a kernel computes together at most.
 const PANELS: usize = 3;
 
@@ -167,6 +169,16 @@ impl Kernel {
     }
 
     fn product(self, out: &mut [f32], rows: &[u8], steps: &[Step], finish: &Finish<'_>) {
+        let (columns, stride) = (finish.matrix.columns, finish.matrix.stride());
+        for top in (0..steps.len()).step_by(BLOCK) {
+            let end = (top + BLOCK).min(steps.len());
+            let (out, rows) = (&mut out[top * columns..end * columns], &rows[top * stride..end * stride]);
+            self.block(out, rows, &steps[top..end], finish);
+        }
+    }
+
+    /// Computes some rows, for which the panels are read from memory once.
+    fn block(self, out: &mut [f32], rows: &[u8], steps: &[Step], finish: &Finish<'_>) {
         let (columns, stride) = (finish.matrix.columns, finish.matrix.stride());
         let mut sums: Sums = [[0; PANELS * WIDTH]; ROWS];
         for first in (0..columns).step_by(PANELS * WIDTH) {
