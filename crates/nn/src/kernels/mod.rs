@@ -95,7 +95,10 @@ impl Int8Layer {
         #[cfg(feature = "flex")]
         return self.0.forward(input).unwrap_or_else(|| panic!("the input of a layer in int8 is on another device"));
         #[cfg(not(feature = "flex"))]
-        match self.0 {}
+        {
+            let _ = input;
+            match self.0 {}
+        }
     }
 }
 
