@@ -17,6 +17,8 @@ use crate::lora::Lora;
 use crate::mode::DropoutSpec;
 use crate::selection::TokenSelection;
 
+mod int8;
+
 fn device() -> Device {
     Device::flex().autodiff()
 }
@@ -104,82 +106,6 @@ fn linear() {
         let turned = random([inner, rows]);
         let fast = fused(&layer, &turned.clone().transpose());
         compare(fast, by_burn(&layer, turned.clone().transpose()), &[&turned, &weight], &[&bias]);
-    }
-}
-
-/// `input · weight + bias` in int8, and in f32.
-fn in_int8(weight: Tensor<2>, bias: Tensor<1>, input: &Tensor<2>) -> [Vec<f32>; 2] {
-    let [inner, columns] = weight.dims();
-    let (weight, bias) = (Param::from_tensor(weight), Some(Param::from_tensor(bias)));
-    let mut layer = Linear { weight, bias, ..Linear::new(inner, columns, &Device::default()) };
-    let exact = layer.forward(input.clone());
-    layer.quantize().expect("the CPU");
-    [layer.forward(input.clone()), exact].map(numbers)
-}
-
-#[test]
-fn a_layer_in_int8_is_exact_for_values_of_int8() {
-    for [rows, inner, columns] in [[1, 3, 2], [9, 24, 17], [70, 130, 49]] {
-        let whole = |count: usize, step: usize, least: i32, range: usize| {
-            (0..count).map(|at| ((at * step) % range) as f32 + least as f32).collect::<Vec<f32>>()
-        };
-        // Every column has a 63, and every row -128 and 127: the scales are 1.
-        let mut weight = whole(inner * columns, 37, -63, 127);
-        weight[..columns].fill(63.0);
-        let mut input = whole(rows * inner, 101, -128, 256);
-        for row in input.chunks_mut(inner) {
-            row[..2].copy_from_slice(&[-128.0, 127.0]);
-        }
-        let weight = Tensor::from_data(TensorData::new(weight, [inner, columns]), &Device::flex());
-        let input = Tensor::from_data(TensorData::new(input, [rows, inner]), &Device::flex());
-        let bias = Tensor::from_data(TensorData::new(whole(columns, 5, -3, 7), [columns]), &Device::flex());
-        let [ours, exact] = in_int8(weight, bias, &input);
-        assert_eq!(ours, exact, "{rows} x {inner} x {columns}");
-    }
-}
-
-#[test]
-fn a_layer_in_int8_is_within_the_rounding_of_weights_and_inputs() {
-    let (rows, inner, columns) = (33, 96, 40);
-    let [weight, input] = [[inner, columns], [rows, inner]].map(|shape| random(shape).without_autodiff());
-    let bias = random([columns]).without_autodiff();
-    let [ours, exact] = in_int8(weight.clone(), bias.clone(), &input);
-    let (weights, inputs) = (numbers(weight), numbers(input.clone()));
-    let column = |column: usize| weights.iter().skip(column).step_by(columns).copied();
-    let largest = |values: &mut dyn Iterator<Item = f32>| values.fold(0f32, |most, value| most.max(value.abs()));
-    for (at, (ours, exact)) in ours.iter().zip(&exact).enumerate() {
-        let row = &inputs[at / columns * inner..][..inner];
-        let (least, most) = row.iter().fold((0f32, 0f32), |(least, most), &value| (least.min(value), most.max(value)));
-        let (step, scale) = ((most - least) / 255.0, largest(&mut column(at % columns)) / 63.0);
-        // Each weight is off by half a step at most, each input by one: its value is rounded, and 0 is.
-        let of = |(input, weight): (&f32, f32)| input.abs() * scale / 2.0 + (weight.abs() + scale / 2.0) * step;
-        let bound: f32 = row.iter().zip(column(at % columns)).map(of).sum();
-        assert!((ours - exact).abs() <= bound, "{at}: {ours}, {exact} +- {bound}");
-    }
-    // A row does not depend on the others.
-    let alone = in_int8(
-        Tensor::from_data(TensorData::new(weights, [inner, columns]), &Device::flex()),
-        bias,
-        &input.narrow(0, 7, 1),
-    );
-    assert_eq!(alone[0], ours[7 * columns..8 * columns]);
-}
-
-#[test]
-fn what_is_not_finite_stays_so_in_int8_and_weights_are_refused() {
-    let ones = |shape: [usize; 2]| Tensor::<2>::ones(shape, &Device::flex());
-    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        for place in [0, 20] {
-            let mut input = vec![1.0; 2 * 21];
-            input[place] = value;
-            let input = Tensor::from_data(TensorData::new(input, [2, 21]), &Device::flex());
-            let [ours, _] = in_int8(ones([21, 3]), Tensor::zeros([3], &Device::flex()), &input);
-            assert!(ours[..3].iter().all(|value| value.is_nan()), "{value} at {place}: {ours:?}");
-            assert!(ours[3..].iter().all(|value| (value - 21.0).abs() < 1e-4), "{ours:?}");
-        }
-        let mut layer = Linear::new(2, 2, &Device::flex());
-        layer.weight = Param::from_tensor(Tensor::from_data([[1.0, value], [0.0, 1.0]], &Device::flex()));
-        assert!(layer.quantize().expect_err("refused").to_string().contains("not finite"));
     }
 }
 
