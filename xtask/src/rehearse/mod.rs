@@ -99,7 +99,7 @@ struct Options {
 
 impl Options {
     fn parse(options: &[OsString]) -> Option<Self> {
-        let data = root().join("fixtures/transfer/sentences.tsv");
+        let data = root().join("fixtures/cookbook/opinions.tsv");
         let mut parsed = Self { is_small: false, binary: None, model: None, data };
         let mut options = options.iter();
         while let Some(option) = options.next() {
