@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use rekindle_files::{FileError, write_atomic};
 use safetensors::{Dtype, View};
 
@@ -44,6 +44,32 @@ impl View for Stored {
     }
 }
 
+impl Stored {
+    // Not generic, so that it is compiled here, and optimised in every profile.
+    fn new(data: TensorData, shape: Vec<usize>, precision: Precision) -> Self {
+        let data = data.convert::<f32>();
+        let values = data.as_slice::<f32>().unwrap_or_default();
+        match precision {
+            Precision::F32 => Self::of(values, shape),
+            Precision::F16 => {
+                let elements = values.iter().map(|&value| half::f16::from_f32(value).to_le_bytes());
+                Self { dtype: Dtype::F16, shape, bytes: joined(elements) }
+            }
+        }
+    }
+
+    fn of(values: &[f32], shape: Vec<usize>) -> Self {
+        Self { dtype: Dtype::F32, shape, bytes: joined(values.iter().map(|value| value.to_le_bytes())) }
+    }
+}
+
+/// The bytes of elements. Several times as fast as to flatten an iterator.
+fn joined<const N: usize>(elements: impl ExactSizeIterator<Item = [u8; N]>) -> Vec<u8> {
+    let mut bytes = vec![0; elements.len() * N];
+    bytes.as_chunks_mut::<N>().0.iter_mut().zip(elements).for_each(|(bytes, element)| *bytes = element);
+    bytes
+}
+
 struct Collect {
     path: ParamPath,
     precision: Precision,
@@ -63,13 +89,7 @@ impl ModuleVisitor for Collect {
         let tensor = param.val().without_autodiff();
         let tensor = if self.path.is_transposed() { tensor.transpose() } else { tensor };
         let shape = tensor.dims().to_vec();
-        let data = tensor.into_data();
-        let values = data.iter::<f32>();
-        let (dtype, bytes) = match self.precision {
-            Precision::F32 => (Dtype::F32, values.flat_map(f32::to_le_bytes).collect()),
-            Precision::F16 => (Dtype::F16, values.flat_map(|value| half::f16::from_f32(value).to_le_bytes()).collect()),
-        };
-        self.tensors.push((self.path.name(), Stored { dtype, shape, bytes }));
+        self.tensors.push((self.path.name(), Stored::new(tensor.into_data(), shape, self.precision)));
     }
 }
 
@@ -93,10 +113,7 @@ pub fn serialize(model: &impl Module, rename: impl Fn(&str) -> Option<String>) -
 
 /// Returns the bytes of a safetensors file with tensors of the given shapes.
 pub(crate) fn serialize_values(tensors: Vec<(String, Vec<usize>, Vec<f32>)>) -> Result<Vec<u8>, CheckpointError> {
-    let stored = |(name, shape, values): (String, Vec<usize>, Vec<f32>)| {
-        let bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
-        (name, Stored { dtype: Dtype::F32, shape, bytes })
-    };
+    let stored = |(name, shape, values): (String, Vec<usize>, Vec<f32>)| (name, Stored::of(&values, shape));
     to_bytes(tensors.into_iter().map(stored).collect())
 }
 
@@ -138,15 +155,13 @@ pub fn save_values(
 /// When the file cannot be written; an existing one is then unchanged.
 pub fn save_rows(name: &str, values: &[f32], width: usize, path: &Path) -> Result<(), CheckpointError> {
     let shape = vec![values.len() / width.max(1), width];
-    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    write([(name.to_owned(), Stored { dtype: Dtype::F32, shape, bytes })], HashMap::new(), path)
+    write([(name.to_owned(), Stored::of(values, shape))], HashMap::new(), path)
 }
 
 fn flat(values: Vec<(String, Vec<f32>)>) -> impl Iterator<Item = (String, Stored)> {
     values.into_iter().map(|(name, values)| {
         let shape = vec![values.len()];
-        let bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
-        (name, Stored { dtype: Dtype::F32, shape, bytes })
+        (name, Stored::of(&values, shape))
     })
 }
 
