@@ -38,7 +38,7 @@ Check:
                         with those of an uninterrupted run [default: 50 kills on flex]
   rehearse [--small] [--binary PROGRAM] [--model FOLDER] [--data TEXTS.tsv]
                         Do a whole job with the installed program in target/rehearse, from data files to a served model, and
-                        check every step; installs the program there, or takes PROGRAM. --small: the dev profile and a few
+                        check every step; installs the program there, or takes PROGRAM. --small: the dev profile and sixty
                         sentences, for less than a minute
 
 Measure:
