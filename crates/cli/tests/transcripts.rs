@@ -374,8 +374,14 @@ fn commands_in_the_cookbook_work() {
 /// Runs the commands of a page of the cookbook, and returns outputs that are outdated.
 fn check_page(page: &Path) -> Vec<String> {
     let (name, content) = (page.display().to_string(), fs::read_to_string(page).expect("a page"));
-    let (place, mut server, mut stale) = (samples(), None, Vec::new());
-    check(&name, &content, &mut stale, &mut |line, _| run_in_shell(&place, &mut server, line));
+    let (place, mut server, mut stale, mut skipped) = (samples(), None, Vec::new(), 0);
+    let compared = check(&name, &content, &mut stale, &mut |line, _| {
+        let printed = run_in_shell(&place, &mut server, line);
+        skipped += usize::from(printed.is_none() && line.starts_with("cargo run"));
+        printed
+    });
+    let outputs = blocks(&content).iter().filter(|block| block.language == "text").count();
+    assert_eq!(compared + skipped, outputs, "{name}: outputs that were compared, or whose program is not built");
     for program in blocks(&content).iter().filter(|block| block.language == "rust") {
         let example = content.split("--example ").nth(1).and_then(|rest| rest.split_whitespace().next());
         let file = format!("crates/rekindle/examples/{}.rs", example.expect("the example of the program"));
@@ -405,14 +411,18 @@ fn run_in_shell(place: &Place, server: &mut Option<Server>, line: &str) -> Optio
             *server = Some(Server::start(place, options));
             None
         }
-        ["curl", url] => server.as_ref().map(|server| server.answer(url, None)),
-        ["curl", url, "--json", body] => server.as_ref().map(|server| server.answer(url, Some(body))),
+        ["curl", url] => Some(server.as_ref().expect("a server").answer(url, None)),
+        ["curl", url, "--json", body] => Some(server.as_ref().expect("a server").answer(url, Some(body))),
         ["head", "-n", count, file] => {
             let content = fs::read_to_string(place.path(file)).expect("a file");
             let count: usize = count.parse().expect("a number of lines");
             Some(content.lines().take(count).map(|line| format!("{line}\n")).collect())
         }
-        _ => run(place, line, true),
+        _ => {
+            let is_run = NOT_RUN.iter().all(|start| !line.starts_with(start));
+            assert!(is_run, "`{line}` cannot be run by this test; the cookbook shows it in a block without a language");
+            run(place, line, true)
+        }
     }
 }
 
