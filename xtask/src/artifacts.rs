@@ -1,7 +1,12 @@
-//! The files of an experiment's output, for comparisons byte for byte.
+//! The files of an experiment's output, for comparisons byte for byte, and its reported steps.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
+
+/// Returns the number of steps that an experiment with `--verbose` printed.
+pub(crate) fn steps(printed: &str) -> usize {
+    printed.lines().filter(|line| line.starts_with("  step ")).count()
+}
 
 /// All files of an output folder by their path in it, and the zip beside it (`.zip`); without what differs between two runs: times and
 /// memory.

@@ -6,8 +6,10 @@ mod chart;
 mod checks;
 mod ci;
 mod measure;
+mod random;
 mod rehearse;
 mod study;
+mod tables;
 mod torture;
 
 use std::env;

@@ -2,14 +2,15 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::artifacts::Artifacts;
+use crate::artifacts::{Artifacts, steps};
+use crate::random::Random;
 use crate::{at_root, binary, cargo, root, run, target, told};
 
 /// Approaches that cover every kind of state: a head, some layers, all layers, gradual unfreezing, adapters, and an encoder that is
@@ -25,7 +26,7 @@ pub fn torture(options: &[OsString]) -> Result<(), u8> {
     let option = |at: usize| options.get(at).and_then(|option| option.to_str());
     let kills: usize = option(0).map_or(Some(50), |kills| kills.parse().ok()).ok_or(2)?;
     let backend = option(1).unwrap_or("flex");
-    let mut dice = Dice(option(2).map_or(Some(42), |seed| seed.parse().ok()).ok_or(2)?);
+    let mut random = Random(option(2).map_or(Some(42), |seed| seed.parse().ok()).ok_or(2)?);
     run(at_root(cargo(&[
         "build",
         "--quiet",
@@ -43,7 +44,7 @@ pub fn torture(options: &[OsString]) -> Result<(), u8> {
     println!("uninterrupted: {uninterrupted} steps in {:.1} s; checkpoints every {EVERY} steps", whole.as_secs_f64());
     let (mut killed, mut most_lost, mut reads) = (0, 0, 0);
     for round in 1..=kills {
-        let moment = whole.mul_f64(dice.roll());
+        let moment = whole.mul_f64(random.fraction());
         let (first, second, seen) = place.watched(&expected, || {
             let first = place.run(Some(moment), &[])?;
             Ok((first, place.run(None, &["--resume"])?))
@@ -99,28 +100,27 @@ impl Place {
         command.args(["--verbose", "--save-models", "--output", "output", "--overwrite", "--backend", &self.backend]);
         command.args(["--checkpoint-every", &EVERY.to_string()]).args(more);
         let mut child = told(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn())?;
-        let (began, steps) = (Instant::now(), AtomicUsize::new(0));
-        let (Some(output), Some(mut errors)) = (child.stdout.take(), child.stderr.take()) else { return Err(1) };
-        let status = thread::scope(|scope| {
-            scope.spawn(|| {
-                let told = BufReader::new(output).lines().map_while(Result::ok);
-                told.filter(|line| line.starts_with("  step ")).for_each(|_| {
-                    steps.fetch_add(1, Ordering::Relaxed);
-                });
+        let began = Instant::now();
+        let (Some(mut output), Some(mut errors)) = (child.stdout.take(), child.stderr.take()) else { return Err(1) };
+        let (status, printed) = thread::scope(|scope| {
+            let reader = scope.spawn(move || {
+                let mut printed = Vec::new();
+                output.read_to_end(&mut printed).map(|_| printed)
             });
-            loop {
+            let status = loop {
                 match told(child.try_wait())? {
-                    Some(status) => return Ok::<ExitStatus, u8>(status),
+                    Some(status) => break status,
                     None if kill_after.is_some_and(|moment| began.elapsed() >= moment) => told(child.kill())?,
                     None => thread::sleep(Duration::from_millis(1)),
                 }
-            }
+            };
+            Ok::<_, u8>((status, told(reader.join().map_err(|_| 1)?)?))
         })?;
         if kill_after.is_none() && !status.success() {
             let _ = std::io::copy(&mut errors, &mut std::io::stderr());
             return failed("the experiment failed");
         }
-        Ok(steps.into_inner())
+        Ok(steps(&String::from_utf8_lossy(&printed)))
     }
 
     /// Does `work` while the output is read repeatedly; the output must be complete at any time.
@@ -158,18 +158,6 @@ impl Place {
     fn leftovers(&self) -> Result<Vec<OsString>, u8> {
         let entries = told(fs::read_dir(&self.folder))?.filter_map(Result::ok).map(|entry| entry.file_name());
         Ok(entries.filter(|name| name != "output" && name != "output.zip" && name != "sentences.tsv").collect())
-    }
-}
-
-/// Random numbers from 0 to 1 (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 

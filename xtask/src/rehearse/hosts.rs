@@ -29,8 +29,8 @@ pub fn distribute(job: &mut Job) -> Result<String, String> {
         let is_reached = reached.lines().any(|line| line.contains(url) && line.contains("CPU"));
         check(is_reached, || format!("{url} offers no CPU:\n{reached}"))?;
     }
-    let model = job.model.clone();
-    let command = ["experiment", "--data", "train.csv", "--model", &model, "--approaches", "last-1", "--folds", "2"];
+    let command =
+        ["experiment", "--data", "train.csv", "--model", &job.model, "--approaches", "last-1", "--folds", "2"];
     let command = [&command[..], &["--epochs", "1", "--save-models", "--verbose", "--output"]].concat();
     job.program.run(&[&command[..], &["local"]].concat())?;
     let said = job.program.run(&[&command[..], &["distributed", "--backend", "remote"], &hosts].concat())?.out;

@@ -2,7 +2,7 @@
 
 use super::job::Job;
 use super::program::check;
-use crate::artifacts::Artifacts;
+use crate::artifacts::{Artifacts, steps};
 
 /// Steps between two training checkpoints, and the most that a kill may lose.
 const EVERY: usize = 2;
@@ -10,9 +10,8 @@ const EVERY: usize = 2;
 /// Kills an experiment after three quarters of its steps, so that one of two trainings is finished and the other is not; resumes it,
 /// and compares the files with those of an uninterrupted one.
 pub fn resume(job: &mut Job) -> Result<String, String> {
-    let model = job.model.clone();
     let command =
-        ["experiment", "--data", "train.csv", "--model", &model, "--approaches", "last-1,lora", "--epochs", "2"];
+        ["experiment", "--data", "train.csv", "--model", &job.model, "--approaches", "last-1,lora", "--epochs", "2"];
     let more = [
         "--validation-size",
         "0.2",
@@ -23,7 +22,6 @@ pub fn resume(job: &mut Job) -> Result<String, String> {
         "--output",
     ];
     let command = [&command[..], &more, &["interrupted"]].concat();
-    let steps = |said: &str| said.lines().filter(|line| line.starts_with("  step ")).count();
 
     let whole = steps(&job.program.run(&command)?.out);
     check(whole > 4, || format!("only {whole} steps, too few to interrupt them"))?;

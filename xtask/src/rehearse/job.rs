@@ -20,6 +20,8 @@ pub struct Job {
     /// The rows of the wrong labels.
     pub wrong: Vec<usize>,
     pub test: Vec<Example>,
+    /// The labels that the fitted model predicts for the test texts.
+    pub predicted: Vec<String>,
     /// Texts whose labels are not used.
     pub unlabelled: Vec<Example>,
     pub is_small: bool,
@@ -49,7 +51,7 @@ impl Job {
             train[row].label = next(&train[row].label);
         }
         let program = Program::new(program, place.clone(), logs);
-        Ok(Self { program, folder: place, model, train, wrong, test, unlabelled, is_small })
+        Ok(Self { program, folder: place, model, train, wrong, test, predicted: Vec::new(), unlabelled, is_small })
     }
 
     /// Returns the path of a file in the folder.

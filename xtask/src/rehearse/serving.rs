@@ -7,14 +7,13 @@ use std::time::Duration;
 use super::job::Job;
 use super::json::{Json, quoted};
 use super::program::check;
-use super::steps::{MODEL, predictions};
+use super::steps::MODEL;
 
 /// The most texts of a request that the server takes by default.
 const MOST: usize = 128;
 
 /// Serves the fitted model, asks it, and stops it by SIGTERM.
 pub fn serve(job: &mut Job) -> Result<String, String> {
-    let labels = predictions(job)?;
     let mut server = job.program.start(&["serve", "--model", MODEL, "--listen", "127.0.0.1:0"])?;
     let address = server.wait_for("the address", |said| {
         Some(said.strip_prefix("listening on http://")?.split_once('\n')?.0.to_owned())
@@ -24,7 +23,7 @@ pub fn serve(job: &mut Job) -> Result<String, String> {
     let asked = format!("{{\"inputs\": [{}]}}", texts.join(", "));
     let answered = Json::parse(&answer(&address, "POST", "/predict", &asked, 200)?)?;
     check(answered.list().len() == texts.len(), || format!("{} answers", answered.list().len()))?;
-    for (row, (answer, label)) in answered.list().iter().zip(&labels).enumerate() {
+    for (row, (answer, label)) in answered.list().iter().zip(&job.predicted).enumerate() {
         let served = answer.at("0.label").text();
         check(served == label, || format!("text {row}: `serve` answers `{served}`, `predict` `{label}`"))?;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::job::{Job, check_fraction};
 use super::json::Json;
-use super::program::check;
+use super::program::{Program, check};
 use super::tables::{self, Example};
 
 /// The folder of the model that `fit` leaves.
@@ -20,19 +20,17 @@ pub fn read(job: &mut Job) -> Result<String, String> {
     let texts = job.unlabelled.iter().map(|example| format!("{{\"text\": {}}}\n", super::json::quoted(&example.text)));
     job.write("unlabelled.jsonl", &texts.collect::<String>())?;
     for format in ["csv", "tsv", "json", "jsonl"] {
-        profile(job, &format!("train.{format}"), format, &job.train.clone())?;
+        profile(&mut job.program, &job.model, &format!("train.{format}"), format, &job.train)?;
     }
     job.write("broken.csv", "text,label\na joy,1\nno label\n")?;
-    let model = job.model.clone();
-    let message = job.program.refuse(3, &["data", "broken.csv", "--model", &model])?;
+    let message = job.program.refuse(3, &["data", "broken.csv", "--model", &job.model])?;
     check(message.contains("broken.csv, line 3"), || format!("the message does not name the line: {message}"))?;
     Ok(format!("{} examples, the same in each format; a row without a label is refused by its line", job.train.len()))
 }
 
 /// Checks that a file is of a format, and has the classes of the examples.
-fn profile(job: &mut Job, file: &str, format: &str, examples: &[Example]) -> Result<(), String> {
-    let model = job.model.clone();
-    let json = Json::parse(&job.program.run(&["data", file, "--model", &model, "--json"])?.out)?;
+fn profile(program: &mut Program, model: &str, file: &str, format: &str, examples: &[Example]) -> Result<(), String> {
+    let json = Json::parse(&program.run(&["data", file, "--model", model, "--json"])?.out)?;
     let mut expected: BTreeMap<&str, f64> = BTreeMap::new();
     examples.iter().for_each(|example| *expected.entry(&example.label).or_default() += 1.0);
     let classes = json.at("data.classes").list().iter();
@@ -45,8 +43,7 @@ fn profile(job: &mut Job, file: &str, format: &str, examples: &[Example]) -> Res
 
 /// Lets the program choose a model.
 pub fn fit(job: &mut Job) -> Result<String, String> {
-    let model = job.model.clone();
-    let mut command = vec!["fit", "train.csv", "--model", &model, "--output", "fit"];
+    let mut command = vec!["fit", "train.csv", "--model", &job.model, "--output", "fit"];
     command.extend(if job.is_small { &["--folds", "2", "--runs", "3"][..] } else { &["--budget", "1m"] });
     job.program.run(&command)?;
     let results = job.results("fit")?;
@@ -65,16 +62,18 @@ pub fn convert(job: &mut Job) -> Result<String, String> {
     job.program.run(&["predict", "--data", "test.tsv", "--model", MODEL, "--output", "test.jsonl.gz"])?;
     check(job.read("train.parquet")?.starts_with(b"PAR1"), || "train.parquet is no Parquet".into())?;
     check(job.read("test.jsonl.gz")?.starts_with(&[0x1f, 0x8b]), || "test.jsonl.gz is no gzip".into())?;
-    profile(job, "train.parquet", "parquet", &job.train.clone())?;
-    profile(job, "test.jsonl.gz", "jsonl", &job.test.clone())?;
+    profile(&mut job.program, &job.model, "train.parquet", "parquet", &job.train)?;
+    profile(&mut job.program, &job.model, "test.jsonl.gz", "jsonl", &job.test)?;
+    job.predicted = predictions(job)?;
     Ok(format!("{} and {} rows, with their labels", job.train.len(), job.test.len()))
 }
 
 /// Looks for wrong labels, of which there are some, and measures a learning curve.
 pub fn audit(job: &mut Job) -> Result<String, String> {
-    let (model, examples) = (job.model.clone(), job.train.len());
+    let examples = job.train.len();
     let sizes = format!("{},{},all", examples / 4, examples / 2);
-    let command = ["experiment", "--data", "train.parquet", "--model", &model, "--approaches", "probe", "--folds", "3"];
+    let command =
+        ["experiment", "--data", "train.parquet", "--model", &job.model, "--approaches", "probe", "--folds", "3"];
     job.program.run(&[&command[..], &["--sizes", &sizes, "--save-models", "--output", "audit"]].concat())?;
     let results = job.results("audit")?;
     let tested = results.at("label_issues.examples").number();
@@ -100,8 +99,7 @@ pub fn audit(job: &mut Job) -> Result<String, String> {
 
 /// Trains without the suspected labels.
 pub fn clean(job: &mut Job) -> Result<String, String> {
-    let model = job.model.clone();
-    let command = ["experiment", "--data", "train.parquet", "--model", &model, "--approaches", "probe,last-layer"];
+    let command = ["experiment", "--data", "train.parquet", "--model", &job.model, "--approaches", "probe,last-layer"];
     let more = ["--folds", "3", "--epochs", "2", "--drop-label-issues", "audit/label_issues.csv", "--save-models"];
     job.program.run(&[&command[..], &more, &["--output", "cleaned"]].concat())?;
     let (results, audit) = (job.results("cleaned")?, job.results("audit")?);
@@ -141,13 +139,12 @@ pub fn suggest(job: &mut Job) -> Result<String, String> {
 
 /// Tests two models on the same texts.
 pub fn evaluate(job: &mut Job) -> Result<String, String> {
-    let labels = predictions(job)?;
     let models = ["--model", MODEL, "--model", "cleaned/models/fine_tune_last_layer"];
     let command = [&["evaluate", "--data", "test.jsonl.gz", "--output", "evaluation", "--json"], &models[..]].concat();
     let printed = Json::parse(&job.program.run(&command)?.out)?;
     let results = job.results("evaluation")?;
     check(printed == results, || "--json prints something else than results.json".into())?;
-    let right = labels.iter().zip(&job.test).filter(|(label, example)| **label == example.label).count();
+    let right = job.predicted.iter().zip(&job.test).filter(|(label, example)| **label == example.label).count();
     let accuracy = check_fraction("the accuracy", results.at("approaches.0.accuracy"))?;
     let counted = right as f64 / job.test.len() as f64;
     check((accuracy - counted).abs() < 1e-9, || format!("accuracy {accuracy}, but `predict` is right for {counted}"))?;
@@ -157,7 +154,7 @@ pub fn evaluate(job: &mut Job) -> Result<String, String> {
 }
 
 /// Returns the labels that the fitted model predicts for the test texts.
-pub fn predictions(job: &mut Job) -> Result<Vec<String>, String> {
+fn predictions(job: &mut Job) -> Result<Vec<String>, String> {
     let rows = Json::lines(&job.program.run(&["predict", "--data", "test.tsv", "--model", MODEL])?.out)?;
     check(rows.len() == job.test.len(), || format!("{} predictions for {} texts", rows.len(), job.test.len()))?;
     for (row, example) in rows.iter().zip(&job.test) {
@@ -185,13 +182,12 @@ pub fn compare(job: &mut Job) -> Result<String, String> {
 
 /// Explains two predictions.
 pub fn explain(job: &mut Job) -> Result<String, String> {
-    let labels = predictions(job)?;
     let texts: Vec<String> = job.test.iter().take(2).map(|example| example.text.clone()).collect();
     let command =
         [&["explain", "--model", MODEL, "--json", "--"][..], &texts.iter().map(String::as_str).collect::<Vec<_>>()];
     let explanations = Json::lines(&job.program.run(&command.concat())?.out)?;
     check(explanations.len() == texts.len(), || format!("{} explanations", explanations.len()))?;
-    for ((explanation, text), label) in explanations.iter().zip(&texts).zip(&labels) {
+    for ((explanation, text), label) in explanations.iter().zip(&texts).zip(&job.predicted) {
         check(explanation.at("label").text() == label, || {
             format!("another class than that of `predict`: {explanation:?}")
         })?;

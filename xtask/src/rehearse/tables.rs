@@ -4,6 +4,7 @@ use std::path::Path;
 use std::{fs, io};
 
 use super::json::quoted;
+use crate::tables;
 
 /// A text with its label.
 #[derive(Clone)]
@@ -16,19 +17,18 @@ pub struct Example {
 pub fn read_tsv(path: &Path, most: usize) -> io::Result<Vec<Example>> {
     let named = |message: String| io::Error::other(format!("--data {}: {message}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
-    let rows: Vec<&str> = text.lines().collect();
+    let rows = tables::tab_separated(&text);
     let rows = rows.iter().enumerate().step_by(rows.len().div_ceil(most).max(1));
-    rows.map(|(row, line)| match line.split('\t').collect::<Vec<_>>()[..] {
-        [text, label] => Ok(Example { text: text.into(), label: label.into() }),
+    rows.map(|(row, fields)| match &fields[..] {
+        [text, label] => Ok(Example { text: text.clone(), label: label.clone() }),
         _ => Err(named(format!("line {}: expected a text, a tab and a label, and no header", row + 1))),
     })
     .collect()
 }
 
-/// Returns a CSV file, with quotation marks around every text.
+/// Returns a CSV file.
 pub fn csv(examples: &[Example]) -> String {
-    let rows = examples.iter().map(|Example { text, label }| format!("\"{}\",{label}\n", text.replace('"', "\"\"")));
-    format!("text,label\n{}", rows.collect::<String>())
+    tables::csv("text,label", examples.iter().map(|Example { text, label }| vec![text.as_str(), label.as_str()]))
 }
 
 /// Returns a TSV file, in which quotation marks are ordinary characters.

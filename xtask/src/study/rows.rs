@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::cell::Condition;
+use crate::random::Random;
+use crate::tables::{csv, tab_separated};
 
 /// A data set below `--data`, and what is measured on it.
 pub(super) struct DataSet {
@@ -147,9 +149,9 @@ impl DataSet {
 fn rows(text: &str, layout: &Layout) -> Option<Vec<Row>> {
     let text = text.trim_start_matches('\u{feff}');
     let (header, texts, label, records) = match layout {
-        Layout::Lines => (0, &[0][..], 1, lines(text)),
+        Layout::Lines => (0, &[0][..], 1, tab_separated(text)),
         Layout::Quoted => (1, &[0][..], 1, quoted(text)),
-        Layout::Pairs => (1, &[3, 4][..], 0, lines(text)),
+        Layout::Pairs => (1, &[3, 4][..], 0, tab_separated(text)),
     };
     let row = |record: &Vec<String>| {
         let texts = texts.iter().map(|&at| record.get(at).cloned()).collect::<Option<_>>()?;
@@ -157,10 +159,6 @@ fn rows(text: &str, layout: &Layout) -> Option<Vec<Row>> {
     };
     let rows: Option<Vec<Row>> = records.iter().skip(header).map(row).collect();
     rows.filter(|rows| !rows.is_empty())
-}
-
-fn lines(text: &str) -> Vec<Vec<String>> {
-    text.lines().map(|line| line.split('\t').map(String::from).collect()).collect()
 }
 
 /// Reads CSV whose fields may have quotes, and line breaks within them.
@@ -216,40 +214,9 @@ fn flip(rows: &mut [Row], percent: u32, draw: u64) {
 }
 
 fn save(path: &Path, rows: &[Row]) -> Result<(), String> {
-    let quote = |field: &String| format!("\"{}\"", field.replace('"', "\"\""));
     let header = if rows.iter().any(|row| row.texts.len() == 2) { "text,text_pair,label" } else { "text,label" };
-    let mut text = format!("{header}\n");
-    for row in rows {
-        let fields: Vec<String> = row.texts.iter().chain([&row.label]).map(quote).collect();
-        text += &format!("{}\n", fields.join(","));
-    }
-    super::cell::replace(path, &text)
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
-    /// Returns a random order of `count` things.
-    fn order(&mut self, count: usize) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..count).collect();
-        for last in (1..count).rev() {
-            order.swap(last, self.below(last + 1));
-        }
-        order
-    }
+    let fields = rows.iter().map(|row| row.texts.iter().chain([&row.label]).map(String::as_str).collect());
+    super::cell::replace(path, &csv(header, fields))
 }
 
 #[cfg(test)]
