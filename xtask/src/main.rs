@@ -56,15 +56,16 @@ Measure:
   study --model FOLDER --data FOLDER [--peer PYTHON] [OPTIONS]
                         Compare baselines, approaches and `fit` on draws of SST-2, banking77, GoEmotions and MRPC,
                         and with PYTHON setfit, sentence-transformers and transformers' Trainer; write the tables and
-                        pictures of docs/results.md. Measured cells are stored, and not measured again; Linux only
+                        pictures of docs/results.md. Cells are stored in fixtures/study/cells.csv, and not measured again
+                        when the program changes: delete the row of one to measure it again; Linux only
                           --data-sets LIST    of sst2, banking77, goemotions, mrpc [default: all]
-                          --sizes LIST        examples per class [default: 8,64,all]
-                          --noise LIST        percentages of flipped training labels [default: 0]
+                          --sizes LIST        examples per class, of 8, 64, all [default: all three]
+                          --noise LIST        percentages of flipped training labels, of 0, 10, 20; other ones than 0 with
+                                              --data-sets sst2 --sizes 64 [default: 0]
                           --approaches LIST   approaches of `rekindle experiment`, fit, setfit,
                                               sentence-transformers, trainer [default: all]
                           --seeds N           draws, at most 10 [default: 5]
                           --test-rows N       at most so many test rows [default: 400]
-                          --results FOLDER    the cells [default: target/study]
   study --report-only   Write them from fixtures/study/cells.csv
   soak [MINUTES]        Train and predict repeatedly at the size of distilbert-base-uncased, and report trends of
                         memory and time per step [default: 120]; Linux only

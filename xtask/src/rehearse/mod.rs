@@ -3,7 +3,7 @@
 mod hosts;
 mod interruption;
 mod job;
-pub(crate) mod json;
+mod json;
 mod program;
 mod serving;
 mod steps;

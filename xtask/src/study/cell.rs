@@ -1,12 +1,11 @@
-//! A cell of the study: one process, its score and its processor seconds, stored as a JSON file.
+//! A cell of the study: one process, its score and its processor seconds; a line of the file of all cells.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::rows::{self, DATA_SETS, DataSet};
-use crate::rehearse::json::{Json, quoted};
-use crate::{optimised, root};
+use crate::{optimised, root, target};
 
 /// The columns of the peers: programs of others, which `peers.py` runs.
 pub(super) const PEERS: [&str; 3] = ["setfit", "sentence-transformers", "trainer"];
@@ -54,29 +53,22 @@ pub(super) struct Cell {
     pub(super) load: f64,
 }
 
-/// The keys of a cell: of its JSON file, and the header of the file of all cells.
+/// The header of the file of all cells.
 pub(super) const KEYS: [&str; 9] =
     ["data_set", "size", "noise", "draw", "approach", "score", "seconds", "tests", "load"];
 
 impl Cell {
-    fn values(&self) -> [String; 9] {
-        let Self { data_set, size, noise, draw, approach, score, seconds, tests, load } = self;
-        [
-            data_set.clone(),
-            size.clone(),
-            noise.to_string(),
-            draw.to_string(),
-            approach.clone(),
-            format!("{score:.4}"),
-            format!("{seconds:.2}"),
-            tests.to_string(),
-            format!("{load:.2}"),
-        ]
-    }
-
     /// A line of the file of all cells.
     pub(super) fn line(&self) -> String {
-        self.values().join(",")
+        let Self { data_set, size, noise, draw, approach, score, seconds, tests, load } = self;
+        format!("{data_set},{size},{noise},{draw},{approach},{score:.4},{seconds:.2},{tests},{load:.2}")
+    }
+
+    /// Returns whether this is the cell of an approach on a draw.
+    pub(super) fn is(&self, condition: &Condition, draw: u64, approach: &str) -> bool {
+        let Condition { data_set, size, noise } = condition;
+        (&*self.data_set, &self.size, self.noise) == (data_set.name, size, *noise)
+            && (self.draw, &*self.approach) == (draw, approach)
     }
 
     /// Reads the values in the order of [`KEYS`].
@@ -94,60 +86,26 @@ impl Cell {
             load: finite(load)?,
         })
     }
-
-    /// An object with one key per line.
-    fn json(&self) -> String {
-        let pair = |(at, value): (usize, String)| match at {
-            0 | 1 | 4 => format!("  \"{}\": {}", KEYS[at], quoted(&value)),
-            _ => format!("  \"{}\": {value}", KEYS[at]),
-        };
-        let pairs: Vec<String> = self.values().into_iter().enumerate().map(pair).collect();
-        format!("{{\n{}\n}}\n", pairs.join(",\n"))
-    }
-
-    fn from_json(text: &str) -> Option<Self> {
-        let json = Json::parse(text).ok()?;
-        let values = KEYS.map(|key| match json.at(key) {
-            Json::Text(text) => text.clone(),
-            other => other.number().to_string(),
-        });
-        Self::parse(&values.each_ref().map(String::as_str))
-    }
-
-    /// Reads all cells of a results folder, in the order of their names.
-    pub(super) fn read_all(results: &Path) -> Result<Vec<Self>, String> {
-        let folder = results.join("cells");
-        let failed = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let entries = fs::read_dir(&folder).map_err(|error| failed(&folder, &error))?;
-        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-        paths.sort();
-        let read = |path: &PathBuf| {
-            let text = fs::read_to_string(path).map_err(|error| failed(path, &error))?;
-            Self::from_json(&text).ok_or_else(|| failed(path, &"not a cell; remove it to measure it again"))
-        };
-        paths.iter().map(read).collect()
-    }
 }
 
-/// What all cells of a results folder have in common.
+/// The options of the study.
 pub(super) struct Settings {
     pub(super) model: PathBuf,
     pub(super) data: PathBuf,
     pub(super) peer: Option<PathBuf>,
+    pub(super) data_sets: Vec<String>,
+    pub(super) sizes: Vec<String>,
+    pub(super) noise: Vec<u32>,
+    /// All of the data set, if absent.
+    pub(super) approaches: Option<Vec<String>>,
+    pub(super) seeds: u64,
     pub(super) tests: usize,
-    pub(super) results: PathBuf,
 }
 
 impl Settings {
-    /// Measures a cell unless it exists; returns whether it was measured.
-    pub(super) fn measure(&self, condition: &Condition, draw: u64, approach: &str) -> Result<bool, String> {
-        let file = format!("{}-{}.json", condition.name(draw), approach.replace([':', '/'], "_"));
-        let path = self.results.join("cells").join(file);
-        if path.exists() {
-            return Ok(false);
-        }
-        let (train, test) = rows::write(&self.data, &self.results, condition, draw, self.tests)?;
+    /// Measures a cell.
+    pub(super) fn measure(&self, condition: &Condition, draw: u64, approach: &str) -> Result<Cell, String> {
+        let (train, test) = rows::write(&self.data, &folder().join("rows"), condition, draw, self.tests)?;
         let load = load_average().ok_or("/proc/loadavg cannot be read; the study needs Linux")?;
         let (score, seconds) = if PEERS.contains(&approach) {
             self.peer(condition, draw, approach, &train, &test)?
@@ -156,9 +114,7 @@ impl Settings {
         };
         let Condition { data_set, size, noise } = condition;
         let (data_set, size, approach) = (data_set.name.into(), size.clone(), approach.into());
-        let cell = Cell { data_set, size, noise: *noise, draw, approach, score, seconds, tests: self.tests, load };
-        replace(&path, &cell.json())?;
-        Ok(true)
+        Ok(Cell { data_set, size, noise: *noise, draw, approach, score, seconds, tests: self.tests, load })
     }
 
     fn rekindle(
@@ -170,7 +126,7 @@ impl Settings {
         test: &Path,
     ) -> Result<(f64, f64), String> {
         // With the archive and what an interrupted process left beside it.
-        let scratch = self.results.join("output");
+        let scratch = folder().join("output");
         let _ = fs::remove_dir_all(&scratch);
         fs::create_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
         let output = scratch.join("results");
@@ -211,6 +167,11 @@ impl Settings {
         let score = output.lines().rev().find_map(|line| line.strip_prefix("score ")?.parse().ok());
         Ok((score.ok_or_else(|| format!("peers.py {peer}: no score in its output"))?, seconds))
     }
+}
+
+/// Returns the folder of what processes read and write.
+fn folder() -> PathBuf {
+    target().join("study")
 }
 
 /// Returns a column of the first row of a CSV table.
@@ -273,9 +234,6 @@ mod tests {
         let cell = Cell::parse(&["sst2", "all", "10", "2", "contrastive:r=8", "0.6125", "3.10", "400", "1.25"]);
         let cell = cell.expect("a cell");
         assert_eq!(cell.line(), "sst2,all,10,2,contrastive:r=8,0.6125,3.10,400,1.25");
-        assert_eq!(Cell::from_json(&cell.json()), Some(cell.clone()));
-        assert_eq!(Cell::from_json(&cell.json().replace("score", "scores")), None);
-        assert_eq!(Cell::from_json(&cell.json().replace("0.6125", "high")), None);
     }
 
     #[test]

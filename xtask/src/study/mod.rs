@@ -1,7 +1,7 @@
 //! `cargo xtask study`: approaches and other programs on the same rows, for several data sets and sizes.
 //!
-//! A cell is one process: it is measured once and stored below `--results`, so that the study can be interrupted and grows. The page is
-//! made from the cells that exist.
+//! A cell is one process: it is measured once and stored in `fixtures/study/cells.csv`, so that the study can be interrupted and grows.
+//! The page is made from the cells that exist.
 
 mod cell;
 mod page;
@@ -10,116 +10,104 @@ mod statistics;
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::{cargo, refuse, root, run, target};
+use crate::{cargo, root, run};
 use cell::{Cell, Condition, KEYS, PEERS, Settings};
 use rows::DATA_SETS;
 
 /// The cells of the page.
 const CELLS: &str = "fixtures/study/cells.csv";
 
-/// The options, with lists as they were written.
-struct Options {
-    model: Option<PathBuf>,
-    data: Option<PathBuf>,
-    peer: Option<PathBuf>,
-    results: PathBuf,
-    data_sets: Vec<String>,
-    sizes: Vec<String>,
-    noise: Vec<u32>,
-    approaches: Option<Vec<String>>,
-    seeds: u64,
-    tests: usize,
-    is_report_only: bool,
-}
-
 /// Measures the cells that do not exist yet, and writes the page.
 pub(crate) fn study(arguments: &[OsString]) -> Result<(), u8> {
-    let options = Options::parse(arguments).map_err(|error| {
+    let is_report_only = arguments == ["--report-only"];
+    let settings = (!is_report_only).then(|| Settings::parse(arguments)).transpose().map_err(|error| {
         eprintln!("xtask: study: {error}; `cargo xtask help` lists the options");
         2
     })?;
-    let told = |result: Result<(), String>| {
-        result.map_err(|error| {
-            eprintln!("xtask: {error}");
-            1
-        })
-    };
-    if options.is_report_only {
-        return told(
-            fs::read_to_string(root().join(CELLS))
-                .map_err(|error| format!("{CELLS}: {error}"))
-                .and_then(|text| page::write(&read(&text)?)),
-        );
+    if settings.is_some() {
+        run(cargo(&["build", "--release", "--workspace", "--bin", "rekindle"]))?;
     }
-    let (Some(model), Some(data)) = (&options.model, &options.data) else { return refuse() };
-    run(cargo(&["build", "--release", "--workspace", "--bin", "rekindle"]))?;
-    let settings = Settings {
-        model: model.clone(),
-        data: data.clone(),
-        peer: options.peer.clone(),
-        tests: options.tests,
-        results: options.results.clone(),
+    let done = || {
+        let text = fs::read_to_string(root().join(CELLS)).map_err(|error| format!("{CELLS}: {error}"))?;
+        let mut cells = read(&text)?;
+        let failed = settings.map_or(Ok(0), |settings| measure(&settings, &mut cells))?;
+        page::write(&cells)?;
+        if failed == 0 { Ok(()) } else { Err(format!("{failed} cells were not measured")) }
     };
-    told(prepare(&settings))?;
-    let failed = measure(&options, &settings);
-    let written = Cell::read_all(&settings.results).and_then(|cells| {
-        cell::replace(&root().join(CELLS), &write(&cells))?;
-        page::write(&cells)
-    });
-    told(written)?;
-    if failed == 0 { Ok(()) } else { Err(1) }
+    done().map_err(|error: String| {
+        eprintln!("xtask: {error}");
+        1
+    })
 }
 
-impl Options {
+impl Settings {
     fn parse(arguments: &[OsString]) -> Result<Self, String> {
-        let mut options = Self {
-            model: None,
-            data: None,
+        let mut settings = Self {
+            model: PathBuf::new(),
+            data: PathBuf::new(),
             peer: None,
-            results: target().join("study"),
             data_sets: DATA_SETS.iter().map(|set| set.name.into()).collect(),
-            sizes: ["8", "64", "all"].map(String::from).into(),
+            sizes: page::SIZES.map(String::from).into(),
             noise: vec![0],
             approaches: None,
             seeds: 5,
             tests: 400,
-            is_report_only: false,
         };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             let name = argument.to_string_lossy();
             if name == "--report-only" {
-                options.is_report_only = true;
-                continue;
+                return Err("--report-only: no other option has an effect with it".into());
             }
             let value = arguments.next().ok_or_else(|| format!("{name}: unknown option, or without its value"))?;
             let words = value.to_string_lossy();
             let list = || words.split(',').map(String::from).collect::<Vec<_>>();
             match &*name {
-                "--model" => options.model = Some(value.into()),
-                "--data" => options.data = Some(value.into()),
-                "--peer" => options.peer = Some(value.into()),
-                "--results" => options.results = value.into(),
-                "--data-sets" => options.data_sets = list(),
-                "--sizes" => options.sizes = list(),
+                "--model" => settings.model = value.into(),
+                "--data" => settings.data = value.into(),
+                "--peer" => settings.peer = Some(value.into()),
+                "--data-sets" => settings.data_sets = list(),
+                "--sizes" => settings.sizes = list(),
                 "--noise" => {
-                    options.noise = list().iter().map(|share| number(share, &name, 0, 100)).collect::<Result<_, _>>()?
+                    settings.noise =
+                        list().iter().map(|share| number(share, &name, 0, 100)).collect::<Result<_, _>>()?
                 }
-                "--approaches" => options.approaches = Some(list()),
-                "--seeds" => options.seeds = number(&words, &name, 1, statistics::MOST_DRAWS)?,
-                "--test-rows" => options.tests = number(&words, &name, 1, 1_000_000)?,
+                "--approaches" => settings.approaches = Some(list()),
+                "--seeds" => settings.seeds = number(&words, &name, 1, statistics::MOST_DRAWS)?,
+                "--test-rows" => settings.tests = number(&words, &name, 1, 1_000_000)?,
                 _ => return Err(format!("{name}: unknown option")),
             }
         }
-        for size in options.sizes.iter().filter(|size| *size != "all") {
-            number(size, "--sizes", 1, 1_000_000)?;
+        settings.check().map(|()| settings)
+    }
+
+    /// Returns an error for what is absent, or what no table shows.
+    fn check(&self) -> Result<(), String> {
+        for (option, folder) in [("--model", &self.model), ("--data", &self.data)] {
+            if !folder.is_dir() {
+                return Err(format!("{option}: expected a folder, found `{}`", folder.display()));
+            }
         }
-        match options.data_sets.iter().find(|name| DATA_SETS.iter().all(|set| set.name != **name)) {
-            Some(name) => Err(format!("--data-sets: `{name}` is not one of the data sets")),
-            None => Ok(options),
+        if let Some(name) = self.data_sets.iter().find(|name| DATA_SETS.iter().all(|set| set.name != **name)) {
+            return Err(format!("--data-sets: `{name}` is not one of the data sets"));
         }
+        if let Some(size) = self.sizes.iter().find(|size| !page::SIZES.contains(&size.as_str())) {
+            return Err(format!("--sizes: no table shows `{size}`; expected {}", page::SIZES.join(", ")));
+        }
+        if let Some(share) = self.noise.iter().find(|share| !page::NOISE.contains(share)) {
+            return Err(format!(
+                "--noise: no table shows `{share}`; expected {}",
+                page::NOISE.map(|one| one.to_string()).join(", ")
+            ));
+        }
+        let (data_set, size) = page::NOISY;
+        let is_noisy = self.noise.iter().any(|&share| share > 0);
+        if is_noisy && (self.data_sets != [data_set] || self.sizes != [size]) {
+            return Err(format!("--noise: a table exists only for --data-sets {data_set} --sizes {size}"));
+        }
+        Ok(())
     }
 
     /// Returns the conditions that the options name.
@@ -137,34 +125,31 @@ impl Options {
     }
 }
 
-/// Makes the folders. Cells of another model or other test rows are refused, because they cannot be compared.
-fn prepare(settings: &Settings) -> Result<(), String> {
-    let folder = settings.results.join("cells");
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let path = |path: &Path| path.canonicalize().map_err(|error| format!("{}: {error}", path.display()));
-    let (model, data) = (path(&settings.model)?, path(&settings.data)?);
-    let wanted = format!("model {}\ndata {}\ntest rows {}\n", model.display(), data.display(), settings.tests);
-    let file = settings.results.join("settings.txt");
-    match fs::read_to_string(&file) {
-        Ok(found) if found == wanted => Ok(()),
-        Ok(_) => Err(format!("{}: measured with other settings; choose another --results folder", file.display())),
-        Err(_) => cell::replace(&file, &wanted),
+/// Measures all cells that do not exist yet, draw by draw, so that an interrupted study has as many draws as possible of every approach,
+/// and writes the file after each. Returns how many failed.
+fn measure(settings: &Settings, cells: &mut Vec<Cell>) -> Result<usize, String> {
+    if let Some(other) = cells.iter().find(|cell| cell.tests != settings.tests) {
+        return Err(format!(
+            "{CELLS}: measured with other test rows; use --test-rows {}, or delete the rows",
+            other.tests
+        ));
     }
-}
-
-/// Measures all cells draw by draw, so that an interrupted study has as many draws as possible of every approach. Returns how many
-/// failed.
-fn measure(options: &Options, settings: &Settings) -> usize {
     let mut failed = 0;
-    for condition in options.conditions() {
+    for condition in settings.conditions() {
         let is_possible = |approach: &&&str| settings.peer.is_some() || !PEERS.contains(approach);
         let possible = || condition.data_set.approaches.iter().filter(is_possible).map(ToString::to_string).collect();
-        let approaches: Vec<String> = options.approaches.clone().unwrap_or_else(possible);
-        for draw in 1..=options.seeds {
+        let approaches: Vec<String> = settings.approaches.clone().unwrap_or_else(possible);
+        for draw in 1..=settings.seeds {
             for approach in &approaches {
+                if cells.iter().any(|cell| cell.is(&condition, draw, approach)) {
+                    continue;
+                }
                 match settings.measure(&condition, draw, approach) {
-                    Ok(true) => eprintln!("{} {approach}", condition.name(draw)),
-                    Ok(false) => {}
+                    Ok(cell) => {
+                        eprintln!("{} {approach}", condition.name(draw));
+                        cells.push(cell);
+                        cell::replace(&root().join(CELLS), &write(cells))?;
+                    }
                     Err(error) => {
                         eprintln!("xtask: {} {approach}: {error}", condition.name(draw));
                         failed += 1;
@@ -173,7 +158,7 @@ fn measure(options: &Options, settings: &Settings) -> usize {
             }
         }
     }
-    failed
+    Ok(failed)
 }
 
 /// Reads a number of an option.
@@ -200,9 +185,11 @@ fn read(text: &str) -> Result<Vec<Cell>, String> {
     lines.map(cell).collect()
 }
 
+/// Returns the file of all cells, sorted.
 fn write(cells: &[Cell]) -> String {
-    let lines = cells.iter().map(|cell| cell.line() + "\n").collect::<String>();
-    format!("{}\n{lines}", KEYS.join(","))
+    let mut lines: Vec<String> = cells.iter().map(|cell| cell.line() + "\n").collect();
+    lines.sort();
+    format!("{}\n{}", KEYS.join(","), lines.concat())
 }
 
 #[cfg(test)]
@@ -233,15 +220,32 @@ mod tests {
     fn options_are_checked() {
         let parse = |words: &str| {
             let words: Vec<OsString> = words.split(' ').map(Into::into).collect();
-            Options::parse(&words)
+            Settings::parse(&words)
         };
-        let options = parse("--model m --data d --data-sets mrpc --sizes 8,all --noise 0,20").expect("options");
-        let names: Vec<String> = options.conditions().iter().map(|condition| condition.name(2)).collect();
-        assert_eq!(names[1], "mrpc-8-noise20-draw2");
+        let folders = "--model . --data .";
+        let settings = parse(&format!("{folders} --data-sets sst2,mrpc --sizes 8,all")).expect("options");
+        let names: Vec<String> = settings.conditions().iter().map(|condition| condition.name(2)).collect();
+        assert_eq!(names[3], "mrpc-all-noise0-draw2");
         assert_eq!(names.len(), 4);
-        for invalid in ["--sizes 0", "--data-sets imdb", "--seeds 11", "--noise 101", "--model", "--unknown x"] {
+        assert!(parse(&format!("{folders} --noise 0,20 --data-sets sst2 --sizes 64")).is_ok());
+        for invalid in [
+            "--sizes 0",
+            "--sizes 16",
+            "--data-sets imdb",
+            "--seeds 11",
+            "--noise 101",
+            "--noise 30",
+            "--noise 20",
+            "--noise 20 --data-sets mrpc --sizes 64",
+            "--report-only",
+            "--model",
+            "--model nowhere",
+            "--unknown x",
+        ] {
             let named = invalid.split(' ').next().expect("an option");
-            assert!(parse(invalid).is_err_and(|error| error.starts_with(named)), "{invalid}");
+            let result = parse(&format!("{folders} {invalid}"));
+            assert!(result.is_err_and(|error| error.starts_with(named)), "{invalid}");
         }
+        assert!(parse("--data .").is_err_and(|error| error.starts_with("--model")));
     }
 }

@@ -14,11 +14,13 @@ const END: &str = "<!-- measured: end -->";
 
 /// Draws per cell of the whole study.
 const DRAWS: usize = 5;
-const SIZES: [&str; 3] = ["8", "64", "all"];
+pub(super) const SIZES: [&str; 3] = ["8", "64", "all"];
 /// The approach that others are compared with.
 const REFERENCE: &str = "probe";
 /// What is measured with flipped labels: the data set and the size.
-const NOISY: (&str, &str) = ("sst2", "64");
+pub(super) const NOISY: (&str, &str) = ("sst2", "64");
+/// The percentages of flipped labels.
+pub(super) const NOISE: [u32; 3] = [0, 10, 20];
 
 /// A picture of one condition.
 struct Picture {
@@ -110,7 +112,7 @@ impl Study<'_> {
         if let Some(set) = DATA_SETS.iter().find(|set| set.name == NOISY.0)
             && self.cells.iter().any(|cell| cell.noise > 0)
         {
-            let columns = [0, 10, 20].map(|noise| Column {
+            let columns = NOISE.map(|noise| Column {
                 title: format!("{noise} % flipped"),
                 data_set: set.name,
                 size: NOISY.1,
@@ -147,6 +149,7 @@ impl Study<'_> {
             let shown = columns.iter().map(|column| format!(" {} |", self.score(column, approach)));
             text += &format!("| {} |{}\n", shown_name(approach), shown.collect::<String>());
         }
+        text += "\nEvery process of `rekindle` computes `majority` and `tfidf`: the time of each is that of both.\n";
         text += &self.differences(&approaches, columns);
         let has_picture = |picture: &&Picture| {
             let is_shown = |column: &Column| {

@@ -111,29 +111,24 @@ struct Row {
     label: String,
 }
 
-/// Writes the files that all processes of a condition and draw read, unless they exist, and returns their paths.
+/// Writes the files that all processes of a condition and draw read, and returns their paths.
 pub(super) fn write(
     data: &Path,
-    results: &Path,
+    folder: &Path,
     condition: &Condition,
     draw: u64,
     tests: usize,
 ) -> Result<(PathBuf, PathBuf), String> {
     let set = &condition.data_set;
-    let folder = results.join("rows");
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let test = folder.join(format!("{}-test.csv", set.name));
-    if !test.exists() {
-        let rows = set.read(data, set.test)?;
-        let kept: Vec<Row> = Random(0).order(rows.len()).into_iter().take(tests).map(|at| rows[at].clone()).collect();
-        save(&test, &kept)?;
-    }
+    let rows = set.read(data, set.test)?;
+    let kept: Vec<Row> = Random(0).order(rows.len()).into_iter().take(tests).map(|at| rows[at].clone()).collect();
+    save(&test, &kept)?;
     let train = folder.join(format!("{}-train.csv", condition.name(draw)));
-    if !train.exists() {
-        let mut rows = drawn(&set.read(data, set.train)?, condition.size.parse().ok(), draw);
-        flip(&mut rows, condition.noise, draw);
-        save(&train, &rows)?;
-    }
+    let mut rows = drawn(&set.read(data, set.train)?, condition.size.parse().ok(), draw);
+    flip(&mut rows, condition.noise, draw);
+    save(&train, &rows)?;
     Ok((train, test))
 }
 
