@@ -30,7 +30,7 @@ impl fmt::Display for Difference {
 pub struct Differences(pub Vec<Difference>);
 
 impl Differences {
-    /// Returns each of the `given` settings that is not the `stored` one.
+    /// Returns each setting that differs, also those that only one of the two has.
     ///
     /// ```
     /// # use rekindle_files::Differences;
@@ -40,12 +40,13 @@ impl Differences {
     /// assert_eq!(different.to_string(), "epochs was 3, is 4");
     /// ```
     pub fn between(stored: &Map<String, Value>, given: &Map<String, Value>) -> Self {
-        let different = given.iter().filter(|(name, value)| stored.get(*name) != Some(value));
-        let describe = |(name, value): (&String, &Value)| {
-            let before = shown(stored.get(name).unwrap_or(&Value::Null));
-            Difference { name: name.clone(), values: before.zip(shown(value)).map(|(before, now)| [before, now]) }
+        let removed = stored.keys().filter(|name| !given.contains_key(*name));
+        let names = given.keys().chain(removed).filter(|name| stored.get(*name) != given.get(*name));
+        let describe = |name: &String| {
+            let [before, now] = [stored, given].map(|settings| shown(settings.get(name).unwrap_or(&Value::Null)));
+            Difference { name: name.clone(), values: before.zip(now).map(|(before, now)| [before, now]) }
         };
-        Self(different.map(describe).collect())
+        Self(names.map(describe).collect())
     }
 
     /// Returns whether nothing differs.
@@ -86,8 +87,7 @@ mod tests {
 
     #[test]
     fn every_difference_is_named_and_short_values_are_shown() {
-        let stored =
-            json!({"a": 1, "b": [1, 2], "c": {"x": 1}, "d": "0".repeat(64), "e": null, "f": true, "unused": 1});
+        let stored = json!({"a": 1, "b": [1, 2], "c": {"x": 1}, "d": "0".repeat(64), "e": null, "f": true, "h": "old"});
         let given = json!({"a": 1.5, "b": [1], "c": {"x": 2}, "d": "1".repeat(64), "e": "loss", "f": true, "g": 1});
         let expected = [
             "a was 1, is 1.5",
@@ -96,6 +96,7 @@ mod tests {
             "d differs",
             "e was absent, is loss",
             "g was absent, is 1",
+            "h was old, is absent",
         ];
         let different = Differences::between(&map(stored.clone()), &map(given));
         assert_eq!(different.to_string(), expected.join("; "));

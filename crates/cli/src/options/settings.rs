@@ -31,6 +31,7 @@ fn name(setting: &str) -> String {
         | "class_weights"
         | "early_stopping_patience"
         | "frozen_dropout"
+        | "group_column"
         | "gradient_accumulation_steps"
         | "halving"
         | "inner_folds"
@@ -41,6 +42,8 @@ fn name(setting: &str) -> String {
         | "metric_for_best_model"
         | "mlm_probability"
         | "model"
+        | "near_duplicates"
+        | "precision"
         | "save_models"
         | "seed"
         | "seeds"
@@ -48,6 +51,7 @@ fn name(setting: &str) -> String {
         | "shuffle"
         | "sizes"
         | "symmetric"
+        | "time_column"
         | "warmup_steps"
         | "weight_decay" => return format!("--{}", setting.replace('_', "-")),
         _ => setting,

@@ -59,10 +59,10 @@ impl TableOutputArgs {
         self.output.as_deref().map_or(Ok(self.line_format()), OutputFormat::of)
     }
 
-    /// Returns an error if the output is a folder, or a file that is not to be replaced.
+    /// Checks that the output can be written.
     ///
     /// # Errors
-    /// As described.
+    /// Returns an error if it is a folder, or a file that is not to be replaced.
     pub fn check(&self, overwrite: bool) -> Result<(), Failure> {
         self.output.as_deref().map_or(Ok(()), |output| files::check_new_file(output, overwrite))
     }
