@@ -1,6 +1,6 @@
 //! Suspected label errors, by the predictions of runs that were not trained on the example.
 
-use rekindle_metrics::{LabelIssueFilter, LabelIssues, LabelQuality, Scorer, wilson_interval};
+use rekindle_metrics::{LabelIssueFilter, LabelIssues, LabelQuality, Scorer, argmax, log_loss, wilson_interval};
 use rekindle_results::{LabelIssueRecord, LabelIssuesRecord};
 
 use crate::approach_results::{ApproachResults, best};
@@ -45,8 +45,8 @@ fn suspects(
     let issues = LabelIssues::new(&labels, &probabilities, classes).ok()?;
     if is_uninformed(&labels, &probabilities, classes) {
         return Some(Err(format!(
-            "Label errors cannot be told: neither are the predictions of {} significantly better than the majority class, nor its \
-             probabilities better than the frequencies of the classes.",
+            "Label errors are not listed: on held-out examples, the predictions of {} agree with the labels no more than by chance, and \
+             its probabilities are no better than the frequencies of the classes.",
             best.label
         )));
     }
@@ -63,20 +63,20 @@ fn suspects(
     Some(Ok(LabelIssuesRecord::new(best.name.as_str(), filter.name(), rows.len(), found)))
 }
 
-/// Returns whether the predictions say nothing about the labels: the 95 % confidence interval of their accuracy contains the share of
-/// the largest class, and their log loss is not below that of the frequencies of the classes.
+/// Returns whether the predictions say nothing about the labels: the 95 % confidence interval of their accuracy contains that of
+/// chance (the expected agreement of Cohen's kappa, 1960), and their log loss is not below that of the frequencies of the classes.
 fn is_uninformed(labels: &[usize], probabilities: &[f64], classes: usize) -> bool {
     let rows = labels.len() as f64;
-    let count = |class: usize| labels.iter().filter(|label| **label == class).count() as f64;
-    let shares: Vec<f64> = (0..classes).map(|class| count(class) / rows).collect();
-    let entropy: f64 = shares.iter().filter(|share| **share > 0.0).map(|share| -share * share.ln()).sum();
-    let (mut loss, mut hits) = (0.0, 0.0);
-    for (&label, row) in labels.iter().zip(probabilities.chunks(classes)) {
-        loss -= row[label].max(f64::MIN_POSITIVE).ln() / rows;
-        hits += f64::from(u8::from(row.iter().all(|other| *other <= row[label])));
-    }
-    let lowest = wilson_interval(hits, labels.len(), 0.95).map_or(0.0, |interval| interval.low);
-    loss >= entropy && lowest <= shares.iter().copied().fold(0.0, f64::max)
+    let predicted: Vec<usize> = probabilities.chunks(classes).map(argmax).collect();
+    let shares = |of: &[usize]| -> Vec<f64> {
+        (0..classes).map(|class| of.iter().filter(|label| **label == class).count() as f64 / rows).collect()
+    };
+    let (given, found) = (shares(labels), shares(&predicted));
+    let chance: f64 = given.iter().zip(&found).map(|(given, found)| given * found).sum();
+    let entropy: f64 = given.iter().filter(|share| **share > 0.0).map(|share| -share * share.ln()).sum();
+    let hits = labels.iter().zip(&predicted).filter(|(label, predicted)| label == predicted).count();
+    let lowest = wilson_interval(hits as f64, labels.len(), 0.95).map_or(0.0, |interval| interval.low);
+    lowest <= chance && log_loss(labels, probabilities, classes).is_ok_and(|loss| loss >= entropy)
 }
 
 /// Returns the finding about suspected label errors, if there are any.
@@ -107,4 +107,24 @@ fn out_of_fold(results: &ApproachResults, sampling: &Sampling, classes: usize) -
     let mean = |&row: &usize| sums[row * classes..(row + 1) * classes].iter().map(move |sum| (row, sum));
     let means = rows.iter().flat_map(mean).map(|(row, sum)| sum / f64::from(runs[row])).collect();
     (rows, means)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predictions_of_a_rare_class_say_something_without_the_accuracy_of_the_majority() {
+        // Ten of 100 rows are of class 1. The model finds nine of them, and 20 rows too many.
+        let labels: Vec<usize> = (0..100).map(|row| usize::from(row < 10)).collect();
+        let sure = |class: usize| [[0.999, 0.001], [0.001, 0.999]][class];
+        let informed: Vec<f64> = (0..100).flat_map(|row| sure(usize::from((1..30).contains(&row)))).collect();
+        assert!(log_loss(&labels, &informed, 2).expect("a loss") > 0.4, "above the entropy");
+        assert!(!is_uninformed(&labels, &informed, 2));
+        // The same predictions of other rows.
+        let shifted: Vec<f64> = (0..100).flat_map(|row| sure(usize::from((7..36).contains(&row)))).collect();
+        assert!(is_uninformed(&labels, &shifted, 2));
+        let majority: Vec<f64> = (0..100).flat_map(|_| [0.89, 0.11]).collect();
+        assert!(is_uninformed(&labels, &majority, 2));
+    }
 }
