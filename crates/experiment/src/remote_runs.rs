@@ -47,7 +47,10 @@ pub(crate) fn compute_runs(
     workers: Vec<Worker>,
     observer: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), ExperimentError> {
-    let is_recorded = |spec: &RunSpec| Ok(store.finished(spec.number)?.is_some());
+    // As in `RunContext::restore`.
+    let is_recorded = |spec: &RunSpec| {
+        Ok(store.finished(spec.number)?.is_some() && (!spec.keeps_model || context.stored_model(spec)?.is_some()))
+    };
     let recorded = specs.iter().map(is_recorded).collect::<Result<Vec<bool>, ExperimentError>>()?;
     let cost = |spec: &RunSpec| experiment.approach_of(spec).learner.cost(context, spec);
     let costs = specs.iter().map(cost).collect();

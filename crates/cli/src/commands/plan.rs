@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::experiment::{ExperimentArgs, approaches, check, experiment, sampling, writes};
 use crate::exit::Failure;
+use crate::options::backend::Backend;
 use crate::options::model;
 use crate::options::share;
 use crate::terminal::{Display, Verbosity};
@@ -41,7 +42,8 @@ pub struct PlanArgs {
     /// Probability with which a difference is to be found.
     #[arg(long, default_value_t = 0.8, value_name = "PROBABILITY", value_parser = probability, help_heading = "Plan")]
     pub power: f64,
-    /// Do not measure how long the runs take.
+    /// Do not measure how long the runs take. The model, and hosts, are then not used, and what depends on the model is not
+    /// checked.
     #[arg(long, help_heading = "Plan")]
     pub no_timing: bool,
     /// Print one JSON object.
@@ -87,6 +89,9 @@ pub fn run(args: &PlanArgs, began: Instant) -> Result<(), Failure> {
             args.difference, args.disagreement
         )));
     }
+    if options.engine.backend == Backend::Remote && !args.no_timing {
+        return Err(Failure::usage("--host: a plan measures this machine; remove the option, or add --no-timing"));
+    }
     let mut display = Display::new(Verbosity::of(options.quiet || args.json, options.verbose));
     let sampling = sampling(options)?;
     if !sampling.all.task.has_classes() {
@@ -126,10 +131,7 @@ fn seconds(
     began: Instant,
     display: &mut Display,
 ) -> Result<Vec<Vec<f64>>, Failure> {
-    let (device, workers) = options.engine.workers(options.devices_per_run, |text| display.warn(text))?;
-    if !workers.is_empty() {
-        return Err(Failure::usage("--host: a plan measures this machine; remove the option, or add --no-timing"));
-    }
+    let device = options.engine.device()?.first;
     let found = model::find(&options.model, options.offline, &mut |download| display.download(&download))?.model;
     let experiment = experiment(options, &found, approaches)?;
     let mut speeds = Vec::new();
@@ -421,10 +423,10 @@ fn print(display: &Display, args: &PlanArgs, sampling: &Sampling, rows: &[Row]) 
         ));
     }
     if !args.no_timing {
-        display.line(&format!(
-            "The time is that of all approaches on this machine, extrapolated from two runs of each on {MEASURED} examples; loading \
-             and baselines come on top."
-        ));
+        display.line(
+            "The time is that of all approaches on this machine, extrapolated from two short runs of each; loading and \
+             baselines come on top.",
+        );
     }
 }
 
