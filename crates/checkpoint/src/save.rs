@@ -96,9 +96,9 @@ impl ModuleVisitor for Collect {
 /// Writes all tensors of a model under the names of its parameters, with `format: pt` in the header.
 ///
 /// # Errors
-/// When the file cannot be written; an existing one is then unchanged.
+/// When the file cannot be written, or a parameter has no values in f32; an existing file is then unchanged.
 pub fn save(model: &impl Module, path: &Path, precision: Precision) -> Result<(), CheckpointError> {
-    write(tensors(model, precision), HashMap::new(), path)
+    write(tensors(model, precision)?, HashMap::new(), path)
 }
 
 /// Returns the bytes of a safetensors file with the tensors of a model in f32 that `rename` gives a name, under this name.
@@ -107,7 +107,7 @@ pub fn save(model: &impl Module, path: &Path, precision: Precision) -> Result<()
 /// When two tensors have the same name.
 pub fn serialize(model: &impl Module, rename: impl Fn(&str) -> Option<String>) -> Result<Vec<u8>, CheckpointError> {
     let renamed =
-        tensors(model, Precision::F32).into_iter().filter_map(|(name, tensor)| Some((rename(&name)?, tensor)));
+        tensors(model, Precision::F32)?.into_iter().filter_map(|(name, tensor)| Some((rename(&name)?, tensor)));
     to_bytes(renamed.collect())
 }
 
@@ -134,7 +134,7 @@ pub fn save_with(
     metadata: HashMap<String, String>,
     path: &Path,
 ) -> Result<(), CheckpointError> {
-    write(tensors(model, Precision::F32).into_iter().chain(flat(others)), metadata, path)
+    write(tensors(model, Precision::F32)?.into_iter().chain(flat(others)), metadata, path)
 }
 
 /// Writes tensors of one dimension and entries of the header, as [`save_with`] writes them with a model.
@@ -165,10 +165,16 @@ fn flat(values: Vec<(String, Vec<f32>)>) -> impl Iterator<Item = (String, Stored
     })
 }
 
-fn tensors(model: &impl Module, precision: Precision) -> Vec<(String, Stored)> {
+fn tensors(model: &impl Module, precision: Precision) -> Result<Vec<(String, Stored)>, CheckpointError> {
     let mut collect = Collect { path: ParamPath::default(), precision, tensors: Vec::new() };
     model.visit(&mut collect);
-    collect.tensors
+    match collect.tensors.iter().find(|(_, stored)| stored.shape.contains(&0)) {
+        None => Ok(collect.tensors),
+        Some((name, _)) => {
+            let reason = "it has no values in f32; load the model in f32".into();
+            Err(CheckpointError::Device { tensor: name.clone(), reason })
+        }
+    }
 }
 
 fn write(

@@ -51,8 +51,10 @@ fn predictions_and_features_in_int8_are_close_to_those_in_f32() {
         "features",
         &[&output[..], &["--output", "features", "--resume", "--precision", "int8"]].concat(),
     );
-    assert!(error.contains("precision"), "{error}");
+    assert!(error.contains("--precision was absent, is int8"), "{error}");
     run(&place, "features", &[&output[..], &["--output", "in_int8", "--precision", "int8"]].concat());
+    let error = refused(&place, "features", &[&output[..], &["--output", "in_int8", "--resume"]].concat());
+    assert!(error.contains("--precision was int8, is absent"), "{error}");
     let [plain, int8] = ["features", "in_int8"]
         .map(|folder| fs::read(place.path(folder).join("features-00000-of-00001.safetensors")).expect("a shard"));
     assert!(plain.len() == int8.len() && plain != int8);
@@ -66,9 +68,15 @@ fn models_are_evaluated_in_both_precisions() {
     let names: Vec<&str> =
         found["approaches"].as_array().expect("models").iter().filter_map(|model| model["approach"].as_str()).collect();
     assert_eq!(names, ["model", "model (int8)"]);
+    let [plain, int8] = [0, 1].map(|place| &found["approaches"][place]);
+    assert_eq!((&plain["precision"], &int8["precision"]), (&Value::Null, &"int8".into()));
+    assert_eq!((&plain["total"], &found["model"]["id"]), (&int8["total"], &"model".into()));
     assert_eq!(found["comparisons"].as_array().map(Vec::len), Some(1));
     let error = refused(&place, "evaluate", &["--model", "model", "--data", "reviews.csv", "--precision", "int8,int8"]);
     assert!(error.contains("--precision: int8 is given twice"), "{error}");
+    let twice = ["--model", "model", "--model", "model", "--data", "reviews.csv", "--precision", "int8"];
+    let error = refused(&place, "evaluate", &twice);
+    assert!(error.contains("--model: model is given twice"), "{error}");
 }
 
 #[test]

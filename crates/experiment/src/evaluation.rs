@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use burn::module::Module;
 use rekindle_data::{Classes, Dataset, Task};
 use rekindle_encoders::EncoderConfig;
-use rekindle_infer::{LinearPrecision, Model, Predictor, PretrainedModel};
+use rekindle_infer::{LinearPrecision, Predictor, PretrainedModel};
 use rekindle_metrics::Scorer;
 use rekindle_results::{ArgumentsRecord, ModelRecord, Results, RunRecord, SliceRecord};
 use rekindle_train::{Evaluation, TrainError, TrainingArguments, task_of};
@@ -27,7 +26,7 @@ use crate::sampling::Sampling;
 /// Texts that are tokenized and classified together.
 const CHUNK: usize = 1024;
 
-/// A trained model that is evaluated. Its name in the results is that of the model.
+/// A trained model that is evaluated. Its name in the results is that of the model, with the precision unless that is f32.
 #[derive(Debug)]
 pub struct EvaluatedModel {
     /// The files.
@@ -37,6 +36,13 @@ pub struct EvaluatedModel {
 }
 
 impl EvaluatedModel {
+    fn name(&self) -> String {
+        match self.classifier.precision() {
+            LinearPrecision::F32 => self.pretrained.id.clone(),
+            precision => format!("{} ({precision})", self.pretrained.id),
+        }
+    }
+
     /// Returns a data set without examples, with the task and the classes of the model: [`Dataset::read_like`] reads examples of
     /// them.
     pub fn labels(&self) -> Dataset {
@@ -134,14 +140,16 @@ impl ModelEvaluation {
             let before = number * sampling.all.len();
             let logits = self.logits(model, &sampling, &mut |done| observer(before + done))?;
             let seconds = started.elapsed().as_secs_f64();
-            let (name, config) = (model.pretrained.id.clone(), model.classifier.config().clone());
+            let (name, config) = (model.name(), model.classifier.config().clone());
             let one = Tested { name, config, logits };
             let mut accumulator = RunAccumulator::new(&one.name, one.name.clone());
             let (record, result) = self.one(&one, &experiment, &sampling, seconds)?;
             accumulator.push(record, result, &sampling);
             accumulator.finish_size(&experiment, &sampling, 0);
             let mut record = accumulator.scored(&experiment, 1, &sampling)?;
-            record.total = parameters(&model.classifier);
+            record.total = model.classifier.num_params();
+            let precision = Some(model.classifier.precision()).filter(|precision| *precision != LinearPrecision::F32);
+            record.precision = precision.map(|precision| precision.to_string());
             records.push(record);
             approaches.push(accumulator.last);
             runs.extend(accumulator.predictions);
@@ -160,7 +168,7 @@ impl ModelEvaluation {
             results.findings = findings(&comparisons, &approaches, &[], &sampling, metric);
         }
         results.misclassified = misclassified(&approaches, &sampling, metric);
-        let best = models.iter().position(|model| model.pretrained.id == results.misclassified.approach);
+        let best = models.iter().position(|model| model.name() == results.misclassified.approach);
         // Explanations need derivatives.
         let in_f32 = |best: &usize| models[*best].classifier.precision() == LinearPrecision::F32;
         if let Some(best) = best.filter(|_| self.explain).filter(in_f32) {
@@ -248,19 +256,13 @@ fn slice_records(
 
 /// Returns the record of all models: their names and checksums in one.
 fn models_record(models: &[EvaluatedModel]) -> ModelRecord {
-    let records = models.iter().map(|model| model_record(&model.pretrained, model.pretrained.sha256()));
+    // A model may be evaluated in two precisions.
+    let is_new = |place: usize| models[..place].iter().all(|other| other.pretrained.id != models[place].pretrained.id);
+    let records = (0..models.len()).filter(|&place| is_new(place)).map(|place| &models[place].pretrained);
+    let records = records.map(|pretrained| model_record(pretrained, pretrained.sha256()));
     let joined = records.reduce(|all, next| {
         let join = |a: String, b: String| format!("{a}, {b}");
         ModelRecord::new(join(all.id, next.id), all.source, join(all.sha256, next.sha256))
     });
     joined.unwrap_or_else(|| ModelRecord::new("", rekindle_results::Source::Folder, ""))
-}
-
-/// Returns the number of parameters of a model.
-fn parameters(classifier: &Predictor) -> usize {
-    match classifier.model() {
-        Model::Sequence(model) => model.num_params(),
-        Model::Sentence(model) => model.num_params(),
-        _ => 0,
-    }
 }

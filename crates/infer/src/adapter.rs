@@ -21,8 +21,8 @@ const PREFIX: &str = "base_model.model.";
 /// The low-rank adapters and the head of a trained model, as the files of peft have them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adapter {
-    /// `adapter_config.json` without the name of the base model.
-    config: String,
+    /// The fields of `adapter_config.json` but for the name of the base model.
+    config: Map<String, Value>,
     /// `adapter_model.safetensors`.
     weights: Vec<u8>,
 }
@@ -42,18 +42,19 @@ impl Adapter {
         let names = model.parameters().into_iter().map(|parameter| parameter.name);
         let mut heads: Vec<String> = names.filter(|name| is_head(name)).map(|name| module(&name)).collect();
         heads.dedup();
-        let config = json!({
-            "peft_type": "LORA",
-            "task_type": "SEQ_CLS",
-            "r": lora.r,
-            "lora_alpha": lora.lora_alpha,
-            "lora_dropout": 0.0,
-            "bias": "none",
-            "target_modules": lora.targets(&model.encoder()),
-            "modules_to_save": heads,
-            "inference_mode": true,
-        });
-        Ok(Self { config: format!("{config:#}\n"), weights })
+        let fields = [
+            ("peft_type", json!("LORA")),
+            ("task_type", json!("SEQ_CLS")),
+            ("r", json!(lora.r)),
+            ("lora_alpha", json!(lora.lora_alpha)),
+            ("lora_dropout", json!(0.0)),
+            ("bias", json!("none")),
+            ("target_modules", json!(lora.targets(&model.encoder()))),
+            ("modules_to_save", json!(heads)),
+            ("inference_mode", json!(true)),
+        ];
+        let config = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Ok(Self { config, weights })
     }
 
     /// Writes the two files to a folder, which must exist. `base` is the name of the base model: a name on the hub, or a folder.
@@ -61,13 +62,12 @@ impl Adapter {
     /// # Errors
     /// Returns an error if a file cannot be written.
     pub fn save(&self, folder: &Path, base: &str) -> Result<(), InferError> {
-        let damaged = |error: serde_json::Error| InferError::Adapter {
-            path: folder.join(ADAPTER_CONFIG),
-            reason: error.to_string(),
-        };
-        let mut config: Value = serde_json::from_str(&self.config).map_err(damaged)?;
-        config["base_model_name_or_path"] = base.into();
-        let files = [(ADAPTER_CONFIG, format!("{config:#}\n").into_bytes()), (ADAPTER_WEIGHTS, self.weights.clone())];
+        let mut config = self.config.clone();
+        config.insert("base_model_name_or_path".into(), base.into());
+        let files = [
+            (ADAPTER_CONFIG, format!("{:#}\n", Value::from(config)).into_bytes()),
+            (ADAPTER_WEIGHTS, self.weights.clone()),
+        ];
         for (name, content) in files {
             let write = |new: &Path| fs::write(new, &content).map_err(|source| FileError::write(new, source));
             write_atomic(&folder.join(name), write)?;
@@ -78,15 +78,16 @@ impl Adapter {
     /// Reads what [`save`](Self::save) wrote, if a folder has it.
     ///
     /// # Errors
-    /// Returns an error if a file cannot be read.
+    /// Returns an error if a file cannot be read, or the configuration is damaged.
     pub fn read(folder: &Path) -> Result<Option<Self>, InferError> {
         let [config, weights] = [ADAPTER_CONFIG, ADAPTER_WEIGHTS].map(|name| folder.join(name));
         if !weights.is_file() {
             return Ok(None);
         }
         let weights = fs::read(&weights).map_err(|source| FileError::read(&weights, source))?;
-        let config = fs::read_to_string(&config).map_err(|source| FileError::read(&config, source))?;
-        Ok(Some(Self { config, weights }))
+        let json = fs::read(&config).map_err(|source| FileError::read(&config, source))?;
+        let damaged = |error: serde_json::Error| InferError::Adapter { path: config, reason: error.to_string() };
+        Ok(Some(Self { config: serde_json::from_slice(&json).map_err(damaged)?, weights }))
     }
 }
 
@@ -164,11 +165,13 @@ impl AdapterConfig {
         if config.fan_in_fan_out {
             return Err(refuse("`fan_in_fan_out` is not supported".into()));
         }
-        let patterns = || config.rank_pattern.iter().chain(&config.alpha_pattern);
-        if let Some((pattern, value)) = patterns().find(|(_, value)| !value.is_number()) {
-            return Err(refuse(format!("`{pattern}`: {value} is not a number")));
+        if let Some((pattern, value)) = config.rank_pattern.iter().find(|(_, value)| !value.is_u64()) {
+            return Err(refuse(format!("`rank_pattern`: `{pattern}` is {value}; expected a whole number")));
         }
-        let mut patterns = patterns().map(|(pattern, _)| pattern);
+        if let Some((pattern, value)) = config.alpha_pattern.iter().find(|(_, value)| !value.is_number()) {
+            return Err(refuse(format!("`alpha_pattern`: `{pattern}` is {value}; expected a number")));
+        }
+        let mut patterns = config.rank_pattern.keys().chain(config.alpha_pattern.keys());
         if let Some(pattern) = patterns.find(|pattern| pattern.contains(|c: char| "*+?()[]{}|\\$".contains(c))) {
             return Err(refuse(format!(
                 "`{pattern}`: expected the name of a layer or its end, not a regular expression"

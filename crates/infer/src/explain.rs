@@ -8,7 +8,6 @@ use crate::encode::EncodedTexts;
 use crate::error::InferError;
 use crate::integrated_gradients::IntegratedGradients;
 use crate::long_texts::WindowPool;
-use crate::precision::LinearPrecision;
 use crate::predictor::Predictor;
 use crate::windows::Windows;
 
@@ -68,10 +67,6 @@ impl Predictor {
         steps: usize,
         max_steps: usize,
     ) -> Result<Explanation, InferError> {
-        if self.precision() != LinearPrecision::F32 {
-            let reason = "integrated gradients need the weights in f32; load the model without --precision int8";
-            return Err(InferError::Decision { option: "precision", reason: reason.into() });
-        }
         let EncodedWords { input_ids, words, is_truncated } = self.tokenizer().encode_words(text, self.max_length())?;
         let windows = Windows::new(vec![1], WindowPool::default());
         let encoded = EncodedTexts { input_ids: vec![input_ids.clone()], token_type_ids: Vec::new(), windows };

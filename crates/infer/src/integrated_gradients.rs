@@ -4,11 +4,12 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use rekindle_checkpoint::parameters;
 use rekindle_encoders::{EncoderConfig, Mode, SequenceBatch, is_word_table};
-use rekindle_nn::InputLimits;
+use rekindle_nn::{InputLimits, NnError};
 
 use crate::batched::read;
 use crate::error::InferError;
 use crate::forward_error::ForwardError;
+use crate::precision::int8_weights;
 use crate::predictor::Model;
 
 /// The number of tokens of one forward and backward pass, unless a single text has more.
@@ -70,7 +71,8 @@ impl<'a> IntegratedGradients<'a> {
     /// `baseline` has a token for each token of the text.
     ///
     /// # Errors
-    /// Returns an error if the text does not fit the model, an output is not finite, or the device fails.
+    /// Returns an error if the model is in int8, which has no derivative, the text does not fit the model, an output is not finite, or
+    /// the device fails.
     pub fn new(
         model: &'a Model,
         config: &EncoderConfig,
@@ -78,6 +80,10 @@ impl<'a> IntegratedGradients<'a> {
         output: usize,
         device: &'a Device,
     ) -> Result<Self, InferError> {
+        if int8_weights(model) > 0 {
+            let reason = "integrated gradients need the weights in f32; load the model in f32";
+            return Err(NnError::Int8 { reason: reason.into() }.into());
+        }
         let ones = vec![1; text.len()];
         for ids in [text, baseline] {
             SequenceBatch::new(ids, &ones, &[0, text.len()], config, device)?;

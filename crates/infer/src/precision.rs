@@ -42,27 +42,43 @@ impl FromStr for LinearPrecision {
 }
 
 impl LinearPrecision {
-    /// Returns the model with linear layers in this precision.
+    /// Returns the model with linear layers in this precision; layers in int8 stay so.
     ///
     /// # Errors
-    /// Returns an error if the device has no arithmetic in int8, or a weight is not finite.
+    /// As [`Linear::quantize`](rekindle_nn::Linear::quantize).
     pub fn apply(self, mut model: SequenceClassifier) -> Result<SequenceClassifier, NnError> {
         self.apply_to(model.linear_layers())?;
         Ok(model)
     }
 
     pub(crate) fn apply_to_model(self, mut model: Model) -> Result<Model, NnError> {
-        self.apply_to(match &mut model {
-            Model::Sequence(model) => model.linear_layers(),
-            Model::Sentence(model) => model.encoder.linear_layers(),
-        })?;
+        self.apply_to(linear_layers(&mut model))?;
         Ok(model)
     }
 
     fn apply_to(self, layers: Vec<NamedLinear<'_>>) -> Result<(), NnError> {
+        let named = |name: &str, error: NnError| match error {
+            NnError::Int8 { reason } => NnError::Int8 { reason: format!("{name}: {reason}") },
+            error => error,
+        };
         match self {
             Self::F32 => Ok(()),
-            Self::Int8 => layers.into_iter().try_for_each(|layer| layer.linear.quantize()),
+            Self::Int8 => layers
+                .into_iter()
+                .try_for_each(|layer| layer.linear.quantize().map_err(|error| named(&layer.name, error))),
         }
+    }
+}
+
+/// Returns the number of weights of a model that are in int8 only.
+pub(crate) fn int8_weights(model: &Model) -> usize {
+    // The layers are lent to be changed; a copy shares their weights.
+    linear_layers(&mut model.clone()).into_iter().map(|layer| layer.linear.int8_weights()).sum()
+}
+
+pub(crate) fn linear_layers(model: &mut Model) -> Vec<NamedLinear<'_>> {
+    match model {
+        Model::Sequence(model) => model.linear_layers(),
+        Model::Sentence(model) => model.encoder.linear_layers(),
     }
 }

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use burn::module::Module;
 use burn::tensor::Device;
 use rekindle_checkpoint::{copied, trainable};
-use rekindle_encoders::{EncoderConfig, SentenceClassifier, SequenceClassifier, TransformerEncoder};
+use rekindle_encoders::{EncoderConfig, SentenceClassifier, SequenceClassifier};
 use rekindle_nn::NnError;
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
@@ -19,7 +20,7 @@ use crate::error::InferError;
 use crate::long_texts::LongTexts;
 use crate::model::PretrainedModel;
 use crate::output_function::OutputFunction;
-use crate::precision::LinearPrecision;
+use crate::precision::{LinearPrecision, int8_weights, linear_layers};
 
 /// The prediction of a [`Predictor`]: the fields of transformers' `text-classification` pipeline, and the logits.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,7 +55,6 @@ struct Shared {
     tokenizer: Tokenizer,
     device: Device,
     max_length: usize,
-    precision: LinearPrecision,
 }
 
 /// The kinds of models with a classification head.
@@ -129,16 +129,15 @@ impl Predictor {
             Model::Sequence(model) => Model::Sequence(Box::new(model.trainable(|_| false))),
             Model::Sentence(model) => Model::Sentence(Box::new(trainable(model.as_ref(), |_| false))),
         };
-        let precision = LinearPrecision::default();
-        let shared = Arc::new(Shared { config, labels, model, tokenizer, device, max_length, precision });
+        let shared = Arc::new(Shared { config, labels, model, tokenizer, device, max_length });
         Self { shared, long_texts: LongTexts::default() }
     }
 
-    fn with_model(&self, model: Model, precision: LinearPrecision) -> Self {
+    fn with_model(&self, model: Model) -> Self {
         let Shared { config, labels, tokenizer, device, max_length, .. } = &*self.shared;
         let (config, labels, tokenizer) = (config.clone(), labels.clone(), tokenizer.clone());
         let (device, max_length) = (device.clone(), *max_length);
-        let shared = Arc::new(Shared { config, labels, model, tokenizer, device, max_length, precision });
+        let shared = Arc::new(Shared { config, labels, model, tokenizer, device, max_length });
         Self { shared, long_texts: self.long_texts }
     }
 
@@ -146,22 +145,29 @@ impl Predictor {
     /// in f32 and its copies are gone.
     ///
     /// # Errors
-    /// Returns an error for int8 if the device is not Burn's backend `flex` on this machine, or a weight is not finite; for f32 if
-    /// the layers are in int8 already.
+    /// Returns an error for int8 as [`Linear::quantize`](rekindle_nn::Linear::quantize); for f32 if the layers are in int8 already.
     pub fn with_precision(self, precision: LinearPrecision) -> Result<Self, InferError> {
         if precision == self.precision() {
             return Ok(self);
         }
-        if self.precision() != LinearPrecision::F32 {
+        if precision == LinearPrecision::F32 {
             return Err(NnError::Int8 { reason: "the weights in f32 are gone; load the model again".into() }.into());
         }
-        let model = precision.apply_to_model(self.model().clone())?;
-        Ok(self.with_model(model, precision))
+        Ok(self.with_model(precision.apply_to_model(self.model().clone())?))
     }
 
     /// Returns what the linear layers of the encoder compute in.
     pub fn precision(&self) -> LinearPrecision {
-        self.shared.precision
+        if int8_weights(self.model()) > 0 { LinearPrecision::Int8 } else { LinearPrecision::F32 }
+    }
+
+    /// Returns the number of parameters, in any precision.
+    pub fn num_params(&self) -> usize {
+        let others = match self.model() {
+            Model::Sequence(model) => model.num_params(),
+            Model::Sentence(model) => model.num_params(),
+        };
+        others + int8_weights(self.model())
     }
 
     /// Copies the weights into memory, so that the files of the model may be replaced while the classifier is used. Otherwise,
@@ -174,7 +180,7 @@ impl Predictor {
             Model::Sequence(model) => Model::Sequence(Box::new(copied(model.as_ref())?)),
             Model::Sentence(model) => Model::Sentence(Box::new(copied(model.as_ref())?)),
         };
-        Ok(self.with_model(model, self.precision()))
+        Ok(self.with_model(model))
     }
 
     /// Returns the model.
@@ -194,14 +200,13 @@ impl Predictor {
 
     /// Returns the same classifier, whose linear layers in the encoder compute as those of a file with int8 weights: see
     /// [`Linear::simulate_int8`](rekindle_nn::Linear::simulate_int8).
+    ///
+    /// # Panics
+    /// Panics if the layers are in int8 already.
     pub fn simulate_int8(&self) -> Self {
         let mut model = self.model().clone();
-        let layers = match &mut model {
-            Model::Sequence(model) => model.linear_layers(),
-            Model::Sentence(model) => model.encoder.linear_layers(),
-        };
-        layers.into_iter().for_each(|layer| layer.linear.simulate_int8());
-        self.with_model(model, self.precision())
+        linear_layers(&mut model).into_iter().for_each(|layer| layer.linear.simulate_int8());
+        self.with_model(model)
     }
 
     /// Returns the maximum number of tokens per text that the model was trained with; its number of positions, if the files

@@ -13,13 +13,11 @@ pub struct Int8Matrix {
 
 /// The largest integer of a matrix: weights of 7 bits, as ONNX Runtime's `reduce_range`. Processors without VNNI add two products with
 /// activations of 8 bits in 16 bits, and would clip those of larger weights.
-const MOST: f32 = 63.0;
-/// The largest number of inputs of a layer in int8, whose sums fit 32 bits.
-pub(crate) const MOST_INPUTS: usize = 100_000;
+pub(crate) const MOST: f32 = 63.0;
 /// The steps of the range of activations.
-const STEPS: f32 = 255.0;
+pub(crate) const STEPS: f32 = 255.0;
 /// The smallest step: that of activations which are all 0.
-const LEAST_STEP: f32 = 1e-30;
+pub(crate) const LEAST_STEP: f32 = 1e-30;
 
 impl Int8Matrix {
     /// Quantizes each column symmetrically: its largest magnitude becomes the largest integer.

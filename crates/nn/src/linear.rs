@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::error::NnError;
 use crate::indices::ints;
-use crate::int8::{Int8Matrix, MOST_INPUTS, round_activations};
+use crate::int8::{Int8Matrix, round_activations};
 use crate::kernels::{self, Int8Layer};
 use crate::lora::Lora;
 
@@ -70,7 +70,7 @@ impl Linear {
 
     /// Returns a layer with the given outputs of this one, in their order, and without an adapter.
     pub fn select_outputs(&self, outputs: &[usize]) -> Self {
-        let weight = self.weight.val().without_autodiff();
+        let weight = self.weight_in_f32();
         let indices = ints(outputs.iter().map(|&output| output as i32), &weight.device());
         let selected = |bias: &Param<Tensor<1>>| bias.val().without_autodiff().select(0, indices.clone());
         Self {
@@ -83,7 +83,7 @@ impl Linear {
 
     /// Returns this layer with the outputs of `other` where `taken` is true. Both have the same shape, and no adapter.
     pub fn with_outputs_of(&self, other: &Self, taken: &[bool]) -> Self {
-        let [mine, theirs] = [self, other].map(|layer| layer.weight.val().without_autodiff());
+        let [mine, theirs] = [self, other].map(Self::weight_in_f32);
         let mask: Vec<f32> = taken.iter().map(|&taken| f32::from(u8::from(taken))).collect();
         let mask = Tensor::<1>::from_data(mask.as_slice(), &mine.device()).equal_elem(1.0);
         let [inputs, outputs] = mine.dims();
@@ -99,7 +99,7 @@ impl Linear {
     /// Returns this layer with the outputs `weight * output + bias`, with a weight and a bias per output. The layer has a bias and
     /// no adapter.
     pub fn with_scaled_outputs(&self, weights: &[f64], biases: &[f64]) -> Self {
-        let weight = self.weight.val().without_autodiff();
+        let weight = self.weight_in_f32();
         let device = weight.device();
         let row = |values: &[f64]| {
             let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
@@ -117,10 +117,7 @@ impl Linear {
     /// Rounds the weight to int8, and from now on the inputs: the layer then computes what a file with int8 weights computes.
     /// The layer has no adapter, and is not trained.
     pub fn simulate_int8(&mut self) {
-        if self.int8.is_some() {
-            return;
-        }
-        let weight = self.weight.val().without_autodiff();
+        let weight = self.weight_in_f32();
         let ([_, outputs], device) = (weight.dims(), weight.device());
         let values: Vec<f32> = weight.clone().into_data().iter::<f32>().collect();
         let rounded = TensorData::new(Int8Matrix::new(&values, outputs).dequantize(), weight.dims());
@@ -130,38 +127,50 @@ impl Linear {
 
     /// Computes in int8 from now on: the weight with a scale per output, and each row of the input with a scale of its own, which
     /// its least and its largest value determine. An adapter is merged first. The weight in f32 is gone: the layer takes a quarter
-    /// of its memory, can neither be trained nor saved, and has no derivative.
+    /// of its memory and has no derivative, and can neither be changed nor saved.
     ///
     /// # Errors
-    /// Returns an error if the weight is not on the CPU of this machine by Burn's backend `flex`, is too large, or has a value that
-    /// is not finite.
+    /// Returns an error if the weight is not on the CPU of this machine by Burn's backend `flex`, has more rows than sums in 32 bits
+    /// can add, or has a value that is not finite.
     pub fn quantize(&mut self) -> Result<(), NnError> {
-        if let Some(Int8::Computed(_)) = self.int8 {
+        let refuse = |reason: &str| NnError::Int8 { reason: reason.into() };
+        if self.int8_weights() > 0 {
             return Ok(());
         }
         self.merge_adapter();
         let weight = self.weight.val().without_autodiff();
-        let ([inputs, outputs], device) = (weight.dims(), weight.device());
+        let ([_, outputs], device) = (weight.dims(), weight.device());
         let values: Vec<f32> = weight.into_data().iter::<f32>().collect();
-        if inputs > MOST_INPUTS || !values.iter().all(|value| value.is_finite()) {
-            return Err(NnError::Int8 {
-                reason: format!(
-                    "a linear layer of {inputs} × {outputs} has a value that is not finite, or more than {MOST_INPUTS} inputs"
-                ),
-            });
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(refuse("a weight is not finite"));
         }
         let bias = self.bias.as_ref().map(|bias| bias.val().without_autodiff().into_data().iter::<f32>().collect());
-        let layer = Int8Layer::new(&Int8Matrix::new(&values, outputs), bias, &device);
-        let layer = layer.ok_or_else(|| NnError::Int8 {
-            reason: "only Burn's backend `flex` on this machine computes in int8".into(),
+        let layer = Int8Layer::new(Int8Matrix::new(&values, outputs), bias, &device);
+        let layer = layer.ok_or_else(|| {
+            refuse("only Burn's backend `flex` on this machine computes in int8, with at most 133,674 inputs per layer")
         })?;
         self.weight = Param::initialized(self.weight.id, Tensor::zeros([0, outputs], &device));
         self.int8 = Some(Int8::Computed(layer));
         Ok(())
     }
 
+    /// Returns the number of weights that are in int8 only: 0 unless the layer is [quantized](Self::quantize).
+    pub fn int8_weights(&self) -> usize {
+        match &self.int8 {
+            Some(Int8::Computed(layer)) => layer.shape().into_iter().product(),
+            _ => 0,
+        }
+    }
+
+    /// The weight of a layer that is to be changed.
+    fn weight_in_f32(&self) -> Tensor<2> {
+        assert!(self.int8_weights() == 0, "a layer in int8 has no weight in f32");
+        self.weight.val().without_autodiff()
+    }
+
     /// Adds a new adapter, which has no effect before it is trained. `name` and the seed determine its values.
     pub fn add_adapter(&mut self, rank: usize, alpha: f64, seed: u64, name: &str) {
+        assert!(self.int8_weights() == 0, "a layer in int8 gets no adapter");
         let (shape, device) = (self.weight.lazy_shape(), self.weight.lazy_device().without_autodiff());
         self.lora = Some(Lora::new(rank, alpha, [shape[0], shape[1]], seed, name, &device));
     }

@@ -166,6 +166,10 @@ impl Graph {
     fn values<const D: usize>(&mut self, param: &Param<Tensor<D>>) -> (Vec<usize>, Vec<f32>) {
         let tensor = param.val().without_autodiff();
         let dims = tensor.dims().to_vec();
+        if dims.contains(&0) {
+            let (tensor, reason) = (self.name(param), "has no values in f32; load the model in f32".into());
+            self.failure.get_or_insert(OnnxError::Device { tensor, reason });
+        }
         let values = match tensor.try_into_data() {
             Ok(data) => data.iter::<f32>().collect(),
             Err(error) => {

@@ -30,6 +30,9 @@ pub struct ApproachRecord {
     pub trainable: usize,
     /// All parameters; with adapters, as peft counts them: the head counts twice, because peft keeps the original.
     pub total: usize,
+    /// The precision of the encoder's linear layers in predictions; absent for f32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
     /// Accuracy on the test examples at the largest size; the mean over runs. Absent for a regression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,

@@ -57,7 +57,7 @@ fn models_are_chosen_by_name() {
     let info = server.get("/info").json();
     assert_eq!(info["model_type"]["classifier"]["id2label"], json!({ "0": "bad", "1": "good", "2": "mixed" }));
     assert_eq!((&info["models"][1]["name"], &info["models"][1]["labels"]), (&json!("second"), &json!(["no", "yes"])));
-    assert_eq!(info["max_input_length"], 32);
+    assert_eq!((&info["max_input_length"], &info["models"][0]["precision"]), (&json!(32), &json!("f32")));
 }
 
 #[test]

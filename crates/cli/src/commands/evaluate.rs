@@ -69,7 +69,7 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Precision of the encoder's linear layers, as of `predict`. With `f32,int8`, each model is evaluated in both,
-    /// and they are compared.
+    /// and they are compared. Misclassified texts of a model in int8 are listed, but not explained.
     #[arg(long, value_delimiter = ',', default_value = "f32", value_name = "f32|int8", help_heading = "Engine")]
     pub precision: Vec<LinearPrecision>,
 }
@@ -108,12 +108,8 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
         let classifier = Predictor::new(&pretrained, &devices.first)?;
         let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(pretrained.long_texts));
         for &precision in &args.precision {
-            let (id, source) = (pretrained.id.clone(), pretrained.source);
-            let pretrained = match precision {
-                LinearPrecision::F32 => pretrained.clone(),
-                _ => pretrained.clone().named(&format!("{id} ({precision})"), source),
-            };
-            models.push(EvaluatedModel { pretrained, classifier: classifier.clone().with_precision(precision)? });
+            let classifier = classifier.clone().with_precision(precision)?;
+            models.push(EvaluatedModel { pretrained: pretrained.clone(), classifier });
         }
     }
     let data = examples(args, &models[0])?;

@@ -9,8 +9,8 @@ use crate::exit::Failure;
 /// The precision in which a command predicts.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct PrecisionArgs {
-    /// Precision of the encoder's linear layers. `int8` is faster and takes a quarter of their memory, predictions
-    /// differ slightly; only --backend flex computes in it.
+    /// Precision of the encoder's linear layers. `int8` is faster, and its predictions differ slightly; only --backend flex
+    /// computes in it.
     #[arg(long, default_value_t = LinearPrecision::default(), value_name = "f32|int8", help_heading = "Engine")]
     pub precision: LinearPrecision,
 }

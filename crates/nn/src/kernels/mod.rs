@@ -80,14 +80,22 @@ pub(crate) struct Int8Layer(
 );
 
 impl Int8Layer {
-    /// Returns `None` if no kernel computes such layers on the device.
-    pub(crate) fn new(weight: &Int8Matrix, bias: Option<Vec<f32>>, device: &Device) -> Option<Self> {
+    /// Returns `None` if no kernel computes such a layer on the device.
+    pub(crate) fn new(weight: Int8Matrix, bias: Option<Vec<f32>>, device: &Device) -> Option<Self> {
         #[cfg(feature = "flex")]
         if FusedKernels::on(device) == FusedKernels::Local {
-            return Some(Self(std::sync::Arc::new(cpu::Int8Layer::new(weight, bias))));
+            return Some(Self(std::sync::Arc::new(cpu::Int8Layer::new(weight, bias)?)));
         }
         let _ = (weight, bias, device);
         None
+    }
+
+    /// Returns the number of inputs and of outputs.
+    pub(crate) fn shape(&self) -> [usize; 2] {
+        #[cfg(feature = "flex")]
+        return self.0.shape();
+        #[cfg(not(feature = "flex"))]
+        match self.0 {}
     }
 
     /// `[rows, in]` to `[rows, out]`. The input is on the device of [`new`](Self::new).

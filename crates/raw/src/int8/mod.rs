@@ -12,7 +12,7 @@ const GROUP: usize = 4;
 /// The largest magnitude of a value of the matrix: AVX2 adds two products with a `u8` in 16 bits.
 pub const MOST: i8 = 63;
 /// The largest inner dimension whose sums fit 32 bits.
-const MOST_INNER: usize = i32::MAX as usize / (u8::MAX as usize * MOST as usize);
+pub const MOST_INNER: usize = i32::MAX as usize / (u8::MAX as usize * MOST as usize);
 /// Rows that a kernel computes together at most.
 const ROWS: usize = 8;
 /// Rows whose results stay in the cache while the panels are multiplied one after the other.
@@ -34,9 +34,10 @@ impl Int8Panels {
     /// Arranges a row-major matrix, `[inner, columns]`.
     ///
     /// # Panics
-    /// Panics if a magnitude is above [`MOST`], or a product could overflow 32 bits: for more than 133,000 rows.
+    /// Panics if the values are no whole rows, a magnitude is above [`MOST`], or there are more than [`MOST_INNER`] rows.
     pub fn new(values: &[i8], columns: usize) -> Self {
         let inner = values.len().checked_div(columns).unwrap_or(0);
+        assert!(values.len() == inner * columns, "the values are no whole rows");
         assert!(inner <= MOST_INNER, "a matrix in int8 has at most {MOST_INNER} rows");
         assert!(values.iter().all(|value| (-MOST..=MOST).contains(value)), "a value in int8 is above {MOST}");
         let groups = inner.div_ceil(GROUP);
@@ -58,9 +59,9 @@ impl Int8Panels {
         self.inner.div_ceil(GROUP) * GROUP
     }
 
-    /// Returns the number of columns.
-    pub fn columns(&self) -> usize {
-        self.columns
+    /// Returns the number of rows and of columns.
+    pub fn shape(&self) -> [usize; 2] {
+        [self.inner, self.columns]
     }
 
     fn panel(&self, index: usize) -> &[i8] {
@@ -75,7 +76,7 @@ pub struct Step {
     /// The distance of two values.
     pub step: f32,
     /// The value that stands for 0.
-    pub zero: i32,
+    pub zero: u8,
 }
 
 /// Writes `rows · matrix` with the scale of each column, and adds a bias. `rows` has [`Int8Panels::stride`] values per row, of which
@@ -118,7 +119,7 @@ impl Finish<'_> {
         let scales = &self.scales[first..first + count];
         // Loops over numbers, because closures would be compiled for any CPU.
         for at in 0..count {
-            out[at] = (sums[at] - step.zero * offsets[at]) as f32 * (step.step * scales[at]);
+            out[at] = (sums[at] - i32::from(step.zero) * offsets[at]) as f32 * (step.step * scales[at]);
         }
         if let Some(bias) = self.bias {
             let bias = &bias[first..first + count];
@@ -145,27 +146,32 @@ enum Kernel {
 type Sums = [[i32; PANELS * WIDTH]; ROWS];
 
 impl Kernel {
+    /// All kernels, the fastest first.
+    const ALL: &[Self] = &[
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx512Vnni,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx2,
+        #[cfg(target_arch = "aarch64")]
+        Self::Neon,
+        Self::Portable,
+    ];
+
     fn of_this_cpu() -> Self {
-        Self::all().into_iter().next_back().unwrap_or(Self::Portable)
+        Self::ALL.iter().copied().find(|kernel| kernel.runs_here()).unwrap_or(Self::Portable)
     }
 
-    /// The kernels that run here, the fastest last.
-    fn all() -> Vec<Self> {
-        let mut kernels = vec![Self::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") {
-                kernels.push(Self::Avx2);
-            }
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
-                kernels.push(Self::Avx512Vnni);
-            }
+    /// Whether this CPU has the instructions.
+    fn runs_here(self) -> bool {
+        match self {
+            Self::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni"),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
         }
-        #[cfg(target_arch = "aarch64")]
-        if std::arch::is_aarch64_feature_detected!("neon") {
-            kernels.push(Self::Neon);
-        }
-        kernels
     }
 
     fn product(self, out: &mut [f32], rows: &[u8], steps: &[Step], finish: &Finish<'_>) {
@@ -272,7 +278,7 @@ mod tests {
             let Step { step, zero } = steps[row];
             let values = values.iter().skip(column).step_by(columns);
             let terms = rows[row * stride..].iter().zip(values);
-            let sum: i32 = terms.map(|(&row, &value)| (i32::from(row) - zero) * i32::from(value)).sum();
+            let sum: i32 = terms.map(|(&row, &value)| (i32::from(row) - i32::from(zero)) * i32::from(value)).sum();
             let product = sum as f32 * (step * scales[column]);
             bias.map_or(product, |bias| product + bias[column])
         };
@@ -292,12 +298,12 @@ mod tests {
                     let stride = matrix.stride();
                     let rows: Vec<u8> = (0..count * stride).map(|at| ((at * 101) % 256) as u8).collect();
                     let steps: Vec<Step> =
-                        (0..count).map(|row| Step { step: 0.25 + row as f32, zero: (row * 50 % 256) as i32 }).collect();
+                        (0..count).map(|row| Step { step: 0.25 + row as f32, zero: (row * 50 % 256) as u8 }).collect();
                     let scales: Vec<f32> = (0..columns).map(|column| 1.0 + column as f32 / 8.0).collect();
                     let bias: Vec<f32> = (0..columns).map(|column| column as f32 - 3.0).collect();
                     for bias in [None, Some(&bias[..])] {
                         let wanted = slow(&rows, &steps, &values, &scales, bias, stride);
-                        for kernel in Kernel::all() {
+                        for kernel in Kernel::ALL.iter().copied().filter(|kernel| kernel.runs_here()) {
                             let mut out = vec![f32::NAN; count * columns];
                             let finish = Finish { matrix: &matrix, scales: &scales, bias };
                             kernel.product(&mut out, &rows, &steps, &finish);
@@ -314,7 +320,7 @@ mod tests {
         let (inner, columns) = (1000, 3);
         let matrix = Int8Panels::new(&vec![MOST; inner * columns], columns);
         let (steps, scales) = ([Step { step: 1.0, zero: 0 }], [1.0, 0.5, 0.25]);
-        for kernel in Kernel::all() {
+        for kernel in Kernel::ALL.iter().copied().filter(|kernel| kernel.runs_here()) {
             let mut out = [0.0; 3];
             let finish = Finish { matrix: &matrix, scales: &scales, bias: None };
             kernel.product(&mut out, &vec![255; matrix.stride()], &steps, &finish);
@@ -325,7 +331,7 @@ mod tests {
     #[test]
     fn a_product_over_an_empty_dimension_is_the_bias() {
         let matrix = Int8Panels::new(&[], 2);
-        assert_eq!((matrix.stride(), matrix.columns()), (0, 2));
+        assert_eq!((matrix.stride(), matrix.shape()), (0, [0, 2]));
         let mut out = [9.0; 4];
         int8_product(&mut out, &[], &[Step::default(); 2], &matrix, &[1.0; 2], Some(&[1.0, 2.0]));
         assert_eq!(out, [1.0, 2.0, 1.0, 2.0]);
@@ -346,6 +352,8 @@ mod tests {
         {
             assert!(refused(&|| product(out, rows, steps, scales, bias)), "{out} {rows} {steps} {scales} {bias}");
         }
+        assert!(refused(&|| drop(Int8Panels::new(&[1; 5], 2))));
+        assert!(refused(&|| drop(Int8Panels::new(&[1], 0))));
         assert!(refused(&|| drop(Int8Panels::new(&[64], 1))));
         assert!(refused(&|| drop(Int8Panels::new(&[-64], 1))));
         assert!(refused(&|| drop(Int8Panels::new(&vec![0; MOST_INNER + 1], 1))));

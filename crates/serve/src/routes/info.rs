@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use rekindle_infer::OutputFunction;
+use rekindle_infer::{LinearPrecision, OutputFunction};
 use serde::Serialize;
 
 use super::json;
@@ -38,6 +38,8 @@ struct ModelInfo<'a> {
     labels: Vec<String>,
     function_to_apply: &'static str,
     max_input_length: usize,
+    /// Of the encoder's linear layers.
+    precision: LinearPrecision,
 }
 
 #[derive(Serialize)]
@@ -81,6 +83,7 @@ fn model_info(slot: &Slot) -> ModelInfo<'_> {
             OutputFunction::None => "none",
         },
         max_input_length: loaded.max_length,
+        precision: loaded.classifier.precision(),
     }
 }
 

@@ -79,9 +79,9 @@ const CHUNK: usize = 1024;
 pub fn run(args: &SuggestArgs) -> Result<(), Failure> {
     let mut display = Display::beside_data(Verbosity::of(args.quiet, false));
     args.output.check(args.overwrite)?;
+    precision::check(args.precision.precision, args.engine.backend)?;
     let table = Rows::read(args)?;
     let results = args.results.as_deref().map(Results::read).transpose()?;
-    precision::check(args.precision.precision, args.engine.backend)?;
     let devices = args.engine.device()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));

@@ -4,18 +4,19 @@ use burn::tensor::Tensor;
 use pulp::Arch;
 use rekindle_ops::memory::{each, rows_of, tensor, values};
 use rekindle_ops::{CustomTensor, map_local};
-use rekindle_raw::int8::{Int8Panels, Step, int8_product};
+use rekindle_raw::int8::{Int8Panels, MOST_INNER, Step, int8_product};
 
-use crate::int8::Int8Matrix;
+use crate::int8::{Int8Matrix, LEAST_STEP, MOST, STEPS};
 
-/// The steps of the range of a row.
-const STEPS: f32 = 255.0;
-/// The smallest step: that of a row of zeros.
-const LEAST_STEP: f32 = 1e-30;
+// What the matrices of both crates may hold.
+const _: () = assert!(MOST == rekindle_raw::int8::MOST as f32);
+
 /// Values that are compared together.
 const LANES: usize = 16;
 /// Rows that are multiplied together at least.
 const ROWS: usize = 8;
+/// Smaller products, in multiplications, finish before a second core is awake.
+const PARALLEL: usize = 1 << 22;
 
 /// The weight and the bias of a layer.
 #[derive(Clone, Debug)]
@@ -26,17 +27,25 @@ pub(crate) struct Int8Layer {
 }
 
 impl Int8Layer {
-    pub(crate) fn new(weight: &Int8Matrix, bias: Option<Vec<f32>>) -> Self {
-        let scales = weight.scales.clone();
-        Self { panels: Int8Panels::new(&weight.values, scales.len()), scales, bias }
+    /// Returns `None` if the matrix has too many rows.
+    pub(crate) fn new(weight: Int8Matrix, bias: Option<Vec<f32>>) -> Option<Self> {
+        let Int8Matrix { values, scales } = weight;
+        let fits = values.len() <= MOST_INNER * scales.len();
+        fits.then(|| Self { panels: Int8Panels::new(&values, scales.len()), scales, bias })
+    }
+
+    /// Returns the number of rows and of columns.
+    pub(crate) fn shape(&self) -> [usize; 2] {
+        self.panels.shape()
     }
 
     /// `[rows, in]` to `[rows, out]`; `None` if the input is not in the memory of this process.
     pub(crate) fn forward(&self, input: &Tensor<2>) -> Option<Tensor<2>> {
         map_local(CustomTensor::of(input)?, |input| {
-            let ([rows, inner], columns) = (rows_of(&input), self.scales.len());
+            let ([rows, inner], [expected, columns]) = (rows_of(&input), self.shape());
+            assert!(inner == expected, "the inner sizes do not match");
             let mut output = vec![0.0; rows * columns];
-            let threads = rayon::current_num_threads();
+            let threads = if rows * inner * columns < PARALLEL { 1 } else { rayon::current_num_threads() };
             let at_once = rows.div_ceil(threads).next_multiple_of(ROWS);
             let parts =
                 values(&input).chunks((at_once * inner).max(1)).zip(output.chunks_mut((at_once * columns).max(1)));
@@ -93,5 +102,5 @@ fn quantize(input: &[f32], row: &mut [u8]) -> Step {
         let whole = if whole > WHOLE + STEPS { WHOLE + STEPS } else { whole };
         *row = whole.to_bits() as u8;
     }
-    Step { step: step + poison, zero: zero as i32 }
+    Step { step: step + poison, zero: zero as u8 }
 }

@@ -81,3 +81,21 @@ fn what_is_not_finite_stays_so_in_int8_and_weights_are_refused() {
         assert!(layer.quantize().expect_err("refused").to_string().contains("not finite"));
     }
 }
+
+#[test]
+fn a_layer_in_int8_is_neither_changed_nor_given_another_width() {
+    let device = Device::flex();
+    let mut layer = Linear::new(8, 4, &device);
+    layer.quantize().expect("the CPU");
+    layer.quantize().expect("nothing to do");
+    assert_eq!(layer.int8_weights(), 32);
+    let refused = |work: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err();
+    assert!(!refused(&|| drop(layer.forward(Tensor::ones([2, 8], &device)))));
+    for width in [7, 9] {
+        assert!(refused(&|| drop(layer.forward(Tensor::ones([2, width], &device)))), "{width}");
+    }
+    assert!(refused(&|| drop(layer.select_outputs(&[0]))));
+    assert!(refused(&|| drop(layer.with_scaled_outputs(&[1.0; 4], &[0.0; 4]))));
+    assert!(refused(&|| layer.clone().add_adapter(2, 1.0, 0, "")));
+    assert!(refused(&|| layer.clone().simulate_int8()));
+}
