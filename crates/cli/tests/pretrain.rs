@@ -167,13 +167,13 @@ fn each_wrong_input_is_a_clear_error_and_writes_nothing() {
     let new = ["--vocab", "vocab", "--layers", "1", "--dim", "16", "--heads", "2"];
     let cases: [(&str, &[&str], &[&str]); 19] = [
         ("vocab", &["--corpus", "none.txt", "--output", "out"], &["none.txt", "No such file"]),
-        ("vocab", &["--corpus", "bytes.txt", "--output", "out"], &["bytes.txt", "line 2"]),
+        ("vocab", &["--corpus", "bytes.txt", "--output", "out"], &["bytes.txt", "line 2: is not UTF-8"]),
         ("vocab", &["--corpus", "empty.txt", "--output", "out"], &["no word"]),
         ("vocab", &["--corpus", "corpus.txt", "--size", "10", "--output", "out"], &["10 is too small"]),
         ("vocab", &["--corpus", "corpus.txt", "--output", "file"], &["file", "is a file"]),
         ("pretrain", &["--corpus", "corpus.txt"], &["--vocab", "--model"]),
         ("pretrain", &["--corpus", "none.txt", "--vocab", "vocab"], &["none.txt", "No such file"]),
-        ("pretrain", &["--corpus", "bytes.txt", "--vocab", "vocab"], &["bytes.txt, line 2"]),
+        ("pretrain", &["--corpus", "bytes.txt", "--vocab", "vocab"], &["bytes.txt, line 2: is not UTF-8"]),
         ("pretrain", &["--corpus", "foreign.txt", "--vocab", "vocab"], &["foreign.txt", "no text"]),
         ("pretrain", &["--corpus", "corpus.txt", "--vocab", "none"], &["none", "tokenizer.json"]),
         ("pretrain", &["--corpus", "corpus.txt", "--vocab", "vocab", "--heads", "3"], &["n_heads", "3 heads"]),

@@ -351,7 +351,10 @@ pub enum DataError {
         smallest: usize,
     },
     /// All rows belong together, so that no split has two sides.
-    #[error("all {rows} rows are one group of equal texts or of the same group, which a split keeps together")]
+    #[error(
+        "all {rows} rows belong together, by equal texts or by their group, and stay on one side of a split; it needs at least two \
+         different texts or groups"
+    )]
     OneGroup {
         /// The number of rows to split.
         rows: usize,

@@ -15,7 +15,8 @@ use crate::split::{Split, TestSize, quotas, train_test_split};
 /// of the classes closer to the requested ones.
 ///
 /// # Errors
-/// The errors of [`train_test_split`], and an error if all groups are too large for the test set.
+/// Returns an error as [`train_test_split`] does, and also if all rows are one group, or every group has more rows than the test
+/// set needs.
 pub fn group_train_test_split(
     labels: &[usize],
     groups: &[usize],

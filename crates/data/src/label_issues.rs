@@ -18,8 +18,8 @@ impl Dataset {
     /// read.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read or lacks a column, or if a row does not exist, has another class or text in
-    /// this data set, or is listed twice.
+    /// Returns an error if the file cannot be read, is neither CSV nor TSV, or lacks a column, or if one of its rows has no number or
+    /// no class, names an example that does not exist or has another class or text in this data set, or is listed twice.
     pub fn read_label_issues(&self, path: &Path) -> Result<Vec<usize>, DataError> {
         let options = ReadOptions { text_column: Some(ROW.into()), ..ReadOptions::default() };
         let expected = |columns: String| DataError::Content {

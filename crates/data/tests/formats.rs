@@ -180,7 +180,10 @@ fn invalid_json_is_an_error_that_names_the_line() {
         (format!("[{row},\n{{\n\"text\": 1 2}}]"), "line 3: not a JSON object"),
         ("{\"data\": []}".into(), "no examples"),
         ("[]".into(), "no examples"),
-        ("{\"a\": [{\"x\": 1}], \"b\": [{\"x\": 1}]}".into(), "no text column `text`; the columns are a, b"),
+        ("{\"a\": [{\"x\": 1}], \"b\": [{\"x\": 1}]}".into(), "JSON with several arrays of rows (a, b)"),
+        ("{\"text\": {\"0\": \"a\", \"1\": \"b\"}, \"label\": {\"0\": 0, \"1\": 1}}".into(), "orient=\"records\""),
+        ("{\n\"text\": [\"a\"],\n\"label\": [0]}".into(), "not divided into rows"),
+        ("{\"columns\": [\"text\", \"label\"], \"data\": [[\"a\", 0]]}".into(), "not divided into rows"),
     ] {
         let error = read("a.json", &content).expect_err("refused");
         assert!(error.contains(expected), "{content}: {error}");
@@ -202,12 +205,17 @@ fn the_next_row_is_read_after_an_invalid_one() {
     };
     let (good, found) = faults("a.csv", "text,label\na,0\nb,\nc\nd,1\n\"e\nf,1\n");
     assert_eq!(good, 2);
-    assert!(found[0].starts_with("3: the label is empty") && found[1].starts_with("4: found 1 columns"), "{found:?}");
+    assert!(
+        found[0].starts_with("3: the label is empty") && found[1].starts_with("4: found 1 column, expected 2"),
+        "{found:?}"
+    );
     assert!(found.len() == 3 && found[2].starts_with("6: a quotation mark opens a field"), "{found:?}");
     let row = "{\"text\": \"a\", \"label\": 0}";
     let (good, found) = faults("a.jsonl", &format!("{row}\n{{]\n{row}\n{{\"text\": 1, \"label\": 0}}\n{row}\n"));
     assert_eq!((good, found.len()), (3, 2), "{found:?}");
     let (good, found) = faults("a.json", &format!("[{row},\n{{\"text\": 1}},\n{row}\n]"));
+    assert_eq!((good, found.len()), (2, 1), "{found:?}");
+    let (good, found) = faults("a.jsonl", &format!("{{\"text\": [], \"label\": []}}\n{row}\n{row}\n"));
     assert_eq!((good, found.len()), (2, 1), "{found:?}");
 }
 
@@ -257,18 +265,39 @@ fn a_header_where_none_is_expected_and_the_reverse_are_errors() {
 }
 
 #[test]
+fn columns_that_do_not_fit_are_listed_shortly() {
+    let error = read("a.csv", "text^label\na^0\nb^1\n").expect_err("refused");
+    assert!(error.contains("the columns are text^label;") && error.contains("`--separator`"), "{error}");
+    let header: Vec<String> = (0..1000).map(|column| format!("x{column}")).collect();
+    let error = read("a.csv", format!("{},{}\n", header.join(","), "long ".repeat(100))).expect_err("refused");
+    assert!(error.contains("x48, x49 and 951 more;") && error.len() < 500, "{error}");
+    let json = read_with(
+        "a.json",
+        format!("[{{\"text\": \"{}\"}}]", "é".repeat(500)),
+        &ReadOptions { format: Some(Format::Csv), ..ReadOptions::default() },
+    );
+    assert!(json.clone().expect_err("refused").contains("éé…;"), "{json:?}");
+}
+
+#[test]
 fn other_kinds_of_files_are_named() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n";
-    let names = ["a.csv", "a.jsonl", "a.parquet", "a.txt", "a.csv.zip"];
+    let names = ["a.csv", "a.jsonl", "a.parquet", "a.txt", "a.csv.zip", "a.csv.gz"];
     for (name, content, expected) in names.map(|name| (name, pointer.as_bytes(), "git lfs pull")).into_iter().chain([
         ("a.csv", &b"<!DOCTYPE html><html></html>"[..], "an HTML page"),
         ("a.csv", b"\xfd7zXZ\0\0", "xz"),
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Excel"),
         ("a.bin", b"a\0b\nc\0d", "unknown file format"),
+        ("a.csv", b"\xff\xfe\0\0t\0\0\0", "UTF-32"),
+        ("a.csv", b"\0\0\xfe\xff\0\0\0t", "UTF-32"),
     ]) {
         let error = read(name, content).expect_err("refused");
         assert!(error.contains(name) && error.contains(expected), "{error}");
     }
+    let (_folder, path) = write("a.txt", b"good\ncaf\xe9\n");
+    let lines: Vec<_> = text_lines(open_text(&path).expect("opened"), &path).collect();
+    let error = lines[1].as_ref().expect_err("Latin-1").to_string();
+    assert!(error.ends_with("a.txt, line 2: is not UTF-8; save the text as UTF-8"), "{error}");
     let (_folder, path) = write("a.txt", pointer);
     assert!(open_text(&path).err().expect("refused").to_string().contains("git lfs pull"));
 }

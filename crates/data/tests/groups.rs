@@ -73,6 +73,11 @@ fn a_split_keeps_groups_together_and_has_the_requested_size_and_classes() {
     }
     let error = group_train_test_split(&[0, 0, 0, 1, 1, 1], &[0, 0, 0, 1, 1, 1], TestSize::Count(2), 42, true);
     assert!(matches!(error, Err(DataError::LargeGroups { rows: 6, .. })));
+    let error = group_train_test_split(&[0, 0, 1, 1], &[0; 4], TestSize::Count(2), 42, true).expect_err("one group");
+    assert!(
+        error.to_string().contains("all 4 rows belong together") && error.to_string().contains("at least two"),
+        "{error}"
+    );
 }
 
 #[test]

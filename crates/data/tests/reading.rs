@@ -62,7 +62,7 @@ fn all_rows_that_cannot_be_used_are_in_the_error() {
     let (first, others) = error.split_once('\n').expect("lines");
     assert!(first.ends_with("a.csv, line 3: the label is empty; and 11 more rows cannot be used"), "{error}");
     let others: Vec<&str> = others.lines().collect();
-    assert!(others[0].starts_with("  line 5: found 1 columns"), "{error}");
+    assert!(others[0].starts_with("  line 5: found 1 column,"), "{error}");
     assert_eq!((others.len(), others[8], others[9]), (10, "  line 13: the label is empty", "  and 2 more"));
     let train = read("a.csv", "text,label\na,x\nb,y\n", &ReadOptions::default()).expect("read");
     let (_folder, path) = write("b.csv", "text,label\nd,z\ne,x\nf,Y\n");
@@ -99,7 +99,7 @@ fn errors_name_the_place() {
         ("a.csv", b"a,b\n1,2\n", named("a", "stars"), &["label column `stars`", "a, b"]),
         ("a.jsonl", b"{\"text\":\"a\"}", default.clone(), &["label column `label`"]),
         ("a.csv", b"premise,hypothesis,label\na,b,0\n", default.clone(), &["premise", "hypothesis", "pair"]),
-        ("a.csv", b"text,label\na,0\nb\n", default.clone(), &["line 3", "1 columns", "2"]),
+        ("a.csv", b"text,label\na,0\nb\n", default.clone(), &["line 3", "1 column,", "2"]),
         ("a.tsv", b"a\nb\n", no_header(), &["line 1", "two"]),
         ("a.csv", b"text,label\na,0\nb,  \n", default.clone(), &["line 3", "label is empty"]),
         ("a.csv", b"text,label\na,0\n\xff,1\n", default.clone(), &["line 3", "UTF-8", "--encoding"]),

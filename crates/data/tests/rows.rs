@@ -118,7 +118,9 @@ fn line_numbers_count_blank_lines_carriage_returns_and_quoted_line_breaks() {
 #[test]
 fn errors_far_down_name_the_line() {
     let good = "\"two\r\nlines\",0\r\n".repeat(10_000);
-    for (bad, words) in [("a,b,c\r\n", "3 columns"), ("\"a\r\nb\", \r\n", "label is empty"), ("x\r\n", "1 columns")] {
+    for (bad, words) in
+        [("a,b,c\r\n", "3 columns"), ("\"a\r\nb\", \r\n", "label is empty"), ("x\r\n", "found 1 column,")]
+    {
         let (_folder, path) = write("a.csv", format!("text,label\r\n{good}{bad}"));
         let error = read(&path, &ReadOptions::default()).expect_err("refused").to_string();
         assert!(error.contains("line 20002") && error.contains(words), "{error}");

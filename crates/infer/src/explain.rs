@@ -58,8 +58,8 @@ impl Predictor {
     /// are read, whatever the setting for long texts.
     ///
     /// # Errors
-    /// Returns an error if the model computes in int8 or has no such class, the text cannot be tokenized, an output is not finite, or the device
-    /// fails.
+    /// Returns an error if the model computes in int8 or has no such class, the text cannot be tokenized, an output is not finite,
+    /// or the device fails.
     pub fn explain(
         &self,
         text: &str,

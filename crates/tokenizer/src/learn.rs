@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -34,7 +34,8 @@ struct Seen {
 type Alphabet = BTreeMap<char, Seen>;
 
 impl Tokenizer {
-    /// Learns a lower-case WordPiece vocabulary of at most `size` entries from text files, which are read line by line.
+    /// Learns a WordPiece vocabulary of at most `size` entries from text files, which are read line by line. With `lowercase`, texts
+    /// are lower-cased and lose their accents, as by an uncased BERT.
     ///
     /// The trainer is Hugging Face's. It numbers the characters that continue a word in the order of a hash table, and
     /// breaks ties by these numbers. Here the alphabet is numbered first, so that the same text gives the same
@@ -43,14 +44,14 @@ impl Tokenizer {
     /// # Errors
     /// Returns an error if a file cannot be read or is not UTF-8, contains no word, or has more characters than `size`
     /// allows.
-    pub fn learn(files: &[PathBuf], size: usize) -> Result<Self, TokenizerError> {
+    pub fn learn(files: &[PathBuf], size: usize, lowercase: bool) -> Result<Self, TokenizerError> {
         let alphabet = Mutex::new(Alphabet::new());
         let mut trainer = WordPieceTrainer::builder().show_progress(false).min_frequency(MIN_FREQUENCY).build();
         let mut failure = None;
         let lines = files.iter().flat_map(|file| lines(file));
         let lines = lines.map_while(|line| line.map_err(|error| failure = Some(error)).ok());
         trainer
-            .feed(lines, |line| words(line, &alphabet))
+            .feed(lines, |line| words(line, lowercase, &alphabet))
             .map_err(|error| TokenizerError::Encode(error.to_string()))?;
         if let Some(error) = failure {
             return Err(error);
@@ -74,7 +75,7 @@ impl Tokenizer {
         trainer.train(&mut model).map_err(|error| TokenizerError::Encode(error.to_string()))?;
         let mut entries: Vec<(String, u32)> = model.get_vocab().into_iter().collect();
         entries.sort_by_key(|(_, id)| *id);
-        Self::wordpiece(entries.into_iter().map(|(token, _)| token).collect(), true)
+        Self::wordpiece(entries.into_iter().map(|(token, _)| token).collect(), lowercase)
     }
 }
 
@@ -83,9 +84,12 @@ fn lines(path: &Path) -> Box<dyn Iterator<Item = Result<String, TokenizerError>>
     let broken = |source| TokenizerError::Io { path: path.into(), source };
     match File::open(path) {
         Ok(file) => Box::new(BufReader::new(file).lines().enumerate().map(move |(index, line)| {
-            line.map_err(|error| TokenizerError::Invalid {
-                path: path.into(),
-                reason: format!("line {}: {error}", index + 1),
+            line.map_err(|error| {
+                let reason = match error.kind() {
+                    ErrorKind::InvalidData => "is not UTF-8; save the file as UTF-8".into(),
+                    _ => error.to_string(),
+                };
+                TokenizerError::Invalid { path: path.into(), reason: format!("line {}: {reason}", index + 1) }
             })
         })),
         Err(error) => Box::new(std::iter::once(Err(broken(error)))),
@@ -93,9 +97,9 @@ fn lines(path: &Path) -> Box<dyn Iterator<Item = Result<String, TokenizerError>>
 }
 
 /// Returns the words of a line after BERT's pre-tokenization, and counts their characters.
-fn words(line: &str, alphabet: &Mutex<Alphabet>) -> tokenizers::Result<Vec<String>> {
+fn words(line: &str, lowercase: bool, alphabet: &Mutex<Alphabet>) -> tokenizers::Result<Vec<String>> {
     let mut normalized = NormalizedString::from(line);
-    BertNormalizer::default().normalize(&mut normalized)?;
+    BertNormalizer::new(true, true, None, lowercase).normalize(&mut normalized)?;
     let mut split = PreTokenizedString::from(normalized);
     BertPreTokenizer.pre_tokenize(&mut split)?;
     let splits = split.get_splits(OffsetReferential::Original, OffsetType::Byte);

@@ -203,17 +203,19 @@ impl Settings {
         }
     }
 
-    /// Changes the content of a `tokenizer.json` to what the fields of BERT's normalizer say. Returns `None` if they agree.
+    /// Changes the content of a `tokenizer.json` to what the fields of BERT's normalizer say, or else the defaults of the class.
+    /// Returns `None` if they agree.
     pub(crate) fn with_normalizer(&self, json: &[u8]) -> Result<Option<Vec<u8>>, TokenizerError> {
         #[derive(Deserialize)]
         struct Parts {
             #[serde(default)]
             normalizer: Value,
         }
+        let default = |value: Value| self.class.map(|_| value);
         let fields = [
-            ("lowercase", "do_lower_case", self.lowercase.map(Value::from)),
-            ("strip_accents", "strip_accents", self.strip_accents.map(Value::from)),
-            ("handle_chinese_chars", "tokenize_chinese_chars", self.chinese_chars.map(Value::from)),
+            ("lowercase", self.lowercase.map(Value::from).or(default(true.into()))),
+            ("strip_accents", self.strip_accents.map(Value::from).or(default(Value::Null))),
+            ("handle_chinese_chars", self.chinese_chars.map(Value::from).or(default(true.into()))),
         ];
         // The other classes build a normalizer, or follow the file.
         if !matches!(self.class, None | Some(Class::Bert | Class::MpNet)) {
@@ -221,8 +223,8 @@ impl Settings {
         }
         let Ok(Parts { normalizer }) = serde_json::from_slice(json) else { return Ok(None) };
         let is_bert = normalizer["type"] == "BertNormalizer";
-        let differ = fields.into_iter().filter_map(|(name, field, value)| Some((name, field, value?)));
-        let differ: Vec<_> = differ.filter(|(name, _, value)| is_bert && normalizer[*name] != *value).collect();
+        let differ = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let differ: Vec<_> = differ.filter(|(name, value)| is_bert && normalizer[*name] != *value).collect();
         if !is_bert && self.lowercase.is_some_and(|lowercase| lowercase != lowercases(&normalizer)) {
             let kind = normalizer["type"].as_str().unwrap_or("none");
             let reason = format!("tokenizer.json says otherwise by its normalizer ({kind}), which cannot be changed");
@@ -232,7 +234,7 @@ impl Settings {
             return Ok(None);
         }
         let Ok(mut whole) = serde_json::from_slice::<Value>(json) else { return Ok(None) };
-        for (name, _, value) in differ {
+        for (name, value) in differ {
             whole["normalizer"][name] = value;
         }
         Ok(Some(whole.to_string().into_bytes()))

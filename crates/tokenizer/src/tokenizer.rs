@@ -56,8 +56,8 @@ impl Tokenizer {
     /// Reads `tokenizer.json` in `folder` or, if it does not exist, `vocab.txt`, or `vocab.json` and `merges.txt`.
     ///
     /// `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json` and the `model_type` of `config.json` count as
-    /// in transformers 5. For BERT and MPNet, `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` come before what
-    /// `tokenizer.json` says. The classes of RoBERTa, XLM-RoBERTa, CamemBERT, ALBERT and DeBERTa-v2 build their own parts
+    /// in transformers 5. For BERT and MPNet, `do_lower_case`, `strip_accents` and `tokenize_chinese_chars`, or else
+    /// their defaults (lower case, as lower case says, true), come before what `tokenizer.json` says. The classes of RoBERTa, XLM-RoBERTa, CamemBERT, ALBERT and DeBERTa-v2 build their own parts
     /// around its vocabulary. All other classes follow `tokenizer.json`.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Plain text as sequences for masked language modelling.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use rekindle_tokenizer::Tokenizer;
@@ -10,6 +10,8 @@ use crate::error::TrainError;
 
 /// Lines that are tokenized at once.
 const CHUNK: usize = 4096;
+/// The first character of some files, which is no part of their text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Text as sequences of token ids: words between the special tokens of a text, `[CLS]` and `[SEP]` for BERT.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,8 +45,8 @@ impl Corpus {
             let mut lines = Vec::with_capacity(CHUNK);
             let io = |source| TrainError::Io { path: path.clone(), source };
             for (index, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
-                let named = |error| TrainError::Line { path: path.clone(), line: index + 1, source: error };
-                lines.push(line.map_err(named)?);
+                let line = line.map_err(|error| line_error(path, index + 1, error))?;
+                lines.push(line.strip_prefix(BYTE_ORDER_MARK).filter(|_| index == 0).map(String::from).unwrap_or(line));
                 corpus.lines += 1;
                 if lines.len() == CHUNK {
                     packer.add(&lines)?;
@@ -69,6 +71,15 @@ impl Corpus {
     pub fn tokens(&self) -> usize {
         self.train.iter().map(Vec::len).sum()
     }
+}
+
+/// The error of a line, which says what to do about another encoding.
+fn line_error(path: &Path, line: usize, error: io::Error) -> TrainError {
+    let source = match error.kind() {
+        ErrorKind::InvalidData => io::Error::new(ErrorKind::InvalidData, "is not UTF-8; save the file as UTF-8"),
+        _ => error,
+    };
+    TrainError::Line { path: path.into(), line, source }
 }
 
 /// Packs lines into sequences.

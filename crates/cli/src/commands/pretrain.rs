@@ -24,6 +24,7 @@ use rekindle::train::{
 use crate::exit::Failure;
 use crate::files;
 use crate::interrupt;
+use crate::options::data_file::warn_of_table;
 use crate::options::model;
 use crate::terminal::text::report_table;
 use crate::terminal::{Display, Verbosity};
@@ -124,6 +125,7 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     let checkpoints = Checkpoints { folder: folder.clone(), save_strategy, save_final: false };
     files::check_new(&args.output, &SAVED_FILES, args.overwrite)?;
     files::check_pointers(&args.corpus)?;
+    args.corpus.iter().for_each(|path| warn_of_table(path, &display));
     check_checkpoint(&checkpoints, args.resume)?;
     let start = start(args, &mut display)?;
     let Start { config, tokenizer, checkpoint, .. } = &start;

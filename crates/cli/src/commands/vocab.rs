@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use crate::exit::Failure;
 use crate::files;
 use crate::options::at_least;
-use crate::terminal::print;
+use crate::options::data_file::warn_of_table;
+use crate::terminal::{Display, Verbosity, print};
 
 /// The options of `rekindle vocab`.
 #[derive(Args, Debug)]
@@ -20,6 +21,9 @@ pub struct VocabArgs {
     /// Maximum number of entries, including special tokens and single characters.
     #[arg(long, default_value_t = 8000, value_name = "ENTRIES", value_parser = at_least(1), help_heading = "Data")]
     pub size: usize,
+    /// Keep upper case and accents: a cased vocabulary [default: texts are lower-cased and lose their accents].
+    #[arg(long, help_heading = "Data")]
+    pub cased: bool,
     /// Folder for tokenizer.json, tokenizer_config.json and vocab.txt.
     #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
     pub output: PathBuf,
@@ -41,7 +45,9 @@ const POSITIONS: usize = 512;
 pub fn run(args: &VocabArgs) -> Result<(), Failure> {
     files::check_new(&args.output, &FILES, args.overwrite)?;
     files::check_pointers(&args.corpus)?;
-    let tokenizer = Tokenizer::learn(&args.corpus, args.size)?;
+    let display = Display::new(Verbosity::Normal);
+    args.corpus.iter().for_each(|path| warn_of_table(path, &display));
+    let tokenizer = Tokenizer::learn(&args.corpus, args.size, !args.cased)?;
     files::prepare(&args.output)?;
     let vocabulary: String = tokenizer.vocabulary().iter().map(|entry| format!("{entry}\n")).collect();
     for (name, content) in
@@ -56,4 +62,4 @@ pub fn run(args: &VocabArgs) -> Result<(), Failure> {
 const EXAMPLES: &str = "\
 Examples:
   rekindle vocab --corpus reviews.txt --size 8000 --output vocab
-  rekindle vocab --corpus reviews.txt sentences.txt --output vocab";
+  rekindle vocab --corpus reviews.txt sentences.txt --cased --output vocab";

@@ -253,8 +253,17 @@ impl<'a> Search<'a> {
             [index] => Ok(index),
             [] => {
                 let role = usual.role;
-                let header = if self.delimited { "; if line 1 is an example, add `--no-header`" } else { "" };
-                Err(self.missing(role, usual.first[0], format!("; name it with `--{role}-column`{header}")))
+                let remedy = match (self.delimited, self.names.len()) {
+                    (true, 1) => format!(
+                        "; if another character than a comma, a tab, `;` or `|` separates the columns, name it with `--separator`; \
+                         otherwise name the {role} with `--{role}-column`"
+                    ),
+                    (true, _) => {
+                        format!("; name it with `--{role}-column`; if line 1 is an example, add `--no-header`")
+                    }
+                    (false, _) => format!("; name it with `--{role}-column`"),
+                };
+                Err(self.missing(role, usual.first[0], remedy))
             }
             _ => Err(DataError::AmbiguousColumn {
                 path: self.path.into(),
@@ -294,7 +303,22 @@ impl<'a> Search<'a> {
     }
 
     fn missing(&self, role: &'static str, column: &str, remedy: String) -> DataError {
-        let available = self.names.join(", ");
+        let available = listed(self.names);
         DataError::MissingColumn { path: self.path.into(), role, column: column.into(), available, remedy }
+    }
+}
+
+/// Lists names for a message: those of a file that is no table are many, or long.
+fn listed(names: &[String]) -> String {
+    const LISTED: usize = 50;
+    const LENGTH: usize = 60;
+    let short = |name: &String| match name.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.clone(),
+    };
+    let shown = names.iter().take(LISTED).map(short).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(LISTED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }

@@ -121,7 +121,8 @@ impl Delimited {
         let Some(line) = self.records.read().map_err(|record| broken(record, tabs))? else { return Ok(None) };
         let (width, fields) = (*self.width.get_or_insert(self.records.len()), self.records.len());
         if fields != width {
-            let reason = format!("found {fields} columns, expected {width} as in the lines before");
+            let plural = if fields == 1 { "" } else { "s" };
+            let reason = format!("found {fields} column{plural}, expected {width} as in the lines before");
             return Err(Fault::Row { line, reason });
         }
         Ok(Some(line))

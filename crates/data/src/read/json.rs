@@ -68,18 +68,26 @@ pub(super) fn objects<C>(
         Layout::Sequence => (Format::Jsonl, Box::new(Sequence { values: Values::new(text.reader, 1) })),
         Layout::Lines => (Format::Jsonl, Box::new(Lines { text: text.reader, bytes: Vec::new(), line: 0 })),
     };
-    let (first, error) = match first(path, &mut objects, find)? {
-        (first, Ok(columns)) => return Ok(Found { format, columns, first, objects }),
-        (first, Err(error)) => (first, error),
-    };
+    let (first, columns) = first(path, &mut objects, find)?;
     // The only object may be a document that contains the rows.
-    match member(&first.members) {
-        Some(key) if objects.next().is_none() => {
+    let may_be_document = is_nested(&first.members) || columns.is_err() && first.members.values().any(is_rows);
+    let second = may_be_document.then(|| objects.next()).flatten();
+    if !may_be_document || second.is_some() {
+        let objects = Box::new(second.into_iter().chain(objects));
+        return columns.map(|columns| Found { format, columns, first, objects });
+    }
+    let refused = |found| Err(DataError::Content { path: path.into(), found });
+    match arrays_of_rows(&first.members)[..] {
+        [key] => {
             let mut objects = rows_of(path, options, key)?;
             let (first, columns) = self::first(path, &mut objects, find)?;
             Ok(Found { format: Format::Json, columns: columns?, first, objects })
         }
-        _ => Err(error),
+        [] => refused(
+            "JSON that is not divided into rows; save it with an object per row, as pandas' `to_json(orient=\"records\")` does"
+                .into(),
+        ),
+        ref several => refused(format!("JSON with several arrays of rows ({}); save one of them as a file", several.join(", "))),
     }
 }
 
@@ -210,13 +218,21 @@ fn next_object(values: &mut Values<Input>) -> Result<Object, Fault> {
     object(line, &json)
 }
 
-/// Returns the member of a document that contains the rows: an array of objects.
-fn member(document: &Map<String, Value>) -> Option<&str> {
-    let has_rows = |value: &Value| value.as_array().is_some_and(|rows| rows.first().is_none_or(Value::is_object));
-    let mut found = document.iter().filter(|(_, value)| has_rows(value)).map(|(key, _)| key.as_str());
-    match document.get(DATA).is_some_and(has_rows) {
-        true => Some(DATA),
-        false => found.next().filter(|_| found.next().is_none()),
+/// Returns whether an object has nothing but arrays and objects, and is no row, which has a text.
+fn is_nested(members: &Map<String, Value>) -> bool {
+    !members.is_empty() && members.values().all(|value| value.is_array() || value.is_object())
+}
+
+/// Returns whether a value is an array of objects.
+fn is_rows(value: &Value) -> bool {
+    value.as_array().is_some_and(|rows| rows.first().is_none_or(Value::is_object))
+}
+
+/// Returns the names of the arrays of objects in a document; only one of them if it has the usual name.
+fn arrays_of_rows(document: &Map<String, Value>) -> Vec<&str> {
+    match document.get(DATA).is_some_and(is_rows) {
+        true => vec![DATA],
+        false => document.iter().filter(|(_, value)| is_rows(value)).map(|(key, _)| key.as_str()).collect(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Plain text, one text per line.
 
-use std::io::BufRead;
+use std::io::{BufRead, ErrorKind};
 use std::path::Path;
 
 use super::source::{self, Source};
@@ -27,7 +27,12 @@ pub fn text_lines(text: impl BufRead, path: &Path) -> impl Iterator<Item = Resul
     text.lines().zip(1..).map(move |(line, number)| match line {
         Ok(line) if number == 1 => Ok(line.strip_prefix('\u{feff}').map(String::from).unwrap_or(line)),
         Ok(line) => Ok(line),
-        Err(error) => Err(DataError::Row { path: path.into(), unit: "line", line: number, reason: error.to_string() }),
+        Err(error) => {
+            // The standard library's error of text in another encoding has no details.
+            let is_undecoded = error.kind() == ErrorKind::InvalidData && error.get_ref().is_none();
+            let reason = if is_undecoded { "is not UTF-8; save the text as UTF-8".into() } else { error.to_string() };
+            Err(DataError::Row { path: path.into(), unit: "line", line: number, reason })
+        }
     })
 }
 

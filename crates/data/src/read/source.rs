@@ -14,7 +14,7 @@ pub(super) const BUFFER: usize = 1 << 16;
 const HEAD: u64 = 1 << 16;
 
 /// The beginnings of files that are not read, and what they are.
-const FOREIGN: [(&[u8], &str); 9] = [
+const FOREIGN: [(&[u8], &str); 11] = [
     (
         b"version https://git-lfs.github.com/spec/",
         "a Git LFS pointer, not the file itself; fetch it with `git lfs pull`",
@@ -27,6 +27,8 @@ const FOREIGN: [(&[u8], &str); 9] = [
     (b"\xfd7zXZ\0", "compressed with xz; decompress it"),
     (b"\x28\xb5\x2f\xfd", "compressed with Zstandard; decompress it"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; extract it"),
+    (b"\xff\xfe\0\0", "UTF-32; save it as UTF-8"),
+    (b"\0\0\xfe\xff", "UTF-32; save it as UTF-8"),
 ];
 const GZIP: &[u8] = b"\x1f\x8b";
 const ZIP: &[u8] = b"PK\x03\x04";
@@ -80,7 +82,10 @@ pub(super) fn open(path: &Path, encoding: Option<Encoding>) -> Result<Source, Da
     }
     let mut head = Vec::new();
     file.by_ref().take(512).read_to_end(&mut head).map_err(io)?;
-    if head.starts_with(PARQUET) || has_extension(path, "parquet") && foreign(&head).is_none() {
+    if let Some(found) = foreign(&head) {
+        return Err(DataError::Content { path: path.into(), found: found.into() });
+    }
+    if head.starts_with(PARQUET) || has_extension(path, "parquet") {
         return Ok(Source::Parquet(file));
     }
     // A pipe cannot be rewound, but its first bytes are here.
