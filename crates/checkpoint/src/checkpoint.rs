@@ -66,6 +66,10 @@ impl Checkpoint {
             if let Some(path) = PICKLES.map(|name| folder.join(name)).into_iter().find(|path| path.is_file()) {
                 return Err(CheckpointError::Pickle { path });
             }
+            let linked = |path: PathBuf| path.read_link().ok().map(|target| (path, target));
+            if let Some((path, target)) = [single, index].into_iter().find_map(linked) {
+                return Err(CheckpointError::DanglingLink { path, target });
+            }
             let expected = "model.safetensors (nor model.safetensors.index.json)";
             return Err(CheckpointError::MissingFile { folder: folder.into(), expected });
         }

@@ -17,6 +17,17 @@ pub enum CheckpointError {
         /// The file that was expected.
         expected: &'static str,
     },
+    /// The weights are a symbolic link to nothing, as in a repository whose files were not fetched.
+    #[error(
+        "{path}: is a link to {target}, which does not exist; fetch it from where the files are kept, for example with `dvc pull` or \
+         `git annex get`"
+    )]
+    DanglingLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
     /// The weights are in a format that can contain a program.
     #[error(
         "{path}: a Python pickle can contain a program and is never read; if you trust it, open the folder in Python with \

@@ -154,6 +154,17 @@ impl Classify for data::DataError {
             _ => Kind::Input,
         }
     }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Rows { first, listed, more, .. }
+                if matches!(**first, Self::Row { .. }) && (listed.len() as u64) < *more =>
+            {
+                format!("{self}\n`rekindle data` with the options of the file lists all of them")
+            }
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl Classify for tokenizer::TokenizerError {

@@ -3,6 +3,8 @@
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
+use crate::terminal::fitted_error;
+
 /// Options of transformers, SetFit, scikit-learn and PyTorch's examples, and ours.
 const OPTIONS: &[(&[&str], &str)] = &[
     (&["lr", "rate", "learning-rate"], "--learning-rate"),
@@ -37,12 +39,13 @@ const OPTIONS: &[(&[&str], &str)] = &[
 /// Commands of other programs, and what does the same here.
 const COMMANDS: &[(&[&str], &str)] = &[
     (
-        &["train", "training", "fit", "finetune", "fine-tune", "tune"],
-        "`rekindle experiment` trains classifiers on labelled texts; `rekindle pretrain` trains an encoder on plain text",
+        &["train", "training", "finetune", "fine-tune"],
+        "`rekindle experiment` trains classifiers on labelled texts, and `rekindle fit` the best one that it finds; `rekindle \
+         pretrain` trains an encoder on plain text",
     ),
     (
-        &["eval", "evaluate", "test", "benchmark", "cv", "cross-validate", "run"],
-        "`rekindle experiment` trains and tests; --folds cross-validates",
+        &["eval", "test", "score", "benchmark", "cv", "cross-validate", "run"],
+        "`rekindle evaluate` tests a trained model; `rekindle experiment` trains and tests, and its --folds cross-validates",
     ),
     (&["classify", "infer", "inference", "generate"], "`rekindle predict` classifies texts with a trained model"),
     (&["active-learning", "active", "query", "annotate", "next"], "`rekindle suggest` suggests what to label next"),
@@ -76,7 +79,10 @@ pub fn improve(mut error: Error, command: &clap::Command, mut arguments: impl It
         (ErrorKind::InvalidSubcommand, _, Some(ContextValue::String(given))) => {
             if let Some(tip) = meant(COMMANDS, &given.to_lowercase().replace('_', "-")) {
                 error.remove(ContextKind::SuggestedSubcommand);
-                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
+                error.insert(
+                    ContextKind::Suggested,
+                    ContextValue::StyledStrs(vec![StyledStr::from(fitted_error(tip, "  tip: ".len()))]),
+                );
             }
         }
         _ => {}

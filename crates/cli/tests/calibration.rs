@@ -93,6 +93,7 @@ fn costs_move_the_threshold_of_two_classes_and_predict_uses_it() {
     let options = ["--approaches", "probe", "--save-models", "--cost"];
     let of = |costs: &str| {
         let (results, _) = place.results(&[&FIXED[..], &options, &[costs]].concat());
+        assert_eq!(results["arguments"]["cost"], costs);
         let thresholds = &results["approaches"][0]["runs"][0]["thresholds"];
         let saved = &config(&place, "probe")["rekindle_thresholds"];
         let of = |of: &Value| [0, 1].map(|class| of[class].as_f64().map(|threshold| threshold as f32));
@@ -111,6 +112,22 @@ fn costs_move_the_threshold_of_two_classes_and_predict_uses_it() {
         let output = place.run(&[&FIXED[..], &options, &[costs]].concat());
         assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
     }
+}
+
+#[test]
+fn options_that_choose_thresholds_and_the_order_are_among_the_settings() {
+    let place = place();
+    let options = ["--approaches", "feature-extraction", "--epochs", "1", "--shuffle", "none"];
+    let (results, _) =
+        place.results(&[&options[..], &FIXED[..], &["--f-beta", "2", "--calibration-folds", "2"]].concat());
+    let arguments = &results["arguments"];
+    assert_eq!((&arguments["shuffle"], &arguments["f_beta"]), (&"none".into(), &2.0.into()));
+    assert_eq!((&arguments["calibration_folds"], &arguments["cost"]), (&2.into(), &Value::Null));
+    let report = fs::read_to_string(place.path("out/report.html")).expect("a report");
+    for option in ["--shuffle", "--f-beta", "--calibration-folds"] {
+        assert!(report.contains(option), "{option}");
+    }
+    assert!(!report.contains("--cost"));
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn what_cannot_be_read_is_told_by_name() {
     place.write("pointer/results.json", pointer);
     let cases: [(&[&str], &[&str]); 9] = [
         (&["pointer"], &["pointer/results.json", "pointer of Git LFS"]),
-        (&["good", "nowhere"], &["nowhere", "No such file"]),
+        (&["good", "nowhere"], &["nowhere: file not found", "output folder of an experiment"]),
         (&["empty"], &["empty/results.json", "file not found", "output folder"]),
         (&["good", "broken"], &["broken/results.json", "damaged file", "line 1"]),
         (&["older", "good"], &["older/results.json", "this version", "missing field `backend`", "again"]),

@@ -139,6 +139,21 @@ fn several_models_are_compared_on_the_same_texts() {
 }
 
 #[test]
+fn what_is_printed_ends_with_its_last_line() {
+    let place = trained();
+    let said = |options: &[&str]| {
+        let base = ["--model", "probe", "--data", "reviews.csv"];
+        let output = place.command("evaluate").args(base).args(options).output().expect("it ran");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let scores = said(&[]);
+    assert!(scores.ends_with("\nF1: of class 1\n"), "{scores}");
+    let slices = said(&["--by", "place"]);
+    assert!(slices.contains("\nF1: of class 1\n\nplace "), "a blank line between: {slices}");
+}
+
+#[test]
 fn slices_come_with_the_worst_first() {
     let place = trained();
     let results = evaluate(&place, &["--model", "last", "--data", "reviews.csv", "--by", "place"]);

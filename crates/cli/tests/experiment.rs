@@ -198,11 +198,16 @@ fn each_wrong_input_is_a_clear_error_and_leaves_earlier_results_alone() {
     place.write("one.csv", "text,label\na,0\nb,0\n");
     place.write("few.csv", "text,label\na,0\nb,1\nc,2\n");
     place.write("other.csv", "text,label\na,7\n");
+    place.write("many.csv", format!("text,label\na,0\nb,1\n{}", "c\n".repeat(30)));
     place.write("file", "");
     place.results(&["--model", "model"]);
     let before = place.files();
 
-    let cases: [(&[&str], &[&str]); 27] = [
+    let cases: [(&[&str], &[&str]); 28] = [
+        (
+            &["--data", "many.csv"],
+            &["many.csv, line 4: found 1 column,", "and 20 more\n", "`rekindle data` with", "all of them"],
+        ),
         (&["--data", "none.csv"], &["none.csv", "No such file"]),
         (&["--model", "no_config"], &["no_config", "config.json"]),
         (&["--model", "truncated"], &["truncated/model.safetensors"]),

@@ -75,6 +75,19 @@ fn a_link_leads_to_a_file_of_the_folder_or_into_a_cache() {
     open(&place.path("shortcut")).expect("the folder itself may be a link, and so may what is not read");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_to_weights_that_were_not_fetched_is_named() {
+    let place = Place::new();
+    place.model("model");
+    let link = place.path("model/model.safetensors");
+    fs::remove_file(&link).expect("removed");
+    std::os::unix::fs::symlink("../.git/annex/objects/4d", &link).expect("linked");
+    let error = open(&place.path("model")).expect_err("refused").to_string();
+    let expected = "model.safetensors: is a link to ../.git/annex/objects/4d, which does not exist";
+    assert!(error.contains(expected) && error.contains("git annex get"), "{error}");
+}
+
 #[test]
 fn what_names_a_program_is_not_run_and_not_passed_on() {
     let place = Place::new();

@@ -82,6 +82,20 @@ fn labels_are_those_of_predict() {
     };
     let predicted = labels("predict");
     let suggested = labels("suggest");
+    let config = fs::read_to_string(place.path(&format!("{model}/config.json"))).expect("a configuration");
+    let config: Value = serde_json::from_str(&config).expect("JSON");
+    let threshold = config["rekindle_thresholds"][1].as_f64().expect("a threshold");
+    let output = suggest(&place, &["--count", "4"]);
+    let distances: Vec<f64> = text(&output.stdout)
+        .lines()
+        .map(|line| {
+            let row: Value = serde_json::from_str(line).expect("JSON");
+            let score = row["score"].as_f64().expect("a score");
+            let good = if row["label"] == "good" { score } else { 1.0 - score };
+            ((good / (1.0 - good)).ln() - (threshold / (1.0 - threshold)).ln()).abs()
+        })
+        .collect();
+    assert!(threshold < 0.4 && distances.len() == 4 && distances.is_sorted(), "{threshold}: {distances:?}");
     assert!(suggested.len() == 4 && suggested.iter().all(|(id, label)| predicted[id] == *label), "{suggested:?}");
 }
 

@@ -52,8 +52,7 @@ impl Approach {
     fn parse(spec: &str, defaults: Defaults, overrides: Overrides) -> Result<Self, ExperimentError> {
         let refuse = |reason: String| ExperimentError::Approach { spec: spec.into(), reason };
         let mut parts = spec.split(':');
-        // Python spells names with underscores.
-        let given = parts.next().unwrap_or_default().replace('_', "-");
+        let given = canonical(parts.next().unwrap_or_default());
         let known = KINDS.iter().find_map(|kind| (kind.parse)(&given));
         let unknown = || refuse(format!("unknown approach; expected {}", names()));
         let (mut name, mut learner) = known.ok_or_else(unknown)?;
@@ -77,6 +76,21 @@ impl Approach {
         let spec = [&given[..]].into_iter().chain(spec.split(':').skip(1)).collect::<Vec<_>>().join(":");
         Ok(Self { name, spec, learner: Arc::from(learner) })
     }
+}
+
+/// Returns the name of an approach as the command line spells it: in lower case and with hyphens, where Python has underscores,
+/// and without what the names in results add.
+fn canonical(name: &str) -> String {
+    let name = name.to_lowercase().replace('_', "-");
+    let fine_tuned = name.strip_prefix("fine-tune-").map(|rest| rest.strip_suffix("-layers").unwrap_or(rest));
+    match fine_tuned.unwrap_or(&name) {
+        "all" if fine_tuned.is_some() => "full",
+        "feature-extraction-freeze-all" => "feature-extraction",
+        "gradual-unfreezing" => "gradual",
+        "tfidf-logistic-regression" | "tf-idf" => "tfidf",
+        name => name,
+    }
+    .into()
 }
 
 /// Returns the names of all approaches, for error messages.
@@ -150,6 +164,14 @@ mod tests {
         assert_eq!(underscores, names("feature-extraction,last-layer,last-2:lr=1"));
         assert_eq!(names("full:layer_decay=0.9")[0].0, names("full:layer-decay=0.9")[0].0);
         assert!(Approach::parse_list("last_layer,last-layer").is_err());
+        assert_eq!(names("LoRA:r=4,TF-IDF:C=2"), names("lora:r=4,tfidf:C=2"));
+        for spec in
+            ["feature-extraction", "last-layer", "last-2", "full", "gradual", "bitfit", "probe", "majority", "tfidf"]
+        {
+            let name = names(spec)[0].0.clone();
+            assert_eq!(names(&name), names(spec), "the name in the results");
+        }
+        assert!("all".parse::<Approach>().is_err() && "fine-tune-3".parse::<Approach>().is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use rekindle_infer::{LongTexts, ModelSource, PretrainedModel};
 use rekindle_metrics::Scorer;
 use rekindle_results::{ArgumentsRecord, DataRecord, DesignRecord, MetricRecord, ModelRecord, Source};
 use rekindle_tokenizer::Tokenizer;
-use rekindle_train::TrainingArguments;
+use rekindle_train::{Shuffle, TrainingArguments};
 use serde_json::{Map, Value, json};
 
 use crate::approach::Approach;
@@ -16,6 +16,7 @@ use crate::fingerprint::{examples_sha256, samples_sha256, tokens_sha256};
 use crate::run_context::RunContext;
 use crate::sampling::Sampling;
 use crate::search::Search;
+use crate::thresholds::ThresholdRule;
 
 impl Experiment {
     /// Returns the settings that must be equal when the experiment is resumed.
@@ -102,6 +103,13 @@ impl Experiment {
         record.class_weights = context.class_weights(&context.sampling.samples[0].train);
         record.early_stopping_patience = arguments.early_stopping_patience;
         record.frozen_dropout = arguments.frozen_dropout;
+        record.shuffle = (arguments.shuffle == Shuffle::None).then(|| "none".into());
+        match self.threshold_rule {
+            Some(rule @ ThresholdRule::Cost { .. }) => record.cost = Some(rule.to_string()),
+            Some(ThresholdRule::FBeta(beta)) => record.f_beta = Some(beta),
+            None => {}
+        }
+        record.calibration_folds = self.inner_folds;
         record
     }
 

@@ -19,7 +19,7 @@ pub enum HubError {
 
     /// The model is not (or not wholly) in the cache, and the network may not be used.
     #[error(
-        "`{id}` is not in the cache {}, and offline mode forbids to download it; run once without HF_HUB_OFFLINE, or \
+        "`{id}` is not in the cache {}, and offline mode forbids to download it; run once with network access, or \
          give a folder that holds the model",
         .cache.display()
     )]

@@ -147,8 +147,12 @@ fn settings(results: &Results) -> Vec<(String, String)> {
             arguments.early_stopping_patience.map_or_else(|| "none".into(), |epochs| epochs.to_string()),
         ),
         ("frozen dropout", if arguments.frozen_dropout { "on" } else { "off" }.into()),
+        ("shuffle", arguments.shuffle.clone().unwrap_or_else(|| "reference".into())),
         ("calibration", calibration(results)),
+        ("calibration folds", arguments.calibration_folds.map_or_else(|| "none".into(), |folds| folds.to_string())),
         ("thresholds", thresholds(results).into()),
+        ("cost", arguments.cost.clone().unwrap_or_else(|| "none".into())),
+        ("F-beta", arguments.f_beta.map_or_else(|| "none".into(), |beta| beta.to_string())),
     ];
     let fixed = fixed.into_iter().map(|(name, value)| (name.to_string(), value));
     let versions =

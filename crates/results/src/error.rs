@@ -8,8 +8,8 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ResultsError {
-    /// The folder has no `results.json`.
-    #[error("{path}: file not found; give the output folder of an experiment")]
+    /// Nothing has this name, or the folder has no `results.json`.
+    #[error("{path}: file not found; give the output folder of an experiment, or its results.json")]
     NotFound {
         /// The file that was expected.
         path: PathBuf,

@@ -1,6 +1,7 @@
 //! The schema version, and reading a file of a known one.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::de::{Deserialize, Deserializer, Error};
@@ -23,10 +24,10 @@ impl Results {
     /// Returns an error if there is no such file, if it is damaged, or if its schema version is unknown.
     pub fn read(path: &Path) -> Result<Self, ResultsError> {
         let file = if path.is_dir() { path.join("results.json") } else { path.to_path_buf() };
-        if path.is_dir() && !file.exists() {
-            return Err(ResultsError::NotFound { path: file });
-        }
-        let bytes = fs::read(&file).map_err(|source| ResultsError::Io { path: file.clone(), source })?;
+        let bytes = fs::read(&file).map_err(|source| match source.kind() {
+            ErrorKind::NotFound => ResultsError::NotFound { path: file.clone() },
+            _ => ResultsError::Io { path: file.clone(), source },
+        })?;
         serde_json::from_slice(&bytes).map_err(|source| match source.classify() {
             _ if !may_be_results(&bytes) => ResultsError::NotResults { path: file },
             serde_json::error::Category::Data => ResultsError::Schema { path: file, source },

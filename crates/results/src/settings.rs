@@ -161,6 +161,18 @@ pub struct ArgumentsRecord {
     pub early_stopping_patience: Option<usize>,
     /// Whether the frozen part of the model drops out during training.
     pub frozen_dropout: bool,
+    /// `none` if the training examples keep their order in every epoch; absent if they are drawn as by transformers' `Trainer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shuffle: Option<String>,
+    /// The costs of errors that thresholds minimise, for example `fp=1,fn=10`; absent without costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<String>,
+    /// The beta of the F-beta score that thresholds maximise, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f_beta: Option<f64>,
+    /// Inner folds of the training examples that calibration and thresholds are chosen on; absent if none were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration_folds: Option<usize>,
 }
 
 /// The samples and seeds that every approach is run with.

@@ -12,6 +12,7 @@ use rekindle::results::{Comparison, DataSetsComparison, DataSetsPair, Estimate, 
 
 use crate::exit::Failure;
 use crate::files;
+use crate::terminal::fitted_output;
 
 /// The options of `rekindle compare`.
 #[derive(Args, Debug)]
@@ -88,13 +89,13 @@ fn text(comparison: &Comparison, metrics: &[MetricRecord]) -> String {
     if runs > 1 && !comparison.different.is_empty() {
         let mut rows = vec![header("different", runs)];
         rows.extend(comparison.different.iter().map(|setting| {
-            let values = setting.values.iter().map(|value| value.clone().unwrap_or_else(|| "–".into()));
+            let values = setting.values.iter().map(|value| value.as_deref().map_or_else(|| "–".into(), short));
             std::iter::once(format!("  {}", setting.name)).chain(values).collect()
         }));
         text += &format!("\n{}", columns(&rows));
     }
     let mut rows = vec![vec![if runs == 1 { "settings" } else { "the same" }.to_string()]];
-    rows.extend(comparison.same.iter().map(|(name, value)| vec![format!("  {name}"), value.clone()]));
+    rows.extend(comparison.same.iter().map(|(name, value)| vec![format!("  {name}"), short(value)]));
     text += &format!("\n{}", columns(&rows));
 
     let all_scores = || comparison.scores.iter().flat_map(|row| row.scores.iter().flatten());
@@ -113,7 +114,7 @@ fn text(comparison: &Comparison, metrics: &[MetricRecord]) -> String {
         text += &over_data_sets(data_sets);
     }
     if !comparison.cautions.is_empty() {
-        text += &format!("\n{}\n", comparison.cautions.join("\n"));
+        text += &format!("\n{}\n", fitted_output(&comparison.cautions.join("\n")));
     }
     text
 }
@@ -124,11 +125,12 @@ fn over_data_sets(record: &DataSetsComparison) -> String {
     let ranks = record.approaches.iter().map(|one| vec![format!("  {}", one.name), format!("{:.2}", one.rank)]);
     rows.extend(ranks);
     let mut text = format!("\n{}", columns(&rows));
-    text += &format!(
+    let friedman = format!(
         "Friedman's test, corrected by Iman and Davenport: p = {:.4}. Mean ranks that differ by {:.2} are significantly different \
          (Nemenyi).\n",
         record.friedman_p, record.critical_difference
     );
+    text += &fitted_output(&friedman);
     let header = ["pairs", "difference", "p (Holm)", "better", "equivalent", "worse", ""];
     let mut rows = vec![header.map(String::from).to_vec()];
     rows.extend(record.pairs.iter().map(|pair| {
@@ -144,10 +146,11 @@ fn over_data_sets(record: &DataSetsComparison) -> String {
         ]
     }));
     text += &format!("\n{}", columns(&rows));
-    text += &format!(
+    let tests = format!(
         "p by Wilcoxon's signed-rank test; better, equivalent within {} and worse are probabilities by the Bayesian one.\n",
         record.rope
     );
+    text += &fitted_output(&tests);
     text
 }
 
@@ -166,6 +169,12 @@ fn outcome(pair: &DataSetsPair) -> &'static str {
 fn rope(text: &str) -> Result<f64, String> {
     let rope = text.parse().ok().filter(|rope: &f64| rope.is_finite() && *rope >= 0.0);
     rope.ok_or_else(|| "expected a number of at least 0, for example 1".into())
+}
+
+/// A setting for readers: of a SHA-256, as many digits as distinguish files. The JSON has all.
+fn short(value: &str) -> String {
+    let is_hash = value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash { format!("{}…", &value[..12]) } else { value.into() }
 }
 
 /// A name, and the number of each run if there are several.

@@ -150,7 +150,7 @@ fn show(display: &Display, results: &Results) {
     display.line("");
     display.summary(results);
     if !results.slices.is_empty() {
-        display.result(&slices_table(results));
+        display.result(&format!("\n{}", slices_table(results)));
     }
 }
 

@@ -7,6 +7,7 @@ use rekindle::encoders::Family;
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
+use crate::terminal::fitted_output;
 
 /// The options of `rekindle models`.
 #[derive(Args, Debug)]
@@ -33,8 +34,7 @@ pub fn run(args: &ModelsArgs) -> Result<(), Failure> {
         let segments = if family.has_segments() { "yes" } else { "no" };
         row(&mut out, family.model_type(), family.tokenizer(), segments, &family.lora_targets().join(", "))?;
     }
-    writeln!(out, "\nAll families have a head for classification and one for masked words: all")?;
-    writeln!(out, "approaches, `pretrain`, `features`, `fill-mask` and `predict` work with them.\n")?;
+    writeln!(out, "\n{}\n", fitted_output(HEADS))?;
     writeln!(out, "{:12} examples on the Hugging Face hub", "model_type")?;
     for family in Family::ALL {
         let names = [family.model_type()].into_iter().chain(std::iter::repeat(""));
@@ -60,6 +60,10 @@ fn json(family: Family) -> Value {
         "examples": family.examples(),
     })
 }
+
+const HEADS: &str = "\
+All families have a head for classification and one for masked words: all
+approaches, `pretrain`, `features`, `fill-mask` and `predict` work with them.";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -34,7 +34,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Model")]
     pub max_length: Option<usize>,
     /// Backend that computes.
-    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Model")]
+    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Engine")]
     pub backend: Backend,
     #[command(flatten)]
     pub precision: PrecisionArgs,

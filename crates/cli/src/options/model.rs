@@ -15,6 +15,9 @@ const AUTO: &str = "distilbert-base-uncased";
 /// Its name with the organisation, under which Python programs have it in the cache, too.
 const AUTO_OF_ORGANISATION: &str = "distilbert/distilbert-base-uncased";
 
+/// The addresses of the hub, which browsers show without `https://`.
+const HUBS: [&str; 2] = ["huggingface.co", "hf.co"];
+
 /// The value of `--model`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelChoice {
@@ -41,7 +44,7 @@ impl FromStr for ModelChoice {
         Ok(match text {
             "auto" => Self::Auto,
             "embedded" => Self::Embedded,
-            path if Path::new(path).exists() => Self::Folder(path.into()),
+            path if Path::new(path).exists() || id_of_url(path).is_some() => Self::Folder(path.into()),
             id if id.split('/').count() <= 2 && id.split('/').all(plain) => Self::Hub(id.into()),
             folder => Self::Folder(folder.into()),
         })
@@ -63,7 +66,7 @@ impl Found {
         let warning = |example: &String| {
             format!(
                 "{}: upper-case letters in {} of {} entries of the vocabulary, for example in `{example}`, but the tokenizer \
-                 lower-cases all texts\n         and never uses such entries. If the model is a cased one, tokenizer_config.json must say \
+                 lower-cases all texts and never uses such entries. If the model is a cased one, tokenizer_config.json must say \
                  `\"do_lower_case\": false`",
                 self.model.id,
                 thousands(entries.len()),
@@ -147,7 +150,8 @@ fn open(folder: &Path, offline: bool, progress: &mut dyn FnMut(Download)) -> Res
 
 /// The name of the model that an address of the hub leads to.
 fn id_of_url(url: &str) -> Option<String> {
-    let (_, rest) = url.split_once("://")?;
+    let is_of_hub = |url: &&str| HUBS.iter().any(|hub| url.strip_prefix(hub).is_some_and(|rest| rest.starts_with('/')));
+    let rest = url.split_once("://").map(|(_, rest)| rest).or(Some(url).filter(is_of_hub))?;
     let parts: Vec<_> = rest.split(['/', '?', '#']).skip(1).take(2).filter(|part| !part.is_empty()).collect();
     (!parts.is_empty()).then(|| parts.join("/"))
 }
@@ -213,9 +217,10 @@ mod tests {
             let message = message(path);
             assert!(message.starts_with(&format!("no folder `{path}` exists; as the name of a model on")), "{message}");
         }
-        for url in ["https://huggingface.co/org/name", "https://huggingface.co/org/name/tree/main"] {
+        for url in ["https://huggingface.co/org/name", "https://hf.co/org/name/tree/main", "huggingface.co/org/name"] {
             assert_eq!(message(url), format!("`{url}` is a URL; the model's name is `org/name`"));
         }
         assert!(message("https://huggingface.co/name").ends_with("`name`"));
+        assert!(message("huggingface.co/name").ends_with("is a URL; the model's name is `name`"));
     }
 }

@@ -470,8 +470,18 @@ const YELLOW: u8 = 33;
 
 /// Prints a message with a coloured label to standard error.
 fn print_labelled(label: &str, colour: u8, text: &str) {
-    let text = fitted(text, label.len() + 2, width_of(io::stderr()));
+    let text = fitted_error(text, label.len() + 2);
     print_error(&format!("\x1b[1;{colour}m{label}:\x1b[0m {text}"));
+}
+
+/// Breaks sentences for standard output, if it is a terminal.
+pub fn fitted_output(text: &str) -> String {
+    fitted(text, 0, width_of(io::stdout()))
+}
+
+/// Breaks sentences for standard error behind `before` columns, if it is a terminal.
+pub fn fitted_error(text: &str, before: usize) -> String {
+    fitted(text, before, width_of(io::stderr()))
 }
 
 /// Breaks lines that are longer than the terminal is wide, the first one behind `before` columns; in a pipe, lines have any length.

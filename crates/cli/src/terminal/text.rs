@@ -83,16 +83,11 @@ pub fn summary_table(results: &Results, width: Option<usize>) -> String {
     if results.design.metrics.is_empty() {
         lines.push(format!("F1: {}", averaging(&results.data.classes)));
     }
-    lines.push(String::new());
     let trained = |record| Some(format!("{:names$}  {}", name(record), training(record)?));
-    let trained: Vec<String> = results.approaches.iter().filter_map(trained).collect();
-    if !trained.is_empty() {
-        lines.extend(trained);
-        lines.push(String::new());
-    }
-    lines.extend(results.findings.iter().cloned());
-    lines.extend(leaks(results));
-    let text = lines.join("\n");
+    let trained = results.approaches.iter().filter_map(trained).collect();
+    let findings = results.findings.iter().cloned().chain(leaks(results)).collect();
+    let paragraphs = [lines, trained, findings].into_iter().filter(|lines: &Vec<String>| !lines.is_empty());
+    let text = paragraphs.map(|lines| lines.join("\n")).collect::<Vec<_>>().join("\n\n");
     width.map_or_else(|| text.clone(), |width| wrapped(&text, 0, width))
 }
 

@@ -113,15 +113,15 @@ fn label<'a>(results: &'a Results, name: &'a str) -> &'a str {
     }
 }
 
-/// Returns the name of an approach on the command line.
+/// Returns the name of an approach on the command line; a baseline among the approaches has the name of a baseline.
 fn spec(record: &ApproachRecord) -> &str {
-    if record.spec.is_empty() { &record.approach } else { &record.spec }
+    baseline_name(if record.spec.is_empty() { &record.approach } else { &record.spec })
 }
 
 /// Returns the name of a baseline for readers.
 fn baseline_name(name: &str) -> &str {
     match name {
-        "tfidf_logistic_regression" => "TF-IDF",
+        "tfidf_logistic_regression" | "tfidf" => "TF-IDF",
         other => other,
     }
 }

@@ -98,7 +98,7 @@ fn settings(results: &Results) -> Vec<Fact> {
         |weights| weights.iter().map(|weight| format!("{weight:.3}")).collect::<Vec<_>>().join(", "),
     );
     let patience = arguments.early_stopping_patience;
-    vec![
+    let fixed = vec![
         ("Maximum tokens per text", "--max-length", html! { (arguments.max_length) }),
         ("Longer texts", "--long-texts", html! { (arguments.long_texts.as_deref().unwrap_or("truncate")) }),
         ("Examples per batch", "--batch-size", html! { (arguments.batch_size) }),
@@ -119,7 +119,20 @@ fn settings(results: &Results) -> Vec<Fact> {
             "--frozen-dropout",
             html! { @if arguments.frozen_dropout { "on" } @else { "off" } },
         ),
-    ]
+    ];
+    // Without the option, there is nothing to say.
+    let given = [
+        ("Order of examples", "--shuffle", arguments.shuffle.clone()),
+        ("Costs of errors", "--cost", arguments.cost.clone()),
+        ("Beta of the F score of thresholds", "--f-beta", arguments.f_beta.map(|beta| beta.to_string())),
+        (
+            "Inner folds of calibration",
+            "--calibration-folds",
+            arguments.calibration_folds.map(|folds| folds.to_string()),
+        ),
+    ];
+    let given = given.into_iter().filter_map(|(name, option, value)| Some((name, option, html! { (value?) })));
+    fixed.into_iter().chain(given).collect()
 }
 
 fn program(results: &Results) -> Vec<Fact> {

@@ -89,7 +89,7 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let Found { model, substituted } = found;
     if let Some(reason) = &substituted {
         display.warn(&format!(
-            "{reason}\n         The tokenizer of the small embedded model `{}` replaces that of\n         \
+            "{reason}\nThe tokenizer of the small embedded model `{}` replaces that of \
              distilbert-base-uncased: lengths differ slightly.",
             model.id
         ));

@@ -79,7 +79,7 @@ pub fn execute(
     let Found { model, substituted } = found;
     if let Some(reason) = &substituted {
         display.warn(&format!(
-            "{reason}\n         The small embedded model `{}` replaces distilbert-base-uncased. It was pretrained on generated\n         \
+            "{reason}\nThe small embedded model `{}` replaces distilbert-base-uncased. It was pretrained on generated \
              English opinions only, and its results are much worse.",
             model.id
         ));

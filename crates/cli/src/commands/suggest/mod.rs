@@ -176,12 +176,25 @@ fn predict(
         let outputs = classifier.pair_outputs(&texts, max_length, args.texts.batch_size)?;
         predicted.features.extend(outputs.features);
         let rows = outputs.logits.chunks(classifier.labels().len());
-        predicted.probabilities.extend(rows.flat_map(probabilities).map(|probability| probability as f32));
+        let rows = rows.flat_map(|logits| around_threshold(classifier, logits));
+        predicted.probabilities.extend(rows.map(|probability| probability as f32));
         predicted.logits.extend(outputs.logits);
         done += chunk.len();
         display.reading(0, done, candidates.len());
     }
     Ok(predicted)
+}
+
+/// Returns the probabilities of the classes, from which uncertainty is computed. If a model of two classes has a threshold, its
+/// odds count as even: a text is uncertain if its label might as well be the other one.
+fn around_threshold(classifier: &Predictor, logits: &[f32]) -> Vec<f64> {
+    match (classifier.config().problem.thresholds.get(1), logits) {
+        (Some(&threshold), &[first, second]) => {
+            let threshold = threshold.clamp(f32::EPSILON, 1.0 - f32::EPSILON);
+            probabilities(&[first, second - (threshold / (1.0 - threshold)).ln()])
+        }
+        _ => probabilities(logits),
+    }
 }
 
 /// Returns the names of the added columns: the predicted label, its score, and why the text is suggested.
