@@ -33,7 +33,7 @@ impl TfidfLogisticRegression {
         texts: &[&str],
         labels: &[usize],
         classes: usize,
-        options: &LogisticOptions,
+        options: &LogisticOptions<'_>,
     ) -> Result<Self, BaselineError> {
         if texts.len() != labels.len() {
             return Err(BaselineError::Length { texts: texts.len(), labels: labels.len() });

@@ -1,5 +1,6 @@
 //! Logistic regression on given features, and the choice of its regularization.
 
+use rayon::prelude::*;
 use rekindle_metrics::{argmax, softmax};
 
 use crate::error::BaselineError;
@@ -12,8 +13,8 @@ use crate::rows::{DenseRows, Rows};
 const TOLERANCE: f64 = 1e-5;
 /// The range of that norm: the intercept is not regularized, and rounding ends a search below the smallest.
 const TOLERANCES: [f64; 2] = [1e-10, 1e-8];
-/// That norm when values of C are compared: a hundred times scikit-learn's usual one would do.
-const ROUGH: f64 = 1e-4;
+/// That norm when values of C are compared: scikit-learn's `tol` bounds each of the slopes, of which many classes have thousands.
+const ROUGH: f64 = 3e-4;
 /// The score of a class without training examples, about the logarithm of the smallest probability that scikit-learn's
 /// `log_loss` knows.
 const ABSENT: f64 = -36.0;
@@ -43,7 +44,7 @@ impl LogisticRegression {
         labels: &[usize],
         classes: usize,
         class_weights: Option<&[f64]>,
-        options: &LogisticOptions,
+        options: &LogisticOptions<'_>,
     ) -> Result<Self, BaselineError> {
         let data = Occurring::of(rows, labels, classes, class_weights)?;
         let curvature = 1.0 / (options.c * rows.len() as f64);
@@ -150,8 +151,10 @@ pub struct Validation {
     pub log_loss: f64,
 }
 
-/// Evaluates each value of C, ascending, on folds: pairs of the rows to fit and the rows that are held out. Each search starts
-/// from the solution of the value before.
+/// Evaluates each value of C, ascending, on folds: pairs of the rows to fit and the rows that are held out. The value of `c` in
+/// the options has no effect.
+///
+/// The folds are computed in parallel. The result does not depend on the number of threads.
 ///
 /// # Errors
 /// As [`LogisticRegression::fit`].
@@ -162,29 +165,63 @@ pub fn cross_validate(
     class_weights: Option<&[f64]>,
     folds: &[(Vec<usize>, Vec<usize>)],
     values_of_c: &[f64],
+    options: &LogisticOptions<'_>,
 ) -> Result<Vec<Validation>, BaselineError> {
-    let mut sums = vec![(0.0, 0.0); values_of_c.len()];
-    let mut tested = 0;
-    for (fitted, held_out) in folds {
-        let of = |rows: &[usize]| rows.iter().map(|&row| labels[row]).collect::<Vec<usize>>();
-        let (train, truth) = (rows.select(fitted), of(held_out));
-        let (test, train_labels) = (rows.select(held_out), of(fitted));
+    let of = |rows: &[usize]| rows.iter().filter_map(|&row| labels.get(row).copied()).collect::<Vec<usize>>();
+    let validate = |(fitted, held_out): &(Vec<usize>, Vec<usize>)| {
+        let (train, train_labels) = (rows.select(fitted), of(fitted));
+        let (test, truth) = (rows.select(held_out), of(held_out));
         let data = Occurring::of(&train, &train_labels, classes, class_weights)?;
-        let mut weights = None;
-        for (&c, (right, loss)) in values_of_c.iter().zip(&mut sums) {
-            let options = LogisticOptions { c, ..LogisticOptions::default() };
-            let found = Weights::fit(&data.problem(&train), &options, ROUGH, weights.as_ref())?;
-            let probabilities = data.regression(&found, classes, rows.columns()).probabilities(&test);
+        let mut path = Path::default();
+        let validate = |&c: &f64| {
+            let found = path.next(&data.problem(&train), &LogisticOptions { c, ..*options })?;
+            let probabilities = data.regression(found, classes, rows.columns()).probabilities(&test);
+            let (mut right, mut loss) = (0.0, 0.0);
             for (row, &label) in probabilities.chunks(classes).zip(&truth) {
-                *right += f64::from(u8::from(argmax(row) == label));
-                *loss -= row[label].max(f64::EPSILON).ln();
+                right += f64::from(u8::from(argmax(row) == label));
+                loss -= row[label].max(f64::EPSILON).ln();
             }
-            weights = Some(found);
+            Ok((right, loss))
+        };
+        values_of_c.iter().map(validate).collect::<Result<Vec<(f64, f64)>, BaselineError>>()
+    };
+    let mut sums = vec![(0.0, 0.0); values_of_c.len()];
+    for fold in folds.par_iter().map(validate).collect::<Vec<_>>() {
+        for ((right, loss), (of_fold, loss_of_fold)) in sums.iter_mut().zip(fold?) {
+            *right += of_fold;
+            *loss += loss_of_fold;
         }
-        tested += held_out.len();
     }
+    let tested: usize = folds.iter().map(|(_, held_out)| held_out.len()).sum();
     let mean = |sum: f64| sum / tested.max(1) as f64;
     let validation =
         |(&c, &(right, loss)): (&f64, &(f64, f64))| Validation { c, accuracy: mean(right), log_loss: mean(loss) };
     Ok(values_of_c.iter().zip(&sums).map(validation).collect())
+}
+
+/// The last two solutions for ascending values of C, with the logarithms of these.
+#[derive(Default)]
+struct Path {
+    before: Option<(f64, Weights)>,
+    last: Option<(f64, Weights)>,
+}
+
+impl Path {
+    /// Fits the regression of the next value of C roughly. The search starts where the line through the last two solutions leads.
+    fn next(
+        &mut self,
+        problem: &Problem<'_, DenseRows>,
+        options: &LogisticOptions<'_>,
+    ) -> Result<&Weights, BaselineError> {
+        let place = options.c.ln();
+        let start = match (&self.before, &self.last) {
+            (Some((from, before)), Some((to, last))) if from < to => {
+                Some(last.beyond(before, (place - to) / (to - from)))
+            }
+            (_, last) => last.as_ref().map(|(_, last)| last.clone()),
+        };
+        let found = Weights::fit(problem, options, ROUGH, start.as_ref())?;
+        self.before = self.last.take();
+        Ok(&self.last.insert((place, found)).1)
+    }
 }

@@ -1,5 +1,7 @@
 //! The errors of this crate.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use thiserror::Error;
 
 /// The errors of fitting a baseline.
@@ -66,6 +68,9 @@ pub enum BaselineError {
         /// The value.
         c: f64,
     },
+    /// The search was asked to stop.
+    #[error("stopped on request")]
+    Stopped,
     /// The optimizer stopped before it converged.
     #[error(
         "logistic regression did not converge in {iterations} iterations (gradient norm {gradient:e}); increase max_iterations, or use a c closer to 1"
@@ -92,4 +97,9 @@ pub enum BaselineError {
         /// The norm of the residual of the normal equations, relative to that at the start.
         residual: f64,
     },
+}
+
+/// Returns an error if a search is asked to stop.
+pub(crate) fn check_stop(stop: Option<&AtomicBool>) -> Result<(), BaselineError> {
+    if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) { Err(BaselineError::Stopped) } else { Ok(()) }
 }

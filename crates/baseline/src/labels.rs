@@ -84,7 +84,7 @@ impl TfidfOneVsRest {
         texts: &[&str],
         targets: &[bool],
         labels: usize,
-        options: &LogisticOptions,
+        options: &LogisticOptions<'_>,
     ) -> Result<Self, BaselineError> {
         let targeted = rows(targets, labels)?;
         if texts.len() != targeted {

@@ -30,8 +30,10 @@ mod error;
 #[cfg(test)]
 mod golden;
 mod labels;
+mod lbfgs;
 mod logistic;
 mod majority;
+mod product;
 mod ridge;
 mod rows;
 mod sparse;

@@ -1,6 +1,9 @@
 //! Linear regression with L2 regularization.
 
-use crate::error::BaselineError;
+use std::sync::atomic::AtomicBool;
+
+use crate::error::{BaselineError, check_stop};
+use crate::lbfgs::{add, dot};
 use crate::rows::{DenseRows, Rows};
 
 /// The norm of the residual of the normal equations at the solution, relative to that at the start.
@@ -9,17 +12,19 @@ const TOLERANCE: f64 = 1e-12;
 const ACCEPTED: f64 = 1e-10;
 
 /// The options of the regression, with scikit-learn's names.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RidgeOptions {
+#[derive(Clone, Copy, Debug)]
+pub struct RidgeOptions<'a> {
     /// The strength of L2 regularization, positive. Default: 1.
     pub alpha: f64,
     /// The maximum number of iterations of the conjugate gradient method. Default: 10,000; about a hundred are usual.
     pub max_iterations: u64,
+    /// Ends the search with [`BaselineError::Stopped`] before the next iteration once it is true. Default: none.
+    pub stop: Option<&'a AtomicBool>,
 }
 
-impl Default for RidgeOptions {
+impl Default for RidgeOptions<'_> {
     fn default() -> Self {
-        Self { alpha: 1.0, max_iterations: 10_000 }
+        Self { alpha: 1.0, max_iterations: 10_000, stop: None }
     }
 }
 
@@ -37,7 +42,7 @@ impl Ridge {
     /// # Errors
     /// Returns an error if there are no rows, the numbers of rows and values differ, a value is not finite, the options are out
     /// of range, or the search does not converge.
-    pub fn fit(rows: &DenseRows, values: &[f64], options: &RidgeOptions) -> Result<Self, BaselineError> {
+    pub fn fit(rows: &DenseRows, values: &[f64], options: &RidgeOptions<'_>) -> Result<Self, BaselineError> {
         if rows.len() != values.len() {
             return Err(BaselineError::Length { texts: rows.len(), labels: values.len() });
         }
@@ -77,9 +82,9 @@ pub(crate) fn fit(
     rows: &impl Rows,
     columns: usize,
     values: &[f64],
-    options: &RidgeOptions,
+    options: &RidgeOptions<'_>,
 ) -> Result<Vec<f64>, BaselineError> {
-    let RidgeOptions { alpha, max_iterations } = *options;
+    let RidgeOptions { alpha, max_iterations, stop } = *options;
     if !(alpha > 0.0 && alpha.is_finite()) {
         return Err(BaselineError::Alpha { alpha });
     }
@@ -96,6 +101,7 @@ pub(crate) fn fit(
     let start = dot(&residual, &residual);
     let (mut norm, mut iterations) = (start, 0);
     while norm > TOLERANCE * TOLERANCE * start && iterations < max_iterations {
+        check_stop(stop)?;
         let product = centred.normal(&direction);
         let step = norm / dot(&direction, &product);
         add(&mut weights, step, &direction);
@@ -141,14 +147,6 @@ impl<R: Rows> Centred<'_, R> {
         add(&mut product, self.alpha, weights);
         product
     }
-}
-
-fn add(to: &mut [f64], factor: f64, other: &[f64]) {
-    to.iter_mut().zip(other).for_each(|(to, other)| *to += factor * other);
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use pulp::Arch;
 
+use crate::lbfgs::dot;
+use crate::product::{Left, add_product};
+
 /// The rows that a regression is fitted to.
 pub(crate) trait Rows {
     /// Returns the number of rows.
@@ -23,9 +26,6 @@ pub struct DenseRows {
     values: Vec<f64>,
     columns: usize,
 }
-
-/// Rows that are computed together, so that a weight is read once for all of them.
-const TOGETHER: usize = 4;
 
 impl DenseRows {
     /// Creates rows from row-major values. An incomplete last row is dropped; without columns there are no rows.
@@ -64,106 +64,46 @@ impl Rows for DenseRows {
     }
 
     fn scores(&self, weights: &[f64], outputs: usize) -> Vec<f64> {
-        let mut scores = vec![0.0; self.len() * outputs];
-        Arch::new().dispatch(|| multiply(&self.values, self.columns, weights, outputs, &mut scores));
+        if outputs == 1 {
+            let mut scores = vec![0.0; self.len()];
+            Arch::new().dispatch(|| multiply(&self.values, self.columns, weights, &mut scores));
+            return scores;
+        }
+        let (weights, intercepts) = weights.split_at(self.columns * outputs);
+        let mut scores = intercepts.repeat(self.len());
+        add_product(Left::new(&self.values, self.columns), weights, outputs, &mut scores);
         scores
     }
 
     fn add_gradient(&self, share: f64, residuals: &[f64], outputs: usize, gradient: &mut [f64]) {
         let residuals: Vec<f64> = residuals.iter().map(|residual| share * residual).collect();
-        Arch::new().dispatch(|| accumulate(&self.values, self.columns, &residuals, outputs, gradient));
-    }
-}
-
-/// [`Rows::scores`].
-#[inline(always)]
-fn multiply(values: &[f64], columns: usize, weights: &[f64], outputs: usize, scores: &mut [f64]) {
-    let (weights, intercepts) = weights.split_at(columns * outputs);
-    if outputs == 1 {
-        for (row, score) in values.chunks_exact(columns).zip(scores) {
-            *score = dot(row, weights) + intercepts[0];
+        if outputs == 1 {
+            return Arch::new().dispatch(|| accumulate(&self.values, self.columns, &residuals, gradient));
         }
-        return;
-    }
-    for (rows, scores) in values.chunks(TOGETHER * columns).zip(scores.chunks_mut(TOGETHER * outputs)) {
-        scores.chunks_mut(outputs).for_each(|scores| scores.copy_from_slice(intercepts));
-        if let Some([r0, r1, r2, r3]) = four(rows, columns) {
-            let (s0, rest) = scores.split_at_mut(outputs);
-            let (s1, rest) = rest.split_at_mut(outputs);
-            let (s2, s3) = rest.split_at_mut(outputs);
-            for (column, weights) in weights.chunks_exact(outputs).enumerate() {
-                let [x0, x1, x2, x3] = [r0[column], r1[column], r2[column], r3[column]];
-                let scores = s0.iter_mut().zip(&mut *s1).zip(&mut *s2).zip(&mut *s3);
-                for (weight, (((s0, s1), s2), s3)) in weights.iter().zip(scores) {
-                    *s0 += x0 * weight;
-                    *s1 += x1 * weight;
-                    *s2 += x2 * weight;
-                    *s3 += x3 * weight;
-                }
-            }
-        } else {
-            for (row, scores) in rows.chunks_exact(columns).zip(scores.chunks_mut(outputs)) {
-                for (value, weights) in row.iter().zip(weights.chunks_exact(outputs)) {
-                    scores.iter_mut().zip(weights).for_each(|(score, weight)| *score += value * weight);
-                }
-            }
-        }
-    }
-}
-
-/// [`Rows::add_gradient`], with residuals that are scaled already.
-#[inline(always)]
-fn accumulate(values: &[f64], columns: usize, residuals: &[f64], outputs: usize, gradient: &mut [f64]) {
-    let (gradient, intercepts) = gradient.split_at_mut(columns * outputs);
-    for (rows, residuals) in values.chunks(TOGETHER * columns).zip(residuals.chunks(TOGETHER * outputs)) {
-        match four(rows, columns).zip(four(residuals, outputs)).filter(|_| outputs > 1) {
-            Some(([r0, r1, r2, r3], [e0, e1, e2, e3])) => {
-                for (column, gradient) in gradient.chunks_exact_mut(outputs).enumerate() {
-                    let [x0, x1, x2, x3] = [r0[column], r1[column], r2[column], r3[column]];
-                    let residuals = e0.iter().zip(e1).zip(e2).zip(e3);
-                    for (into, (((e0, e1), e2), e3)) in gradient.iter_mut().zip(residuals) {
-                        *into += (x0 * e0 + x1 * e1) + (x2 * e2 + x3 * e3);
-                    }
-                }
-            }
-            None => {
-                for (row, residuals) in rows.chunks_exact(columns).zip(residuals.chunks_exact(outputs)) {
-                    if let [residual] = residuals {
-                        gradient.iter_mut().zip(row).for_each(|(into, value)| *into += value * residual);
-                        continue;
-                    }
-                    for (value, gradient) in row.iter().zip(gradient.chunks_exact_mut(outputs)) {
-                        gradient.iter_mut().zip(residuals).for_each(|(into, residual)| *into += value * residual);
-                    }
-                }
-            }
-        }
+        let (gradient, intercepts) = gradient.split_at_mut(self.columns * outputs);
+        add_product(Left::new(&self.values, self.columns).transposed(), &residuals, outputs, gradient);
         for residuals in residuals.chunks_exact(outputs) {
             intercepts.iter_mut().zip(residuals).for_each(|(into, residual)| *into += residual);
         }
     }
 }
 
-/// Splits four rows, if there are as many.
+/// [`Rows::scores`] with one output.
 #[inline(always)]
-fn four(rows: &[f64], columns: usize) -> Option<[&[f64]; TOGETHER]> {
-    let mut each = rows.chunks_exact(columns);
-    Some([each.next()?, each.next()?, each.next()?, each.next()?])
+fn multiply(values: &[f64], columns: usize, weights: &[f64], scores: &mut [f64]) {
+    let (weights, intercept) = weights.split_at(columns);
+    for (row, score) in values.chunks_exact(columns).zip(scores) {
+        *score = dot(row, weights) + intercept[0];
+    }
 }
 
-/// A dot product with several sums, which do not wait for each other.
+/// [`Rows::add_gradient`] with one output, with residuals that are scaled already.
 #[inline(always)]
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0; 8];
-    let (a, a_rest) = a.as_chunks::<8>();
-    let (b, b_rest) = b.as_chunks::<8>();
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
-        }
+fn accumulate(values: &[f64], columns: usize, residuals: &[f64], gradient: &mut [f64]) {
+    for (row, residual) in values.chunks_exact(columns).zip(residuals) {
+        gradient.iter_mut().zip(row).for_each(|(into, value)| *into += value * residual);
     }
-    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f64>() + rest
+    gradient[columns] += residuals.iter().sum::<f64>();
 }
 
 #[cfg(test)]
@@ -172,7 +112,9 @@ mod tests {
 
     #[test]
     fn products_equal_plain_sums() {
-        for (rows, columns, outputs) in [(1, 1, 1), (4, 3, 2), (7, 19, 5), (9, 16, 1), (3, 2, 4)] {
+        for (rows, columns, outputs) in
+            [(1, 1, 1), (4, 3, 2), (7, 19, 5), (9, 16, 1), (3, 2, 4), (3, 600, 30), (1030, 2, 50)]
+        {
             let number = |index: usize| ((index * 7919 % 101) as f64).sin();
             let values: Vec<f64> = (0..rows * columns).map(number).collect();
             let weights: Vec<f64> = (0..(columns + 1) * outputs).map(|index| number(index + 5)).collect();

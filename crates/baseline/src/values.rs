@@ -56,7 +56,7 @@ impl TfidfRidge {
     /// Returns an error if there are no texts, the numbers of texts and values differ, a value is not finite, the options are
     /// out of range, or the search does not converge. [`BaselineError::NoWords`] means that only the [`MeanValue`] can be
     /// predicted.
-    pub fn fit(texts: &[&str], values: &[f64], options: &RidgeOptions) -> Result<Self, BaselineError> {
+    pub fn fit(texts: &[&str], values: &[f64], options: &RidgeOptions<'_>) -> Result<Self, BaselineError> {
         if texts.len() != values.len() {
             return Err(BaselineError::Length { texts: texts.len(), labels: values.len() });
         }

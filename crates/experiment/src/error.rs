@@ -116,8 +116,8 @@ pub enum ExperimentError {
         /// Why not.
         reason: String,
     },
-    /// The experiment was asked to stop between two runs.
-    #[error("stopped between two runs")]
+    /// The experiment was asked to stop. The current run, if there is one, is not finished.
+    #[error("stopped; only finished runs are kept")]
     Interrupted,
     /// A file cannot be read, written or accepted.
     #[error(transparent)]
@@ -130,7 +130,7 @@ pub enum ExperimentError {
     Metrics(#[from] rekindle_metrics::MetricsError),
     /// A baseline that cannot be fitted.
     #[error("baseline: {0}")]
-    Baseline(#[from] rekindle_baseline::BaselineError),
+    Baseline(#[source] rekindle_baseline::BaselineError),
     /// The tokenizer.
     #[error(transparent)]
     Tokenizer(#[from] rekindle_tokenizer::TokenizerError),
@@ -172,6 +172,15 @@ impl ExperimentError {
     pub fn is_interruption(&self) -> bool {
         use rekindle_train::TrainError;
         matches!(self, Self::Interrupted | Self::Train { source: TrainError::Interrupted { .. }, .. })
+    }
+}
+
+impl From<rekindle_baseline::BaselineError> for ExperimentError {
+    fn from(error: rekindle_baseline::BaselineError) -> Self {
+        match error {
+            rekindle_baseline::BaselineError::Stopped => Self::Interrupted,
+            error => Self::Baseline(error),
+        }
     }
 }
 

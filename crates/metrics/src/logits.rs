@@ -7,6 +7,7 @@ pub fn argmax<T: PartialOrd>(values: &[T]) -> usize {
 
 /// Replaces scores by their softmax and returns the logarithm of the sum of their exponentials (`scipy.special.softmax` and
 /// `logsumexp`).
+#[inline]
 pub fn softmax(scores: &mut [f64]) -> f64 {
     let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     scores.iter_mut().for_each(|score| *score = (*score - largest).exp());

@@ -13,6 +13,11 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// Returns the request, for libraries that do not know this type.
+    pub fn flag(&self) -> &AtomicBool {
+        &self.0
+    }
+
     /// Returns whether a stop is requested.
     pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)

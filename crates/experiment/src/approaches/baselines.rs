@@ -9,7 +9,7 @@ use rekindle_baseline::{
 use rekindle_data::Targets;
 use rekindle_metrics::LogitScaling;
 use rekindle_results::RunRecord;
-use rekindle_train::TrainError;
+use rekindle_train::{Stop, TrainError};
 
 use crate::error::ExperimentError;
 use crate::learner::{Fitted, Kind, Learner, Predictor, positive, unknown_option};
@@ -24,7 +24,7 @@ pub(crate) enum Baseline {
     /// The frequencies of the classes, whatever the text.
     Majority,
     /// Logistic regression on words weighted by TF-IDF. Without words or with one class, the majority class is predicted.
-    TfIdf(LogisticOptions),
+    TfIdf(LogisticOptions<'static>),
 }
 
 impl Baseline {
@@ -45,15 +45,23 @@ impl Baseline {
     };
 
     /// Fits the baseline to texts and their targets.
-    fn fitted(&self, texts: &[&str], targets: &Targets, outputs: usize) -> Result<FittedBaseline, BaselineError> {
+    fn fitted(
+        &self,
+        texts: &[&str],
+        targets: &Targets,
+        outputs: usize,
+        stop: &Stop,
+    ) -> Result<FittedBaseline, BaselineError> {
         if let Self::TfIdf(options) = self {
+            let options = &LogisticOptions { stop: Some(stop.flag()), ..*options };
             let fitted = match targets {
                 Targets::Classes(labels) => TfidfLogisticRegression::fit(texts, labels, outputs, options)
                     .map(|fitted| FittedBaseline::Classes(Box::new(fitted))),
                 Targets::Labels { values, labels } => TfidfOneVsRest::fit(texts, values, *labels, options)
                     .map(|fitted| FittedBaseline::Labels(Box::new(fitted))),
                 Targets::Values(values) => {
-                    let options = RidgeOptions { alpha: 1.0 / options.c, ..RidgeOptions::default() };
+                    let options =
+                        RidgeOptions { alpha: 1.0 / options.c, stop: options.stop, ..RidgeOptions::default() };
                     TfidfRidge::fit(texts, values, &options).map(|fitted| FittedBaseline::Values(Box::new(fitted)))
                 }
             };
@@ -109,7 +117,7 @@ impl Learner for Baseline {
         let (began, sampling, train) = (Instant::now(), context.sampling, &spec.rows.train);
         let texts = sampling.joined_texts(train);
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-        let predictor = self.fitted(&texts, &sampling.targets(train), sampling.outputs().len())?;
+        let predictor = self.fitted(&texts, &sampling.targets(train), sampling.outputs().len(), &context.stop())?;
         let mut record = RunRecord::default();
         record.train_seconds = began.elapsed().as_secs_f64();
         Ok(Fitted { predictor: Box::new(predictor), record })

@@ -155,7 +155,7 @@ impl ContrastiveFineTuning {
         let embeddings = embeddings.map_err(ExperimentError::Examples)?;
         let embeddings = DenseRows::new(embeddings.into_iter().map(f64::from).collect(), config.hidden_size);
         let (targets, weights) = (context.sampling.targets(rows), context.class_weights(rows));
-        let head = LinearHead::fit(&embeddings, &targets, config.num_labels(), weights.as_deref(), C)?;
+        let head = LinearHead::fit(&embeddings, &targets, config.num_labels(), weights.as_deref(), C, &context.stop())?;
         Ok(head.on(encoder.encoder, embedding, config, context.device))
     }
 }

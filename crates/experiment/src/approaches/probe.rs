@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use rekindle_baseline::{BaselineError, DenseRows, Validation, cross_validate};
+use rekindle_baseline::{BaselineError, DenseRows, LogisticOptions, Validation, cross_validate};
 use rekindle_data::{Targets, fold_targets};
 use rekindle_encoders::{Embedding, Encoder, EncoderConfig, Pooling};
 use rekindle_metrics::LogitScaling;
 use rekindle_results::RunRecord;
-use rekindle_train::{EncodedDataset, TrainError};
+use rekindle_train::{EncodedDataset, Stop, TrainError};
 
 use super::sentence_head::{Layers, LinearHead, scaled};
 use crate::embeddings::{Embeddings, Request};
@@ -79,7 +79,7 @@ impl Probe {
         (labels, groups): (&[usize], Option<&[usize]>),
         classes: usize,
         class_weights: Option<&[f64]>,
-        seed: u64,
+        (seed, stop): (u64, &Stop),
     ) -> Result<(usize, f64), BaselineError> {
         let grid = self.c.map_or_else(|| VALUES_OF_C.to_vec(), |c| vec![c]);
         let examples = labels.len() - self.names * classes;
@@ -89,9 +89,10 @@ impl Probe {
         if folds.is_empty() || !has_classes || candidates.len() * grid.len() == 1 {
             return Ok((0, self.c.unwrap_or(USUAL_C)));
         }
+        let options = LogisticOptions { stop: Some(stop.flag()), ..LogisticOptions::default() };
         let mut best: Option<(usize, Validation)> = None;
         for (place, (embedding, rows)) in candidates.iter().enumerate() {
-            for found in cross_validate(rows, labels, classes, class_weights, &folds, &grid)? {
+            for found in cross_validate(rows, labels, classes, class_weights, &folds, &grid, &options)? {
                 let is_better = best.as_ref().is_none_or(|(other, best)| {
                     if candidates[*other].0.pooling != embedding.pooling {
                         let error = (best.accuracy * (1.0 - best.accuracy) / examples as f64).sqrt();
@@ -112,7 +113,7 @@ impl Probe {
         &self,
         candidates: &[(Embedding, DenseRows)],
         (values, groups): (&[f64], Option<&[usize]>),
-        seed: u64,
+        (seed, stop): (u64, &Stop),
     ) -> Result<(usize, f64), BaselineError> {
         let grid = self.c.map_or_else(|| VALUES_OF_C.to_vec(), |c| vec![c]);
         let targets = Targets::Values(values.to_vec());
@@ -123,7 +124,8 @@ impl Probe {
             for &c in &grid {
                 let mut squared = 0.0;
                 for fold in &folds {
-                    let head = LinearHead::fit(&rows.select(&fold.train), &targets.select(&fold.train), 1, None, c)?;
+                    let (train, train_targets) = (rows.select(&fold.train), targets.select(&fold.train));
+                    let head = LinearHead::fit(&train, &train_targets, 1, None, c, stop)?;
                     let predicted = head.logits(&rows.select(&fold.test));
                     let errors = predicted.iter().zip(&fold.test).map(|(value, &row)| f64::from(*value) - values[row]);
                     squared += errors.map(|error| error * error).sum::<f64>();
@@ -270,17 +272,17 @@ impl Learner for Probe {
             labels.extend(names.iter().map(|name| name - context.examples.len()));
         }
         let (weights, groups) = (context.class_weights(train), context.sampling.clusters(train));
-        let groups = groups.as_deref();
+        let (groups, stop) = (groups.as_deref(), context.stop());
         let (place, c) = match &targets {
             Targets::Classes(labels) => {
-                self.choose(&candidates, (labels, groups), classes, weights.as_deref(), spec.seed)?
+                self.choose(&candidates, (labels, groups), classes, weights.as_deref(), (spec.seed, &stop))?
             }
-            Targets::Values(values) => self.choose_of_values(&candidates, (values, groups), spec.seed)?,
+            Targets::Values(values) => self.choose_of_values(&candidates, (values, groups), (spec.seed, &stop))?,
             // One regression per label: an inner search would fit hundreds.
             Targets::Labels { .. } => (layers.len() - 1, self.c.unwrap_or(USUAL_C)),
         };
         let (embedding, rows) = &candidates[place];
-        let head = LinearHead::fit(rows, &targets, classes, weights.as_deref(), c)?;
+        let head = LinearHead::fit(rows, &targets, classes, weights.as_deref(), c, &stop)?;
 
         let mut record = RunRecord::default();
         record.train_seconds = began.elapsed().as_secs_f64();
@@ -353,7 +355,7 @@ mod tests {
                 .zip(poolings)
                 .map(|(noise, pooling)| (embedding(pooling, 1), rows(&labels, *noise)))
                 .collect();
-            Probe::default().choose(&candidates, (&labels, None), 2, None, 42).expect("chosen").0
+            Probe::default().choose(&candidates, (&labels, None), 2, None, (42, &Stop::default())).expect("chosen").0
         };
         let (mean, cls) = (Pooling::Mean, Pooling::Cls);
         assert_eq!(choose([9.0, 0.1], [mean, cls]), 1, "noise against two clear classes");
@@ -367,11 +369,20 @@ mod tests {
         let labels = [0, 1, 1];
         let candidates = [(embedding(Pooling::Mean, 1), rows(&labels, 0.1))];
         let probe = Probe::default();
-        assert_eq!(probe.choose(&candidates, (&labels, None), 2, None, 42).expect("chosen"), (0, USUAL_C));
+        assert_eq!(
+            probe.choose(&candidates, (&labels, None), 2, None, (42, &Stop::default())).expect("chosen"),
+            (0, USUAL_C)
+        );
         let fixed = Probe { c: Some(3.0), ..probe };
-        assert_eq!(fixed.choose(&candidates, (&labels, None), 2, None, 42).expect("chosen"), (0, 3.0));
+        assert_eq!(
+            fixed.choose(&candidates, (&labels, None), 2, None, (42, &Stop::default())).expect("chosen"),
+            (0, 3.0)
+        );
         let same = [1, 1, 1];
-        assert_eq!(probe.choose(&candidates, (&same, None), 2, None, 42).expect("chosen"), (0, USUAL_C));
+        assert_eq!(
+            probe.choose(&candidates, (&same, None), 2, None, (42, &Stop::default())).expect("chosen"),
+            (0, USUAL_C)
+        );
     }
 
     #[test]
@@ -380,8 +391,17 @@ mod tests {
         let candidates = [(embedding(Pooling::Mean, 1), rows(&labels, 0.1))];
         let probe = Probe { names: 2, ..Probe::default() };
         // A single example of each class is left.
-        assert_eq!(probe.choose(&candidates, (&labels, None), 2, None, 42).expect("chosen"), (0, USUAL_C));
-        assert_eq!(Probe { names: 1, ..probe }.choose(&candidates, (&labels, None), 2, None, 42).expect("chosen").0, 0);
+        assert_eq!(
+            probe.choose(&candidates, (&labels, None), 2, None, (42, &Stop::default())).expect("chosen"),
+            (0, USUAL_C)
+        );
+        assert_eq!(
+            Probe { names: 1, ..probe }
+                .choose(&candidates, (&labels, None), 2, None, (42, &Stop::default()))
+                .expect("chosen")
+                .0,
+            0
+        );
     }
 
     #[test]

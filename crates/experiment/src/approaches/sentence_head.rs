@@ -6,7 +6,7 @@ use rekindle_baseline::{BaselineError, DenseRows, LogisticOptions, LogisticRegre
 use rekindle_data::Targets;
 use rekindle_encoders::{Embedding, Encoder, EncoderConfig, SentenceClassifier};
 use rekindle_metrics::LogitScaling;
-use rekindle_train::TrainError;
+use rekindle_train::{Stop, TrainError};
 
 use crate::learner::count;
 
@@ -65,15 +65,16 @@ pub(crate) enum LinearHead {
 
 impl LinearHead {
     /// Fits a head to rows of embeddings and their targets. `weights` are those of the classes or of the positive examples of each
-    /// label, and `c` is the inverse strength of regularization.
+    /// label, and `c` is the inverse strength of regularization. A requested stop is an error.
     pub(crate) fn fit(
         rows: &DenseRows,
         targets: &Targets,
         classes: usize,
         weights: Option<&[f64]>,
         c: f64,
+        stop: &Stop,
     ) -> Result<Self, BaselineError> {
-        let options = LogisticOptions { c, ..LogisticOptions::default() };
+        let options = LogisticOptions { c, stop: Some(stop.flag()), ..LogisticOptions::default() };
         let fit = |labels: &[usize], classes, weights: Option<&[f64]>| match LogisticRegression::fit(
             rows, labels, classes, weights, &options,
         ) {
@@ -92,7 +93,7 @@ impl LinearHead {
                 (0..*labels).map(of).collect::<Result<_, _>>().map(Self::Labels)
             }
             Targets::Values(values) => {
-                let options = RidgeOptions { alpha: 1.0 / c, ..RidgeOptions::default() };
+                let options = RidgeOptions { alpha: 1.0 / c, stop: Some(stop.flag()), ..RidgeOptions::default() };
                 Ridge::fit(rows, values, &options).map(Self::Value)
             }
         }
