@@ -200,12 +200,22 @@ impl Checkpoint {
         self.tensors.get(name).map(|entry| entry.shape.as_slice())
     }
 
+    pub(crate) fn dtype(&self, name: &str) -> Option<Dtype> {
+        self.tensors.get(name).map(|entry| entry.dtype)
+    }
+
+    /// The bytes of a tensor.
+    pub(crate) fn bytes(&self, name: &str) -> Option<&[u8]> {
+        self.tensors.get(name).map(|entry| &self.files[entry.file].1[entry.start..entry.end])
+    }
+
     /// The value of a key in the headers of the files.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).map(String::as_str)
     }
 
-    /// The values of a tensor in f32, in the order of the file; `None` if there is no such tensor.
+    /// The values of a tensor in f32, in the order of the file, those of int8 multiplied by their scales; `None` if there is no such
+    /// tensor.
     ///
     /// # Errors
     /// When the element type is not supported, or a value is not finite.
@@ -244,10 +254,14 @@ impl Checkpoint {
     fn decoded(&self, name: &str, entry: &Entry, transpose: bool) -> Result<Vec<f32>, CheckpointError> {
         let (path, bytes) = &self.files[entry.file];
         let columns = if transpose { entry.shape.last().copied() } else { None };
-        let values = decode(&bytes[entry.start..entry.end], entry.dtype, columns).ok_or_else(|| {
+        let scales = if entry.dtype == Dtype::I8 { Some(self.int8_scales(name)?) } else { None };
+        let mut values = decode(&bytes[entry.start..entry.end], entry.dtype, columns).ok_or_else(|| {
             let dtype = format!("{:?}", entry.dtype);
             CheckpointError::Dtype { path: path.clone(), tensor: name.into(), dtype }
         })?;
+        if let Some(scales) = scales {
+            scale_rows(&mut values, &scales, transpose);
+        }
         self.check_finite(name, entry, values.iter().copied())?;
         Ok(values)
     }
@@ -265,6 +279,20 @@ impl Checkpoint {
                 Err(CheckpointError::NotFinite { path, tensor: name.into() })
             }
         }
+    }
+}
+
+/// Multiplies each row of a matrix by its scale, or each column of its transpose.
+fn scale_rows(values: &mut [f32], scales: &[f32], is_transposed: bool) {
+    let rows = scales.len().max(1);
+    if is_transposed {
+        values.chunks_mut(rows).for_each(|row| row.iter_mut().zip(scales).for_each(|(value, scale)| *value *= scale));
+    } else {
+        let columns = (values.len() / rows).max(1);
+        values
+            .chunks_mut(columns)
+            .zip(scales)
+            .for_each(|(row, scale)| row.iter_mut().for_each(|value| *value *= scale));
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) fn decode(bytes: &[u8], dtype: Dtype, columns: Option<usize>) -> Opti
         Dtype::F32 => elements::<4>(bytes, columns, f32::from_le_bytes),
         Dtype::F16 => elements::<2>(bytes, columns, |b| f16::from_le_bytes(b).to_f32()),
         Dtype::BF16 => elements::<2>(bytes, columns, |b| bf16::from_le_bytes(b).to_f32()),
+        Dtype::I8 => elements::<1>(bytes, columns, |b| i8::from_le_bytes(b).into()),
         Dtype::F64 => elements::<8>(bytes, columns, |b| f64::from_le_bytes(b) as f32),
         _ => return None,
     })

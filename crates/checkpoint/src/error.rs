@@ -96,6 +96,16 @@ pub enum CheckpointError {
         /// The stored type.
         dtype: String,
     },
+    /// A tensor in int8 cannot be read.
+    #[error("{path}: tensor `{tensor}`: {reason}")]
+    Int8 {
+        /// The weights file.
+        path: PathBuf,
+        /// The tensor, as the file names it.
+        tensor: String,
+        /// What is wrong, and what is possible.
+        reason: String,
+    },
     /// A weights file contains a value that is not finite.
     #[error("{path}: tensor `{tensor}` contains a value that is not finite (NaN or infinite)")]
     NotFinite {

@@ -15,22 +15,27 @@ mod checkpoint;
 mod config;
 mod decode;
 mod error;
+mod int8;
 mod layout;
+mod linear_weights;
 mod load;
 mod params;
 mod path;
 mod problem;
+mod quantization;
 mod renamed;
 mod save;
 
 pub use checkpoint::Checkpoint;
 pub use config::{ConfigFile, insert_labels, label_names, labels};
 pub use error::CheckpointError;
+pub use int8::{Int8Tensor, LinearWeight};
 pub use layout::{Layout, NameMap};
 pub use load::{ClassMatch, LoadReport, Mismatch, ParamSpec, reinitialize};
-pub use params::{Parameter, copied, parameters, trainable, values, with_values};
+pub use params::{Parameter, copied, linear_weights, parameters, trainable, values, with_values};
 pub use problem::{Abstention, Calibration, Problem, ProblemType};
-pub use save::{Precision, save, save_rows, save_values, save_with, serialize};
+pub use quantization::{QUANTIZATION, quantization_config};
+pub use save::{Int8Weights, Precision, save, save_rows, save_values, save_with, save_with_int8, serialize};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -88,6 +88,11 @@ pub struct ParamSpec {
 }
 
 impl ParamSpec {
+    /// Whether this is the weight of a linear layer that has none in f32.
+    fn is_in_int8(&self) -> bool {
+        self.transposed && self.shape.contains(&0)
+    }
+
     /// The parameters of a model, in the order of the data.
     fn all(model: &impl Module) -> Vec<Self> {
         struct Visitor(ParamPath, Vec<ParamSpec>);
@@ -117,7 +122,8 @@ impl Checkpoint {
     /// Fills a model with the tensors of this checkpoint.
     ///
     /// A parameter of the head that the checkpoint lacks, or stores in another shape, gets the values that `initialize`
-    /// returns, in the order of the model's memory. From an [empty](Self::empty) checkpoint, all parameters do.
+    /// returns, in the order of the model's memory. From an [empty](Self::empty) checkpoint, all parameters do. The weight of a linear
+    /// layer that has no inputs must be in the checkpoint, and is not read: that of a layer in int8.
     ///
     /// # Errors
     /// When a tensor of the encoder is missing or of another shape, tensors that the layout ties differ, or one cannot be
@@ -134,6 +140,7 @@ impl Checkpoint {
         check_tied(&tensors, layout)?;
         let report = compare(&specs, &tensors, layout)?;
         let values = parallel(&specs, |spec| match report.is_initialized(&spec.name) {
+            _ if spec.is_in_int8() => Ok(None),
             true => Ok(Some(Bytes::from_elems(initialize(spec)))),
             false => tensors.read(&spec.name, spec.transposed),
         })?;
@@ -169,12 +176,13 @@ fn check_tied(tensors: &Renamed<'_>, layout: &Layout) -> Result<(), CheckpointEr
 
 fn compare(specs: &[ParamSpec], tensors: &Renamed<'_>, layout: &Layout) -> Result<LoadReport, CheckpointError> {
     let mut report = LoadReport::default();
-    for ParamSpec { name, shape: expected, .. } in specs {
+    for spec in specs {
+        let ParamSpec { name, shape: expected, .. } = spec;
         let Some((in_file, found)) = tensors.in_file(name).zip(tensors.shape(name)) else {
             report.missing.push(name.clone());
             continue;
         };
-        if found == expected {
+        if found == expected || spec.is_in_int8() {
             continue;
         }
         let (tensor, found, expected) = (in_file.to_string(), found.to_vec(), expected.clone());

@@ -40,6 +40,27 @@ pub fn parameters(model: &impl Module) -> Vec<Parameter> {
     visitor.1
 }
 
+/// The weights of the linear layers of a module, by their ids and names, in the order of the data. They need not exist in memory yet.
+pub fn linear_weights(model: &impl Module) -> Vec<(ParamId, String)> {
+    struct Visitor(ParamPath, Vec<(ParamId, String)>);
+    impl ModuleVisitor for Visitor {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.0.enter(name, container);
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.0.exit();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if self.0.is_linear_weight() {
+                self.1.push((param.id, self.0.name()));
+            }
+        }
+    }
+    let mut visitor = Visitor(ParamPath::default(), Vec::new());
+    model.visit(&mut visitor);
+    visitor.1
+}
+
 /// The same weights, with autodiff tracking only the parameters whose names `choose` accepts.
 ///
 /// Other parameters are shared with `model` and not copied; operations on them alone build no graph.

@@ -49,13 +49,14 @@ impl ParamPath {
         fields.map(|(field, _)| name(field)).collect::<Vec<_>>().join(".")
     }
 
+    /// Whether the current parameter is the matrix of a linear layer.
+    pub(crate) fn is_linear_weight(&self) -> bool {
+        self.containers.last().is_some_and(|container| container == "Struct:Linear")
+            && self.fields.last().is_some_and(|field| field == "weight")
+    }
+
     /// Whether the current parameter is the matrix of a linear layer or of its adapter, which files store transposed.
     pub(crate) fn is_transposed(&self) -> bool {
-        let (field, container) = (self.fields.last(), self.containers.last());
-        match container.map(String::as_str) {
-            Some("Struct:Linear") => field.is_some_and(|field| field == "weight"),
-            Some("Struct:Lora") => true,
-            _ => false,
-        }
+        self.is_linear_weight() || self.containers.last().is_some_and(|container| container == "Struct:Lora")
     }
 }

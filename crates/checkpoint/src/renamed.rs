@@ -25,7 +25,7 @@ impl<'a> Renamed<'a> {
         let mut names: BTreeMap<String, &str> = BTreeMap::new();
         for in_file in checkpoint.names_by_file() {
             let map = layout.map_for(in_file.iter().copied());
-            for name in in_file {
+            for name in in_file.into_iter().filter(|name| !is_part_of_int8(checkpoint, name)) {
                 let parameter = modern(&map.map_or_else(|| name.to_string(), |map| map.parameter(name)));
                 if let Some(twin) = names.insert(parameter, name) {
                     let reason = format!("tensors `{name}` and `{twin}` are the same parameter");
@@ -58,4 +58,10 @@ impl<'a> Renamed<'a> {
     pub(crate) fn read(&self, name: &str, transpose: bool) -> Result<Option<Bytes>, CheckpointError> {
         self.in_file(name).map_or(Ok(None), |in_file| self.checkpoint.read(in_file, transpose))
     }
+}
+
+/// Whether a tensor belongs to another one, in int8: it has the scales, or zero points of 0.
+fn is_part_of_int8(checkpoint: &Checkpoint, name: &str) -> bool {
+    let weight = ["_scale", "_zero_point"].iter().find_map(|part| name.strip_suffix(part));
+    weight.is_some_and(|weight| checkpoint.is_int8(weight))
 }

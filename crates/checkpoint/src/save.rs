@@ -11,6 +11,7 @@ use rekindle_files::{FileError, write_atomic};
 use safetensors::{Dtype, View};
 
 use crate::error::CheckpointError;
+use crate::int8::{Int8Tensor, scale_name};
 use crate::path::ParamPath;
 
 /// The element type of a saved file.
@@ -70,13 +71,17 @@ fn joined<const N: usize>(elements: impl ExactSizeIterator<Item = [u8; N]>) -> V
     bytes
 }
 
-struct Collect {
+/// Returns the weight of a linear layer in int8 by the name of its parameter, if the layer is in int8.
+pub type Int8Weights<'a> = &'a dyn Fn(&str) -> Option<Int8Tensor>;
+
+struct Collect<'a> {
     path: ParamPath,
     precision: Precision,
+    int8: Int8Weights<'a>,
     tensors: Vec<(String, Stored)>,
 }
 
-impl ModuleVisitor for Collect {
+impl ModuleVisitor for Collect<'_> {
     fn enter_module(&mut self, name: &str, container: &str) {
         self.path.enter(name, container);
     }
@@ -88,8 +93,18 @@ impl ModuleVisitor for Collect {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val().without_autodiff();
         let tensor = if self.path.is_transposed() { tensor.transpose() } else { tensor };
-        let shape = tensor.dims().to_vec();
-        self.tensors.push((self.path.name(), Stored::new(tensor.into_data(), shape, self.precision)));
+        let (name, shape) = (self.path.name(), tensor.dims().to_vec());
+        if let Some(Int8Tensor { values, scales }) =
+            Some(&name).filter(|_| shape.contains(&0)).and_then(|name| (self.int8)(name))
+        {
+            let rows = scales.len();
+            let shape = vec![rows, values.len().checked_div(rows).unwrap_or(0)];
+            let bytes = joined(values.iter().map(|value| value.to_le_bytes()));
+            self.tensors.push((scale_name(&name), Stored::of(&scales, vec![rows, 1])));
+            self.tensors.push((name, Stored { dtype: Dtype::I8, shape, bytes }));
+            return;
+        }
+        self.tensors.push((name, Stored::new(tensor.into_data(), shape, self.precision)));
     }
 }
 
@@ -98,7 +113,20 @@ impl ModuleVisitor for Collect {
 /// # Errors
 /// When the file cannot be written, or a parameter has no values in f32; an existing file is then unchanged.
 pub fn save(model: &impl Module, path: &Path, precision: Precision) -> Result<(), CheckpointError> {
-    write(tensors(model, precision)?, HashMap::new(), path)
+    save_with_int8(model, &|_| None, path, precision)
+}
+
+/// Writes all tensors of a model, as [`save`], with the weights of linear layers in int8 that `int8` returns.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_with_int8(
+    model: &impl Module,
+    int8: Int8Weights<'_>,
+    path: &Path,
+    precision: Precision,
+) -> Result<(), CheckpointError> {
+    write(tensors(model, int8, precision)?, HashMap::new(), path)
 }
 
 /// Returns the bytes of a safetensors file with the tensors of a model in f32 that `rename` gives a name, under this name.
@@ -106,8 +134,9 @@ pub fn save(model: &impl Module, path: &Path, precision: Precision) -> Result<()
 /// # Errors
 /// When two tensors have the same name.
 pub fn serialize(model: &impl Module, rename: impl Fn(&str) -> Option<String>) -> Result<Vec<u8>, CheckpointError> {
-    let renamed =
-        tensors(model, Precision::F32)?.into_iter().filter_map(|(name, tensor)| Some((rename(&name)?, tensor)));
+    let renamed = tensors(model, &|_| None, Precision::F32)?
+        .into_iter()
+        .filter_map(|(name, tensor)| Some((rename(&name)?, tensor)));
     to_bytes(renamed.collect())
 }
 
@@ -134,7 +163,7 @@ pub fn save_with(
     metadata: HashMap<String, String>,
     path: &Path,
 ) -> Result<(), CheckpointError> {
-    write(tensors(model, Precision::F32)?.into_iter().chain(flat(others)), metadata, path)
+    write(tensors(model, &|_| None, Precision::F32)?.into_iter().chain(flat(others)), metadata, path)
 }
 
 /// Writes tensors of one dimension and entries of the header, as [`save_with`] writes them with a model.
@@ -165,8 +194,12 @@ fn flat(values: Vec<(String, Vec<f32>)>) -> impl Iterator<Item = (String, Stored
     })
 }
 
-fn tensors(model: &impl Module, precision: Precision) -> Result<Vec<(String, Stored)>, CheckpointError> {
-    let mut collect = Collect { path: ParamPath::default(), precision, tensors: Vec::new() };
+fn tensors(
+    model: &impl Module,
+    int8: Int8Weights<'_>,
+    precision: Precision,
+) -> Result<Vec<(String, Stored)>, CheckpointError> {
+    let mut collect = Collect { path: ParamPath::default(), precision, int8, tensors: Vec::new() };
     model.visit(&mut collect);
     match collect.tensors.iter().find(|(_, stored)| stored.shape.contains(&0)) {
         None => Ok(collect.tensors),

@@ -57,6 +57,70 @@ fn int8_is_smaller_and_reports_its_accuracy() {
 }
 
 #[test]
+fn a_folder_in_int8_predicts_what_the_model_predicts_in_int8() {
+    let place = trained();
+    let answers = |options: &[&str]| {
+        let output = place.command("predict").args(options).args(["a joy to use", "broke"]).output().expect("it ran");
+        assert!(output.status.success(), "{options:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let options = ["--model", "model", "--output", "int8", "--int8", "--data", "data.csv"];
+    let output = export(&place, &options);
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for part in ["int8: ", " MB, int8", "accuracy on 3 examples: ", " % in int8 ("] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    let (plain, int8) = (answers(&["--model", "model"]), answers(&["--model", "model", "--precision", "int8"]));
+    assert!(plain != int8);
+    assert_eq!(answers(&["--model", "int8"]), int8);
+    assert_eq!(answers(&["--model", "int8", "--precision", "int8"]), int8);
+    let [old, new] =
+        ["model", "int8"].map(|folder| fs::read_to_string(place.path(folder).join("README.md")).expect("a card"));
+    assert!(
+        new.starts_with(&old) && new.contains("## Precision\n\nThe linear layers of the encoder have weights in int8")
+    );
+
+    // Without --int8, the folder is the model.
+    assert!(export(&place, &["--model", "model", "--output", "f32"]).status.success());
+    for name in ["config.json", "model.safetensors", "tokenizer.json", "README.md"] {
+        let [old, new] = ["model", "f32"].map(|folder| fs::read(place.path(folder).join(name)).expect("a file"));
+        assert!(old == new, "{name}");
+    }
+
+    let refused = |command: &str, options: &[&str]| {
+        let output = place.command(command).args(options).output().expect("it ran");
+        assert!(!output.status.success(), "{command} {options:?}");
+        text(&output.stderr)
+    };
+    for (command, options, named) in [
+        ("predict", &["--precision", "f32", "good"][..], "int8: its weights are in int8, and prediction in f32 needs"),
+        ("explain", &["good"], "int8"),
+        ("experiment", &["--output", "none"], "its weights are in int8, and training needs them in f32"),
+        ("pretrain", &["--output", "none", "--corpus", "data.csv"], "and pretraining needs them in f32"),
+        ("fill-mask", &["a [MASK]"], "and filling masks needs them in f32"),
+        ("export", &["--onnx", "none"], "and an export needs them in f32"),
+        ("export", &["--output", "none", "--int8"], "and an export needs them in f32"),
+    ] {
+        let error = refused(command, &[&["--model", "int8"], options].concat());
+        assert!(error.contains(named), "{command} {options:?}: {error}");
+        assert!(!place.path("none").exists(), "{command} {options:?}");
+    }
+    let weights = fs::read(place.path("int8/model.safetensors")).expect("a file");
+    let error = refused("export", &["--model", "model", "--output", "int8", "--int8"]);
+    assert!(error.contains("output int8: already has config.json"), "{error}");
+    let error = refused("export", &["--model", "model", "--output", "./model", "--int8", "--overwrite"]);
+    assert!(error.contains("is the model itself"), "{error}");
+    assert!(export(&place, &[&options[..], &["--overwrite"]].concat()).status.success());
+    assert!(fs::read(place.path("int8/model.safetensors")).expect("a file") == weights, "the same bytes");
+    place.write("int8/modules.json", "[]");
+    let error = refused("export", &["--model", "model", "--output", "int8", "--overwrite"]);
+    assert!(error.contains("int8: modules.json belongs to another kind of model"), "{error}");
+    let error = refused("export", &["--model", "model", "--output", "both", "--onnx", "x.onnx"]);
+    assert!(error.contains("cannot be used with"), "{error}");
+}
+
+#[test]
 fn what_cannot_be_exported_is_an_error_and_writes_nothing() {
     let place = trained();
     place.model("headless");

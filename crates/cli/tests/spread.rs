@@ -11,7 +11,7 @@ use rekindle::experiment::{
     Approach, Engine, Experiment, ExperimentError, ExperimentStore, Extraction, ExtractionEvent, Outcome, Progress,
     Sampling, Search, TrainedModel,
 };
-use rekindle::infer::{LinearPrecision, LongTexts, Model, PretrainedModel};
+use rekindle::infer::{LongTexts, Model, PretrainedModel};
 use rekindle::remote::{Devices, Event, Unavailable, Worker};
 use rekindle::train::{Stop, TrainingArguments};
 use serde_json::Value;
@@ -130,7 +130,6 @@ fn shards_of_features_do_not_depend_on_the_workers() {
             pooling,
             max_length: 64,
             long_texts: LongTexts::Truncate,
-            precision: LinearPrecision::F32,
             batch_size: 4,
             shard_size: 3,
             folder: at,

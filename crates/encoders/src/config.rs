@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rekindle_checkpoint::{CheckpointError, ConfigFile, Problem, insert_labels, label_names, labels};
+use rekindle_checkpoint::{
+    CheckpointError, ConfigFile, Problem, QUANTIZATION, insert_labels, label_names, labels, quantization_config,
+};
 use rekindle_distilbert::DistilBertConfig;
 use rekindle_nn::{Activation, InputLimits, Pooling};
 use serde::Deserialize;
@@ -64,6 +66,8 @@ pub struct EncoderConfig {
     pub problem: Problem,
     /// The fields of the file, which are saved again.
     fields: Map<String, Value>,
+    /// `quantization_config` of a file whose weights are in int8.
+    quantization: Option<Value>,
 }
 
 /// The fields of [`EncoderConfig`] that a file has.
@@ -113,7 +117,7 @@ impl EncoderConfig {
         Self::from_file(ConfigFile::parse(json, path)?)
     }
 
-    fn from_file(file: ConfigFile) -> Result<Self, CheckpointError> {
+    fn from_file(mut file: ConfigFile) -> Result<Self, CheckpointError> {
         let known = Family::known();
         let family = match file.model_type() {
             Some(model_type) => Family::of(model_type).ok_or_else(|| {
@@ -127,10 +131,13 @@ impl EncoderConfig {
             })?,
             None => return Err(file.refuse("model_type", format!("absent; expected one of {known}"))),
         };
-        match family {
+        file.check_quantization()?;
+        let quantization = file.fields.shift_remove(QUANTIZATION).filter(|value| !value.is_null());
+        let config = match family {
             Family::DistilBert => DistilBertConfig::from_file(file).map(Self::from),
             family => Self::of_family(family, file),
-        }
+        };
+        Ok(Self { quantization, ..config? })
     }
 
     fn of_family(family: Family, mut file: ConfigFile) -> Result<Self, CheckpointError> {
@@ -175,6 +182,7 @@ impl EncoderConfig {
             id2label,
             problem,
             fields,
+            quantization: None,
         };
         config.validate(&file)?;
         (spec.check)(&file)?;
@@ -282,6 +290,17 @@ impl EncoderConfig {
         Self { classifier_pooling, ..self }
     }
 
+    /// Returns whether the file says that weights are in int8.
+    pub fn is_int8(&self) -> bool {
+        self.quantization.is_some()
+    }
+
+    /// Returns the same configuration for weights in int8, except for those of the linear layers `ignore`, as
+    /// [`not_in_int8`](crate::SequenceClassifier::not_in_int8) returns them; with `None` for weights in f32.
+    pub fn with_int8(self, ignore: Option<&[String]>) -> Self {
+        Self { quantization: ignore.map(quantization_config), ..self }
+    }
+
     /// Returns the text of a `config.json` that `AutoModelForSequenceClassification` opens.
     pub fn to_json(&self) -> String {
         self.json_for("ForSequenceClassification", &[])
@@ -310,6 +329,7 @@ impl EncoderConfig {
             fields.insert("classifier_pooling".into(), "mean".into());
         }
         insert_labels(&mut fields, &self.id2label, &format!("{}{kind}", spec.class), spec.model_type);
+        fields.extend(self.quantization.iter().map(|value| (QUANTIZATION.into(), value.clone())));
         fields.extend(further.iter().map(|(name, value)| ((*name).into(), value.clone())));
         format!("{:#}\n", Value::Object(fields))
     }
@@ -394,6 +414,7 @@ impl From<DistilBertConfig> for EncoderConfig {
             id2label: config.id2label,
             problem: config.problem,
             fields,
+            quantization: None,
         }
     }
 }

@@ -44,6 +44,7 @@ pub mod electra;
 mod family;
 mod heads;
 mod initialize;
+mod int8;
 mod log_buckets;
 mod models;
 pub mod modernbert;

@@ -23,6 +23,7 @@ use crate::electra::{ElectraForMaskedLM, ElectraForSequenceClassification, Elect
 use crate::family::Family;
 use crate::heads::{Classifier, MaskedLm};
 use crate::initialize::initialize;
+use crate::int8;
 use crate::modernbert::{ModernBertForMaskedLM, ModernBertForSequenceClassification, ModernBertModel};
 use crate::mpnet::{MpnetForMaskedLM, MpnetForSequenceClassification, MpnetModel};
 use crate::roberta::{RobertaForMaskedLM, RobertaForSequenceClassification};
@@ -99,12 +100,29 @@ impl Encoder {
         Ok(SequenceClassifier::from_checkpoint(config, checkpoint, 0, device)?.0.encoder())
     }
 
-    /// Writes the encoder alone to `path`. As in transformers, the names lack the prefix of the family.
+    /// Loads the encoder as [`SequenceClassifier::from_checkpoint_in_int8`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_checkpoint_in_int8(
+        config: &EncoderConfig,
+        checkpoint: &Checkpoint,
+        device: &Device,
+    ) -> Result<Self, CheckpointError> {
+        Ok(SequenceClassifier::from_checkpoint_in_int8(config, checkpoint, 0, device)?.0.encoder())
+    }
+
+    /// Writes the encoder alone to `path`. As in transformers, the names lack the prefix of the family. Layers in int8 are written so.
     ///
     /// # Errors
     /// When the file cannot be written; an existing one is then unchanged.
     pub fn save_safetensors(&self, path: &Path, precision: Precision) -> Result<(), CheckpointError> {
-        save(self, path, precision)
+        int8::save(self, TransformerEncoder::linear_layers, path, precision)
+    }
+
+    /// Returns the modules of the linear layers that compute in f32, if others are in int8: what a `quantization_config` ignores.
+    pub fn not_in_int8(&self) -> Option<Vec<String>> {
+        int8::not_in_int8(self, TransformerEncoder::linear_layers)
     }
 }
 
@@ -197,6 +215,24 @@ impl SequenceClassifier {
         Ok((model, report))
     }
 
+    /// Loads the model as [`from_checkpoint`](Self::from_checkpoint), with the linear layers of the encoder in int8: as the checkpoint
+    /// has them, or quantized one after the other, so that only one of them is in memory in f32.
+    ///
+    /// # Errors
+    /// As [`from_checkpoint`](Self::from_checkpoint) and [`Linear::set_int8`](rekindle_nn::Linear::set_int8).
+    pub fn from_checkpoint_in_int8(
+        config: &EncoderConfig,
+        checkpoint: &Checkpoint,
+        seed: u64,
+        device: &Device,
+    ) -> Result<(Self, LoadReport), CheckpointError> {
+        let (model, layout) = (Self::new(config, device), &config.family.spec().classifier);
+        let initialize = |spec: &ParamSpec| initial(config, spec, seed);
+        let (mut model, report) = int8::load(model, Self::linear_layers, checkpoint, layout, &initialize, device)?;
+        each!(Self, &mut model, model => model.loaded(&report));
+        Ok((model, report))
+    }
+
     /// Returns whether a checkpoint has a trained head for the classes of its configuration.
     pub fn has_head(config: &EncoderConfig, checkpoint: &Checkpoint) -> bool {
         let spec = config.family.spec();
@@ -241,12 +277,18 @@ impl SequenceClassifier {
         self
     }
 
-    /// Writes all tensors to `path` under transformers' names.
+    /// Writes all tensors to `path` under transformers' names. Layers in int8 are written so, and their configuration must have
+    /// [`with_int8`](EncoderConfig::with_int8).
     ///
     /// # Errors
     /// When the file cannot be written; an existing one is then unchanged.
     pub fn save_safetensors(&self, path: &Path, precision: Precision) -> Result<(), CheckpointError> {
-        save(self, path, precision)
+        int8::save(self, Self::linear_layers, path, precision)
+    }
+
+    /// Returns the modules of the linear layers that compute in f32, if others are in int8: what a `quantization_config` ignores.
+    pub fn not_in_int8(&self) -> Option<Vec<String>> {
+        int8::not_in_int8(self, Self::linear_layers)
     }
 
     /// All parameters, in the order of the data.

@@ -24,8 +24,6 @@ pub struct Extraction {
     pub max_length: usize,
     /// What is read of longer texts: the features of the windows of a text are pooled.
     pub long_texts: LongTexts,
-    /// The precision of the encoder's linear layers.
-    pub precision: LinearPrecision,
     /// Maximum number of texts per batch; batches of short texts hold more of them.
     pub batch_size: usize,
     /// Texts per file.
@@ -99,8 +97,8 @@ impl Extraction {
         if self.long_texts != LongTexts::Truncate {
             index["long_texts"] = self.long_texts.to_string().into();
         }
-        if self.precision != LinearPrecision::F32 {
-            index["precision"] = self.precision.to_string().into();
+        if pretrained.precision() != LinearPrecision::F32 {
+            index["precision"] = pretrained.precision().to_string().into();
         }
         if let Value::Object(index) = index {
             check_compatible(&self.folder.join(INDEX), &index)?;
@@ -186,9 +184,7 @@ impl WorkQueue for Shards {
         let classes = self.pretrained.config.labels();
         let (config, model, _) =
             self.pretrained.load(&classes, 0, &devices.first).map_err(|error| Failure::Fatal(error.into()))?;
-        let model = self.extraction.precision.apply(model.with_pooling(self.extraction.pooling));
-        let model = model.map_err(|error| Failure::Fatal(InferError::from(error).into()))?;
-        Ok(Encoder { config, model, devices })
+        Ok(Encoder { config, model: model.with_pooling(self.extraction.pooling), devices })
     }
 
     fn compute(

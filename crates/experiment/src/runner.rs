@@ -132,6 +132,9 @@ impl Experiment {
         if max_length > positions {
             return Err(InferError::MaxLength { max_length, positions }.into());
         }
+        if !self.approaches.is_empty() {
+            pretrained.check_f32("training")?;
+        }
         self.metric(sampling).for_target(sampling.kind())?;
         self.arguments.metric_for_best_model.for_target(sampling.kind())?;
         self.check_class_weights(sampling)?;

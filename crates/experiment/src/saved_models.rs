@@ -67,7 +67,7 @@ impl Outcome {
         for (_, text) in card.sections.iter_mut().filter(|(heading, _)| *heading == USAGE_HEADING) {
             *text = usage_of_adapter(&pretrained.id, model.config.num_labels());
         }
-        self.saved(pretrained, &card).save_adapter(folder, &model.config, adapter, &pretrained.id)?;
+        self.saved(pretrained, &card.to_string()).save_adapter(folder, &model.config, adapter, &pretrained.id)?;
         Ok(())
     }
 
@@ -110,7 +110,7 @@ impl Outcome {
         self.results.arguments.long_texts.as_ref().and_then(|text| text.parse().ok()).unwrap_or_default()
     }
 
-    fn saved<'a>(&self, pretrained: &'a PretrainedModel, card: &'a ModelCard) -> SavedModel<'a> {
+    fn saved<'a>(&self, pretrained: &'a PretrainedModel, card: &'a str) -> SavedModel<'a> {
         let (max_length, long_texts) = (self.results.arguments.max_length, self.long_texts());
         SavedModel { tokenizer: &pretrained.tokenizer, max_length, long_texts, card }
     }
@@ -123,7 +123,7 @@ impl Outcome {
         folder: &Path,
         pretrained: &PretrainedModel,
     ) -> Result<Vec<String>, ExperimentError> {
-        let card = card(&self.results, self.record(approach)?, model, pretrained);
+        let card = card(&self.results, self.record(approach)?, model, pretrained).to_string();
         let saved = self.saved(pretrained, &card);
         Ok(match &model.model {
             Model::Sentence(sentence) => saved.save_sentence_classifier(folder, &model.config, sentence)?,

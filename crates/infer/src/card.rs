@@ -8,9 +8,6 @@ use rekindle_files::check_symlinks;
 
 use crate::model::{ModelSource, PretrainedModel};
 
-/// How much of a README is read for its licence.
-const MOST_BYTES: usize = 64 << 10;
-
 /// What a model card says. [`Display`](fmt::Display) writes it as Markdown.
 #[derive(Clone, Debug)]
 pub struct ModelCard {
@@ -70,13 +67,16 @@ impl fmt::Display for ModelCard {
     }
 }
 
-/// Returns the licence that the README of a model folder names in its metadata (`license: apache-2.0`).
-pub(crate) fn licence(folder: &Path) -> Option<String> {
-    let path = folder.join("README.md");
+/// Returns the README of a model folder.
+pub(crate) fn readme(folder: &Path) -> Option<String> {
     // As the other files of the folder, it must not be a link to a file elsewhere.
     check_symlinks(folder, &["md"]).ok()?;
-    let bytes = fs::read(path).ok()?;
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MOST_BYTES)]);
+    Some(String::from_utf8_lossy(&fs::read(folder.join("README.md")).ok()?).into_owned())
+}
+
+/// Returns the licence that the README of a model folder names in its metadata (`license: apache-2.0`).
+pub(crate) fn licence(folder: &Path) -> Option<String> {
+    let text = readme(folder)?;
     let metadata = text.strip_prefix("---")?.split("\n---").next()?;
     let value = metadata.lines().find_map(|line| line.strip_prefix("license:"))?;
     let value = value.trim().trim_matches(['"', '\'']);

@@ -90,6 +90,22 @@ pub enum InferError {
         /// What is wrong.
         reason: String,
     },
+    /// The weights are in int8, and the work needs them in f32.
+    #[error("{model}: its weights are in int8, and {work} needs them in f32; use the model that was exported to int8")]
+    Int8 {
+        /// The model.
+        model: String,
+        /// What needs f32.
+        work: String,
+    },
+    /// `config.json` and the weights contradict each other about int8.
+    #[error("{model}: {reason}")]
+    Quantization {
+        /// The model.
+        model: String,
+        /// What they say.
+        reason: String,
+    },
     /// The head of a SetFit folder is pickled.
     #[error(
         "{path}: a pickled head is not read, because a pickle file can run any program; save the head as \

@@ -48,6 +48,7 @@ impl FillMask {
     /// # Errors
     /// Returns an error if the head is missing, if the tokenizer has no mask token, or if the weights cannot be read.
     pub fn new(pretrained: &PretrainedModel, device: &Device) -> Result<Self, InferError> {
+        pretrained.check_f32("filling masks")?;
         let (config, tokenizer) = (pretrained.config.clone(), pretrained.tokenizer.clone());
         // The seed has no effect, because every tensor must be in the checkpoint.
         let (model, report) = MaskedLanguageModel::from_checkpoint(&config, &pretrained.checkpoint, 0, device)?;

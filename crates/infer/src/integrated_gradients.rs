@@ -9,7 +9,6 @@ use rekindle_nn::{InputLimits, NnError};
 use crate::batched::read;
 use crate::error::InferError;
 use crate::forward_error::ForwardError;
-use crate::precision::int8_weights;
 use crate::predictor::Model;
 
 /// The number of tokens of one forward and backward pass, unless a single text has more.
@@ -80,7 +79,7 @@ impl<'a> IntegratedGradients<'a> {
         output: usize,
         device: &'a Device,
     ) -> Result<Self, InferError> {
-        if int8_weights(model) > 0 {
+        if model.int8_weights() > 0 {
             let reason = "integrated gradients need the weights in f32; load the model in f32";
             return Err(NnError::Int8 { reason: reason.into() }.into());
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use rekindle_checkpoint::{Checkpoint, LoadReport, Problem, ProblemType};
+use rekindle_checkpoint::{Checkpoint, CheckpointError, LoadReport, Problem, ProblemType};
 use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier, is_bare_encoder};
 use rekindle_files::check_symlinks;
 use rekindle_tokenizer::Tokenizer;
@@ -18,6 +18,7 @@ use crate::classes::{Rows, rows};
 use crate::error::InferError;
 use crate::folder::not_a_model;
 use crate::long_texts::{LONG_TEXTS, LongTexts};
+use crate::precision::{LinearPrecision, precision_of};
 use crate::sentence_folder::SentenceModules;
 
 /// The extensions of the files that are read in a model folder.
@@ -70,6 +71,8 @@ pub struct PretrainedModel {
     pub long_texts: LongTexts,
     /// Its folder, if it has one.
     pub(crate) folder: Option<PathBuf>,
+    /// What the linear layers of the encoder are loaded in.
+    precision: LinearPrecision,
 }
 
 /// Reads the setting for long texts of a folder, whose `tokenizer_config.json` the tokenizer has read.
@@ -127,6 +130,7 @@ impl PretrainedModel {
     /// # Errors
     /// Returns an error if a file is missing, damaged or pickled, or if the adapter is of another kind or does not fit the model.
     pub fn with_adapter(self, folder: &Path) -> Result<Self, InferError> {
+        self.check_f32("merging an adapter")?;
         check_symlinks(folder, &MODEL_FILES)?;
         let checkpoint = merged(&self.checkpoint, folder)?;
         let config = adapted_config(&self.config, folder, &checkpoint)?;
@@ -162,9 +166,45 @@ impl PretrainedModel {
         if entries > words {
             return Err(InferError::Vocabulary { tokenizer: entries, model: words });
         }
+        let precision = precision_of(&config, &checkpoint)
+            .map_err(|reason| InferError::Quantization { model: id.into(), reason })?;
         let (id, checkpoint) = (id.into(), Arc::new(checkpoint));
         let long_texts = LongTexts::default();
-        Ok(Self { id, source, config, tokenizer, checkpoint, licence: None, long_texts, folder: None })
+        Ok(Self { id, source, config, tokenizer, checkpoint, licence: None, long_texts, folder: None, precision })
+    }
+
+    /// Returns what the linear layers of the encoder are loaded in: that of the weights in the files, unless
+    /// [`with_precision`](Self::with_precision) said otherwise.
+    pub fn precision(&self) -> LinearPrecision {
+        self.precision
+    }
+
+    /// Loads the linear layers of the encoder in this precision. If the files have them in f32 and they are loaded in int8, each is
+    /// quantized as it is read, and no two are in memory in f32.
+    ///
+    /// # Errors
+    /// Returns an error for f32 if the files have them in int8.
+    pub fn with_precision(self, precision: LinearPrecision) -> Result<Self, InferError> {
+        if precision == LinearPrecision::F32 {
+            self.check_f32("prediction in f32")?;
+        }
+        Ok(Self { precision, ..self })
+    }
+
+    /// Checks that the files have weights in f32, for `work` that needs them.
+    ///
+    /// # Errors
+    /// Returns an error if the files have weights in int8.
+    pub fn check_f32(&self, work: &str) -> Result<(), InferError> {
+        match self.config.is_int8() {
+            true => Err(InferError::Int8 { model: self.id.clone(), work: work.into() }),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns the text of `README.md`, the model card, if the model has a folder with one.
+    pub fn readme(&self) -> Option<String> {
+        self.folder.as_deref().and_then(card::readme)
     }
 
     /// Returns what comes behind the encoder, if the folder is one of sentence-transformers.
@@ -229,7 +269,7 @@ impl PretrainedModel {
     ) -> Result<(EncoderConfig, SequenceClassifier, LoadReport), InferError> {
         let is_regression = problem.problem_type == Some(ProblemType::Regression);
         let config = self.config.clone().with_labels(classes).with_problem(problem);
-        let from = |config: &EncoderConfig| SequenceClassifier::from_checkpoint(config, &self.checkpoint, seed, device);
+        let from = |config: &EncoderConfig| self.sequence_classifier(config, seed, device);
         let rows = if self.has_head() && !is_regression {
             rows(&self.config.labels(), classes, self.config.output_parameters())
         } else {
@@ -250,6 +290,21 @@ impl PretrainedModel {
             }
         };
         Ok((config, model, report))
+    }
+
+    /// Loads the model of a configuration in the [precision](Self::precision).
+    pub(crate) fn sequence_classifier(
+        &self,
+        config: &EncoderConfig,
+        seed: u64,
+        device: &Device,
+    ) -> Result<(SequenceClassifier, LoadReport), CheckpointError> {
+        match self.precision {
+            LinearPrecision::F32 => SequenceClassifier::from_checkpoint(config, &self.checkpoint, seed, device),
+            LinearPrecision::Int8 => {
+                SequenceClassifier::from_checkpoint_in_int8(config, &self.checkpoint, seed, device)
+            }
+        }
     }
 
     /// Returns the SHA-256 of all weight files, one after the other, in hexadecimal. Reads the files completely.

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rekindle_encoders::{SequenceClassifier, TransformerEncoder};
-use rekindle_nn::{NamedLinear, NnError};
+use rekindle_checkpoint::Checkpoint;
+use rekindle_encoders::EncoderConfig;
 use serde::Serialize;
-
-use crate::predictor::Model;
 
 /// What the linear layers of an encoder compute in when it predicts. Attention, norms and the head compute in f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -41,44 +39,19 @@ impl FromStr for LinearPrecision {
     }
 }
 
-impl LinearPrecision {
-    /// Returns the model with linear layers in this precision; layers in int8 stay so.
-    ///
-    /// # Errors
-    /// As [`Linear::quantize`](rekindle_nn::Linear::quantize).
-    pub fn apply(self, mut model: SequenceClassifier) -> Result<SequenceClassifier, NnError> {
-        self.apply_to(model.linear_layers())?;
-        Ok(model)
-    }
-
-    pub(crate) fn apply_to_model(self, mut model: Model) -> Result<Model, NnError> {
-        self.apply_to(linear_layers(&mut model))?;
-        Ok(model)
-    }
-
-    fn apply_to(self, layers: Vec<NamedLinear<'_>>) -> Result<(), NnError> {
-        let named = |name: &str, error: NnError| match error {
-            NnError::Int8 { reason } => NnError::Int8 { reason: format!("{name}: {reason}") },
-            error => error,
-        };
-        match self {
-            Self::F32 => Ok(()),
-            Self::Int8 => layers
-                .into_iter()
-                .try_for_each(|layer| layer.linear.quantize().map_err(|error| named(&layer.name, error))),
+/// Returns the precision of the weights in the files of a model.
+///
+/// # Errors
+/// Returns an error if the configuration and the weights contradict each other.
+pub(crate) fn precision_of(config: &EncoderConfig, checkpoint: &Checkpoint) -> Result<LinearPrecision, String> {
+    match (config.is_int8(), checkpoint.int8_tensor()) {
+        (true, Some(_)) => Ok(LinearPrecision::Int8),
+        (false, None) => Ok(LinearPrecision::F32),
+        (true, None) => {
+            Err("config.json has `quantization_config`, but no tensor of the weights is stored as I8".into())
         }
-    }
-}
-
-/// Returns the number of weights of a model that are in int8 only.
-pub(crate) fn int8_weights(model: &Model) -> usize {
-    // The layers are lent to be changed; a copy shares their weights.
-    linear_layers(&mut model.clone()).into_iter().map(|layer| layer.linear.int8_weights()).sum()
-}
-
-pub(crate) fn linear_layers(model: &mut Model) -> Vec<NamedLinear<'_>> {
-    match model {
-        Model::Sequence(model) => model.linear_layers(),
-        Model::Sentence(model) => model.encoder.linear_layers(),
+        (false, Some(tensor)) => {
+            Err(format!("tensor `{tensor}` is stored as I8, but config.json has no `quantization_config`"))
+        }
     }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::tensor::Device;
 use rekindle_checkpoint::{copied, trainable};
-use rekindle_encoders::{EncoderConfig, SentenceClassifier, SequenceClassifier};
-use rekindle_nn::NnError;
+use rekindle_encoders::{EncoderConfig, SentenceClassifier, SequenceClassifier, TransformerEncoder};
+use rekindle_nn::{NamedLinear, NnError};
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ use crate::error::InferError;
 use crate::long_texts::LongTexts;
 use crate::model::PretrainedModel;
 use crate::output_function::OutputFunction;
-use crate::precision::{LinearPrecision, int8_weights, linear_layers};
+use crate::precision::LinearPrecision;
 
 /// The prediction of a [`Predictor`]: the fields of transformers' `text-classification` pipeline, and the logits.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -67,6 +67,33 @@ pub enum Model {
     Sentence(Box<SentenceClassifier>),
 }
 
+impl Model {
+    /// The linear layers of the encoder.
+    fn linear_layers(&mut self) -> Vec<NamedLinear<'_>> {
+        match self {
+            Self::Sequence(model) => model.linear_layers(),
+            Self::Sentence(model) => model.encoder.linear_layers(),
+        }
+    }
+
+    /// The number of weights that are in int8 only.
+    pub(crate) fn int8_weights(&self) -> usize {
+        // The layers are lent to be changed; a copy shares their weights.
+        self.clone().linear_layers().into_iter().map(|layer| layer.linear.int8_weights()).sum()
+    }
+
+    /// The model with the linear layers of the encoder in int8.
+    fn quantized(mut self) -> Result<Self, NnError> {
+        for NamedLinear { name, linear } in self.linear_layers() {
+            linear.quantize().map_err(|error| match error {
+                NnError::Int8 { reason } => NnError::Int8 { reason: format!("{name}: {reason}") },
+                error => error,
+            })?;
+        }
+        Ok(self)
+    }
+}
+
 impl From<SequenceClassifier> for Model {
     fn from(model: SequenceClassifier) -> Self {
         Self::Sequence(Box::new(model))
@@ -99,7 +126,7 @@ impl Predictor {
                 let (config, model) = pretrained.sentence_classifier(folder, modules, device)?;
                 (config, Model::Sentence(Box::new(model)))
             }
-            None => (pretrained.config.clone(), Model::Sequence(Box::new(sequence_classifier(pretrained, device)?))),
+            None => (pretrained.config.clone(), Model::Sequence(Box::new(with_head(pretrained, device)?))),
         };
         let lengths = [modules.and_then(|modules| modules.max_length), pretrained.trained_max_length()];
         let max_length = lengths.into_iter().flatten().fold(config.max_length(), usize::min);
@@ -142,7 +169,7 @@ impl Predictor {
     }
 
     /// Computes the linear layers of the encoder in this precision. In int8 they take a quarter of the memory, once the classifier
-    /// in f32 and its copies are gone.
+    /// in f32 and its copies are gone; [`PretrainedModel::with_precision`] loads them so in less memory.
     ///
     /// # Errors
     /// Returns an error for int8 as [`Linear::quantize`](rekindle_nn::Linear::quantize); for f32 if the layers are in int8 already.
@@ -153,12 +180,12 @@ impl Predictor {
         if precision == LinearPrecision::F32 {
             return Err(NnError::Int8 { reason: "the weights in f32 are gone; load the model again".into() }.into());
         }
-        Ok(self.with_model(precision.apply_to_model(self.model().clone())?))
+        Ok(self.with_model(self.model().clone().quantized()?))
     }
 
     /// Returns what the linear layers of the encoder compute in.
     pub fn precision(&self) -> LinearPrecision {
-        if int8_weights(self.model()) > 0 { LinearPrecision::Int8 } else { LinearPrecision::F32 }
+        if self.model().int8_weights() > 0 { LinearPrecision::Int8 } else { LinearPrecision::F32 }
     }
 
     /// Returns the number of parameters, in any precision.
@@ -167,7 +194,7 @@ impl Predictor {
             Model::Sequence(model) => model.num_params(),
             Model::Sentence(model) => model.num_params(),
         };
-        others + int8_weights(self.model())
+        others + self.model().int8_weights()
     }
 
     /// Copies the weights into memory, so that the files of the model may be replaced while the classifier is used. Otherwise,
@@ -205,7 +232,7 @@ impl Predictor {
     /// Panics if the layers are in int8 already.
     pub fn simulate_int8(&self) -> Self {
         let mut model = self.model().clone();
-        linear_layers(&mut model).into_iter().for_each(|layer| layer.linear.simulate_int8());
+        model.linear_layers().into_iter().for_each(|layer| layer.linear.simulate_int8());
         self.with_model(model)
     }
 
@@ -341,10 +368,10 @@ impl Predictor {
     }
 }
 
-fn sequence_classifier(pretrained: &PretrainedModel, device: &Device) -> Result<SequenceClassifier, InferError> {
-    let (config, checkpoint) = (&pretrained.config, &pretrained.checkpoint);
+/// Loads a model whose head is in the checkpoint.
+fn with_head(pretrained: &PretrainedModel, device: &Device) -> Result<SequenceClassifier, InferError> {
     // The seed has no effect, because every tensor must be in the checkpoint.
-    let (model, report) = SequenceClassifier::from_checkpoint(config, checkpoint, 0, device)?;
+    let (model, report) = pretrained.sequence_classifier(&pretrained.config, 0, device)?;
     match InferError::missing_head(&report, &["classifier.", "score."]) {
         Some((tensor, other)) => Err(InferError::NoHead { model: pretrained.id.clone(), tensor, other }),
         None => Ok(model),

@@ -10,10 +10,10 @@ use rekindle_tokenizer::Tokenizer;
 use serde_json::{Map, Value};
 
 use crate::adapter::{Adapter, has_weights};
-use crate::card::ModelCard;
 use crate::encode::has_segments;
 use crate::error::InferError;
 use crate::long_texts::{LONG_TEXTS, LongTexts};
+use crate::predictor::{Model, Predictor};
 
 /// The files of a saved model, the weights last.
 pub const SAVED_FILES: [&str; 5] =
@@ -30,13 +30,33 @@ pub struct SavedModel<'a> {
     /// What is read of longer texts, saved as `long_texts` in `tokenizer_config.json`, which transformers ignores; absent for
     /// [`LongTexts::Truncate`].
     pub long_texts: LongTexts,
-    /// Its model card, saved as `README.md`.
-    pub card: &'a ModelCard,
+    /// Its model card in Markdown, as [`ModelCard`](crate::ModelCard) writes one, saved as `README.md`.
+    pub card: &'a str,
+}
+
+impl Predictor {
+    /// Writes the model to a folder, which is created and which [`PretrainedModel::from_folder`](crate::PretrainedModel::from_folder)
+    /// opens; its linear layers in the [precision](Self::precision) of this predictor. `card` is its model card, in Markdown. Returns
+    /// the names of the files.
+    ///
+    /// # Errors
+    /// Returns an error if a file cannot be written.
+    pub fn save(&self, folder: &Path, card: &str) -> Result<Vec<String>, InferError> {
+        let (max_length, long_texts) = (self.max_length(), self.long_texts());
+        let saved = SavedModel { tokenizer: self.tokenizer(), max_length, long_texts, card };
+        match self.model() {
+            Model::Sentence(model) => saved.save_sentence_classifier(folder, self.config(), model),
+            Model::Sequence(model) => {
+                saved.save_classifier(folder, self.config(), model)?;
+                Ok(SAVED_FILES.map(String::from).to_vec())
+            }
+        }
+    }
 }
 
 impl SavedModel<'_> {
     /// Writes the [`SAVED_FILES`] of a classifier to a folder, which is created. Transformers and
-    /// [`PretrainedModel::from_folder`](crate::PretrainedModel::from_folder) open it.
+    /// [`PretrainedModel::from_folder`](crate::PretrainedModel::from_folder) open it. Linear layers in int8 are written so.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written.
@@ -46,7 +66,8 @@ impl SavedModel<'_> {
         config: &EncoderConfig,
         model: &SequenceClassifier,
     ) -> Result<(), InferError> {
-        self.save(folder, config, &config.to_json(), |path| model.save_safetensors(path, Precision::F32))
+        let config = config.clone().with_int8(model.not_in_int8().as_deref());
+        self.save(folder, &config, &config.to_json(), |path| model.save_safetensors(path, Precision::F32))
     }
 
     /// Writes the [`SAVED_FILES`] of a masked language model, as [`save_classifier`](Self::save_classifier).
@@ -98,7 +119,7 @@ impl SavedModel<'_> {
             (config_name, json),
             (tokenizer, &self.tokenizer.to_json()?),
             (tokenizer_config, &self.tokenizer_config(has_segments)),
-            (card, &self.card.to_string()),
+            (card, self.card),
         ] {
             let write = |new: &Path| fs::write(new, content).map_err(|source| FileError::write(new, source));
             write_atomic(&folder.join(name), write)?;

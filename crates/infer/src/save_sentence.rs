@@ -27,7 +27,8 @@ impl SavedModel<'_> {
     ) -> Result<Vec<String>, InferError> {
         let averages = model.embedding.layers > 1;
         let weights = |path: &Path| model.encoder.save_safetensors(path, Precision::F32);
-        self.save(folder, config, &config.to_encoder_json(averages), weights)?;
+        let of_encoder = config.clone().with_int8(model.encoder.not_in_int8().as_deref());
+        self.save(folder, config, &of_encoder.to_encoder_json(averages), weights)?;
         let mut files = Files { folder, names: SAVED_FILES.map(String::from).to_vec() };
         let length = json!({ "max_seq_length": self.max_length, "do_lower_case": false });
         files.write(TRANSFORMER_CONFIG, &pretty(&length))?;

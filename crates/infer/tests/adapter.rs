@@ -126,7 +126,7 @@ fn trained(folder: &Path, name: &str) -> (PathBuf, Vec<f32>) {
         sections: Vec::new(),
     };
     let long_texts = LongTexts::Truncate;
-    let saved = SavedModel { tokenizer: &pretrained.tokenizer, max_length: 12, long_texts, card: &card };
+    let saved = SavedModel { tokenizer: &pretrained.tokenizer, max_length: 12, long_texts, card: &card.to_string() };
     let saved_in = folder.join("saved");
     let adapter = Adapter::of(&model, &lora).expect("an adapter");
     saved.save_adapter(&saved_in, &config, &adapter, &pretrained.id).expect("saved");

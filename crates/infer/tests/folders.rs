@@ -46,7 +46,12 @@ fn trained(folder: &Path) -> PretrainedModel {
         base: base_model,
         sections,
     };
-    let saved = SavedModel { tokenizer: &base.tokenizer, max_length: 5, long_texts: LongTexts::Truncate, card: &card };
+    let saved = SavedModel {
+        tokenizer: &base.tokenizer,
+        max_length: 5,
+        long_texts: LongTexts::Truncate,
+        card: &card.to_string(),
+    };
     saved.save_classifier(&folder.join("trained"), &config, &model).expect("saved");
     open(&folder.join("trained")).expect("a model")
 }

@@ -5,6 +5,7 @@ mod common;
 mod damaged;
 mod explain;
 mod folders;
+mod int8;
 mod output_function;
 mod precision;
 mod sentence;

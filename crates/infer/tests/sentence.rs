@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use rekindle_checkpoint::Checkpoint;
 use rekindle_encoders::{Embedding, Encoder, Pooling, SentenceClassifier};
-use rekindle_infer::{LongTexts, ModelCard, Predictor, PretrainedModel, SavedModel};
+use rekindle_infer::{LinearPrecision, LongTexts, ModelCard, Predictor, PretrainedModel, SavedModel};
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -95,6 +95,20 @@ fn logits_are_the_output_of_sentence_transformers() {
 }
 
 #[test]
+fn a_saved_folder_in_int8_gives_the_same_logits() {
+    let Golden { texts, outputs, .. } = golden();
+    let model = open(&fixtures().join("sentence_transformers")).with_precision(LinearPrecision::Int8).expect("int8");
+    let int8 = Predictor::new(&model, &Device::flex()).expect("a classifier");
+    let predictions = int8.classify(&texts, int8.max_length(), 8).expect("predictions");
+    let wanted: Vec<_> = predictions.into_iter().map(|prediction| prediction.logits).collect();
+    assert!(wanted != outputs);
+    let folder = tempfile::tempdir().expect("a folder");
+    int8.save(folder.path(), "# A card\n").expect("saved");
+    assert_eq!(open(folder.path()).precision(), LinearPrecision::Int8);
+    assert_eq!(logits(folder.path(), &texts), wanted);
+}
+
+#[test]
 fn a_saved_folder_gives_the_same_logits() {
     let Golden { texts, outputs, .. } = golden();
     let from = fixtures().join("sentence_transformers");
@@ -123,7 +137,7 @@ fn a_saved_folder_gives_the_same_logits() {
             tokenizer: &pretrained.tokenizer,
             max_length: 20,
             long_texts: LongTexts::Truncate,
-            card: &card,
+            card: &card.to_string(),
         };
         let files = saved.save_sentence_classifier(folder.path(), &pretrained.config, &model).expect("saved");
         for file in files {

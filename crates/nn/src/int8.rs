@@ -2,17 +2,17 @@
 
 use burn::tensor::Tensor;
 
-/// A matrix in int8, with a scale per column.
+/// The weight of a linear layer in int8, with a scale per output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Int8Matrix {
-    /// Row-major.
+    /// `[outputs, inputs]`, row-major, as checkpoints store it.
     pub values: Vec<i8>,
-    /// What the values of each column are multiplied by.
+    /// What the values of each output are multiplied by.
     pub scales: Vec<f32>,
 }
 
-/// The largest integer of a matrix: weights of 7 bits, as ONNX Runtime's `reduce_range`. Processors without VNNI add two products with
-/// activations of 8 bits in 16 bits, and would clip those of larger weights.
+/// The largest integer of weights that are quantized here: 7 bits, as ONNX Runtime's `reduce_range`. Processors without VNNI add two
+/// products with activations of 8 bits in 16 bits, and would clip those of larger weights.
 pub(crate) const MOST: f32 = 63.0;
 /// The steps of the range of activations.
 pub(crate) const STEPS: f32 = 255.0;
@@ -20,24 +20,33 @@ pub(crate) const STEPS: f32 = 255.0;
 pub(crate) const LEAST_STEP: f32 = 1e-30;
 
 impl Int8Matrix {
-    /// Quantizes each column symmetrically: its largest magnitude becomes the largest integer.
-    pub fn new(values: &[f32], columns: usize) -> Self {
-        let mut largest = vec![0f32; columns];
-        for row in values.chunks(columns) {
-            largest.iter_mut().zip(row).for_each(|(largest, value)| *largest = largest.max(value.abs()));
+    /// Quantizes a weight, `[outputs, inputs]`, symmetrically: the largest magnitude of each output becomes the largest integer.
+    pub fn new(values: &[f32], outputs: usize) -> Self {
+        let inputs = values.len().checked_div(outputs).unwrap_or(0);
+        let (mut rounded, mut scales) = (Vec::with_capacity(values.len()), Vec::with_capacity(outputs));
+        for row in 0..outputs {
+            let row = &values[row * inputs..(row + 1) * inputs];
+            let most = row.iter().fold(0f32, |most, value| if value.abs() > most { value.abs() } else { most });
+            // A row of zeros may have any scale.
+            let scale = if most > 0.0 { most / MOST } else { 1.0 };
+            rounded.extend(row.iter().map(|value| (value / scale).round_ties_even().clamp(-MOST, MOST) as i8));
+            scales.push(scale);
         }
-        // A column of zeros may have any scale.
-        let scales: Vec<f32> = largest.iter().map(|&most| if most > 0.0 { most / MOST } else { 1.0 }).collect();
-        let rounded = |(value, scale): (&f32, &f32)| (value / scale).round_ties_even().clamp(-MOST, MOST) as i8;
-        let values = values.chunks(columns).flat_map(|row| row.iter().zip(&scales).map(rounded)).collect();
-        Self { values, scales }
+        Self { values: rounded, scales }
     }
 
-    /// Returns the matrix in f32, row-major.
+    /// Returns the values of the transpose, `[inputs, outputs]`.
+    pub fn transposed(&self) -> Vec<i8> {
+        let (outputs, inputs) = (self.scales.len(), self.values.len().checked_div(self.scales.len()).unwrap_or(0));
+        (0..inputs).flat_map(|input| (0..outputs).map(move |output| self.values[output * inputs + input])).collect()
+    }
+
+    /// Returns the weight in f32.
     pub fn dequantize(&self) -> Vec<f32> {
-        let columns = self.scales.len().max(1);
-        let scaled = |(value, scale): (&i8, &f32)| f32::from(*value) * scale;
-        self.values.chunks(columns).flat_map(|row| row.iter().zip(&self.scales).map(scaled)).collect()
+        let inputs = self.values.len().checked_div(self.scales.len()).unwrap_or(0).max(1);
+        let scaled =
+            |(row, scale): (&[i8], &f32)| row.iter().map(|&value| f32::from(value) * scale).collect::<Vec<_>>();
+        self.values.chunks(inputs).zip(&self.scales).flat_map(scaled).collect()
     }
 }
 
@@ -75,10 +84,11 @@ mod tests {
     }
 
     #[test]
-    fn a_column_has_a_scale_of_its_own() {
-        let matrix = Int8Matrix::new(&[63.0, 0.0, 6.3, -31.5, 0.0, -0.05], 3);
-        assert_eq!(matrix.values, [63, 0, 63, -32, 0, 0], "ties are rounded to even");
+    fn an_output_has_a_scale_of_its_own() {
+        let matrix = Int8Matrix::new(&[63.0, -31.5, 0.0, 0.0, 6.3, -0.05], 3);
+        assert_eq!(matrix.values, [63, -32, 0, 0, 63, 0], "ties are rounded to even");
         assert_eq!(matrix.scales, [1.0, 1.0, 0.1]);
-        assert_eq!(matrix.dequantize(), [63.0, 0.0, 6.3, -32.0, 0.0, 0.0]);
+        assert_eq!(matrix.dequantize(), [63.0, -32.0, 0.0, 0.0, 6.3, 0.0]);
+        assert_eq!(matrix.transposed(), [63, 0, 63, -32, 0, 0]);
     }
 }

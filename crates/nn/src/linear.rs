@@ -118,40 +118,71 @@ impl Linear {
     /// The layer has no adapter, and is not trained.
     pub fn simulate_int8(&mut self) {
         let weight = self.weight_in_f32();
-        let ([_, outputs], device) = (weight.dims(), weight.device());
-        let values: Vec<f32> = weight.clone().into_data().iter::<f32>().collect();
-        let rounded = TensorData::new(Int8Matrix::new(&values, outputs).dequantize(), weight.dims());
-        self.weight = Param::initialized(self.weight.id, Tensor::from_data(rounded, &device));
+        let ([inputs, outputs], device) = (weight.dims(), weight.device());
+        let values: Vec<f32> = weight.transpose().into_data().iter::<f32>().collect();
+        let rounded = TensorData::new(Int8Matrix::new(&values, outputs).dequantize(), [outputs, inputs]);
+        let rounded = Tensor::<2>::from_data(rounded, &device).transpose();
+        self.weight = Param::initialized(self.weight.id, rounded);
         self.int8 = Some(Int8::Simulated);
     }
 
     /// Computes in int8 from now on: the weight with a scale per output, and each row of the input with a scale of its own, which
     /// its least and its largest value determine. An adapter is merged first. The weight in f32 is gone: the layer takes a quarter
-    /// of its memory and has no derivative, and can neither be changed nor saved.
+    /// of its memory, has no derivative, and cannot be changed.
     ///
     /// # Errors
-    /// Returns an error if the weight is not on the CPU of this machine by Burn's backend `flex`, has more rows than sums in 32 bits
-    /// can add, or has a value that is not finite.
+    /// As [`set_int8`](Self::set_int8), and if a weight is not finite.
     pub fn quantize(&mut self) -> Result<(), NnError> {
-        let refuse = |reason: &str| NnError::Int8 { reason: reason.into() };
         if self.int8_weights() > 0 {
             return Ok(());
         }
         self.merge_adapter();
         let weight = self.weight.val().without_autodiff();
-        let ([_, outputs], device) = (weight.dims(), weight.device());
-        let values: Vec<f32> = weight.into_data().iter::<f32>().collect();
+        let outputs = weight.dims()[1];
+        let values: Vec<f32> = weight.transpose().into_data().iter::<f32>().collect();
         if !values.iter().all(|value| value.is_finite()) {
-            return Err(refuse("a weight is not finite"));
+            return Err(NnError::Int8 { reason: "a weight is not finite".into() });
         }
+        self.set_int8(Int8Matrix::new(&values, outputs))
+    }
+
+    /// Computes in int8 from now on, as [`quantize`](Self::quantize), with this weight instead of the one in f32, which is not read. The
+    /// layer has no adapter.
+    ///
+    /// # Errors
+    /// Returns an error if the layer is not on the CPU of this machine by Burn's backend `flex`, or has more inputs than sums in 32
+    /// bits can add.
+    pub fn set_int8(&mut self, weight: Int8Matrix) -> Result<(), NnError> {
+        let (outputs, device) = (weight.scales.len(), self.weight.lazy_device().without_autodiff());
         let bias = self.bias.as_ref().map(|bias| bias.val().without_autodiff().into_data().iter::<f32>().collect());
-        let layer = Int8Layer::new(Int8Matrix::new(&values, outputs), bias, &device);
-        let layer = layer.ok_or_else(|| {
-            refuse("only Burn's backend `flex` on this machine computes in int8, with at most 133,674 inputs per layer")
+        let layer = Int8Layer::new(weight, bias, &device).ok_or_else(|| {
+            let reason =
+                "only Burn's backend `flex` on this machine computes in int8, with at most 65,793 inputs per layer";
+            NnError::Int8 { reason: reason.into() }
         })?;
-        self.weight = Param::initialized(self.weight.id, Tensor::zeros([0, outputs], &device));
+        self.remove_weight(outputs, &device);
         self.int8 = Some(Int8::Computed(layer));
         Ok(())
+    }
+
+    /// Removes the weight, which may not exist in memory yet: the layer waits for [`set_int8`](Self::set_int8), and cannot compute.
+    /// Returns the number of inputs and of outputs.
+    pub fn expect_int8(&mut self) -> [usize; 2] {
+        let (shape, device) = (self.weight.lazy_shape(), self.weight.lazy_device().without_autodiff());
+        self.remove_weight(shape[1], &device);
+        [shape[0], shape[1]]
+    }
+
+    fn remove_weight(&mut self, outputs: usize, device: &Device) {
+        self.weight = Param::initialized(self.weight.id, Tensor::zeros([0, outputs], device));
+    }
+
+    /// Returns the weight of a layer in int8.
+    pub fn int8_weight(&self) -> Option<Int8Matrix> {
+        match &self.int8 {
+            Some(Int8::Computed(layer)) => Some(layer.weight()),
+            _ => None,
+        }
     }
 
     /// Returns the number of weights that are in int8 only: 0 unless the layer is [quantized](Self::quantize).

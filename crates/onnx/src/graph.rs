@@ -119,10 +119,12 @@ impl Graph {
         if !self.constants.contains(&matrix) {
             let (dims, values) = self.values(param);
             let columns = dims.last().copied().unwrap_or(1);
-            let Int8Matrix { values, scales } = Int8Matrix::new(&values, columns);
-            let bytes = values.into_iter().flat_map(i8::to_le_bytes).collect();
+            let by_output: Vec<f32> =
+                (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns)).copied().collect();
+            let rounded = Int8Matrix::new(&by_output, columns);
+            let bytes = rounded.transposed().into_iter().flat_map(i8::to_le_bytes).collect();
             self.add(&matrix, &dims, data_type::INT8, bytes);
-            self.add_floats(&scale, &[columns], &scales);
+            self.add_floats(&scale, &[columns], &rounded.scales);
         }
         Some([Value(matrix), Value(scale)])
     }

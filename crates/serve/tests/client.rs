@@ -60,7 +60,12 @@ pub fn write_model(folder: &Path, classes: &[&str], seed: u64) {
         base: None,
         sections: Vec::new(),
     };
-    let saved = SavedModel { tokenizer: &base.tokenizer, max_length: 32, long_texts: LongTexts::Truncate, card: &card };
+    let saved = SavedModel {
+        tokenizer: &base.tokenizer,
+        max_length: 32,
+        long_texts: LongTexts::Truncate,
+        card: &card.to_string(),
+    };
     saved.save_classifier(folder, &config, &model).expect("saved");
 }
 

@@ -68,9 +68,9 @@ pub struct EvaluateArgs {
     pub quiet: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Precision of the encoder's linear layers, as of `predict`. With `f32,int8`, each model is evaluated in both,
-    /// and they are compared. Misclassified texts of a model in int8 are listed, but not explained.
-    #[arg(long, value_delimiter = ',', default_value = "f32", value_name = "f32|int8", help_heading = "Engine")]
+    /// Precision of the encoder's linear layers, as of `predict` [default: that of the weights in a model's files]. With `f32,int8`,
+    /// each model is evaluated in both, and they are compared. Misclassified texts of a model in int8 are listed, but not explained.
+    #[arg(long, value_delimiter = ',', value_name = "f32|int8", help_heading = "Engine")]
     pub precision: Vec<LinearPrecision>,
 }
 
@@ -105,11 +105,13 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
             return Err(Failure::usage(format!("--model: {} is given twice", pretrained.id)));
         }
         display.line(&format!("model    {}", model::describe(&pretrained)));
-        let classifier = Predictor::new(&pretrained, &devices.first)?;
-        let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(pretrained.long_texts));
-        for &precision in &args.precision {
-            let classifier = classifier.clone().with_precision(precision)?;
-            models.push(EvaluatedModel { pretrained: pretrained.clone(), classifier });
+        let given = args.precision.iter().copied().map(Some);
+        let precisions: Vec<_> = if args.precision.is_empty() { vec![None] } else { given.collect() };
+        for precision in precisions {
+            let pretrained = precision::with_precision(pretrained.clone(), precision, args.engine.backend)?;
+            let classifier = Predictor::new(&pretrained, &devices.first)?;
+            let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(pretrained.long_texts));
+            models.push(EvaluatedModel { pretrained, classifier });
         }
     }
     let data = examples(args, &models[0])?;

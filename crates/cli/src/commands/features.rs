@@ -1,7 +1,7 @@
 //! `rekindle features`.
 
 use crate::options::model::ModelChoice;
-use crate::options::{DataFileArgs, EngineArgs, MIN_LENGTH, PrecisionArgs, at_least, positive, precision};
+use crate::options::{DataFileArgs, EngineArgs, MIN_LENGTH, PrecisionArgs, at_least, positive};
 use rekindle::encoders::Pooling;
 use std::num::NonZero;
 use std::path::Path;
@@ -104,7 +104,7 @@ impl From<PoolingChoice> for Pooling {
 /// Returns whatever stopped the command. Finished shards are kept.
 pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
     let mut display = Display::new(Verbosity::of(args.quiet, args.verbose));
-    precision::check(args.precision.precision, args.engine.backend)?;
+    args.precision.check(args.engine.backend)?;
     let (device, mut workers) = args.engine.workers(NonZero::<usize>::MIN, |text| display.warn(text))?;
     if workers.is_empty() {
         let connect = Box::new(move || Ok(Devices::from(device.clone())));
@@ -120,16 +120,16 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
         return Err(Failure::hub(reason));
     }
     found.warnings().iter().for_each(|warning| display.warn(warning));
+    let pretrained = args.precision.apply(found.model, args.engine.backend)?;
     let texts = texts(args, &display)?;
     if texts.is_empty() {
         return Err(Failure::input("no texts"));
     }
     let total = texts.len();
     let extraction = Extraction {
-        pooling: args.pooling.map_or_else(|| found.model.pooling(), Into::into),
-        max_length: model::max_length(args.max_length, &found.model),
-        long_texts: args.long_texts.unwrap_or(found.model.long_texts),
-        precision: args.precision.precision,
+        pooling: args.pooling.map_or_else(|| pretrained.pooling(), Into::into),
+        max_length: model::max_length(args.max_length, &pretrained),
+        long_texts: args.long_texts.unwrap_or(pretrained.long_texts),
         batch_size: args.batch_size.get(),
         shard_size: args.shard_size.get(),
         folder: args.output.clone(),
@@ -160,7 +160,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
         }
     };
     let backend = args.engine.backend.name();
-    let done = extraction.run(&found.model, texts, backend, workers, &stop, &mut observe);
+    let done = extraction.run(&pretrained, texts, backend, workers, &stop, &mut observe);
     display.clear();
     match done {
         Err(error) if stop.is_requested() => {
@@ -174,7 +174,7 @@ pub fn run(args: &FeaturesArgs, began: Instant) -> Result<(), Failure> {
         thousands(total),
         thousands(read),
         if shards == 1 { "one shard".into() } else { format!("{shards} shards") },
-        found.model.config.hidden_size,
+        pretrained.config.hidden_size,
         args.output.display()
     ));
     Ok(())

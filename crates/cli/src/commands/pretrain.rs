@@ -167,7 +167,12 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
         format!(", held-out loss {:.4}, perplexity {:.2}", evaluation.loss, evaluation.perplexity())
     });
     let card = card(args, &start, steps, &held_out);
-    let saved = SavedModel { tokenizer, max_length: start.max_length, long_texts: LongTexts::Truncate, card: &card };
+    let saved = SavedModel {
+        tokenizer,
+        max_length: start.max_length,
+        long_texts: LongTexts::Truncate,
+        card: &card.to_string(),
+    };
     saved.save_masked_lm(&args.output, config, &trained.model).map_err(Failure::output)?;
     lock.remove_all();
     display.clear();
@@ -222,6 +227,7 @@ fn start(args: &PretrainArgs, display: &mut Display) -> Result<Start, Failure> {
             return Err(Failure::hub(reason));
         }
         found.warnings().iter().for_each(|warning| display.warn(warning));
+        found.model.check_f32("pretraining")?;
         let base = Some(BaseModel::from(&found.model));
         let model = &found.model;
         let max_length = model.trained_max_length().unwrap_or(model.config.max_length());

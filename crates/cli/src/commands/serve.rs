@@ -15,7 +15,7 @@ use rekindle_serve::{Event, Handle, Limits, Model, Reload, Server, ServerOptions
 use crate::exit::{Failure, Kind};
 use crate::options::backend::Backend;
 use crate::options::model::{self, ModelChoice};
-use crate::options::{MIN_LENGTH, PrecisionArgs, at_least, precision, token};
+use crate::options::{MIN_LENGTH, PrecisionArgs, at_least, token};
 use crate::terminal::{Display, Verbosity, print_error};
 
 /// The options of `rekindle serve`.
@@ -130,7 +130,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
             args.listen
         )));
     }
-    precision::check(args.precision.precision, args.backend)?;
+    args.precision.check(args.backend)?;
     let device = args.backend.device()?;
     let mut display = Display::new(Verbosity::Quiet);
     let mut models = Vec::new();
@@ -170,17 +170,16 @@ impl ServeArgs {
 
 /// Loads a model, and describes how to load it again.
 fn load(model: &NamedModel, args: &ServeArgs, device: &Device, display: &mut Display) -> Result<Model, Failure> {
-    let (offline, precision) = (args.offline, args.precision.precision);
+    let (offline, precision, backend) = (args.offline, args.precision, args.backend);
     let found = model::find(&model.choice, offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
-    let classifier = Predictor::new(&found.model, device)?.with_precision(precision)?;
     let id = found.model.id.clone();
+    let classifier = Predictor::new(&precision.apply(found.model, backend)?, device)?;
     let (choice, device) = (model.choice.clone(), device.clone());
     let reload: Reload = Box::new(move || {
-        let found = model::find(&choice, offline, &mut |_| {}).map_err(|failure| failure.to_string())?;
-        let classifier =
-            Predictor::new(&found.model, &device).and_then(|classifier| classifier.with_precision(precision));
-        classifier.map_err(|error| error.to_string())
+        let found = model::find(&choice, offline, &mut |_| {});
+        let model = found.and_then(|found| precision.apply(found.model, backend)).map_err(|error| error.to_string())?;
+        Predictor::new(&model, &device).map_err(|error| error.to_string())
     });
     Ok(Model { name: model.name.clone(), id, classifier, reload: Some(reload) })
 }

@@ -90,6 +90,14 @@ impl Int8Layer {
         None
     }
 
+    /// Returns the weight.
+    pub(crate) fn weight(&self) -> Int8Matrix {
+        #[cfg(feature = "flex")]
+        return self.0.weight();
+        #[cfg(not(feature = "flex"))]
+        match self.0 {}
+    }
+
     /// Returns the number of inputs and of outputs.
     pub(crate) fn shape(&self) -> [usize; 2] {
         #[cfg(feature = "flex")]

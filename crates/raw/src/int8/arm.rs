@@ -49,7 +49,7 @@ unsafe fn neon_tile<const R: usize>(
             for (pair, total) in total.iter_mut().enumerate() {
                 // SAFETY: the panel has 64 values for every four values of a row.
                 let values = vmovl_s8(unsafe { vld1_s8(values.wrapping_add(at * WIDTH + pair * 8)) });
-                // A product with values of at most 63 fits 16 bits.
+                // A product of 8 bits with 8 bits fits 16 bits.
                 *total = vpadalq_s16(*total, vmulq_s16(group, values));
             }
         }

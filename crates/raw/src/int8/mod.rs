@@ -9,10 +9,11 @@ mod x86;
 const WIDTH: usize = 16;
 /// The values of a column that are multiplied and summed by one instruction.
 const GROUP: usize = 4;
-/// The largest magnitude of a value of the matrix: AVX2 adds two products with a `u8` in 16 bits.
-pub const MOST: i8 = 63;
+/// The largest magnitude of the values of a narrow matrix: two products with a `u8` fit 16 bits, in which AVX2 adds them. It computes
+/// products with other matrices in more steps.
+pub const NARROW: i8 = 63;
 /// The largest inner dimension whose sums fit 32 bits.
-pub const MOST_INNER: usize = i32::MAX as usize / (u8::MAX as usize * MOST as usize);
+pub const MOST_INNER: usize = i32::MAX as usize / (u8::MAX as usize * i8::MIN.unsigned_abs() as usize);
 /// Rows that a kernel computes together at most.
 const ROWS: usize = 8;
 /// Rows whose results stay in the cache while the panels are multiplied one after the other.
@@ -28,30 +29,47 @@ pub struct Int8Panels {
     sums: Vec<i32>,
     inner: usize,
     columns: usize,
+    is_narrow: bool,
 }
 
 impl Int8Panels {
-    /// Arranges a row-major matrix, `[inner, columns]`.
+    /// Arranges a matrix, column by column: `[columns, inner]`, row-major.
     ///
     /// # Panics
-    /// Panics if the values are no whole rows, a magnitude is above [`MOST`], or there are more than [`MOST_INNER`] rows.
+    /// Panics if the values are no whole columns, or there are more than [`MOST_INNER`] per column.
     pub fn new(values: &[i8], columns: usize) -> Self {
         let inner = values.len().checked_div(columns).unwrap_or(0);
-        assert!(values.len() == inner * columns, "the values are no whole rows");
-        assert!(inner <= MOST_INNER, "a matrix in int8 has at most {MOST_INNER} rows");
-        assert!(values.iter().all(|value| (-MOST..=MOST).contains(value)), "a value in int8 is above {MOST}");
-        let groups = inner.div_ceil(GROUP);
+        assert!(values.len() == inner * columns, "the values are no whole columns");
+        assert!(inner <= MOST_INNER, "a matrix in int8 has at most {MOST_INNER} values per column");
+        let is_narrow = values.iter().fold(true, |narrow, value| narrow & (-NARROW..=NARROW).contains(value));
         let panels = columns.div_ceil(WIDTH);
-        let mut arranged = vec![0; panels * groups * WIDTH * GROUP];
+        let mut arranged = vec![0; panels * WIDTH * inner.next_multiple_of(GROUP)];
         let mut sums = vec![0; panels * WIDTH];
-        for (row, values) in values.chunks_exact(columns.max(1)).enumerate() {
-            for (column, &value) in values.iter().enumerate() {
-                let panel = column / WIDTH * groups + row / GROUP;
-                arranged[(panel * WIDTH + column % WIDTH) * GROUP + row % GROUP] = value;
-                sums[column] += i32::from(value);
+        let matrix = Self { values: Vec::new(), sums: Vec::new(), inner, columns, is_narrow };
+        for (column, values) in values.chunks_exact(inner.max(1)).enumerate() {
+            sums[column] = values.iter().map(|&value| i32::from(value)).sum();
+            for (values, at) in values.chunks(GROUP).zip(matrix.groups(column)) {
+                arranged[at..at + values.len()].copy_from_slice(values);
             }
         }
-        Self { values: arranged, sums, inner, columns }
+        Self { values: arranged, sums, ..matrix }
+    }
+
+    /// Returns the matrix as [`new`](Self::new) takes it.
+    pub fn to_columns(&self) -> Vec<i8> {
+        let mut values = Vec::with_capacity(self.columns * self.inner);
+        for column in 0..self.columns {
+            let groups = self.groups(column).flat_map(|at| &self.values[at..at + GROUP]);
+            values.extend(groups.take(self.inner));
+        }
+        values
+    }
+
+    /// Returns where the groups of a column begin.
+    fn groups(&self, column: usize) -> impl Iterator<Item = usize> + use<> {
+        let groups = self.inner.div_ceil(GROUP);
+        let first = column / WIDTH * groups * WIDTH + column % WIDTH;
+        (0..groups).map(move |group| (first + group * WIDTH) * GROUP)
     }
 
     /// Returns the number of values per row of the other factor, with padding.
@@ -193,7 +211,7 @@ impl Kernel {
             for top in (0..steps.len()).step_by(ROWS) {
                 let steps = &steps[top..(top + ROWS).min(steps.len())];
                 let rows = &rows[top * stride..(top + steps.len()) * stride];
-                self.sums(&mut sums, rows, finish.matrix.panel(first / WIDTH), (steps.len(), panels), stride);
+                self.sums(&mut sums, rows, finish.matrix, first / WIDTH, (steps.len(), panels));
                 for (row, (&step, sums)) in steps.iter().zip(&sums).enumerate() {
                     let start = (top + row) * columns;
                     self.write(finish, &mut out[start + first..start + last], first, sums, step);
@@ -216,7 +234,8 @@ impl Kernel {
     }
 
     /// Computes the sums of up to eight rows and three panels.
-    fn sums(self, sums: &mut Sums, rows: &[u8], panels: &[i8], (count, width): (usize, usize), stride: usize) {
+    fn sums(self, sums: &mut Sums, rows: &[u8], matrix: &Int8Panels, panel: usize, (count, width): (usize, usize)) {
+        let (panels, stride) = (matrix.panel(panel), matrix.stride());
         assert!(
             count <= ROWS && width <= PANELS && rows.len() == count * stride && panels.len() >= width * stride * WIDTH
         );
@@ -227,7 +246,7 @@ impl Kernel {
             Self::Avx512Vnni => unsafe { x86::vnni(sums, rows, panels, (count, width), stride) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { x86::avx2(sums, rows, panels, (count, width), stride) },
+            Self::Avx2 => unsafe { x86::avx2(sums, rows, panels, (count, width), stride, matrix.is_narrow) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
             Self::Neon => unsafe { arm::neon(sums, rows, panels, (count, width), stride) },
@@ -276,8 +295,8 @@ mod tests {
         let cell = |at: usize| {
             let (row, column) = (at / columns, at % columns);
             let Step { step, zero } = steps[row];
-            let values = values.iter().skip(column).step_by(columns);
-            let terms = rows[row * stride..].iter().zip(values);
+            let inner = values.len() / columns;
+            let terms = rows[row * stride..].iter().zip(&values[column * inner..(column + 1) * inner]);
             let sum: i32 = terms.map(|(&row, &value)| (i32::from(row) - i32::from(zero)) * i32::from(value)).sum();
             let product = sum as f32 * (step * scales[column]);
             bias.map_or(product, |bias| product + bias[column])
@@ -292,9 +311,13 @@ mod tests {
         for &count in sizes {
             for &inner in sizes {
                 for &columns in sizes {
-                    // The extremes are among the values.
-                    let values: Vec<i8> = (0..inner * columns).map(|at| ((at * 37) % 127) as i8 - MOST).collect();
+                    // The extremes of narrow matrices, or of all, are among the values.
+                    let narrow = (count + inner).is_multiple_of(2);
+                    let value =
+                        |at: usize| if narrow { (at * 37 % 127) as i8 - NARROW } else { (at * 37 % 256) as u8 as i8 };
+                    let values: Vec<i8> = (0..inner * columns).map(value).collect();
                     let matrix = Int8Panels::new(&values, columns);
+                    assert_eq!(matrix.to_columns(), values);
                     let stride = matrix.stride();
                     let rows: Vec<u8> = (0..count * stride).map(|at| ((at * 101) % 256) as u8).collect();
                     let steps: Vec<Step> =
@@ -318,13 +341,15 @@ mod tests {
     #[test]
     fn the_largest_values_do_not_overflow() {
         let (inner, columns) = (1000, 3);
-        let matrix = Int8Panels::new(&vec![MOST; inner * columns], columns);
-        let (steps, scales) = ([Step { step: 1.0, zero: 0 }], [1.0, 0.5, 0.25]);
-        for kernel in Kernel::ALL.iter().copied().filter(|kernel| kernel.runs_here()) {
-            let mut out = [0.0; 3];
-            let finish = Finish { matrix: &matrix, scales: &scales, bias: None };
-            kernel.product(&mut out, &vec![255; matrix.stride()], &steps, &finish);
-            assert_eq!(out, [16_065_000.0, 8_032_500.0, 4_016_250.0], "{kernel:?}");
+        for (value, wanted) in [(NARROW, 16_065_000.0), (i8::MAX, 32_385_000.0), (i8::MIN, -32_640_000.0)] {
+            let matrix = Int8Panels::new(&vec![value; inner * columns], columns);
+            let (steps, scales) = ([Step { step: 1.0, zero: 0 }], [1.0, 0.5, 0.25]);
+            for kernel in Kernel::ALL.iter().copied().filter(|kernel| kernel.runs_here()) {
+                let mut out = [0.0; 3];
+                let finish = Finish { matrix: &matrix, scales: &scales, bias: None };
+                kernel.product(&mut out, &vec![255; matrix.stride()], &steps, &finish);
+                assert_eq!(out, [wanted, wanted / 2.0, wanted / 4.0], "{kernel:?}");
+            }
         }
     }
 
@@ -354,8 +379,6 @@ mod tests {
         }
         assert!(refused(&|| drop(Int8Panels::new(&[1; 5], 2))));
         assert!(refused(&|| drop(Int8Panels::new(&[1], 0))));
-        assert!(refused(&|| drop(Int8Panels::new(&[64], 1))));
-        assert!(refused(&|| drop(Int8Panels::new(&[-64], 1))));
         assert!(refused(&|| drop(Int8Panels::new(&vec![0; MOST_INNER + 1], 1))));
     }
 }

@@ -71,10 +71,19 @@ unsafe fn vnni_tile<const R: usize, const P: usize>(
     }
 }
 
+/// If `is_narrow`, no magnitude of the values is above [`NARROW`](super::NARROW); otherwise the sums may be wrong.
+///
 /// # Safety
 /// As [`vnni`], but the CPU must have AVX2.
 #[target_feature(enable = "avx2")]
-pub unsafe fn avx2(sums: &mut Sums, rows: &[u8], panels: &[i8], (count, width): (usize, usize), stride: usize) {
+pub unsafe fn avx2(
+    sums: &mut Sums,
+    rows: &[u8],
+    panels: &[i8],
+    (count, width): (usize, usize),
+    stride: usize,
+    is_narrow: bool,
+) {
     for panel in 0..width {
         let values = panels[panel * stride * WIDTH..].as_ptr();
         let mut done = 0;
@@ -82,10 +91,13 @@ pub unsafe fn avx2(sums: &mut Sums, rows: &[u8], panels: &[i8], (count, width): 
             // Eight of 16 registers have sums.
             let next = next_rows(count - done, 4);
             let (sums, rows) = (&mut sums[done..done + next], &rows[done * stride..]);
-            let tile: PanelTile = match next {
-                4 => avx2_tile::<4>,
-                2 => avx2_tile::<2>,
-                _ => avx2_tile::<1>,
+            let tile: PanelTile = match (next, is_narrow) {
+                (4, true) => avx2_tile::<4, true>,
+                (2, true) => avx2_tile::<2, true>,
+                (_, true) => avx2_tile::<1, true>,
+                (4, false) => avx2_tile::<4, false>,
+                (2, false) => avx2_tile::<2, false>,
+                (_, false) => avx2_tile::<1, false>,
             };
             // SAFETY: the caller guarantees the CPU, the rows and the panel.
             unsafe { tile(sums, panel, rows.as_ptr(), values, stride) };
@@ -97,7 +109,7 @@ pub unsafe fn avx2(sums: &mut Sums, rows: &[u8], panels: &[i8], (count, width): 
 /// # Safety
 /// As [`avx2`], for `R` rows from this address and the values of one panel.
 #[target_feature(enable = "avx2")]
-unsafe fn avx2_tile<const R: usize>(
+unsafe fn avx2_tile<const R: usize, const NARROW: bool>(
     sums: &mut [[i32; PANELS * WIDTH]],
     panel: usize,
     rows: *const u8,
@@ -105,7 +117,7 @@ unsafe fn avx2_tile<const R: usize>(
     stride: usize,
 ) {
     let mut total = [[_mm256_setzero_si256(); 2]; R];
-    let ones = _mm256_set1_epi16(1);
+    let (ones, low_bytes) = (_mm256_set1_epi16(1), _mm256_set1_epi16(0xff));
     for at in (0..stride).step_by(GROUP) {
         let mut halves = [_mm256_setzero_si256(); 2];
         for (half, loaded) in halves.iter_mut().enumerate() {
@@ -117,9 +129,16 @@ unsafe fn avx2_tile<const R: usize>(
             let group = unsafe { rows.wrapping_add(row * stride + at).cast::<i32>().read_unaligned() };
             let group = _mm256_set1_epi32(group);
             for (total, values) in total.iter_mut().zip(halves) {
-                // Two products with values of at most 63 fit 16 bits.
-                let pairs = _mm256_maddubs_epi16(group, values);
-                *total = _mm256_add_epi32(*total, _mm256_madd_epi16(pairs, ones));
+                let sums = if NARROW {
+                    _mm256_madd_epi16(_mm256_maddubs_epi16(group, values), ones)
+                } else {
+                    // The even and the odd values, each in 16 bits.
+                    let even = _mm256_srai_epi16(_mm256_slli_epi16(values, 8), 8);
+                    let even = _mm256_madd_epi16(_mm256_and_si256(group, low_bytes), even);
+                    let odd = _mm256_madd_epi16(_mm256_srli_epi16(group, 8), _mm256_srai_epi16(values, 8));
+                    _mm256_add_epi32(even, odd)
+                };
+                *total = _mm256_add_epi32(*total, sums);
             }
         }
     }

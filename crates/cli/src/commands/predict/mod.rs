@@ -16,7 +16,7 @@ use crate::exit::Failure;
 use crate::options::data_file::warn_of_table;
 use crate::options::model::{self, ModelChoice};
 use crate::options::table_output::PREFIX;
-use crate::options::{EngineArgs, PrecisionArgs, TableFileArgs, TableOutputArgs, TextArgs, at_least, precision};
+use crate::options::{EngineArgs, PrecisionArgs, TableFileArgs, TableOutputArgs, TextArgs, at_least};
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle predict`.
@@ -115,15 +115,16 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     }
     let verbosity = if args.data.is_some() { Verbosity::of(args.quiet, false) } else { Verbosity::Quiet };
     let mut display = Display::beside_data(verbosity);
-    precision::check(args.precision.precision, args.engine.backend)?;
+    args.precision.check(args.engine.backend)?;
     let devices = args.engine.device()?;
     let path = args.input.as_deref().filter(|path| *path != Path::new("-"));
     let input = path.map(open_text).transpose()?;
     let table = args.data.as_deref().map(|data| table::Input::open(args, data)).transpose()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
-    let classifier = Predictor::new(&found.model, &devices.first)?.with_precision(args.precision.precision)?;
-    let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(found.model.long_texts));
+    let model = args.precision.apply(found.model, args.engine.backend)?;
+    let classifier = Predictor::new(&model, &devices.first)?;
+    let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(model.long_texts));
     let decision = args.decision(&classifier).map_err(|error| Failure::usage(format!("--{error}")))?;
     let columns = PredictedColumns::new(args, decision, &classifier, args.output.prefix.as_deref().unwrap_or_default());
     if let Some(table) = table {
@@ -137,7 +138,7 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
             }
             None => columns,
         };
-        return table.predict(&found.model, &classifier, &columns, &mut display);
+        return table.predict(&model, &classifier, &columns, &mut display);
     }
     let mut answer = lines::Answer::new(args, &classifier, &columns)?;
     if !args.text.is_empty() {

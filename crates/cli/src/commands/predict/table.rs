@@ -194,7 +194,7 @@ impl<'a> Input<'a> {
             "model": model.id,
             "model_sha256": model.sha256(),
             "backend": self.args.engine.backend.name(),
-            "precision": self.args.precision.precision,
+            "precision": predictor.classifier.precision(),
             "max_length": predictor.max_length,
             "long_texts": self.args.texts.long_texts.unwrap_or(model.long_texts).to_string(),
             "batch_size": predictor.batch_size,

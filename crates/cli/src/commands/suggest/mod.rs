@@ -21,7 +21,7 @@ use rekindle::results::Results;
 use crate::exit::Failure;
 use crate::options::model::{self, ModelChoice};
 use crate::options::table_output::PREFIX;
-use crate::options::{EngineArgs, PrecisionArgs, TableFileArgs, TableOutputArgs, TextArgs, at_least, precision};
+use crate::options::{EngineArgs, PrecisionArgs, TableFileArgs, TableOutputArgs, TextArgs, at_least};
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle suggest`.
@@ -79,17 +79,18 @@ const CHUNK: usize = 1024;
 pub fn run(args: &SuggestArgs) -> Result<(), Failure> {
     let mut display = Display::beside_data(Verbosity::of(args.quiet, false));
     args.output.check(args.overwrite)?;
-    precision::check(args.precision.precision, args.engine.backend)?;
+    args.precision.check(args.engine.backend)?;
     let table = Rows::read(args)?;
     let results = args.results.as_deref().map(Results::read).transpose()?;
     let devices = args.engine.device()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
-    let classifier = Predictor::new(&found.model, &devices.first)?.with_precision(args.precision.precision)?;
-    let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(found.model.long_texts));
+    let model = args.precision.apply(found.model, args.engine.backend)?;
+    let classifier = Predictor::new(&model, &devices.first)?;
+    let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(model.long_texts));
     if classifier.output_function() != OutputFunction::Softmax {
         let reason = "does not predict one class per text, from which uncertainty is computed";
-        return Err(Failure::usage(format!("--model: {} {reason}", found.model.id)));
+        return Err(Failure::usage(format!("--model: {} {reason}", model.id)));
     }
     let added = added(args, &table, &display)?;
     let candidates = table.candidates();
@@ -110,7 +111,7 @@ pub fn run(args: &SuggestArgs) -> Result<(), Failure> {
     write(args, &table, &added, rows)?;
     report(args, &display, &table, candidates.len(), chosen.len());
     if let Some(results) = &results {
-        let name = found.model.id.rsplit(['/', '\\']).next().unwrap_or_default();
+        let name = model.id.rsplit(['/', '\\']).next().unwrap_or_default();
         display.line(&forecast::forecast(results, name, args.count));
     }
     Ok(())

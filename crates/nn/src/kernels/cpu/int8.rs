@@ -4,12 +4,12 @@ use burn::tensor::Tensor;
 use pulp::Arch;
 use rekindle_ops::memory::{each, rows_of, tensor, values};
 use rekindle_ops::{CustomTensor, map_local};
-use rekindle_raw::int8::{Int8Panels, MOST_INNER, Step, int8_product};
+use rekindle_raw::int8::{Int8Panels, MOST_INNER, NARROW, Step, int8_product};
 
 use crate::int8::{Int8Matrix, LEAST_STEP, MOST, STEPS};
 
-// What the matrices of both crates may hold.
-const _: () = assert!(MOST == rekindle_raw::int8::MOST as f32);
+// The fastest products are those with the weights that are quantized here.
+const _: () = assert!(MOST == NARROW as f32);
 
 /// Values that are compared together.
 const LANES: usize = 16;
@@ -27,14 +27,19 @@ pub(crate) struct Int8Layer {
 }
 
 impl Int8Layer {
-    /// Returns `None` if the matrix has too many rows.
+    /// Returns `None` if the weight has too many inputs.
     pub(crate) fn new(weight: Int8Matrix, bias: Option<Vec<f32>>) -> Option<Self> {
         let Int8Matrix { values, scales } = weight;
         let fits = values.len() <= MOST_INNER * scales.len();
         fits.then(|| Self { panels: Int8Panels::new(&values, scales.len()), scales, bias })
     }
 
-    /// Returns the number of rows and of columns.
+    /// Returns the weight.
+    pub(crate) fn weight(&self) -> Int8Matrix {
+        Int8Matrix { values: self.panels.to_columns(), scales: self.scales.clone() }
+    }
+
+    /// Returns the number of inputs and of outputs.
     pub(crate) fn shape(&self) -> [usize; 2] {
         self.panels.shape()
     }

@@ -1,12 +1,14 @@
 //! `rekindle export`.
 
+mod folder;
+mod onnx;
+
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use rekindle::checkpoint::ProblemType;
 use rekindle::data::{Classes, Dataset, Rows};
-use rekindle::infer::{LongTexts, Model, Prediction, Predictor};
-use rekindle::onnx::Export;
+use rekindle::infer::{LinearPrecision, Prediction, Predictor};
 use rekindle::report::thousands;
 
 use crate::exit::Failure;
@@ -17,7 +19,7 @@ use crate::terminal::{Display, Verbosity, print};
 
 /// The options of `rekindle export`.
 #[derive(Args, Debug)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, group = ArgGroup::new("target").required(true).args(["onnx", "output"]))]
 pub struct ExportArgs {
     /// Trained model: a folder, for example of `experiment --save-models`, or a hub id.
     #[arg(long, value_name = "FOLDER|HUB_ID", help_heading = "Model")]
@@ -30,11 +32,14 @@ pub struct ExportArgs {
 
     /// ONNX file to write.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub onnx: PathBuf,
+    pub onnx: Option<PathBuf>,
+    /// Model folder to write, which the other commands and transformers open.
+    #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
+    pub output: Option<PathBuf>,
     /// Store the linear layers of the encoder in int8; activations are quantized at run time.
     #[arg(long, help_heading = "Output")]
     pub int8: bool,
-    /// Replace the file if it exists already.
+    /// Replace the file, or the model in the folder, if it exists already.
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
 
@@ -48,12 +53,13 @@ pub struct ExportArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// Returns an error if the model or the data cannot be read, or the file exists or cannot be written.
+/// Returns an error if the model or the data cannot be read, or the output exists or cannot be written.
 pub fn run(args: &ExportArgs) -> Result<(), Failure> {
     if let (None, Some(option)) = (&args.data, args.data_file.given()) {
         return Err(Failure::usage(format!("{option}: needs --data")));
     }
-    files::check_new_file(&args.onnx, args.overwrite)?;
+    args.onnx.as_deref().map_or(Ok(()), |file| files::check_new_file(file, args.overwrite))?;
+    args.output.as_deref().map_or(Ok(()), |output| folder::check(output, args))?;
     // Before the model is loaded.
     if let Some(path) = &args.data {
         Rows::open(path, &args.data_file.read_options())?;
@@ -62,34 +68,27 @@ pub fn run(args: &ExportArgs) -> Result<(), Failure> {
     let devices = args.engine.device()?;
     let found = model::find(&args.model, args.offline, &mut |download| display.download(&download))?;
     found.warnings().iter().for_each(|warning| display.warn(warning));
-    let classifier = Predictor::new(&found.model, &devices.first)?;
-    let data = args.data.as_deref().map(|path| read(path, args, &classifier)).transpose()?;
-    let export = Export {
-        config: classifier.config(),
-        max_length: classifier.max_length(),
-        token_type_ids: classifier.has_segments(),
-        int8: args.int8,
+    found.model.check_f32("an export")?;
+    let classifier = || Ok::<_, Failure>(Predictor::new(&found.model, &devices.first)?);
+    let Some(folder) = &args.output else {
+        let (classifier, file) = (classifier()?, args.onnx.as_deref().unwrap_or(Path::new("")));
+        let data = data(args, &classifier)?;
+        onnx::write(file, &classifier, args.int8, &display)?;
+        // Each text is computed alone, because the range of activations is that of a batch.
+        return data.map_or(Ok(()), |data| compare(&classifier, &classifier.simulate_int8(), &data));
     };
-    let exported = match classifier.model() {
-        Model::Sequence(model) => export.sequence_classifier(model)?,
-        Model::Sentence(model) => export.sentence_classifier(model)?,
-        _ => return Err(Failure::input(format!("{}: a kind of model that ONNX files cannot have", found.model.id))),
-    };
-    exported.save(&args.onnx)?;
-    if matches!(classifier.long_texts(), LongTexts::Windows { .. }) {
-        display.warn(
-            "the model pools the outputs of the windows of a long text; the ONNX file computes those of one window",
-        );
-    }
-    let precision = if args.int8 { "int8" } else { "f32" };
-    print(&format!("{}: {:.1} MB, {precision}", args.onnx.display(), exported.size() as f64 / 1e6));
-    match data {
-        Some(data) => compare(&classifier, &data),
-        None => Ok(()),
-    }
+    let precision = if args.int8 { LinearPrecision::Int8 } else { LinearPrecision::F32 };
+    let exported = Predictor::new(&found.model.clone().with_precision(precision)?, &devices.first)?;
+    let data = data(args, &exported)?;
+    folder::write(folder, &exported, &found.model)?;
+    data.map_or(Ok(()), |data| compare(&classifier()?, &exported, &data))
 }
 
-/// Reads the labelled texts, whose labels are classes of the model.
+/// Reads the labelled texts of the options, whose labels are classes of the model.
+fn data(args: &ExportArgs, classifier: &Predictor) -> Result<Option<Dataset>, Failure> {
+    args.data.as_deref().map(|path| read(path, args, classifier)).transpose()
+}
+
 fn read(path: &Path, args: &ExportArgs, classifier: &Predictor) -> Result<Dataset, Failure> {
     let config = classifier.config();
     if config.problem.problem_type.is_some_and(|kind| kind != ProblemType::SingleLabelClassification) {
@@ -100,16 +99,15 @@ fn read(path: &Path, args: &ExportArgs, classifier: &Predictor) -> Result<Datase
     Ok(Dataset { classes, ..Dataset::default() }.read_like(path, &args.data_file.read_options())?)
 }
 
-/// Prints what int8 changes. Each text is computed alone, because the range of activations is that of a batch.
-fn compare(classifier: &Predictor, data: &Dataset) -> Result<(), Failure> {
-    let int8 = classifier.simulate_int8();
+/// Prints what int8 changes, computing each text alone.
+fn compare(classifier: &Predictor, int8: &Predictor, data: &Dataset) -> Result<(), Failure> {
     let (mut correct, mut changed, mut largest) = ([0, 0], 0, 0f32);
     for (example, label) in data.examples.iter().zip(data.labels()) {
         let pair = [(example.text.as_str(), example.text_pair.as_deref())];
         let predict = |classifier: &Predictor| -> Result<Option<Prediction>, Failure> {
             Ok(classifier.classify_pairs(&pair, classifier.max_length(), 1)?.pop())
         };
-        let (Some(before), Some(after)) = (predict(classifier)?, predict(&int8)?) else { continue };
+        let (Some(before), Some(after)) = (predict(classifier)?, predict(int8)?) else { continue };
         let label = &data.classes.names()[label];
         for (correct, prediction) in correct.iter_mut().zip([&before, &after]) {
             *correct += usize::from(prediction.label == *label);
@@ -133,5 +131,6 @@ const EXAMPLES: &str = "\
 Examples:
   rekindle export --model ./model --onnx model.onnx
   rekindle export --model ./model --onnx model-int8.onnx --int8 --data reviews.csv
+  rekindle export --model ./model --output ./model-int8 --int8
 
 In Python: onnxruntime.InferenceSession('model.onnx').run(['logits'], {'input_ids': ids, 'attention_mask': mask})";
