@@ -12,7 +12,6 @@ pub struct Int8Tensor {
 
 /// The weight of a linear layer, `[out, in]`, as it is stored.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum LinearWeight {
     /// In any float type.
     Float(Vec<f32>),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Bytes, DType, Device, Tensor, TensorData};
 
 use crate::checkpoint::Checkpoint;
@@ -83,6 +83,10 @@ pub struct ParamSpec {
     pub name: String,
     /// The shape, as a checkpoint stores it: `[out, in]` for the weight of a linear layer.
     pub shape: Vec<usize>,
+    /// Its id in Burn.
+    pub(crate) id: ParamId,
+    /// Whether this is the weight of a linear layer.
+    pub(crate) is_linear_weight: bool,
     /// Whether the model holds the transpose of what a checkpoint stores.
     transposed: bool,
 }
@@ -90,11 +94,11 @@ pub struct ParamSpec {
 impl ParamSpec {
     /// Whether this is the weight of a linear layer that has none in f32.
     fn is_in_int8(&self) -> bool {
-        self.transposed && self.shape.contains(&0)
+        self.is_linear_weight && self.shape.contains(&0)
     }
 
     /// The parameters of a model, in the order of the data.
-    fn all(model: &impl Module) -> Vec<Self> {
+    pub(crate) fn all(model: &impl Module) -> Vec<Self> {
         struct Visitor(ParamPath, Vec<ParamSpec>);
         impl ModuleVisitor for Visitor {
             fn enter_module(&mut self, name: &str, container: &str) {
@@ -109,7 +113,8 @@ impl ParamSpec {
                 if transposed {
                     shape.reverse();
                 }
-                self.1.push(ParamSpec { name: self.0.name(), shape, transposed });
+                let (name, is_linear_weight) = (self.0.name(), self.0.is_linear_weight());
+                self.1.push(ParamSpec { name, shape, id: param.id, is_linear_weight, transposed });
             }
         }
         let mut visitor = Visitor(ParamPath::default(), Vec::new());

@@ -4,6 +4,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 
 use crate::error::CheckpointError;
+use crate::load::ParamSpec;
 use crate::path::ParamPath;
 
 /// A parameter's name, identity and size.
@@ -42,23 +43,7 @@ pub fn parameters(model: &impl Module) -> Vec<Parameter> {
 
 /// The weights of the linear layers of a module, by their ids and names, in the order of the data. They need not exist in memory yet.
 pub fn linear_weights(model: &impl Module) -> Vec<(ParamId, String)> {
-    struct Visitor(ParamPath, Vec<(ParamId, String)>);
-    impl ModuleVisitor for Visitor {
-        fn enter_module(&mut self, name: &str, container: &str) {
-            self.0.enter(name, container);
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.0.exit();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if self.0.is_linear_weight() {
-                self.1.push((param.id, self.0.name()));
-            }
-        }
-    }
-    let mut visitor = Visitor(ParamPath::default(), Vec::new());
-    model.visit(&mut visitor);
-    visitor.1
+    ParamSpec::all(model).into_iter().filter(|spec| spec.is_linear_weight).map(|spec| (spec.id, spec.name)).collect()
 }
 
 /// The same weights, with autodiff tracking only the parameters whose names `choose` accepts.

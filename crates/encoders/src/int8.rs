@@ -32,7 +32,6 @@ pub(crate) fn load<M: Module>(
         let weight = match weight {
             LinearWeight::Int8(Int8Tensor { values, scales }) => Int8Matrix { values, scales },
             LinearWeight::Float(values) => Int8Matrix::new(&values, named[index].1[1]),
-            other => return Err(format!("{other:?} is not supported")),
         };
         linear[index].linear.set_int8(weight).map_err(|error| error.to_string())
     })?;
