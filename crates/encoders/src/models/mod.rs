@@ -6,27 +6,27 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rekindle_checkpoint::{
-    Checkpoint, CheckpointError, ClassMatch, Layout, LoadReport, ParamSpec, Parameter, Precision, parameters,
-    reinitialize, save, trainable,
+    Checkpoint, CheckpointError, ClassMatch, LoadReport, ParamSpec, Parameter, Precision, parameters, reinitialize,
+    trainable,
 };
-use rekindle_distilbert::{DistilBertForMaskedLM, DistilBertForSequenceClassification, DistilBertModel};
+use rekindle_distilbert::{DistilBertForSequenceClassification, DistilBertModel};
 use rekindle_nn::{
     LoraConfig, Mode, NamedLinear, NnError, ParamInfo, ParamRole, ParamRoles, Pooling, SequenceBatch, TokenSelection,
     TransformerEncoder, merge_adapters,
 };
 
-use crate::albert::{AlbertForMaskedLM, AlbertForSequenceClassification, AlbertModel};
-use crate::bert::{BertForMaskedLM, BertForSequenceClassification, BertModel};
+use crate::albert::{AlbertForSequenceClassification, AlbertModel};
+use crate::bert::{BertForSequenceClassification, BertModel};
 use crate::config::EncoderConfig;
-use crate::deberta_v2::{DebertaV2ForMaskedLM, DebertaV2ForSequenceClassification, DebertaV2Model};
-use crate::electra::{ElectraForMaskedLM, ElectraForSequenceClassification, ElectraModel};
+use crate::deberta_v2::{DebertaV2ForSequenceClassification, DebertaV2Model};
+use crate::electra::{ElectraForSequenceClassification, ElectraModel};
 use crate::family::Family;
 use crate::heads::{Classifier, MaskedLm};
 use crate::initialize::initialize;
 use crate::int8;
-use crate::modernbert::{ModernBertForMaskedLM, ModernBertForSequenceClassification, ModernBertModel};
-use crate::mpnet::{MpnetForMaskedLM, MpnetForSequenceClassification, MpnetModel};
-use crate::roberta::{RobertaForMaskedLM, RobertaForSequenceClassification};
+use crate::modernbert::{ModernBertForSequenceClassification, ModernBertModel};
+use crate::mpnet::{MpnetForSequenceClassification, MpnetModel};
+use crate::roberta::RobertaForSequenceClassification;
 
 /// Evaluates an expression for the model of any family.
 macro_rules! each {
@@ -59,6 +59,10 @@ macro_rules! new {
         }
     };
 }
+
+mod masked_lm;
+
+pub use masked_lm::MaskedLanguageModel;
 
 /// An encoder without a head.
 #[derive(Module, Debug)]
@@ -460,71 +464,5 @@ fn initial(config: &EncoderConfig, spec: &ParamSpec, seed: u64) -> Vec<f32> {
     match config.family {
         Family::DistilBert => config.distilbert().initialize(spec, seed),
         _ => initialize(config, spec, seed),
-    }
-}
-
-/// An encoder with the masked-language head of its family: transformers' `AutoModelForMaskedLM`.
-#[derive(Module, Debug)]
-#[allow(clippy::large_enum_variant, reason = "Burn implements no Module for a Box, and a program has few models")]
-pub enum MaskedLanguageModel {
-    /// DistilBERT.
-    DistilBert(DistilBertForMaskedLM),
-    /// BERT.
-    Bert(BertForMaskedLM),
-    /// RoBERTa, XLM-RoBERTa or CamemBERT.
-    Roberta(RobertaForMaskedLM),
-    /// ELECTRA.
-    Electra(ElectraForMaskedLM),
-    /// MPNet.
-    Mpnet(MpnetForMaskedLM),
-    /// ALBERT.
-    Albert(AlbertForMaskedLM),
-    /// DeBERTa-v2 or v3.
-    DebertaV2(DebertaV2ForMaskedLM),
-    /// ModernBERT.
-    ModernBert(ModernBertForMaskedLM),
-}
-
-impl MaskedLanguageModel {
-    /// Loads the model of `config` from a checkpoint, as [`SequenceClassifier::from_checkpoint`] does.
-    ///
-    /// The projection to words is the word table, unless the configuration says otherwise. A checkpoint may contain it twice.
-    ///
-    /// # Errors
-    /// As for the classifier, and when the checkpoint's projection differs from the word table.
-    pub fn from_checkpoint(
-        config: &EncoderConfig,
-        checkpoint: &Checkpoint,
-        seed: u64,
-        device: &Device,
-    ) -> Result<(Self, LoadReport), CheckpointError> {
-        let model = new!(Self, MaskedLm, config, device);
-        let layout = config.family.spec().masked_lm;
-        let layout = Layout { tied: if config.tie_word_embeddings { layout.tied } else { &[] }, ..layout };
-        checkpoint.load(model, &layout, &|spec| initial(config, spec, seed), device)
-    }
-
-    /// Writes all tensors to `path` under transformers' names; the word table once.
-    ///
-    /// # Errors
-    /// When the file cannot be written; an existing one is then unchanged.
-    pub fn save_safetensors(&self, path: &Path, precision: Precision) -> Result<(), CheckpointError> {
-        save(self, path, precision)
-    }
-
-    /// The logits of every word at the tokens that [`SequenceBatch::selecting`] selected, or at all tokens.
-    ///
-    /// The head and most of the last layer compute these tokens only. The word table has two uses, whose gradients add up.
-    ///
-    /// # Shapes
-    /// - output: `[selected, vocab_size]`
-    pub fn forward(&self, batch: &SequenceBatch, mode: Mode) -> Tensor<2> {
-        each!(Self, self, model => MaskedLm::forward(model, batch, mode))
-    }
-}
-
-impl ParamRoles for MaskedLanguageModel {
-    fn param_info(&self, name: &str) -> ParamInfo {
-        each!(Self, self, model => info(model.encoder(), name, &[]))
     }
 }
