@@ -70,18 +70,21 @@ pub fn run(args: &ExportArgs) -> Result<(), Failure> {
     found.warnings().iter().for_each(|warning| display.warn(warning));
     found.model.check_f32("an export")?;
     let classifier = || Ok::<_, Failure>(Predictor::new(&found.model, &devices.first)?);
-    let Some(folder) = &args.output else {
-        let (classifier, file) = (classifier()?, args.onnx.as_deref().unwrap_or(Path::new("")));
+    if let Some(file) = &args.onnx {
+        let classifier = classifier()?;
         let data = data(args, &classifier)?;
         onnx::write(file, &classifier, args.int8, &display)?;
         // Each text is computed alone, because the range of activations is that of a batch.
-        return data.map_or(Ok(()), |data| compare(&classifier, &classifier.simulate_int8(), &data));
-    };
-    let precision = if args.int8 { LinearPrecision::Int8 } else { LinearPrecision::F32 };
-    let exported = Predictor::new(&found.model.clone().with_precision(precision)?, &devices.first)?;
-    let data = data(args, &exported)?;
-    folder::write(folder, &exported, &found.model)?;
-    data.map_or(Ok(()), |data| compare(&classifier()?, &exported, &data))
+        data.map_or(Ok(()), |data| compare(&classifier, &classifier.simulate_int8(), &data))?;
+    }
+    if let Some(folder) = &args.output {
+        let precision = if args.int8 { LinearPrecision::Int8 } else { LinearPrecision::F32 };
+        let exported = Predictor::new(&found.model.clone().with_precision(precision)?, &devices.first)?;
+        let data = data(args, &exported)?;
+        folder::write(folder, &exported, &found.model)?;
+        data.map_or(Ok(()), |data| compare(&classifier()?, &exported, &data))?;
+    }
+    Ok(())
 }
 
 /// Reads the labelled texts of the options, whose labels are classes of the model.
