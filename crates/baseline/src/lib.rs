@@ -27,8 +27,6 @@
 mod classifier;
 mod dense;
 mod error;
-#[cfg(test)]
-mod golden;
 mod labels;
 mod lbfgs;
 mod logistic;
@@ -68,4 +66,9 @@ pub trait Baseline {
         let probabilities = self.probabilities(texts);
         probabilities.chunks(self.classes()).map(rekindle_metrics::argmax).collect()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    mod golden;
 }
