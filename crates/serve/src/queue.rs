@@ -24,8 +24,8 @@ pub(crate) struct Job {
     pub done: usize,
     pub queued: Instant,
     answer: oneshot::Sender<Answer>,
-    /// Counts the texts as waiting until the job is dropped.
-    _place: Place,
+    /// Counts the texts as waiting until the answer is sent, or the job is dropped.
+    place: Place,
 }
 
 impl Job {
@@ -39,15 +39,12 @@ impl Job {
         self.done == self.texts.len()
     }
 
-    /// Sends the logits to the request.
-    pub fn complete(self) {
+    /// Sends the logits to the request, or why there are none.
+    pub fn complete(self, outcome: Result<(), Arc<str>>) {
+        // A client with an answer finds its places free.
+        drop(self.place);
         // Without a receiver, the client is gone.
-        let _ = self.answer.send(Ok(self.logits));
-    }
-
-    /// Tells the request why there are none.
-    pub fn fail(self, reason: Arc<str>) {
-        let _ = self.answer.send(Err(reason));
+        let _ = self.answer.send(outcome.map(|()| self.logits));
     }
 }
 
@@ -98,7 +95,7 @@ impl Queue {
         self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).map_err(|_| Refusal::Full)?;
         let place = Place { texts: count, waiting: Arc::clone(&self.waiting) };
         let (answer, receiver) = oneshot::channel();
-        let job = Job { model, texts, logits: Vec::new(), done: 0, queued: Instant::now(), answer, _place: place };
+        let job = Job { model, texts, logits: Vec::new(), done: 0, queued: Instant::now(), answer, place };
         self.sender.send(job).map_err(|_| Refusal::Closed)?;
         Ok(receiver)
     }

@@ -71,7 +71,7 @@ impl Worker {
         (self.on_event)(Event::BatchFailed { model: model.name.clone(), reason: reason.into() });
         let reason: Arc<str> = reason.into();
         for job in plan.iter().rev().filter_map(|&(job, _)| waiting.remove(job)) {
-            job.fail(Arc::clone(&reason));
+            job.complete(Err(Arc::clone(&reason)));
         }
     }
 }
@@ -112,7 +112,7 @@ fn distribute(logits: &[f32], labels: usize, plan: &Plan, waiting: &mut VecDeque
         if waiting[index].is_complete()
             && let Some(job) = waiting.remove(index)
         {
-            job.complete();
+            job.complete(Ok(()));
         }
     }
 }

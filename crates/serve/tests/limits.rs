@@ -36,6 +36,14 @@ fn too_many_texts_wait_no_longer() {
 }
 
 #[test]
+fn a_client_with_an_answer_finds_its_place_free() {
+    let server = Running::start(Limits { max_queue: 1, ..Limits::default() }, None);
+    for _ in 0..300 {
+        assert_eq!(server.predict(&body(1)).status, 200);
+    }
+}
+
+#[test]
 fn bodies_and_numbers_of_texts_are_bounded() {
     let server = Running::start(Limits { max_body: 1000, max_texts: 3, ..Limits::default() }, None);
     assert_eq!(server.predict(&body(3)).status, 200);
