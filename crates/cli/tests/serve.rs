@@ -49,7 +49,7 @@ fn signals_reload_and_stop() {
     let address = first.strip_prefix("listening on http://").expect("an address").to_owned();
     let pid = server.id().to_string();
     let signal = |name: &str| {
-        let sent = Command::new("kill").args([name, &pid]).status().expect("it ran");
+        let sent = Command::new("kill").env("LC_ALL", "C").args([name, &pid]).status().expect("it ran");
         assert!(sent.success(), "{name}");
     };
     let ask = || {

@@ -130,7 +130,7 @@ impl Running {
         if !cfg!(unix) {
             return self.kill().map(|_| None);
         }
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let sent = Command::new("kill").env("LC_ALL", "C").args(["-TERM", &self.child.id().to_string()]).status();
         check(sent.is_ok_and(|status| status.success()), || "SIGTERM could not be sent".into())?;
         let began = Instant::now();
         loop {
