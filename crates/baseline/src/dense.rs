@@ -15,6 +15,8 @@ const TOLERANCE: f64 = 1e-5;
 const TOLERANCES: [f64; 2] = [1e-10, 1e-8];
 /// That norm when values of C are compared: scikit-learn's `tol` bounds each of the slopes, of which many classes have thousands.
 const ROUGH: f64 = 3e-4;
+/// So many values of C in a row that are worse than the best one end their comparison.
+const PATIENCE: usize = 2;
 /// The score of a class without training examples, about the logarithm of the smallest probability that scikit-learn's
 /// `log_loss` knows.
 const ABSENT: f64 = -36.0;
@@ -151,8 +153,16 @@ pub struct Validation {
     pub log_loss: f64,
 }
 
-/// Evaluates each value of C, ascending, on folds: pairs of the rows to fit and the rows that are held out. The value of `c` in
-/// the options has no effect.
+impl Validation {
+    /// Returns true if the accuracy is higher than that of another value, or equal with a smaller loss.
+    pub fn is_better_than(&self, other: &Self) -> bool {
+        (self.accuracy, -self.log_loss) > (other.accuracy, -other.log_loss)
+    }
+}
+
+/// Evaluates values of C, ascending, on folds: pairs of the rows to fit and the rows that are held out. Ends after two values in
+/// a row whose accuracy is lower and whose loss is higher than those of the best one: weaker regularization then overfits. The
+/// value of `c` in the options has no effect.
 ///
 /// The folds are computed in parallel. The result does not depend on the number of threads.
 ///
@@ -167,36 +177,66 @@ pub fn cross_validate(
     values_of_c: &[f64],
     options: &LogisticOptions<'_>,
 ) -> Result<Vec<Validation>, BaselineError> {
-    let of = |rows: &[usize]| rows.iter().filter_map(|&row| labels.get(row).copied()).collect::<Vec<usize>>();
-    let validate = |(fitted, held_out): &(Vec<usize>, Vec<usize>)| {
-        let (train, train_labels) = (rows.select(fitted), of(fitted));
-        let (test, truth) = (rows.select(held_out), of(held_out));
-        let data = Occurring::of(&train, &train_labels, classes, class_weights)?;
-        let mut path = Path::default();
-        let validate = |&c: &f64| {
-            let found = path.next(&data.problem(&train), &LogisticOptions { c, ..*options })?;
-            let probabilities = data.regression(found, classes, rows.columns()).probabilities(&test);
-            let (mut right, mut loss) = (0.0, 0.0);
-            for (row, &label) in probabilities.chunks(classes).zip(&truth) {
-                right += f64::from(u8::from(argmax(row) == label));
-                loss -= row[label].max(f64::EPSILON).ln();
-            }
-            Ok((right, loss))
-        };
-        values_of_c.iter().map(validate).collect::<Result<Vec<(f64, f64)>, BaselineError>>()
-    };
-    let mut sums = vec![(0.0, 0.0); values_of_c.len()];
-    for fold in folds.par_iter().map(validate).collect::<Vec<_>>() {
-        for ((right, loss), (of_fold, loss_of_fold)) in sums.iter_mut().zip(fold?) {
-            *right += of_fold;
-            *loss += loss_of_fold;
+    let mut folds = folds
+        .iter()
+        .map(|fold| Fold::new(rows, labels, classes, class_weights, fold))
+        .collect::<Result<Vec<_>, BaselineError>>()?;
+    let tested: usize = folds.iter().map(|fold| fold.truth.len()).sum();
+    let mean = |sum: f64| sum / tested.max(1) as f64;
+    let (mut found, mut best, mut worse): (_, Option<Validation>, _) = (Vec::new(), None, 0);
+    for &c in values_of_c {
+        let options = LogisticOptions { c, ..*options };
+        let sums = folds.par_iter_mut().map(|fold| fold.validate(classes, &options)).collect::<Vec<_>>();
+        let sums = sums.into_iter().collect::<Result<Vec<(f64, f64)>, BaselineError>>()?;
+        let right = mean(sums.iter().map(|sum| sum.0).sum());
+        let value = Validation { c, accuracy: right, log_loss: mean(sums.iter().map(|sum| sum.1).sum()) };
+        found.push(value);
+        let is_worse = |best: Validation| value.accuracy < best.accuracy && value.log_loss > best.log_loss;
+        worse = if best.is_some_and(is_worse) { worse + 1 } else { 0 };
+        if worse == PATIENCE {
+            break;
+        }
+        if best.is_none_or(|best| value.is_better_than(&best)) {
+            best = Some(value);
         }
     }
-    let tested: usize = folds.iter().map(|(_, held_out)| held_out.len()).sum();
-    let mean = |sum: f64| sum / tested.max(1) as f64;
-    let validation =
-        |(&c, &(right, loss)): (&f64, &(f64, f64))| Validation { c, accuracy: mean(right), log_loss: mean(loss) };
-    Ok(values_of_c.iter().zip(&sums).map(validation).collect())
+    Ok(found)
+}
+
+/// The rows of a fold, and its regressions so far.
+struct Fold {
+    train: DenseRows,
+    data: Occurring,
+    test: DenseRows,
+    truth: Vec<usize>,
+    path: Path,
+}
+
+impl Fold {
+    fn new(
+        rows: &DenseRows,
+        labels: &[usize],
+        classes: usize,
+        class_weights: Option<&[f64]>,
+        (fitted, held_out): &(Vec<usize>, Vec<usize>),
+    ) -> Result<Self, BaselineError> {
+        let of = |rows: &[usize]| rows.iter().filter_map(|&row| labels.get(row).copied()).collect::<Vec<usize>>();
+        let (train, test) = (rows.select(fitted), rows.select(held_out));
+        let data = Occurring::of(&train, &of(fitted), classes, class_weights)?;
+        Ok(Self { train, data, test, truth: of(held_out), path: Path::default() })
+    }
+
+    /// Returns the number of held-out rows that are predicted correctly, and the sum of their negative log-likelihoods.
+    fn validate(&mut self, classes: usize, options: &LogisticOptions<'_>) -> Result<(f64, f64), BaselineError> {
+        let found = self.path.next(&self.data.problem(&self.train), options)?;
+        let probabilities = self.data.regression(found, classes, self.train.columns()).probabilities(&self.test);
+        let (mut right, mut loss) = (0.0, 0.0);
+        for (row, &label) in probabilities.chunks(classes).zip(&self.truth) {
+            right += f64::from(u8::from(argmax(row) == label));
+            loss -= row[label].max(f64::EPSILON).ln();
+        }
+        Ok((right, loss))
+    }
 }
 
 /// The last two solutions for ascending values of C, with the logarithms of these.
@@ -223,5 +263,29 @@ impl Path {
         let found = Weights::fit(problem, options, ROUGH, start.as_ref())?;
         self.before = self.last.take();
         Ok(&self.last.insert((place, found)).1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the number of values of C, of six, that are tried on 60 rows of 20 columns, the first of which tells the class of all
+    /// rows but every n-th.
+    fn tried(wrong: usize) -> usize {
+        let random = |row: usize, column: usize| (((row * 31 + column) as f64 * 12.9898).sin() * 43758.5453).fract();
+        let labels: Vec<usize> = (0..60).map(|row| if row % wrong == 0 { 1 - row % 2 } else { row % 2 }).collect();
+        let value = |row: usize, column: usize| if column == 0 { 4.0 * (row % 2) as f64 } else { random(row, column) };
+        let rows = DenseRows::new((0..60 * 20).map(|place| value(place / 20, place % 20)).collect(), 20);
+        let folds: Vec<_> = (0..3).map(|fold| (0..60).partition(|row| row / 20 != fold)).collect();
+        let grid = [0.01, 0.1, 1.0, 10.0, 100.0, 1000.0];
+        cross_validate(&rows, &labels, 2, None, &folds, &grid, &LogisticOptions::default()).expect("fitted").len()
+    }
+
+    #[test]
+    fn values_that_overfit_are_not_tried() {
+        assert_eq!(tried(61), 6, "two clear classes");
+        let short = tried(5);
+        assert!((3..6).contains(&short), "{short}");
     }
 }
