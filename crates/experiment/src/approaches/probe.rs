@@ -163,8 +163,9 @@ impl Probe {
     }
 }
 
-/// Returns the candidate of the highest accuracy, and of the smallest loss among equals. Another pooling must be better by more
-/// than the standard error of the accuracy, because the mean is better for most encoders, and few examples cannot tell.
+/// Returns the candidate of the highest accuracy, and of the smallest loss among equals. Another pooling is compared with the better
+/// number of layers, and must be better by more than the standard error of the accuracy, because the mean is better for most
+/// encoders, and few examples cannot tell.
 fn better(
     candidates: &[(Embedding, DenseRows)],
     examples: usize,
@@ -172,9 +173,13 @@ fn better(
 ) -> Result<usize, BaselineError> {
     let mut best: Option<(usize, Validation)> = None;
     for (place, (embedding, _)) in candidates.iter().enumerate() {
+        let is_another = |other: usize| candidates[other].0.pooling != embedding.pooling;
+        if best.is_some_and(|(other, _)| is_another(other) && candidates[other].0.layers != embedding.layers) {
+            continue;
+        }
         let Some(found) = validate(place)? else { continue };
         let is_better = best.is_none_or(|(other, best)| {
-            if candidates[other].0.pooling != embedding.pooling {
+            if is_another(other) {
                 let error = (best.accuracy * (1.0 - best.accuracy) / examples as f64).sqrt();
                 return found.accuracy > best.accuracy + error;
             }
