@@ -153,7 +153,7 @@ fn what_cannot_be_read_is_told_by_name() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
     place.write("pointer/results.json", pointer);
     let cases: [(&[&str], &[&str]); 9] = [
-        (&["pointer"], &["pointer/results.json", "pointer of Git LFS"]),
+        (&["pointer"], &["pointer/results.json", "Git LFS pointer"]),
         (&["good", "nowhere"], &["nowhere: file not found", "output folder of an experiment"]),
         (&["empty"], &["empty/results.json", "file not found", "output folder"]),
         (&["good", "broken"], &["broken/results.json", "damaged file", "line 1"]),

@@ -227,6 +227,25 @@ fn what_has_no_mask_or_does_not_fit_is_refused() {
 }
 
 #[test]
+fn a_corpus_in_utf_16_gives_the_same_vocabulary_and_model() {
+    let place = with_vocabulary();
+    let units = corpus().encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    place.write("utf16.txt", [b"\xff\xfe".to_vec(), units].concat());
+    let done = |command: &mut assert_cmd::Command| {
+        let output = command.output().expect("it ran");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    done(place.plain("vocab").args(["--corpus", "utf16.txt", "--size", "60", "--output", "other"]));
+    let read = |path: &str| fs::read(place.path(path)).expect("written");
+    assert_eq!(read("other/vocab.txt"), read("vocab/vocab.txt"));
+    for (corpus, model) in [("corpus.txt", "first"), ("utf16.txt", "second")] {
+        let sizes = SIZES.map(|option| if option == "corpus.txt" { corpus } else { option });
+        done(place.command("pretrain").args(sizes).args(["--vocab", "vocab", "--steps", "2", "--output", model]));
+    }
+    assert_eq!(read("first/model.safetensors"), read("second/model.safetensors"));
+}
+
+#[test]
 fn a_pointer_of_git_lfs_is_no_corpus() {
     let place = Place::new();
     place.write("corpus.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n");
@@ -236,7 +255,7 @@ fn a_pointer_of_git_lfs_is_no_corpus() {
     ];
     for output in outputs.map(|output| output.expect("it ran")) {
         let error = text(&output.stderr);
-        assert!(output.status.code() == Some(3) && error.contains("corpus.txt: a pointer of Git LFS"), "{error}");
+        assert!(output.status.code() == Some(3) && error.contains("corpus.txt: is a Git LFS pointer"), "{error}");
         assert!(!place.path("out/vocab.txt").exists());
     }
 }

@@ -10,6 +10,8 @@ use crate::label::is_number;
 pub struct Classes {
     names: Vec<String>,
     indices: HashMap<String, usize>,
+    /// The indices by names in lower case; none if two names differ in case only.
+    lowercase: HashMap<String, Option<usize>>,
 }
 
 impl Classes {
@@ -29,7 +31,11 @@ impl Classes {
     pub fn in_order<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let names: Vec<String> = names.into_iter().map(String::from).collect();
         let indices = names.iter().cloned().zip(0..).collect();
-        Self { names, indices }
+        let mut lowercase = HashMap::with_capacity(names.len());
+        for (index, name) in names.iter().enumerate() {
+            lowercase.entry(name.to_lowercase()).and_modify(|index| *index = None).or_insert(Some(index));
+        }
+        Self { names, indices, lowercase }
     }
 
     /// Returns all names, in the order of their indices.
@@ -47,9 +53,10 @@ impl Classes {
         self.names.is_empty()
     }
 
-    /// Returns the index of the class with this name.
+    /// Returns the index of the class with this name; otherwise that of the only class whose name differs in case.
     pub fn index(&self, name: &str) -> Option<usize> {
-        self.indices.get(name).copied()
+        let exact = self.indices.get(name).copied();
+        exact.or_else(|| self.lowercase.get(&name.to_lowercase()).copied().flatten())
     }
 }
 
@@ -83,5 +90,11 @@ mod tests {
         assert_eq!(Classes::from_labels(["10", "9", "-1", "9"]).names(), ["-1", "9", "10"]);
         assert_eq!(Classes::from_labels(["pos", "10", "9"]).names(), ["10", "9", "pos"]);
         assert_eq!(Classes::from_labels(["b", "a"]).index("b"), Some(1));
+        let cased = Classes::from_labels(["Good", "bad", "BAD", "ÄH"]);
+        let index = |name| cased.index(name).map(|index| cased.names()[index].as_str());
+        assert_eq!(
+            ["GOOD", "bad", "BAD", "Bad", "äh", "goo"].map(index),
+            [Some("Good"), Some("bad"), Some("BAD"), None, Some("ÄH"), None]
+        );
     }
 }

@@ -65,10 +65,10 @@ fn all_rows_that_cannot_be_used_are_in_the_error() {
     assert!(others[0].starts_with("  line 5: found 1 column,"), "{error}");
     assert_eq!((others.len(), others[8], others[9]), (10, "  line 13: the label is empty", "  and 2 more"));
     let train = read("a.csv", "text,label\na,x\nb,y\n", &ReadOptions::default()).expect("read");
-    let (_folder, path) = write("b.csv", "text,label\nd,z\ne,x\nf,Y\n");
+    let (_folder, path) = write("b.csv", "text,label\nd,z\ne,X\nf,w\n");
     let error = train.read_like(&path, &ReadOptions::default()).expect_err("two labels");
     let words = "line 2: label `z` is not one of the classes of the training data: x, y; and 1 more row cannot be used\n  \
-                 line 4: label `Y` is not one of the classes";
+                 line 4: label `w` is not one of the classes";
     assert!(error.to_string().ends_with(words), "{error}");
 }
 

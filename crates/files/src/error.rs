@@ -38,8 +38,8 @@ pub enum FileError {
         /// Where it leads.
         target: PathBuf,
     },
-    /// A file was not downloaded: it is a pointer of Git LFS.
-    #[error("{path}: a pointer of Git LFS, not the file itself; run `git lfs pull` in its repository")]
+    /// A file was not downloaded: it is a Git LFS pointer.
+    #[error("{path}: is a Git LFS pointer, not the file itself; run `git lfs pull` in its repository")]
     LfsPointer {
         /// The file.
         path: PathBuf,

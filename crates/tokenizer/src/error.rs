@@ -34,8 +34,8 @@ pub enum TokenizerError {
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// A file was not downloaded: it is a pointer of Git LFS.
-    #[error("{path}: a pointer of Git LFS, not the file itself; run `git lfs pull` in its repository")]
+    /// A file was not downloaded: it is a Git LFS pointer.
+    #[error("{path}: is a Git LFS pointer, not the file itself; run `git lfs pull` in its repository")]
     LfsPointer {
         /// The file.
         path: PathBuf,

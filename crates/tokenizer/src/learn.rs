@@ -1,9 +1,6 @@
 //! Learns a WordPiece vocabulary from text.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind};
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainer};
@@ -34,22 +31,24 @@ struct Seen {
 type Alphabet = BTreeMap<char, Seen>;
 
 impl Tokenizer {
-    /// Learns a WordPiece vocabulary of at most `size` entries from text files, which are read line by line. With `lowercase`, texts
-    /// are lower-cased and lose their accents, as by an uncased BERT.
+    /// Learns a WordPiece vocabulary of at most `size` entries from lines of text. With `lowercase`, texts are lower-cased and lose
+    /// their accents, as by an uncased BERT.
     ///
     /// The trainer is Hugging Face's. It numbers the characters that continue a word in the order of a hash table, and
     /// breaks ties by these numbers. Here the alphabet is numbered first, so that the same text gives the same
     /// vocabulary.
     ///
     /// # Errors
-    /// Returns an error if a file cannot be read or is not UTF-8, contains no word, or has more characters than `size`
-    /// allows.
-    pub fn learn(files: &[PathBuf], size: usize, lowercase: bool) -> Result<Self, TokenizerError> {
+    /// Returns the first error of a line, or an error if the lines have no word, or more characters than `size` allows.
+    pub fn learn<L, E>(lines: L, size: usize, lowercase: bool) -> Result<Self, E>
+    where
+        L: IntoIterator<Item = Result<String, E>, IntoIter: Send>,
+        E: From<TokenizerError> + Send,
+    {
         let alphabet = Mutex::new(Alphabet::new());
         let mut trainer = WordPieceTrainer::builder().show_progress(false).min_frequency(MIN_FREQUENCY).build();
         let mut failure = None;
-        let lines = files.iter().flat_map(|file| lines(file));
-        let lines = lines.map_while(|line| line.map_err(|error| failure = Some(error)).ok());
+        let lines = lines.into_iter().map_while(|line| line.map_err(|error| failure = Some(error)).ok());
         trainer
             .feed(lines, |line| words(line, lowercase, &alphabet))
             .map_err(|error| TokenizerError::Encode(error.to_string()))?;
@@ -58,14 +57,14 @@ impl Tokenizer {
         }
         let alphabet = most_frequent(alphabet.into_inner().unwrap_or_else(PoisonError::into_inner));
         if alphabet.is_empty() {
-            return Err(TokenizerError::NoWords);
+            return Err(TokenizerError::NoWords.into());
         }
 
         let whole = alphabet.keys().map(char::to_string);
         let inside = alphabet.iter().filter(|(_, seen)| seen.inside).map(|(character, _)| format!("##{character}"));
         let first: Vec<String> = SPECIAL.map(String::from).into_iter().chain(whole).chain(inside).collect();
         if first.len() > size {
-            return Err(TokenizerError::Size { size, least: first.len() });
+            return Err(TokenizerError::Size { size, least: first.len() }.into());
         }
         trainer.set_vocab_size(size);
         trainer.set_limit_alphabet(Some(alphabet.len()));
@@ -75,24 +74,7 @@ impl Tokenizer {
         trainer.train(&mut model).map_err(|error| TokenizerError::Encode(error.to_string()))?;
         let mut entries: Vec<(String, u32)> = model.get_vocab().into_iter().collect();
         entries.sort_by_key(|(_, id)| *id);
-        Self::wordpiece(entries.into_iter().map(|(token, _)| token).collect(), lowercase)
-    }
-}
-
-/// Returns the lines of a file. An error names the file and, if possible, the line.
-fn lines(path: &Path) -> Box<dyn Iterator<Item = Result<String, TokenizerError>> + Send + '_> {
-    let broken = |source| TokenizerError::Io { path: path.into(), source };
-    match File::open(path) {
-        Ok(file) => Box::new(BufReader::new(file).lines().enumerate().map(move |(index, line)| {
-            line.map_err(|error| {
-                let reason = match error.kind() {
-                    ErrorKind::InvalidData => "is not UTF-8; save the file as UTF-8".into(),
-                    _ => error.to_string(),
-                };
-                TokenizerError::Invalid { path: path.into(), reason: format!("line {}: {reason}", index + 1) }
-            })
-        })),
-        Err(error) => Box::new(std::iter::once(Err(broken(error)))),
+        Ok(Self::wordpiece(entries.into_iter().map(|(token, _)| token).collect(), lowercase)?)
     }
 }
 

@@ -1,15 +1,9 @@
 //! Vocabularies learned from text.
 
-use std::path::PathBuf;
-
 use rekindle_tokenizer::{Tokenizer, TokenizerError};
-use tempfile::TempDir;
 
 fn learn(text: &str, size: usize) -> Result<Tokenizer, TokenizerError> {
-    let folder: TempDir = tempfile::tempdir().expect("a folder");
-    let path: PathBuf = folder.path().join("text.txt");
-    std::fs::write(&path, text).expect("written");
-    Tokenizer::learn(&[path], size, true)
+    Tokenizer::learn(text.lines().map(|line| Ok(line.into())), size, true)
 }
 
 /// Computed by hand: `ab` occurs five times and is merged first, then `abc` with three occurrences; `dd` occurs once
@@ -39,10 +33,8 @@ fn the_same_text_gives_the_same_vocabulary() {
 /// Computed by hand: `Ab` occurs twice and is merged; the trainer of an uncased vocabulary would find `ab` four times.
 #[test]
 fn a_cased_vocabulary_keeps_upper_case_and_accents() {
-    let folder: TempDir = tempfile::tempdir().expect("a folder");
-    let path: PathBuf = folder.path().join("text.txt");
-    std::fs::write(&path, "Ab Ab ab é").expect("written");
-    let tokenizer = Tokenizer::learn(&[path], 100, false).expect("a vocabulary");
+    let lines = [Ok::<_, TokenizerError>("Ab Ab ab é".into())];
+    let tokenizer = Tokenizer::learn(lines, 100, false).expect("a vocabulary");
     let expected = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "A", "a", "b", "é", "##b", "Ab"];
     assert_eq!(tokenizer.vocabulary(), expected);
     assert_eq!(tokenizer.encode("Ab ab é", 16).expect("ids"), [2, 10, 6, 9, 8, 3]);
@@ -50,19 +42,14 @@ fn a_cased_vocabulary_keeps_upper_case_and_accents() {
 }
 
 #[test]
-fn another_encoding_is_an_error_that_says_what_to_do() {
-    let folder: TempDir = tempfile::tempdir().expect("a folder");
-    let path: PathBuf = folder.path().join("text.txt");
-    std::fs::write(&path, b"good\ncaf\xe9\n").expect("written");
-    let error = Tokenizer::learn(&[path], 100, true).expect_err("Latin-1").to_string();
-    assert!(error.contains("text.txt: line 2: is not UTF-8; save the file as UTF-8"), "{error}");
-}
-
-#[test]
 fn texts_without_words_or_with_too_many_characters_are_errors() {
     assert!(matches!(learn(" \n", 100), Err(TokenizerError::NoWords)));
     assert!(matches!(learn("abc", 9), Err(TokenizerError::Size { size: 9, least: 10 })));
     assert_eq!(learn("abc", 10).expect("just enough").vocab_size(), 10);
-    let missing = Tokenizer::learn(&["/none/text.txt".into()], 100, true).expect_err("no file").to_string();
-    assert!(missing.contains("/none/text.txt"), "{missing}");
+}
+
+#[test]
+fn the_first_error_of_a_line_is_returned() {
+    let lines = [Ok("good".into()), Err(TokenizerError::Encode("no line".into())), Err(TokenizerError::NoWords)];
+    assert!(matches!(Tokenizer::learn(lines, 100, true), Err(TokenizerError::Encode(_))));
 }

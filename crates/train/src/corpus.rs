@@ -1,17 +1,14 @@
 //! Plain text as sequences for masked language modelling.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use rekindle_data::{open_text, text_lines};
 use rekindle_tokenizer::Tokenizer;
 
 use crate::error::TrainError;
 
 /// Lines that are tokenized at once.
 const CHUNK: usize = 4096;
-/// The first character of some files, which is no part of their text.
-const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Text as sequences of token ids: words between the special tokens of a text, `[CLS]` and `[SEP]` for BERT.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,13 +22,13 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Reads text files line by line.
+    /// Reads text files line by line, as [`open_text`] opens them.
     ///
     /// Consecutive lines share a sequence of at most `max_length` tokens. A blank line or the end of a file ends the
     /// sequence; a longer line is split over several. `held_out` percent of the sequences are held out, evenly spread.
     ///
     /// # Errors
-    /// Returns an error if a file cannot be read or is not UTF-8, `max_length` has no room for a word, or no sequence is
+    /// Returns an error if a file cannot be read, `max_length` has no room for a word, or no sequence is
     /// left to train on.
     pub fn read(
         files: &[PathBuf],
@@ -43,10 +40,8 @@ impl Corpus {
         let mut corpus = Self::default();
         for path in files {
             let mut lines = Vec::with_capacity(CHUNK);
-            let io = |source| TrainError::Io { path: path.clone(), source };
-            for (index, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
-                let line = line.map_err(|error| line_error(path, index + 1, error))?;
-                lines.push(line.strip_prefix(BYTE_ORDER_MARK).filter(|_| index == 0).map(String::from).unwrap_or(line));
+            for line in text_lines(open_text(path)?, path) {
+                lines.push(line?);
                 corpus.lines += 1;
                 if lines.len() == CHUNK {
                     packer.add(&lines)?;
@@ -71,15 +66,6 @@ impl Corpus {
     pub fn tokens(&self) -> usize {
         self.train.iter().map(Vec::len).sum()
     }
-}
-
-/// The error of a line, which says what to do about another encoding.
-fn line_error(path: &Path, line: usize, error: io::Error) -> TrainError {
-    let source = match error.kind() {
-        ErrorKind::InvalidData => io::Error::new(ErrorKind::InvalidData, "is not UTF-8; save the file as UTF-8"),
-        _ => error,
-    };
-    TrainError::Line { path: path.into(), line, source }
 }
 
 /// Packs lines into sequences.

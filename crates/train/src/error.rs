@@ -101,16 +101,9 @@ pub enum TrainError {
         /// The reason of the operating system.
         source: std::io::Error,
     },
-    /// A line of text cannot be read.
-    #[error("{path}, line {line}: {source}")]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// The reason.
-        source: std::io::Error,
-    },
+    /// A file of text cannot be read.
+    #[error(transparent)]
+    Text(Box<rekindle_data::DataError>),
     /// There is no text to train on.
     #[error("{files}: no text to train on (no line has a known word, or all sequences are held out)")]
     NoText {
@@ -212,6 +205,12 @@ impl TrainError {
             Self::Metrics(_) => ErrorKind::Other,
             _ => ErrorKind::Input,
         }
+    }
+}
+
+impl From<rekindle_data::DataError> for TrainError {
+    fn from(error: rekindle_data::DataError) -> Self {
+        Self::Text(Box::new(error))
     }
 }
 

@@ -33,7 +33,7 @@ use crate::terminal::{Display, Verbosity};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES, group = ArgGroup::new("start").required(true).args(["model", "vocab"]))]
 pub struct PretrainArgs {
-    /// Text files to train on. Consecutive lines are joined into sequences; a blank line ends a sequence.
+    /// Text files to train on, also in gzip, and in UTF-16 with a byte order mark. Consecutive lines are joined into sequences; a blank line ends a sequence.
     #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
     pub corpus: Vec<PathBuf>,
     /// Maximum number of tokens per sequence, including `[CLS]` and `[SEP]`, and the number of positions of a new model.
@@ -124,7 +124,6 @@ pub fn run(args: &PretrainArgs, began: Instant) -> Result<(), Failure> {
     let save_strategy = Some(args.save_every.map_or(LONG_EPOCHS, SaveStrategy::Steps));
     let checkpoints = Checkpoints { folder: folder.clone(), save_strategy, save_final: false };
     files::check_new(&args.output, &SAVED_FILES, args.overwrite)?;
-    files::check_pointers(&args.corpus)?;
     args.corpus.iter().for_each(|path| warn_of_table(path, &display));
     check_checkpoint(&checkpoints, args.resume)?;
     let start = start(args, &mut display)?;

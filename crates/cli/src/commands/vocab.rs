@@ -1,9 +1,12 @@
 //! `rekindle vocab`.
 
+use std::iter;
+use std::path::{Path, PathBuf};
+
 use clap::Args;
+use rekindle::data::{open_text, text_lines};
 use rekindle::report::thousands;
 use rekindle::tokenizer::Tokenizer;
-use std::path::PathBuf;
 
 use crate::exit::Failure;
 use crate::files;
@@ -15,7 +18,7 @@ use crate::terminal::{Display, Verbosity, print};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct VocabArgs {
-    /// Text files to learn from.
+    /// Text files to learn from, also in gzip, and in UTF-16 with a byte order mark.
     #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
     pub corpus: Vec<PathBuf>,
     /// Maximum number of entries, including special tokens and single characters.
@@ -44,10 +47,9 @@ const POSITIONS: usize = 512;
 /// has files that would be replaced.
 pub fn run(args: &VocabArgs) -> Result<(), Failure> {
     files::check_new(&args.output, &FILES, args.overwrite)?;
-    files::check_pointers(&args.corpus)?;
     let display = Display::new(Verbosity::Normal);
     args.corpus.iter().for_each(|path| warn_of_table(path, &display));
-    let tokenizer = Tokenizer::learn(&args.corpus, args.size, !args.cased)?;
+    let tokenizer = Tokenizer::learn(args.corpus.iter().flat_map(|path| lines(path)), args.size, !args.cased)?;
     files::prepare(&args.output)?;
     let vocabulary: String = tokenizer.vocabulary().iter().map(|entry| format!("{entry}\n")).collect();
     for (name, content) in
@@ -57,6 +59,14 @@ pub fn run(args: &VocabArgs) -> Result<(), Failure> {
     }
     print(&format!("{} entries in {}", thousands(tokenizer.vocab_size()), args.output.display()));
     Ok(())
+}
+
+/// Returns the lines of a file, or why it cannot be opened.
+fn lines(path: &Path) -> Box<dyn Iterator<Item = Result<String, Failure>> + Send + '_> {
+    match open_text(path) {
+        Ok(text) => Box::new(text_lines(text, path).map(|line| Ok(line?))),
+        Err(error) => Box::new(iter::once(Err(error.into()))),
+    }
 }
 
 const EXAMPLES: &str = "\

@@ -17,7 +17,7 @@ const HEAD: u64 = 1 << 16;
 const FOREIGN: [(&[u8], &str); 11] = [
     (
         b"version https://git-lfs.github.com/spec/",
-        "a Git LFS pointer, not the file itself; fetch it with `git lfs pull`",
+        "a Git LFS pointer, not the file itself; run `git lfs pull` in its repository",
     ),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel or other Office file; export the table as CSV"),
     (b"ARROW1", "an Arrow file; save the table as Parquet"),
