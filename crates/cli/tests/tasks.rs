@@ -23,7 +23,8 @@ fn opinions() -> Vec<(String, &'static [&'static str], f64)> {
 }
 
 fn experiment(place: &Place, arguments: &[&str]) -> Value {
-    let fixed = ["--model", "embedded", "--approaches", "probe,full", "--epochs", "2", "--max-length", "16"];
+    let fixed =
+        ["--model", "embedded", "--approaches", "probe,full,contrastive", "--epochs", "2", "--max-length", "16"];
     let output = place.run(&[&fixed[..], &["--save-models"], arguments].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     serde_json::from_slice(&fs::read(place.path("out/results.json")).expect("results")).expect("JSON")
@@ -68,6 +69,11 @@ fn several_labels_are_trained_measured_and_predicted() {
         probe["scores"]["f1_micro"]["mean"].as_f64() > results["baselines"][0]["scores"]["f1_micro"]["mean"].as_f64()
     );
     assert_eq!(probe["quality"]["per_class"].as_array().map(Vec::len), Some(3));
+    let contrastive = &results["approaches"][2];
+    assert!(
+        contrastive["scores"]["f1_micro"]["mean"].as_f64()
+            > results["baselines"][0]["scores"]["f1_micro"]["mean"].as_f64()
+    );
     assert_eq!(config(&place)["problem_type"], "multi_label_classification");
     let found = predict(&place, "The film was great and cheap.");
     assert!(found["labels"].as_array().is_some_and(|labels| labels.contains(&"good".into())), "{found}");
@@ -109,6 +115,11 @@ fn numbers_are_trained_measured_and_predicted() {
         probe.get("accuracy").is_none() && probe["scores"]["r2"]["mean"].as_f64() > Some(0.5),
         "{}",
         probe["scores"]
+    );
+    assert!(
+        results["approaches"][2]["scores"]["r2"]["mean"].as_f64() > Some(0.5),
+        "{}",
+        results["approaches"][2]["scores"]
     );
     assert_eq!(config(&place)["problem_type"], "regression");
     let score = |text: &str| predict(&place, text)["score"].as_f64().expect("a number");
@@ -199,13 +210,13 @@ fn options_of_other_tasks_and_ambiguous_labels_are_errors() {
                 "--label-separator",
                 ",",
                 "--approaches",
-                "contrastive",
+                "contrastive:loss=supcon",
                 "--model",
                 "embedded",
                 "--test-size",
                 "1",
             ],
-            &["contrastive", "one class per text"],
+            &["only loss=cosine", "one class per text"],
         ),
     ] {
         let error = refused(&place, arguments);

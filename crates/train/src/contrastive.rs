@@ -1,8 +1,10 @@
-//! Contrastive training of the encoder: texts of a class become similar, and texts of different classes dissimilar.
+//! Contrastive training of the encoder: texts with the same target become similar, and others dissimilar.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 
 use burn::tensor::Tensor;
+use rekindle_data::Targets;
 use rekindle_encoders::{EncoderConfig, Mode, SequenceClassifier};
 use rekindle_infer::pack;
 use rekindle_metrics::Scorer;
@@ -20,8 +22,9 @@ use crate::settings::DATA;
 /// The objective of contrastive training: a [`ContrastiveLoss`] over all pairs of each batch, of which every text is encoded
 /// once. The embedding of a text is the pooled output of the encoder, L2-normalised.
 ///
-/// Batches are sampled by class, so that they have pairs within classes and between them. Classes are sampled equally often,
-/// and an epoch uses at most 64 examples of a class and about 4,096 in all; [`pairs`](Self::pairs) says how many pairs that
+/// Batches are sampled by class, so that they have pairs within classes and between them. With several labels per text, texts with
+/// the same labels are a class there; values are divided into eight quantiles, and scaled to between 0 and 1 for the loss.
+/// Classes are sampled equally often, and an epoch uses at most 64 examples of a class and about 4,096 in all; [`pairs`](Self::pairs) says how many pairs that
 /// makes. The head has no part in the loss: leave it out of the plan ([`TuningPlan::encoder`](crate::TuningPlan::encoder)).
 ///
 /// A batch is not split over several devices, because its pairs need all of its embeddings.
@@ -32,7 +35,12 @@ pub struct Contrastive<'a> {
     loss: ContrastiveLoss,
     batches: ClassBatches,
     batch_size: usize,
+    /// The smallest value, and the range of the values.
+    values: [f64; 2],
 }
+
+/// The number of quantiles of values that batches are sampled by.
+const QUANTILES: usize = 8;
 
 impl<'a> Contrastive<'a> {
     /// Trains the model of `config` on `train`, in batches of the size that the arguments of the training have.
@@ -43,13 +51,43 @@ impl<'a> Contrastive<'a> {
         arguments: &TrainingArguments,
     ) -> Self {
         let batch_size = arguments.per_device_train_batch_size;
-        Self { config, train, loss, batches: ClassBatches::new(train.labels(), batch_size), batch_size }
+        let batches = ClassBatches::new(&strata(train.targets()), batch_size);
+        Self { config, train, loss, batches, batch_size, values: range(train.targets()) }
     }
 
     /// Returns the number of pairs per epoch.
     pub fn pairs(&self) -> usize {
         self.batches.pairs()
     }
+}
+
+/// Returns what batches are sampled by: the class, the set of labels, or the quantile of the value.
+fn strata(targets: &Targets) -> Vec<usize> {
+    match targets {
+        Targets::Classes(classes) => classes.clone(),
+        Targets::Labels { .. } => {
+            let mut sets = HashMap::new();
+            let mut number = |row| {
+                let next = sets.len();
+                *sets.entry(targets.labels(row)).or_insert(next)
+            };
+            (0..targets.len()).map(&mut number).collect()
+        }
+        Targets::Values(values) => {
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            let below = |value: &f64| sorted.partition_point(|other| other.total_cmp(value).is_lt());
+            values.iter().map(|value| below(value) * QUANTILES / values.len()).collect()
+        }
+    }
+}
+
+/// Returns the smallest of the values, and their range, positive.
+fn range(targets: &Targets) -> [f64; 2] {
+    let Targets::Values(values) = targets else { return [0.0, 1.0] };
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    [least, if most > least { most - least } else { 1.0 }]
 }
 
 impl Objective for Contrastive<'_> {
@@ -127,7 +165,12 @@ impl Objective for Contrastive<'_> {
         let examples = balanced(examples, 2, |example| self.tokens(example)).concat();
         let examples = self.train.select(&examples);
         let pooled = model.pool(&pack(&examples.sequences(), self.config, context.device)?, mode);
-        Ok(self.loss.of(examples.windows().pooled(pooled), examples.labels()))
+        let [least, range] = self.values;
+        let targets = match examples.targets() {
+            Targets::Values(values) => &Targets::Values(values.iter().map(|value| (value - least) / range).collect()),
+            targets => targets,
+        };
+        Ok(self.loss.of(examples.windows().pooled(pooled), targets))
     }
 
     fn is_evaluated(&self) -> bool {

@@ -1,7 +1,8 @@
-//! Contrastive losses: functions of the embeddings of a batch and their classes.
+//! Contrastive losses: functions of the embeddings of a batch and their targets.
 
 use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::{Device, Tensor, TensorData};
+use rekindle_data::Targets;
 use serde::{Deserialize, Serialize};
 
 /// A loss that pulls the embeddings of a class together and pushes those of different classes apart, over all pairs of a
@@ -10,8 +11,9 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ContrastiveLoss {
-    /// The mean squared error between the cosine of a pair and its target: 1 within a class, 0 between classes.
-    /// sentence-transformers' `CosineSimilarityLoss` over all pairs of the batch.
+    /// The mean squared error between the cosine of a pair and its similarity: sentence-transformers' `CosineSimilarityLoss` over all
+    /// pairs of the batch. The similarity is 1 within a class and 0 between classes; 1 for texts that share a label, as in
+    /// SetFit, and 0 for others; and 1 minus the distance of two values between 0 and 1.
     #[default]
     Cosine,
     /// The supervised contrastive loss (Khosla et al., 2020, equation 2), averaged over the examples that share their class
@@ -34,9 +36,10 @@ impl ContrastiveLoss {
     /// The triplet loss with the margin of sentence-transformers, 5.
     pub const TRIPLET: Self = Self::Triplet { margin: 5.0 };
 
-    /// Returns the loss of embeddings, `[examples, dim]`, which this L2-normalises, with the class of each example, as `[1]`.
-    pub fn of(self, embeddings: Tensor<2>, labels: &[usize]) -> Tensor<1> {
-        let pairs = Pairs { labels, device: embeddings.device().without_autodiff() };
+    /// Returns the loss of embeddings, `[examples, dim]`, which this L2-normalises, with the target of each example, as `[1]`. All
+    /// losses but [`Cosine`](Self::Cosine) are made for classes: for them, only equal targets are of one class.
+    pub fn of(self, embeddings: Tensor<2>, targets: &Targets) -> Tensor<1> {
+        let pairs = Pairs { targets, device: embeddings.device().without_autodiff() };
         let embeddings = normalized(embeddings);
         let cosines = embeddings.clone().matmul(embeddings.transpose());
         match self {
@@ -49,20 +52,31 @@ impl ContrastiveLoss {
 
 /// The pairs of examples of a batch.
 struct Pairs<'a> {
-    labels: &'a [usize],
+    targets: &'a Targets,
     device: Device,
 }
 
 impl Pairs<'_> {
     /// Returns a constant matrix from the row and the column of each element.
     fn matrix(&self, value: impl Fn(usize, usize) -> f32) -> Tensor<2> {
-        let size = self.labels.len();
+        let size = self.targets.len();
         let values: Vec<f32> = (0..size * size).map(|index| value(index / size, index % size)).collect();
         Tensor::from_data(TensorData::new(values, [size, size]), &self.device)
     }
 
+    fn similarity(&self, row: usize, column: usize) -> f32 {
+        match self.targets {
+            Targets::Classes(classes) => f32::from(classes[row] == classes[column]),
+            Targets::Labels { .. } => {
+                let mut both = self.targets.labels(row).iter().zip(self.targets.labels(column));
+                f32::from(both.any(|(one, other)| *one && *other))
+            }
+            Targets::Values(values) => 1.0 - (values[row] - values[column]).abs() as f32,
+        }
+    }
+
     fn same_class(&self, row: usize, column: usize) -> bool {
-        self.labels[row] == self.labels[column]
+        self.targets.get(row) == self.targets.get(column)
     }
 
     fn is_positive(&self, row: usize, column: usize) -> bool {
@@ -71,15 +85,15 @@ impl Pairs<'_> {
 
     /// Returns how many other examples have the class of each example.
     fn positives(&self) -> Vec<usize> {
-        let count = |label| self.labels.iter().filter(|&other| other == label).count() - 1;
-        self.labels.iter().map(count).collect()
+        let size = self.targets.len();
+        (0..size).map(|row| (0..size).filter(|&column| self.is_positive(row, column)).count()).collect()
     }
 }
 
 fn cosine(cosines: Tensor<2>, pairs: &Pairs<'_>) -> Tensor<1> {
-    let size = pairs.labels.len();
+    let size = pairs.targets.len();
     let weight = ((size * size.saturating_sub(1)).max(1) as f32).recip();
-    let targets = pairs.matrix(|row, column| f32::from(pairs.same_class(row, column)));
+    let targets = pairs.matrix(|row, column| pairs.similarity(row, column));
     // Every pair counts twice, in both orders.
     let weights = pairs.matrix(|row, column| if row == column { 0.0 } else { weight });
     ((cosines - targets).square() * weights).sum()

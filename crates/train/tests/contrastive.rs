@@ -1,6 +1,6 @@
 //! Contrastive training against sentence-transformers' losses and PyTorch, and its resumption.
 //!
-//! The golden numbers are from `fixtures/contrastive/make.py`.
+//! The golden numbers are from `fixtures/contrastive/make.py` and `make_targets.py`.
 
 use std::collections::HashMap;
 use std::num::NonZero;
@@ -9,6 +9,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rekindle_checkpoint::values;
+use rekindle_data::Targets;
 use rekindle_encoders::{Checkpoint, EncoderConfig, LoraConfig, Pooling, SequenceClassifier};
 use rekindle_infer::features;
 use rekindle_train::{
@@ -85,12 +86,39 @@ fn losses_and_gradients_equal_those_of_sentence_transformers() {
             let Embeddings { vectors, loss, gradient } = &run.embeddings;
             let data = TensorData::new(vectors.concat(), [vectors.len(), vectors[0].len()]);
             let vectors = Tensor::<2>::from_data(data, &device).autodiff().require_grad();
-            let ours = golden.loss(run).of(vectors.clone(), &golden.labels);
+            let ours = golden.loss(run).of(vectors.clone(), &Targets::Classes(golden.labels.clone()));
             let gradients = ours.backward();
             close(ours.into_scalar::<f32>().into(), *loss, 1e-5, &what);
             let ours = vectors.grad(&gradients).expect("a gradient").into_data();
             for (ours, theirs) in ours.iter::<f64>().zip(gradient.iter().flatten()) {
                 close(ours, *theirs, 1e-5, &format!("{what}, gradient"));
+            }
+        }
+    }
+}
+
+/// The loss of random vectors with several labels each, or with values.
+#[derive(Deserialize)]
+struct OtherTargets {
+    labels: Vec<Vec<bool>>,
+    values: Vec<f64>,
+    runs: Vec<Embeddings>,
+}
+
+#[test]
+fn pairs_of_labels_and_values_are_those_of_the_reference() {
+    let OtherTargets { labels, values, runs } = fixture("contrastive/targets.json");
+    let targets = [Targets::Labels { labels: labels[0].len(), values: labels.concat() }, Targets::Values(values)];
+    for (backend, device) in devices() {
+        for (targets, Embeddings { vectors, loss, gradient }) in targets.iter().zip(&runs) {
+            let data = TensorData::new(vectors.concat(), [vectors.len(), vectors[0].len()]);
+            let vectors = Tensor::<2>::from_data(data, &device).autodiff().require_grad();
+            let ours = ContrastiveLoss::Cosine.of(vectors.clone(), targets);
+            let gradients = ours.backward();
+            close(ours.into_scalar::<f32>().into(), *loss, 1e-5, backend);
+            let ours = vectors.grad(&gradients).expect("a gradient").into_data();
+            for (ours, theirs) in ours.iter::<f64>().zip(gradient.iter().flatten()) {
+                close(ours, *theirs, 1e-5, &format!("{backend}, gradient"));
             }
         }
     }

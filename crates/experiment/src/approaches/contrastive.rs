@@ -127,7 +127,8 @@ impl ContrastiveFineTuning {
         let model = plan.prepare(&context.model, spec.seed)?.with_pooling(Pooling::Mean);
         let train = context.examples.select(&spec.rows.train);
         let arguments = self.arguments(context, spec.seed);
-        let objective = Contrastive::new(&config, &train, self.loss(config.num_labels()), &arguments);
+        let classes = if context.sampling.all.task.has_classes() { config.num_labels() } else { 1 };
+        let objective = Contrastive::new(&config, &train, self.loss(classes), &arguments);
         let pairs = objective.pairs();
         // With a final checkpoint, a run that is resumed while it is tested does not repeat the training.
         let checkpoints = context.checkpoints(spec).map(|all| Checkpoints { save_final: true, ..all });
@@ -197,9 +198,10 @@ impl Learner for ContrastiveFineTuning {
     /// The head is counted with what the plan trains.
     fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError> {
         let (config, task) = (&context.config, context.sampling.all.task);
-        if !task.has_classes() {
-            let reason = format!("contrastive needs one class per text; {task} has none");
-            return Err(TrainError::Argument { argument: "approaches", reason });
+        if !task.has_classes() && self.loss.is_some_and(|loss| loss != ContrastiveLoss::Cosine) {
+            let reason =
+                format!("only loss=cosine is possible; the task is {task}, and the others need one class per text");
+            return Err(TrainError::Argument { argument: "loss", reason });
         }
         self.layers.check(config)?;
         context.check_windows(self.batch_size)?;
