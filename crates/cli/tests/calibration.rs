@@ -147,6 +147,32 @@ fn a_promised_error_leaves_texts_without_a_label() {
     let refused = text(&predict("0.0001").stderr);
     let least = format!("{:.4}", last["error"].as_f64().expect("a number"));
     assert!(refused.contains("--max-error") && refused.contains(&least), "{refused}");
+    let evaluate = |option: &str, value: &str| {
+        let arguments = ["--model", "out/models/probe", "--data", "opinions.csv", "--json", option, value];
+        place.command("evaluate").args(arguments).output().expect("it ran")
+    };
+    let abstention = |option: &str, value: &str| {
+        let results: Value = serde_json::from_slice(&evaluate(option, value).stdout).expect("results");
+        results["approaches"][0]["quality"]["abstention"].clone()
+    };
+    let all = abstention("--max-error", &first["error"].to_string());
+    assert_eq!((&all["threshold"], &all["coverage"]["mean"]), (&0.0.into(), &1.0.into()));
+    let arguments = ["--model", "out/models/probe", "--data", "opinions.csv", "--prefix", "predicted_"];
+    let output = place.command("predict").args(arguments).args(["--abstain-below", "0.7"]).output().expect("it ran");
+    let rows: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let predicted: Vec<&Value> = rows.iter().filter(|row| !row["predicted_label"].is_null()).collect();
+    let wrong = predicted.iter().filter(|row| row["predicted_label"] != row["label"]).count() as f64;
+    assert!(!predicted.is_empty() && predicted.len() < rows.len(), "{} of {}", predicted.len(), rows.len());
+    let some = abstention("--abstain-below", "0.7");
+    let close = |found: &Value, expected: f64| (found.as_f64().expect("a number") - expected).abs() < 1e-12;
+    assert!(close(&some["coverage"]["mean"], predicted.len() as f64 / rows.len() as f64), "{some}");
+    assert!(close(&some["error"]["mean"], wrong / predicted.len() as f64), "{some}");
+    assert!(some["error"]["interval"].is_array() && some["error"]["n"] == predicted.len(), "{some}");
+    let refused = text(&evaluate("--max-error", "0.0001").stderr);
+    assert!(refused.contains("--max-error") && refused.contains(&least), "{refused}");
+    let served = ["--model", "out/models/probe", "--max-error", "0.0001", "--listen", "127.0.0.1:0"];
+    let refused = text(&place.command("serve").args(served).output().expect("it ran").stderr);
+    assert!(refused.contains("--max-error") && refused.contains(&least), "{refused}");
     place.results(&[&FIXED[..], &["--approaches", "probe", "--save-models"]].concat());
     let refused = text(&predict("0.1").stderr);
     assert!(refused.contains("has no error bounds") && refused.contains("--calibrate"), "{refused}");

@@ -61,6 +61,19 @@ fn a_search_reports_its_trials_and_repeats_itself() {
 }
 
 #[test]
+fn a_budget_that_is_too_short_is_said_and_leaves_a_model() {
+    let place = place();
+    let (results, said) = results(&place, "fit", &["--budget", "0.001s", "--folds", "2"]);
+    assert!(
+        said.contains("the budget is too short to compare candidates: a training of probe:C=30:layers=last takes"),
+        "{said}"
+    );
+    let search = &results["approaches"][0]["search"];
+    assert_eq!((search["searches"].as_u64(), search["final_trials"][0]["chosen"].as_bool()), (Some(3), Some(true)));
+    assert!(place.path("out/models/fit/config.json").exists());
+}
+
+#[test]
 fn what_is_wrong_with_a_space_or_a_budget_is_said() {
     let place = place();
     let refused = |options: &[&str]| {

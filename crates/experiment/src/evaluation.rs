@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use rekindle_data::{Classes, Dataset, Task};
+use rekindle_data::{Classes, Dataset, Targets, Task};
 use rekindle_encoders::EncoderConfig;
 use rekindle_infer::{LinearPrecision, Predictor, PretrainedModel};
-use rekindle_metrics::Scorer;
-use rekindle_results::{ArgumentsRecord, ModelRecord, Results, RunRecord, SliceRecord};
+use rekindle_metrics::{MetricsError, Scorer, wilson_interval};
+use rekindle_results::{AbstentionRecord, ArgumentsRecord, Estimate, ModelRecord, Results, RunRecord, SliceRecord};
 use rekindle_train::{Evaluation, TrainError, TrainingArguments, task_of};
 
 use crate::accumulator::{RunAccumulator, scores};
-use crate::approach_results::{ApproachResults, RunResult};
+use crate::approach_results::{ApproachResults, LEVEL, RunResult};
 use crate::error::ExperimentError;
 use crate::experiment::Experiment;
 use crate::explained::explain;
@@ -33,6 +33,10 @@ pub struct EvaluatedModel {
     pub pretrained: PretrainedModel,
     /// The loaded weights.
     pub classifier: Predictor,
+    /// The score below which the model predicts nothing, as [`Decision::abstain_below`](rekindle_infer::Decision::abstain_below).
+    /// The results then also have the fraction of the texts that are predicted, and the fraction of these that are wrong; all
+    /// other scores are those of all texts. Needs one class per text.
+    pub abstain_below: Option<f32>,
 }
 
 impl EvaluatedModel {
@@ -148,6 +152,8 @@ impl ModelEvaluation {
             accumulator.finish_size(&experiment, &sampling, 0);
             let mut record = accumulator.scored(&experiment, 1, &sampling)?;
             record.total = model.classifier.num_params();
+            let abstention = model.abstain_below.map(|least| abstention(&accumulator.last, &sampling, least));
+            record.diagnostics.abstention = abstention.transpose()?;
             let precision = Some(model.classifier.precision()).filter(|precision| *precision != LinearPrecision::F32);
             record.precision = precision.map(|precision| precision.to_string());
             records.push(record);
@@ -220,6 +226,36 @@ impl ModelEvaluation {
         add_scores(&mut record, &evaluation, experiment.metrics(sampling));
         Ok((record, tested.result(sampling, rows)?))
     }
+}
+
+/// Returns what a model predicts if it abstains below a score.
+fn abstention(results: &ApproachResults, sampling: &Sampling, least: f32) -> Result<AbstentionRecord, ExperimentError> {
+    let classes = sampling.outputs().len();
+    let (mut all, mut predicted, mut wrong) = (0, 0, 0);
+    for run in &results.runs {
+        let Targets::Classes(truth) = sampling.targets(&sampling.samples[run.sample].test) else {
+            let reason = format!("needs one class per text; the task is {}", sampling.all.task);
+            return Err(ExperimentError::Argument { argument: "abstain_below", reason });
+        };
+        for (row, (&class, &truth)) in run.predictions.classes().iter().zip(&truth).enumerate() {
+            let is_predicted = run.scores[row * classes + class] as f32 >= least;
+            all += 1;
+            predicted += usize::from(is_predicted);
+            wrong += usize::from(is_predicted && class != truth);
+        }
+    }
+    let share = |hits: usize, rows: usize| {
+        let interval = wilson_interval(hits as f64, rows, LEVEL)?;
+        Ok::<_, MetricsError>(Estimate::new(
+            interval.estimate,
+            Some((interval.low, interval.high)),
+            LEVEL,
+            rows,
+            "Wilson",
+        ))
+    };
+    let error = if predicted > 0 { Some(share(wrong, predicted)?) } else { None };
+    Ok(AbstentionRecord::new(least.into(), share(predicted, all)?, error))
 }
 
 /// Returns the scores of the examples of each value of a column. The value with the worst score of the first model comes first.

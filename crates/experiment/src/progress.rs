@@ -48,6 +48,15 @@ pub enum Progress<'a> {
     Training(&'a Event),
     /// A search has trained a candidate for the inner folds of a rung.
     Trial(TrialStep<'a>),
+    /// The time of a search is spent after its first training, so that its candidates are not compared.
+    ShortBudget {
+        /// The candidate that was trained, in the grammar of the command line.
+        approach: &'a str,
+        /// The seconds of its training.
+        seconds: f64,
+        /// The seconds that all searches need for one candidate: a training on an inner fold and one on all examples each.
+        least: f64,
+    },
     /// The current run is trained on inner folds, to predict its own training examples.
     InnerFold {
         /// The fold that is held out, from 1.

@@ -57,6 +57,7 @@ impl RunContext<'_> {
         observer: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Run, ExperimentError> {
         if let Some(run) = self.restore(spec, observer)? {
+            self.spending.restore_search(run.0.train_seconds + run.0.eval_seconds);
             return Ok(run);
         }
         observer(Progress::RunStarted { key: spec.key() });

@@ -17,6 +17,7 @@ use crate::progress::{Observer, Progress};
 use crate::run_settings::{ClassWeights, RunSettings};
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
+use crate::search::Spending;
 
 /// What all runs share on a device.
 pub(crate) struct RunContext<'a> {
@@ -40,6 +41,8 @@ pub(crate) struct RunContext<'a> {
     features: HashMap<Pooling, Option<PooledFeatures>>,
     /// The embeddings of examples by the frozen encoder, for approaches that do not train it.
     pub(crate) embeddings: Embeddings,
+    /// What the searches of the current approach have spent.
+    pub(crate) spending: Spending,
 }
 
 impl<'a> RunContext<'a> {
@@ -90,6 +93,7 @@ impl<'a> RunContext<'a> {
             store,
             features,
             embeddings: Embeddings::default(),
+            spending: Spending::default(),
         })
     }
 

@@ -28,7 +28,7 @@ use crate::run_context::RunContext;
 use crate::run_settings::ClassWeights;
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
-use crate::search::search_findings;
+use crate::search::{Spending, search_findings};
 
 /// Maximum number of classes: the confusion matrix of each run has a cell for every pair of classes.
 const MOST_CLASSES: usize = 1000;
@@ -219,6 +219,7 @@ impl Experiment {
         let runs = specs.iter().filter(|spec| spec.sample.is_some()).count();
         observer(Progress::Approach { approach: &approach.name, spec: &approach.spec, trainable, total, runs });
         let mut accumulator = RunAccumulator::new(&approach.name, approach.label());
+        context.spending = Spending::default();
         for specs in specs.chunk_by(|one, next| (one.size, one.sample.is_some()) == (next.size, next.sample.is_some()))
         {
             match specs {

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use rekindle_data::{Dataset, ReadOptions, TestSize};
@@ -159,6 +159,33 @@ fn a_budget_of_runs_is_kept_and_an_interrupted_search_goes_on_to_the_same_result
     let times = runs(&resumed).iter().zip(runs(&whole));
     times.for_each(|(resumed, whole)| assert_eq!(without_times(&resumed.trials), without_times(&whole.trials)));
     assert_eq!(resumed.results.predictions, whole.results.predictions);
+}
+
+#[test]
+fn a_search_without_time_trains_once_and_leaves_none_to_the_others() {
+    let (Golden { seed, .. }, data, candidates) = golden();
+    let sampling = Sampling::folds(data, 4, 1, seed as u32).expect("folds");
+    let first = candidates[0].spec.clone();
+    let budget = Budget::Time(Duration::from_nanos(1));
+    let search = Search { inner_folds: 3, is_shuffled: false, budget, ..Search::new(candidates) };
+    let (experiment, mut warned) = (experiment(search, Scorer::Accuracy), Vec::new());
+    let mut observe = |progress: Progress<'_>| {
+        if let Progress::ShortBudget { approach, seconds, least } = progress {
+            assert!(least >= 8.0 * seconds, "four searches with two trainings each: {least} and {seconds}");
+            warned.push(approach.to_owned());
+        }
+    };
+    let outcome = experiment.run(&model(), &sampling, ("flex", &Device::flex()), Instant::now(), None, &mut observe);
+    let outcome = outcome.expect("it ran");
+    assert_eq!(warned, [&*first]);
+    let trained = runs(&outcome).iter().map(|run| run.trials.iter().map(|trial| trial.scores.len()).collect());
+    assert_eq!(trained.collect::<Vec<Vec<usize>>>(), [[1], [0], [0], [0]]);
+    for run in runs(&outcome) {
+        assert!(run.trials[0].chosen && run.accuracy.is_some());
+        assert_eq!(run.hyperparameters["approach"], first);
+    }
+    let said = outcome.results.findings.join(" ");
+    assert!(said.contains("in all 4 runs") && said.contains("1 of 5 candidates were tried"), "{said}");
 }
 
 #[test]

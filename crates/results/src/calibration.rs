@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostics::CalibrationBin;
-use crate::scores::Scores;
+use crate::scores::{Estimate, Scores};
 
 /// The calibration of a run, fitted to examples that its model was not trained on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,26 @@ pub struct PromisedErrorRecord {
 impl PromisedErrorRecord {
     /// Returns the record of a threshold.
     pub fn new(threshold: f64, coverage: f64, error: f64) -> Self {
+        Self { threshold, coverage, error }
+    }
+}
+
+/// What a model predicts if it predicts nothing below a score, over test examples of one class per text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AbstentionRecord {
+    /// The lowest score that is predicted.
+    pub threshold: f64,
+    /// The fraction of the examples that are predicted, with Wilson's confidence interval.
+    pub coverage: Estimate,
+    /// The fraction of the predicted examples that are wrong, with Wilson's confidence interval; absent if none is predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Estimate>,
+}
+
+impl AbstentionRecord {
+    /// Returns the record of a threshold.
+    pub fn new(threshold: f64, coverage: Estimate, error: Option<Estimate>) -> Self {
         Self { threshold, coverage, error }
     }
 }

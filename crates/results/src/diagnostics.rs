@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::ProbabilityRecord;
+use crate::calibration::{AbstentionRecord, ProbabilityRecord};
 use crate::scores::Estimate;
 
 /// Scores per class, confusion matrix, curves and calibration, over all runs at the largest size.
@@ -37,6 +37,9 @@ pub struct Diagnostics {
     /// The same scores without calibration; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncalibrated: Option<ProbabilityRecord>,
+    /// What the model predicts if it abstains below a score; absent unless this was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abstention: Option<AbstentionRecord>,
     /// True and predicted numbers of a regression, of at most a few thousand test examples; empty for classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<(f64, f64)>,

@@ -28,7 +28,7 @@ mod slice;
 mod target;
 
 pub use approach::{ApproachRecord, ComparisonRecord};
-pub use calibration::{CalibrationRecord, ProbabilityRecord, PromisedErrorRecord};
+pub use calibration::{AbstentionRecord, CalibrationRecord, ProbabilityRecord, PromisedErrorRecord};
 pub use comparison::{Comparison, ScoresRow, Setting};
 pub use data_sets::{DataSetsComparison, DataSetsPair, RankedApproach};
 pub use diagnostics::{CalibrationBin, ClassRecord, ConfusedPair, Diagnostics, PrecisionRecallRecord, RocRecord};

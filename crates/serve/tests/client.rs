@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use burn::tensor::Device;
 use rekindle_infer::{LongTexts, ModelCard, Predictor, PretrainedModel, SavedModel};
-use rekindle_serve::{Handle, Limits, Model, Server, ServerOptions};
+use rekindle_serve::{Handle, Limits, Model, Reload, Server, ServerOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -75,25 +75,29 @@ pub fn open(folder: &Path) -> Result<Predictor, String> {
     Predictor::new(&model, &Device::flex()).map_err(|error| error.to_string())
 }
 
+/// Returns the model of this name in a folder.
+pub fn model(folder: &Path, name: &str) -> Model {
+    let path = folder.join(name);
+    let classifier = open(&path).expect("a classifier");
+    let reload: Reload = Box::new(move || open(&path));
+    Model { name: name.into(), id: format!("./{name}"), classifier, reload: Some(reload), max_error: None }
+}
+
 impl Running {
     pub fn start(limits: Limits, token: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         write_model(&folder.path().join("first"), &["bad", "good", "mixed"], 7);
         write_model(&folder.path().join("second"), &["no", "yes"], 8);
-        let model = |name: &str| {
-            let path = folder.path().join(name);
-            let classifier = open(&path).expect("a classifier");
-            Model {
-                name: name.into(),
-                id: format!("./{name}"),
-                classifier,
-                reload: Some(Box::new(move || open(&path))),
-            }
-        };
+        let models = ["first", "second"].map(|name| model(folder.path(), name));
+        Self::serve(folder, models.into(), limits, token)
+    }
+
+    /// Serves models in a folder.
+    pub fn serve(folder: TempDir, models: Vec<Model>, limits: Limits, token: Option<&str>) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let server = Server::bind(ServerOptions {
             listen: "127.0.0.1:0".parse().expect("an address"),
-            models: vec![model("first"), model("second")],
+            models,
             limits,
             token: token.map(Into::into),
             on_event: Box::new({

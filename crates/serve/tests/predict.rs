@@ -1,10 +1,12 @@
 //! What `/predict` and its siblings answer.
 
-use rekindle_serve::Limits;
+use std::fs;
+use std::io::Write;
+
+use rekindle_serve::{Limits, Model};
 use serde_json::{Value, json};
 
-use crate::client::{Running, open, receive, request};
-use std::io::Write;
+use crate::client::{Running, model, open, receive, request, write_model};
 
 fn close(value: &Value, expected: f64) -> bool {
     (value.as_f64().expect("a number") - expected).abs() < 1e-5
@@ -45,6 +47,55 @@ fn the_shapes_are_those_of_the_pipeline() {
     assert!(close(&apply("sigmoid")[0]["score"], 1.0 / (1.0 + f64::exp(-best))));
     assert!(close(&apply("SOFTMAX")[0]["score"], expected[0].score.into()));
     assert!(close(&server.predict(r#"{"inputs": "good movie", "raw_scores": true}"#).json()[0]["score"], best));
+}
+
+#[test]
+fn the_label_is_null_below_the_score_that_was_asked_for() {
+    let server = Running::start(Limits::default(), None);
+    let ask = |parameters: Value| {
+        let body = json!({ "inputs": "good movie", "model": "first", "parameters": parameters });
+        server.predict(&body.to_string())
+    };
+    let usual = ask(json!({ "top_k": null })).json();
+    let score = usual[0]["score"].as_f64().expect("a score");
+    let sure = ask(json!({ "top_k": null, "abstain_below": 0.5 * score })).json();
+    assert_eq!(sure, usual);
+    let unsure = ask(json!({ "top_k": null, "abstain_below": score + 0.01 })).json();
+    assert_eq!((&unsure[0]["label"], &unsure[0]["score"]), (&Value::Null, &usual[0]["score"]));
+    assert_eq!((&unsure[1], &unsure[2]), (&usual[1], &usual[2]));
+    for (parameters, part) in [
+        (json!({ "max_error": 0.1 }), "parameters.max_error: the model has no error bounds"),
+        (json!({ "max_error": 0.1, "abstain_below": 0.5 }), "contradicts"),
+        (json!({ "abstain_below": 1.5 }), "between 0 and 1"),
+        (json!({ "abstain_below": "0.5" }), "found a string"),
+    ] {
+        let refused = ask(parameters);
+        assert!(refused.status == 422 && refused.body.contains(part), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_promised_error_is_kept_by_the_score_that_is_stored_with_the_model() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_model(&folder.path().join("model"), &["bad", "good", "mixed"], 1);
+    let file = folder.path().join("model/config.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&file).expect("read")).expect("JSON");
+    let point = |threshold: f64, error: f64| json!({ "threshold": threshold, "coverage": 0.5, "error": error });
+    config["rekindle_abstention"] = json!([point(0.0, 0.2), point(1.0, 0.05)]);
+    fs::write(&file, config.to_string()).expect("written");
+    let model = Model { max_error: Some(0.1), ..model(folder.path(), "model") };
+    let server = Running::serve(folder, vec![model], Limits::default(), None);
+    let ask = |parameters: Value| {
+        let body = json!({ "inputs": ["good movie", "bad"], "parameters": parameters });
+        server.predict(&body.to_string())
+    };
+    let answer = ask(json!({})).json();
+    assert!(answer[0][0]["label"].is_null() && answer[1][0]["label"].is_null(), "{answer}");
+    let answer = ask(json!({ "max_error": 0.2 })).json();
+    assert!(answer[0][0]["label"].is_string() && answer[1][0]["label"].is_string(), "{answer}");
+    let refused = ask(json!({ "max_error": 0.01 }));
+    assert!(refused.status == 422 && refused.body.contains("0.0500"), "{refused:?}");
+    assert_eq!(server.get("/info").json()["models"][0]["abstain_below"], 1.0);
 }
 
 #[test]

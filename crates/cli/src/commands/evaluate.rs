@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use rekindle::data::{Cell, DataError, Dataset, ReadOptions, Rows, Table};
 use rekindle::experiment::{EvaluatedModel, ModelEvaluation};
-use rekindle::infer::{LinearPrecision, Predictor};
+use rekindle::infer::{Decision, InferError, LinearPrecision, Predictor};
 use rekindle::metrics::Scorer;
 use rekindle::report::Output;
 use rekindle::results::Results;
@@ -15,8 +15,8 @@ use rekindle::results::Results;
 use super::experiment::provenance;
 use crate::exit::Failure;
 use crate::options::model::{self, ModelChoice};
-use crate::options::{DataFileArgs, EngineArgs, SeveralLabelsArgs, TextArgs, precision};
-use crate::terminal::text::slices_table;
+use crate::options::{DataFileArgs, EngineArgs, SeveralLabelsArgs, TextArgs, precision, probability};
+use crate::terminal::text::{abstention_lines, slices_table};
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle evaluate`.
@@ -53,6 +53,15 @@ pub struct EvaluateArgs {
     /// Add the scores of the texts of each value of a column, by name or by number from 0, the worst first.
     #[arg(long, value_name = "COLUMN", help_heading = "Scores")]
     pub by: Option<String>,
+
+    /// Add the share of the texts whose score is at least this probability, and the share of these that are wrong: what `predict
+    /// --abstain-below` leaves.
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability, help_heading = "Scores")]
+    pub abstain_below: Option<f32>,
+    /// The same for `predict --max-error`: from the score above which the model promises that at most this fraction of its
+    /// predictions is wrong.
+    #[arg(long, value_name = "FRACTION", value_parser = probability, conflicts_with = "abstain_below", help_heading = "Scores")]
+    pub max_error: Option<f32>,
 
     /// Folder for the report (report.html), the scores and the predictions, with a zip beside it [default: none].
     #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
@@ -111,7 +120,9 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
             let pretrained = precision::with_precision(pretrained.clone(), precision, args.engine.backend)?;
             let classifier = Predictor::new(&pretrained, &devices.first)?;
             let classifier = classifier.with_long_texts(args.texts.long_texts.unwrap_or(pretrained.long_texts));
-            models.push(EvaluatedModel { pretrained, classifier });
+            let abstain_below =
+                abstain_below(args, &classifier).map_err(|error| Failure::usage(format!("--{error}")))?;
+            models.push(EvaluatedModel { pretrained, classifier, abstain_below });
         }
     }
     let data = examples(args, &models[0])?;
@@ -151,9 +162,21 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
 fn show(display: &Display, results: &Results) {
     display.line("");
     display.summary(results);
+    if let Some(lines) = abstention_lines(results) {
+        display.result(&format!("\n{lines}"));
+    }
     if !results.slices.is_empty() {
         display.result(&format!("\n{}", slices_table(results)));
     }
+}
+
+/// The score below which a model predicts nothing, if that was asked for.
+fn abstain_below(args: &EvaluateArgs, classifier: &Predictor) -> Result<Option<f32>, InferError> {
+    let promised = args.max_error.map(|error| classifier.abstain_below(error.into())).transpose()?;
+    let abstain_below = args.abstain_below.or(promised);
+    let decision = Decision { abstain_below, ..Decision::default() };
+    classifier.check_decision(&decision)?;
+    Ok(abstain_below)
 }
 
 /// How the file is read.
@@ -221,4 +244,5 @@ Examples:
   rekindle evaluate --model ./model --data reviews.csv
   rekindle evaluate --model ./model --data reviews.csv --output evaluation
   rekindle evaluate --model ./model --data reviews.csv --json > scores.json
-  rekindle evaluate --model ./model --data reviews.csv --by label";
+  rekindle evaluate --model ./model --data reviews.csv --by label
+  rekindle evaluate --model ./model --data reviews.csv --max-error 0.05";

@@ -15,7 +15,7 @@ use rekindle_serve::{Event, Handle, Limits, Model, Reload, Server, ServerOptions
 use crate::exit::{Failure, Kind};
 use crate::options::backend::Backend;
 use crate::options::model::{self, ModelChoice};
-use crate::options::{MIN_LENGTH, PrecisionArgs, at_least, token};
+use crate::options::{MIN_LENGTH, PrecisionArgs, at_least, probability, token};
 use crate::terminal::{Display, Verbosity, print_error};
 
 /// The options of `rekindle serve`.
@@ -33,6 +33,10 @@ pub struct ServeArgs {
     /// trained; its number of positions if its files do not say].
     #[arg(long, value_name = "TOKENS", value_parser = at_least(MIN_LENGTH), help_heading = "Model")]
     pub max_length: Option<usize>,
+    /// Predict nothing if the score is lower than the one from which at most this fraction of the predictions is wrong, with a
+    /// probability of 95 %: the label is `null`. Needs models of `experiment --calibrate`; a request may choose another fraction.
+    #[arg(long, value_name = "FRACTION", value_parser = probability, help_heading = "Decision")]
+    pub max_error: Option<f32>,
     /// Backend that computes.
     #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Engine")]
     pub backend: Backend,
@@ -181,7 +185,11 @@ fn load(model: &NamedModel, args: &ServeArgs, device: &Device, display: &mut Dis
         let model = found.and_then(|found| precision.apply(found.model, backend)).map_err(|error| error.to_string())?;
         Predictor::new(&model, &device).map_err(|error| error.to_string())
     });
-    Ok(Model { name: model.name.clone(), id, classifier, reload: Some(reload) })
+    let max_error = args.max_error.map(f64::from);
+    if let Some(error) = max_error {
+        classifier.abstain_below(error).map_err(|error| Failure::usage(format!("{id}: --{error}")))?;
+    }
+    Ok(Model { name: model.name.clone(), id, classifier, reload: Some(reload), max_error })
 }
 
 /// Ctrl-C and SIGTERM stop the server, and a second one ends the program at once; SIGHUP reloads the models.

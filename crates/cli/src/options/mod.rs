@@ -53,6 +53,12 @@ pub fn rate(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "must be a number of at least 0".into())
 }
 
+/// Parses a number between 0 and 1.
+pub fn probability(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "must be a number between 0 and 1".into())
+}
+
 /// Parses a share above 0 and at most 1.
 pub fn share(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && *number <= 1.0);

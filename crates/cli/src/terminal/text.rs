@@ -2,7 +2,7 @@
 
 use rekindle::checkpoint::{ClassMatch, LoadReport};
 use rekindle::report::thousands;
-use rekindle::results::{ApproachRecord, Results, Scores};
+use rekindle::results::{AbstentionRecord, ApproachRecord, Results, Scores};
 
 /// The load report: a line per tensor that did not match.
 pub fn report_table(report: &LoadReport) -> Vec<String> {
@@ -89,6 +89,24 @@ pub fn summary_table(results: &Results, width: Option<usize>) -> String {
     let paragraphs = [lines, trained, findings].into_iter().filter(|lines: &Vec<String>| !lines.is_empty());
     let text = paragraphs.map(|lines| lines.join("\n")).collect::<Vec<_>>().join("\n\n");
     width.map_or_else(|| text.clone(), |width| wrapped(&text, 0, width))
+}
+
+/// What each model predicts if it abstains, and how often it is then wrong; nothing unless this was asked for.
+pub fn abstention_lines(results: &Results) -> Option<String> {
+    let line = |record: &ApproachRecord| {
+        let AbstentionRecord { threshold, coverage, error, .. } = record.diagnostics.abstention.as_ref()?;
+        let predicted = (coverage.mean * coverage.n as f64).round() as usize;
+        let texts = format!("{} of {} texts", thousands(predicted), thousands(coverage.n));
+        let wrong = error.as_ref().map_or(String::new(), |error| {
+            let interval = error.interval.map_or(String::new(), |(low, high)| {
+                format!(" (95 % interval {:.2} to {:.2} %)", 100.0 * low, 100.0 * high)
+            });
+            format!(", of which {:.2} % are wrong{interval}", 100.0 * error.mean)
+        });
+        Some(format!("{}: predicts {texts}, those with a score of at least {threshold:.4}{wrong}", name(record)))
+    };
+    let lines: Vec<String> = results.approaches.iter().filter_map(line).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// The scores of each value of a column, the worst first; empty without them.

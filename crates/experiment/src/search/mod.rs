@@ -27,6 +27,7 @@ use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 
 pub use self::budget::Budget;
+pub(crate) use self::budget::Spending;
 pub(crate) use self::findings::search_findings;
 pub(crate) use self::inner_folds::inner_folds;
 pub use self::space::Preset;
@@ -165,7 +166,8 @@ impl Learner for Search {
         observer: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
         let folds = inner_folds(context.sampling, &spec.rows.train, self.inner_folds, spec.seed)?;
-        let account = self.budget.share(context.searches());
+        let searches = context.searches();
+        let account = context.spending.share(self.budget, searches);
         let order = self.order(account.is_limited(), spec.seed);
         let all = self.candidates.len() * folds.len();
         let race = Race::new(self, spec, context.settings.metric, folds, account);

@@ -21,6 +21,9 @@ use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 use crate::sampling::Sample;
 
+/// Why a candidate has no further scores when the time is spent.
+const LATE: &str = "stopped, because the time of the search was spent";
+
 /// The training of a candidate for one inner fold.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Trained {
@@ -47,6 +50,11 @@ impl Trial {
 
     fn seconds(&self) -> f64 {
         self.trained.iter().map(|trained| trained.seconds).sum()
+    }
+
+    /// The time of its longest training: the first one also computes what the others find computed.
+    fn longest(&self) -> f64 {
+        self.trained.iter().map(|trained| trained.seconds).fold(0.0, f64::max)
     }
 
     /// The mean score; the higher, the better.
@@ -96,6 +104,12 @@ impl<'a> Race<'a> {
         context: &mut RunContext<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<Choice, ExperimentError> {
+        if self.account.is_empty()
+            && let Some(&first) = order.first()
+        {
+            // An earlier search took all the time: the first candidate is trained without a comparison.
+            return Ok(Choice { chosen: first, trials: vec![self.record(first, true)] });
+        }
         let (mut left, mut chosen) = (order, None);
         for rung in 0..self.rungs.folds.len() {
             let completed = self.rung(rung, &left, context, observer)?;
@@ -106,7 +120,7 @@ impl<'a> Race<'a> {
                 break;
             }
         }
-        match chosen {
+        match chosen.or_else(|| self.ranking(&self.scored()).first().copied()) {
             Some(chosen) => Ok(Choice { chosen, trials: self.records(chosen) }),
             None => Err(self.none_trained()),
         }
@@ -128,13 +142,25 @@ impl<'a> Race<'a> {
             let had = self.trials[candidate].trained.len();
             for fold in had..self.rungs.folds[rung] {
                 let price = self.account.price(self.seconds_per_training(candidate));
-                let is_due = rung == 0 || self.account.can_pay(price, self.last_training(candidate));
+                // The first training of a candidate is paid for by `can_start`.
+                let is_due = fold == 0 || self.account.can_pay(price, self.last_training(candidate));
                 if !is_due || self.trials[candidate].failed().is_some() {
                     break;
                 }
-                let trained = self.train(candidate, fold, context, observer)?;
-                self.account.pay(trained.seconds);
+                let (trained, is_restored) = self.train(candidate, fold, context, observer)?;
+                self.account.pay(trained.seconds, is_restored);
+                if is_restored {
+                    context.spending.restore_training(trained.seconds);
+                }
                 self.trials[candidate].trained.push(trained);
+                if self.account.is_spent(self.last_training(candidate)) && self.scored() == [candidate] {
+                    let (approach, seconds) =
+                        (&*self.search.candidates[candidate].spec, self.seconds_per_training(candidate));
+                    let least = 2.0 * seconds * context.searches() as f64;
+                    if observer(Progress::ShortBudget { approach, seconds, least }).is_break() {
+                        return Err(self.spec.failed(TrainError::Cancelled));
+                    }
+                }
             }
             if self.trials[candidate].trained.len() == had {
                 break;
@@ -194,8 +220,8 @@ impl<'a> Race<'a> {
         let tried = (0..self.trials.len()).filter(|&other| !self.trials[other].trained.is_empty());
         let costliest = tried.map(|other| (other, cost(other))).max_by(|a, b| a.1.total_cmp(&b.1));
         costliest.map_or(0.0, |(other, most)| match most > 0.0 {
-            true => self.seconds_per_training(other) * cost(candidate) / most,
-            false => self.seconds_per_training(other),
+            true => self.trials[other].longest() * cost(candidate) / most,
+            false => self.trials[other].longest(),
         })
     }
 
@@ -216,35 +242,43 @@ impl<'a> Race<'a> {
         (0..self.trials.len()).map(|candidate| self.last_training(candidate)).fold(0.0, f64::max)
     }
 
-    /// Restores or computes the training of a candidate for an inner fold.
+    /// Restores or computes the training of a candidate for an inner fold, and returns whether it was restored. Once a candidate
+    /// has a score, a training that uses the time that this one needs is stopped.
     fn train(
         &self,
         candidate: usize,
         fold: usize,
         context: &mut RunContext<'_>,
         observer: &mut Observer<'_>,
-    ) -> Result<Trained, ExperimentError> {
+    ) -> Result<(Trained, bool), ExperimentError> {
         let approach = &self.search.candidates[candidate];
         let spec = trial_spec(self.spec, approach, candidate * self.folds.len() + fold, Some(&self.folds[fold]));
         if let Some(trained) = context.store.map(|store| store.finished_trial(&spec)).transpose()?.flatten() {
-            return Ok(trained);
+            return Ok((trained, true));
         }
+        let last = self.ranking(&self.scored()).first().map(|&best| self.last_training(best));
+        let mut is_late = false;
         let began = Instant::now();
         // The epochs of a candidate are not those of the run.
-        let mut observe = |event: Progress<'_>| match event {
-            Progress::Training(Event::Epoch(_)) => ControlFlow::Continue(()),
-            event => observer(event),
+        let mut observe = |event: Progress<'_>| {
+            is_late = last.is_some_and(|last| self.account.is_spent(last));
+            match event {
+                _ if is_late => ControlFlow::Break(()),
+                Progress::Training(Event::Epoch(_)) => ControlFlow::Continue(()),
+                event => observer(event),
+            }
         };
         let scores = match context.compute(&*approach.learner, &spec, &mut observe) {
             Ok((run, _)) => self.score(&run, &spec, fold, context)?,
             Err(ExperimentError::Train { source, .. }) if is_of_candidate(&source) => Err(source.to_string()),
+            Err(ExperimentError::Train { source: TrainError::Cancelled, .. }) if is_late => Err(LATE.into()),
             Err(error) => return Err(error),
         };
         let trained = Trained { scores, seconds: began.elapsed().as_secs_f64() };
         if let Some(store) = context.store {
             store.finish_trial(&spec, &trained)?;
         }
-        Ok(trained)
+        Ok((trained, false))
     }
 
     /// Returns the metric on the inner fold and on the test examples of the run.
@@ -269,6 +303,15 @@ impl<'a> Race<'a> {
             true => Ok((score, test_score.filter(|score| score.is_finite()))),
             false => Err(format!("{} is not defined on an inner fold", self.metric.name())),
         })
+    }
+
+    /// Returns the candidates that have a score and have not failed.
+    fn scored(&self) -> Vec<usize> {
+        let has_score = |&candidate: &usize| {
+            let trial = &self.trials[candidate];
+            trial.failed().is_none() && !trial.trained.is_empty()
+        };
+        (0..self.trials.len()).filter(has_score).collect()
     }
 
     /// Returns the candidates from the best to the worst mean score; equal ones in the order given.

@@ -28,6 +28,7 @@ pub(super) fn section(results: &Results) -> Option<Section> {
     let body = html! {
         div.charts { @for figure in &figures { (figure) } }
         (probabilities(results))
+        (abstention(results))
         p.note {
             "Top: accuracy by the probability of the predicted class; below the diagonal, the approach is overconfident. \
              Bottom: number of examples by that probability, over all runs. \
@@ -71,6 +72,33 @@ fn probabilities(results: &Results) -> Markup {
         }
     };
     html! { @if !rows.is_empty() { (scrolling("Scores of probabilities", table)) } }
+}
+
+/// What each model predicts if it abstains below a score.
+fn abstention(results: &Results) -> Markup {
+    let rows = results.approaches.iter().filter_map(|record| Some((record, record.diagnostics.abstention.as_ref()?)));
+    let rows: Vec<_> = rows.collect();
+    let table = html! {
+        table.reflow {
+            thead { tr {
+                th scope="col" { "Approach" } th.number scope="col" { "Lowest score" }
+                th.number scope="col" { "Predicted" } th.number scope="col" { "Wrong among these" }
+            } }
+            tbody {
+                @for (record, of) in &rows {
+                    tr {
+                        th scope="row" { (name(spec(record))) }
+                        td.number data-label="Lowest score" { (format::score(of.threshold)) }
+                        td.number data-label="Predicted" { (format::estimate(&of.coverage, "")) }
+                        td.number data-label="Wrong among these" {
+                            @if let Some(error) = &of.error { (format::estimate(error, "")) } @else { "–" }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    html! { @if !rows.is_empty() { (scrolling("Predictions of a model that abstains", table)) } }
 }
 
 /// Accuracy on the most confident examples by their fraction.

@@ -191,7 +191,7 @@ async function classifyTable() {
     const answers = await ask("predict", { inputs: some.map((row) => row[column] ?? ""), model: name });
     some.forEach((row, index) => {
       const cells = names.map((_, place) => row[place] ?? "");
-      results.push([...cells, answers[index][0].label, answers[index][0].score.toFixed(4)]);
+      results.push([...cells, answers[index][0].label ?? "", answers[index][0].score.toFixed(4)]);
     });
     $("table-status").textContent = `${results.length - 1} of ${rows.length} rows`;
     const [head, ...body] = results.map((cells, line) => {

@@ -38,6 +38,9 @@ struct ModelInfo<'a> {
     labels: Vec<String>,
     function_to_apply: &'static str,
     max_input_length: usize,
+    /// The score below which nothing is predicted, unless a request says otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    abstain_below: Option<f32>,
     /// Of the encoder's linear layers.
     precision: LinearPrecision,
 }
@@ -83,6 +86,7 @@ fn model_info(slot: &Slot) -> ModelInfo<'_> {
             OutputFunction::None => "none",
         },
         max_input_length: loaded.max_length,
+        abstain_below: loaded.abstain_below,
         precision: loaded.classifier.precision(),
     }
 }

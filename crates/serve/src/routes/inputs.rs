@@ -48,6 +48,19 @@ impl Fields {
         }
     }
 
+    /// Removes a number between 0 and 1.
+    pub fn fraction(&mut self, name: &str) -> Result<Option<f64>, Failure> {
+        const RANGE: &str = "a number between 0 and 1";
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Number(number)) => match number.as_f64().filter(|number| (0.0..=1.0).contains(number)) {
+                Some(fraction) => Ok(Some(fraction)),
+                None => Err(self.invalid(name, format!("expected {RANGE}, found {number}"))),
+            },
+            Some(other) => Err(self.expected(name, RANGE, &other)),
+        }
+    }
+
     /// Removes an object.
     pub fn object(&mut self, name: &'static str, place: &'static str) -> Result<Self, Failure> {
         match self.take(name) {

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Request;
 use axum::response::Response;
-use rekindle_infer::OutputFunction;
+use rekindle_infer::{Decided, Decision, InferError, OutputFunction};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -18,10 +18,10 @@ use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::models::Loaded;
 
-/// A class and its score.
+/// A class and its score. The first of a text has no class if the model abstains.
 #[derive(Serialize)]
 pub(super) struct Score<'a> {
-    label: &'a str,
+    label: Option<&'a str>,
     score: f32,
 }
 
@@ -33,39 +33,43 @@ struct Predict {
     top_k: Option<usize>,
     function: Option<OutputFunction>,
     truncate: bool,
+    /// The fraction of the predictions that may be wrong, or the lowest score of a prediction.
+    max_error: Option<f64>,
+    abstain_below: Option<f64>,
 }
 
 pub(super) async fn predict(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, Failure> {
     let predict = Predict::parse(read_object(request, &app.limits).await?, &app.limits)?;
     let model = app.model(predict.model.as_deref())?;
+    let decision = predict.decision(&model)?;
     let (texts, is_list) = match predict.inputs {
         Inputs::One(text) => (vec![text], false),
         Inputs::Many(texts) => (texts, true),
     };
     let logits = app.logits(&model, texts, predict.truncate).await?;
-    let function = predict.function.unwrap_or(model.classifier.output_function());
     let labels = model.classifier.labels().len();
     let scores: Vec<Vec<Score>> =
-        logits.chunks(labels).map(|logits| best(&model, logits, function, predict.top_k)).collect();
+        logits.chunks(labels).map(|logits| ranked(&model, logits, &decision, predict.function)).collect();
     Ok(match scores.first().filter(|_| !is_list) {
         Some(scores) => json(scores),
         None => json(&scores),
     })
 }
 
-/// Returns the classes with the highest scores, in the order of their scores.
-fn best<'a>(model: &'a Loaded, logits: &[f32], function: OutputFunction, top_k: Option<usize>) -> Vec<Score<'a>> {
-    let scores = function.apply(logits);
-    let mut scores: Vec<Score> = model
-        .classifier
-        .labels()
-        .iter()
-        .zip(scores)
-        .map(|(label, score)| Score { label, score: score as f32 })
-        .collect();
-    scores.sort_by(|a, b| b.score.total_cmp(&a.score));
-    scores.truncate(top_k.unwrap_or(usize::MAX));
-    scores
+/// Returns the predicted class and then the most probable others, each with its score by a function, or by that of the model.
+fn ranked<'a>(
+    model: &'a Loaded,
+    logits: &[f32],
+    decision: &Decision,
+    function: Option<OutputFunction>,
+) -> Vec<Score<'a>> {
+    let Decided { ranking, is_abstained, .. } = model.classifier.decide(logits, decision);
+    let scores = function.map(|function| function.apply(logits));
+    let of = |(rank, (class, score)): (usize, (usize, f32))| Score {
+        label: (rank > 0 || !is_abstained).then(|| &*model.classifier.labels()[class]),
+        score: scores.as_ref().map_or(score, |scores| scores[class] as f32),
+    };
+    ranking.into_iter().enumerate().map(of).collect()
 }
 
 impl Predict {
@@ -84,7 +88,14 @@ impl Predict {
             },
         };
         let mut function = parameters.function()?;
-        parameters.finish("`top_k`, `function_to_apply`")?;
+        let [max_error, abstain_below] = ["max_error", "abstain_below"].map(|name| parameters.fraction(name));
+        let (max_error, abstain_below) = (max_error?, abstain_below?);
+        if max_error.is_some() && abstain_below.is_some() {
+            return Err(Failure::invalid(
+                "parameters.max_error: contradicts parameters.abstain_below; give one of them",
+            ));
+        }
+        parameters.finish("`top_k`, `function_to_apply`, `max_error`, `abstain_below`")?;
         let truncate = fields.boolean("truncate")?.unwrap_or(true);
         if fields.boolean("raw_scores")? == Some(true) {
             if function.is_some_and(|function| function != OutputFunction::None) {
@@ -95,6 +106,21 @@ impl Predict {
         let model = fields.string("model")?;
         let inputs = Inputs::parse(fields.take("inputs"), limits)?;
         fields.finish("`inputs`, `parameters`, `model`, `truncate`, `raw_scores`")?;
-        Ok(Self { inputs, model, top_k, function, truncate })
+        Ok(Self { inputs, model, top_k, function, truncate, max_error, abstain_below })
+    }
+
+    /// Returns how scores become predictions of a model.
+    fn decision(&self, model: &Loaded) -> Result<Decision, Failure> {
+        let invalid =
+            |error: InferError| Failure::invalid(format!("parameters.{}", error.to_string().replace('-', "_")));
+        let promised =
+            self.max_error.map(|error| model.classifier.abstain_below(error)).transpose().map_err(invalid)?;
+        let given = self.abstain_below.map(|least| least as f32).or(promised);
+        let top_k = self.top_k.unwrap_or(usize::MAX);
+        let decision = Decision { top_k, abstain_below: given.or(model.abstain_below), ..Decision::default() };
+        if self.abstain_below.is_some() {
+            model.classifier.check_decision(&Decision { top_k: 1, ..decision }).map_err(invalid)?;
+        }
+        Ok(decision)
     }
 }

@@ -16,7 +16,7 @@ use crate::exit::Failure;
 use crate::options::data_file::warn_of_table;
 use crate::options::model::{self, ModelChoice};
 use crate::options::table_output::PREFIX;
-use crate::options::{EngineArgs, PrecisionArgs, TableFileArgs, TableOutputArgs, TextArgs, at_least};
+use crate::options::{EngineArgs, PrecisionArgs, TableFileArgs, TableOutputArgs, TextArgs, at_least, probability};
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle predict`.
@@ -153,12 +153,6 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
         }
         None => answer.standard_input(),
     }
-}
-
-/// Parses a number between 0 and 1.
-fn probability(text: &str) -> Result<f32, String> {
-    let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
-    number.ok_or_else(|| "must be a number between 0 and 1".into())
 }
 
 const EXAMPLES: &str = "\
