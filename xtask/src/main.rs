@@ -67,6 +67,7 @@ Measure:
                           --seeds N           draws, at most 10 [default: 5]
                           --test-rows N       at most so many test rows [default: 400]
   study --report-only   Write them from fixtures/study/cells.csv
+  coverage [DRAWS]      Simulate how often each kind of 95 % interval contains the truth [default: 2000 draws]
   soak [MINUTES]        Train and predict repeatedly at the size of distilbert-base-uncased, and report trends of
                         memory and time per step [default: 120]; Linux only
 
@@ -97,6 +98,7 @@ fn main() -> ExitCode {
         Some("bench") => measure::bench(&rest),
         Some("transfer") => measure::transfer(&rest),
         Some("study") => study::study(&rest),
+        Some("coverage") => measure::coverage(&rest),
         Some("soak") => measure::soak(&rest),
         Some("chart") => chart::chart(),
         Some("embedded") => embedded(),

@@ -81,3 +81,10 @@ pub fn soak(options: &[OsString]) -> Result<(), u8> {
     soak.arg(root().join("fixtures/transfer/sentences.tsv")).arg(target().join("soak"));
     run(soak)
 }
+
+/// Simulates how often each kind of interval contains the truth.
+pub fn coverage(options: &[OsString]) -> Result<(), u8> {
+    let mut coverage = cargo(&["run", "--release", "--package", "rekindle-metrics", "--example", "coverage", "--"]);
+    coverage.arg(options.first().map_or("2000".as_ref(), OsString::as_os_str));
+    run(coverage)
+}

@@ -129,7 +129,7 @@ fn fit_leaves_a_model_of_all_examples_and_the_score_of_the_whole_procedure() {
     assert!(said.contains("The final model is `probe") && said.contains("model in out/models/fit"), "{said}");
     let record = &fitted["approaches"][0];
     assert_eq!((&record["approach"], record["runs"].as_array().map(Vec::len)), (&"fit".into(), Some(5)));
-    assert_eq!(record["search"]["final_trials"][0]["approach"], "probe");
+    assert_eq!(record["search"]["final_trials"][0]["approach"], "probe:C=30:layers=last");
     let mut predict = place.command("predict");
     let output = predict.args(["a good film", "--model", "out/models/fit"]).output().expect("it ran");
     assert!(output.status.success(), "{}", text(&output.stderr));
