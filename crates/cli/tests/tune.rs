@@ -64,10 +64,7 @@ fn a_search_reports_its_trials_and_repeats_itself() {
 fn a_budget_that_is_too_short_is_said_and_leaves_a_model() {
     let place = place();
     let (results, said) = results(&place, "fit", &["--budget", "0.001s", "--folds", "2"]);
-    assert!(
-        said.contains("the budget is too short to compare candidates: a training of probe:C=30:layers=last takes"),
-        "{said}"
-    );
+    assert!(said.contains("the budget is too short to compare candidates: a training of probe takes"), "{said}");
     let search = &results["approaches"][0]["search"];
     assert_eq!((search["searches"].as_u64(), search["final_trials"][0]["chosen"].as_bool()), (Some(3), Some(true)));
     assert!(place.path("out/models/fit/config.json").exists());
@@ -129,7 +126,7 @@ fn fit_leaves_a_model_of_all_examples_and_the_score_of_the_whole_procedure() {
     assert!(said.contains("The final model is `probe") && said.contains("model in out/models/fit"), "{said}");
     let record = &fitted["approaches"][0];
     assert_eq!((&record["approach"], record["runs"].as_array().map(Vec::len)), (&"fit".into(), Some(5)));
-    assert_eq!(record["search"]["final_trials"][0]["approach"], "probe:C=30:layers=last");
+    assert_eq!(record["search"]["final_trials"][0]["approach"], "probe");
     let mut predict = place.command("predict");
     let output = predict.args(["a good film", "--model", "out/models/fit"]).output().expect("it ran");
     assert!(output.status.success(), "{}", text(&output.stderr));

@@ -54,8 +54,8 @@ pub enum Progress<'a> {
         approach: &'a str,
         /// The seconds of its training.
         seconds: f64,
-        /// The seconds that all searches need for one candidate: a training on an inner fold and one on all examples each.
-        least: f64,
+        /// A budget in seconds with which each search has time for such a training and the one on all examples.
+        enough: f64,
     },
     /// The current run is trained on inner folds, to predict its own training examples.
     InnerFold {

@@ -170,8 +170,8 @@ fn a_search_without_time_trains_once_and_leaves_none_to_the_others() {
     let search = Search { inner_folds: 3, is_shuffled: false, budget, ..Search::new(candidates) };
     let (experiment, mut warned) = (experiment(search, Scorer::Accuracy), Vec::new());
     let mut observe = |progress: Progress<'_>| {
-        if let Progress::ShortBudget { approach, seconds, least } = progress {
-            assert!(least >= 8.0 * seconds, "four searches with two trainings each: {least} and {seconds}");
+        if let Progress::ShortBudget { approach, seconds, enough } = progress {
+            assert!(enough >= 8.0 * seconds, "four searches with two trainings each: {enough} and {seconds}");
             warned.push(approach.to_owned());
         }
     };
@@ -186,6 +186,22 @@ fn a_search_without_time_trains_once_and_leaves_none_to_the_others() {
     }
     let said = outcome.results.findings.join(" ");
     assert!(said.contains("in all 4 runs") && said.contains("1 of 5 candidates were tried"), "{said}");
+}
+
+#[test]
+fn a_training_that_takes_longer_than_the_time_that_is_left_is_stopped() {
+    let (_, data, _) = golden();
+    let (train, test) = data.train_test_split(TestSize::Fraction(0.25), 42, true).expect("a split");
+    // The first candidate says nothing about the time of the second.
+    let candidates = Approach::parse_space("tfidf:C=1,full:epochs=100000").expect("a space");
+    let budget = Budget::Time(Duration::from_secs(3));
+    let search = Search { inner_folds: 2, is_shuffled: false, budget, ..Search::new(candidates) };
+    let outcome = run(&experiment(search, Scorer::Accuracy), &Sampling::fixed(train, None, test), None);
+    let outcome = outcome.expect("it ran");
+    let trials = &runs(&outcome)[0].trials;
+    assert_eq!((trials[0].chosen, trials[0].scores.len(), trials[1].scores.len()), (true, 2, 0));
+    assert!(trials[1].failed.as_ref().is_some_and(|reason| reason.contains("the time of the search was spent")));
+    assert!(trials[1].seconds < 30.0, "{trials:?}");
 }
 
 #[test]

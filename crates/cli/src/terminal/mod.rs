@@ -201,9 +201,9 @@ impl Display {
             Progress::Pretraining(event) => self.pretraining(event),
             Progress::Training(event) => self.training(event),
             Progress::Trial(step) => self.trial(step),
-            Progress::ShortBudget { approach, seconds, least } => self.warn(&format!(
-                "the budget is too short to compare candidates: a training of {approach} takes {seconds:.0} s, and all searches \
-                 together need at least {least:.0} s"
+            Progress::ShortBudget { approach, seconds, enough } => self.warn(&format!(
+                "the budget is too short to compare candidates: a training of {approach} takes {seconds:.0} s; a budget of \
+                 {enough:.0} s is enough for this candidate in all searches"
             )),
             Progress::InnerFold { fold, folds } => self.partly("inner folds", fold - 1, *folds),
             Progress::RunFinished(run) | Progress::RunRestored(run) if self.runs > 1 => self.tested(run),

@@ -156,8 +156,8 @@ impl<'a> Race<'a> {
                 if self.account.is_spent(self.last_training(candidate)) && self.scored() == [candidate] {
                     let (approach, seconds) =
                         (&*self.search.candidates[candidate].spec, self.seconds_per_training(candidate));
-                    let least = 2.0 * seconds * context.searches() as f64;
-                    if observer(Progress::ShortBudget { approach, seconds, least }).is_break() {
+                    let enough = 2.0 * seconds * context.searches() as f64;
+                    if observer(Progress::ShortBudget { approach, seconds, enough }).is_break() {
                         return Err(self.spec.failed(TrainError::Cancelled));
                     }
                 }
