@@ -245,4 +245,4 @@ Examples:
   rekindle evaluate --model ./model --data reviews.csv --output evaluation
   rekindle evaluate --model ./model --data reviews.csv --json > scores.json
   rekindle evaluate --model ./model --data reviews.csv --by label
-  rekindle evaluate --model ./model --data reviews.csv --max-error 0.05";
+  rekindle evaluate --model ./model --data reviews.csv --abstain-below 0.9";
