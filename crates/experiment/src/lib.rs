@@ -14,6 +14,7 @@ mod accumulator;
 mod approach;
 mod approach_results;
 mod approaches;
+mod budget;
 mod cautions;
 mod data_profile;
 mod data_sets;
@@ -57,6 +58,7 @@ mod undertrained;
 
 pub use approach::Approach;
 pub use approaches::{FineTuning, Method};
+pub use budget::Budget;
 pub use data_sets::compare_over_data_sets;
 pub use defaults::{Defaults, Overrides, TrainingOption};
 pub use error::ExperimentError;
@@ -70,7 +72,7 @@ pub use rekindle_train::ErrorKind;
 pub use remote_runs::Engine;
 pub use run_settings::ClassWeights;
 pub use sampling::{Sample, Sampling};
-pub use search::{Budget, Preset, Search};
+pub use search::{Preset, Search};
 pub use thresholds::ThresholdRule;
 pub use trained_model::TrainedModel;
 

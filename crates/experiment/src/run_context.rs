@@ -10,6 +10,7 @@ use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier};
 use rekindle_infer::{PretrainedModel, encode};
 use rekindle_train::{Checkpoints, EncodedDataset, Event, PooledFeatures, Stop, TrainError, problem_of};
 
+use crate::budget::Spending;
 use crate::embeddings::{Embeddings, Request};
 use crate::error::ExperimentError;
 use crate::experiment_store::ExperimentStore;
@@ -17,7 +18,6 @@ use crate::progress::{Observer, Progress};
 use crate::run_settings::{ClassWeights, RunSettings};
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
-use crate::search::Spending;
 
 /// What all runs share on a device.
 pub(crate) struct RunContext<'a> {

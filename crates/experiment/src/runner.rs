@@ -11,6 +11,7 @@ use rekindle_results::{ApproachRecord, Results};
 use crate::accumulator::RunAccumulator;
 use crate::approach::Approach;
 use crate::approach_results::ApproachResults;
+use crate::budget::Spending;
 use crate::cautions::cautions;
 use crate::error::ExperimentError;
 use crate::experiment::Experiment;
@@ -28,7 +29,7 @@ use crate::run_context::RunContext;
 use crate::run_settings::ClassWeights;
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
-use crate::search::{Spending, search_findings};
+use crate::search::search_findings;
 
 /// Maximum number of classes: the confusion matrix of each run has a cell for every pair of classes.
 const MOST_CLASSES: usize = 1000;

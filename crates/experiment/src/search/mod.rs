@@ -2,7 +2,6 @@
 //! the chosen one on all of them. Samples, statistics, resuming and hosts are those of every approach, so that the score of a
 //! search is that of nested cross-validation: the test examples of a run choose nothing.
 
-mod budget;
 mod findings;
 mod inner_folds;
 mod race;
@@ -19,6 +18,7 @@ use rekindle_train::TrainError;
 
 use self::race::{Choice, Race, trial_spec};
 use crate::approach::Approach;
+use crate::budget::Budget;
 use crate::defaults::{Defaults, Overrides, TrainingOption};
 use crate::error::ExperimentError;
 use crate::learner::{Fitted, Learner};
@@ -26,8 +26,6 @@ use crate::progress::Observer;
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 
-pub use self::budget::Budget;
-pub(crate) use self::budget::Spending;
 pub(crate) use self::findings::search_findings;
 pub(crate) use self::inner_folds::inner_folds;
 pub use self::space::Preset;

@@ -11,9 +11,9 @@ use rekindle_train::{Evaluation, Event, TrainError};
 use serde::{Deserialize, Serialize};
 
 use super::Search;
-use super::budget::Account;
 use super::rungs::Rungs;
 use crate::approach::Approach;
+use crate::budget::Account;
 use crate::error::ExperimentError;
 use crate::experiment_store::FinishedRun;
 use crate::progress::{Observer, Progress, TrialStep};
