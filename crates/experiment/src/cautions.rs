@@ -23,7 +23,7 @@ pub(crate) fn cautions(context: &RunContext<'_>, profile: Option<&DataProfile>) 
         }),
         (2 * truncated > texts && context.settings.long_texts == LongTexts::Truncate).then(|| {
             format!(
-                "{truncated} of {texts} texts ({}) are longer than {max_length} tokens and truncated; --max-length is the limit.",
+                "{truncated} of {texts} texts ({}) are longer than the maximum length of {max_length} tokens and truncated.",
                 percent(truncated, texts)
             )
         }),

@@ -77,7 +77,7 @@ pub enum ExperimentError {
         reason: String,
     },
     /// A stored model that does not belong to the experiment that is resumed.
-    #[error("{path}: not the model of this experiment; begin the experiment anew instead of resuming it")]
+    #[error("{path}: not the model of this experiment")]
     StoredModel {
         /// The file.
         path: PathBuf,

@@ -53,9 +53,7 @@ pub enum FileError {
         reason: String,
     },
     /// A run store was begun with other settings.
-    #[error(
-        "{path}: the interrupted run had other settings: {different}; use the same settings, or begin without --resume"
-    )]
+    #[error("{path}: the interrupted run had other settings: {different}; use the same settings, or begin again")]
     Settings {
         /// The file that holds the settings.
         path: PathBuf,

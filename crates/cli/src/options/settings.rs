@@ -1,5 +1,7 @@
 //! The settings that a resumed computation compares, by the options that they come from.
 
+use std::error::Error;
+
 use rekindle::experiment::ExperimentError;
 use rekindle::files::{Difference, Differences, FileError};
 use rekindle::train::TrainError;
@@ -64,11 +66,16 @@ fn named(different: &Differences) -> Differences {
     Differences(different.0.iter().map(named).collect())
 }
 
+/// Returns the message of an error that a new beginning avoids, with the option that prevents one.
+fn begin_again(error: &impl Error) -> String {
+    format!("{error}\nto begin again, remove --resume")
+}
+
 /// Returns the message of an error, in which settings have the names of options.
 pub fn of_files(error: &FileError) -> String {
     match error {
         FileError::Settings { path, different } => {
-            FileError::Settings { path: path.clone(), different: named(different) }.to_string()
+            begin_again(&FileError::Settings { path: path.clone(), different: named(different) })
         }
         _ => error.to_string(),
     }
@@ -78,7 +85,7 @@ pub fn of_files(error: &FileError) -> String {
 pub fn of_training(error: &TrainError) -> String {
     match error {
         TrainError::Settings { path, different } => {
-            TrainError::Settings { path: path.clone(), different: named(different) }.to_string()
+            begin_again(&TrainError::Settings { path: path.clone(), different: named(different) })
         }
         _ => error.to_string(),
     }
@@ -88,6 +95,7 @@ pub fn of_training(error: &TrainError) -> String {
 pub fn of_experiment(error: &ExperimentError) -> String {
     match error {
         ExperimentError::File(error) => of_files(error),
+        ExperimentError::StoredModel { .. } => begin_again(error),
         ExperimentError::Argument { argument, reason } => format!("{}: {reason}", name(argument)),
         _ => error.to_string(),
     }
