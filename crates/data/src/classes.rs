@@ -53,10 +53,14 @@ impl Classes {
         self.names.is_empty()
     }
 
-    /// Returns the index of the class with this name; otherwise that of the only class whose name differs in case.
+    /// Returns the index of the class with this name.
     pub fn index(&self, name: &str) -> Option<usize> {
-        let exact = self.indices.get(name).copied();
-        exact.or_else(|| self.lowercase.get(&name.to_lowercase()).copied().flatten())
+        self.indices.get(name).copied()
+    }
+
+    /// Returns the index of the class with this name, or else of the only class that has it in another case.
+    pub fn index_in_any_case(&self, name: &str) -> Option<usize> {
+        self.index(name).or_else(|| self.lowercase.get(&name.to_lowercase()).copied().flatten())
     }
 }
 
@@ -91,10 +95,8 @@ mod tests {
         assert_eq!(Classes::from_labels(["pos", "10", "9"]).names(), ["10", "9", "pos"]);
         assert_eq!(Classes::from_labels(["b", "a"]).index("b"), Some(1));
         let cased = Classes::from_labels(["Good", "bad", "BAD", "ÄH"]);
-        let index = |name| cased.index(name).map(|index| cased.names()[index].as_str());
-        assert_eq!(
-            ["GOOD", "bad", "BAD", "Bad", "äh", "goo"].map(index),
-            [Some("Good"), Some("bad"), Some("BAD"), None, Some("ÄH"), None]
-        );
+        let index = |name| cased.index_in_any_case(name).map(|index| cased.names()[index].as_str());
+        let found = [Some("Good"), Some("bad"), Some("BAD"), None, Some("ÄH"), None];
+        assert_eq!(["GOOD", "bad", "BAD", "Bad", "äh", "goo"].map(index), found);
     }
 }

@@ -1,6 +1,7 @@
 //! Data sets of labelled examples.
 
-use std::collections::{HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use crate::classes::Classes;
@@ -55,6 +56,8 @@ pub struct Dataset {
     pub group_column: Option<String>,
     /// The column of the times, if they were read.
     pub time_column: Option<String>,
+    /// The labels of the file that [`read_like_in_any_case`](Self::read_like_in_any_case) matched with a class whose name has another case.
+    pub other_case: BTreeSet<String>,
 }
 
 impl Dataset {
@@ -95,6 +98,7 @@ impl Dataset {
             near_duplicates: options.near_duplicates,
             group_column,
             time_column,
+            other_case: BTreeSet::new(),
         })
     }
 
@@ -104,12 +108,36 @@ impl Dataset {
     /// The errors of [`read`](Self::read), and an error if a label is not one of the classes. That only one class
     /// occurs is not an error.
     pub fn read_like(&self, path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
+        self.read_by(path, options, |label| self.classes.index(label))
+    }
+
+    /// As [`read_like`](Self::read_like); but a label that is not the name of a class is that of the only class whose name differs
+    /// in case. The classes of a trained model are matched like this.
+    ///
+    /// # Errors
+    /// The errors of [`read_like`](Self::read_like).
+    pub fn read_like_in_any_case(&self, path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
+        self.read_by(path, options, |label| self.classes.index_in_any_case(label))
+    }
+
+    fn read_by(
+        &self,
+        path: &Path,
+        options: &ReadOptions,
+        class: impl Fn(&str) -> Option<usize>,
+    ) -> Result<Self, DataError> {
         let options = ReadOptions { task: Some(self.task), ..options.clone() };
         let rows = Rows::open(path, &options)?;
         let (unit, group_column, time_column) = (rows.format().unit(), rows.group_column(), rows.time_column());
         let classes = &self.classes;
+        let other_case = RefCell::new(BTreeSet::new());
         let index = |line: u64, label: &String| {
-            classes.index(label).ok_or_else(|| DataError::UnknownLabel {
+            let found = class(label).inspect(|&index| {
+                if classes.names()[index] != *label {
+                    other_case.borrow_mut().insert(label.clone());
+                }
+            });
+            found.ok_or_else(|| DataError::UnknownLabel {
                 path: path.into(),
                 unit,
                 line,
@@ -148,6 +176,7 @@ impl Dataset {
             near_duplicates: options.near_duplicates,
             group_column,
             time_column,
+            other_case: other_case.into_inner(),
         })
     }
 
@@ -191,6 +220,7 @@ impl Dataset {
             near_duplicates,
             group_column,
             time_column,
+            other_case: self.other_case.clone(),
         }
     }
 

@@ -65,10 +65,10 @@ fn all_rows_that_cannot_be_used_are_in_the_error() {
     assert!(others[0].starts_with("  line 5: found 1 column,"), "{error}");
     assert_eq!((others.len(), others[8], others[9]), (10, "  line 13: the label is empty", "  and 2 more"));
     let train = read("a.csv", "text,label\na,x\nb,y\n", &ReadOptions::default()).expect("read");
-    let (_folder, path) = write("b.csv", "text,label\nd,z\ne,X\nf,w\n");
+    let (_folder, path) = write("b.csv", "text,label\nd,z\ne,x\nf,Y\n");
     let error = train.read_like(&path, &ReadOptions::default()).expect_err("two labels");
     let words = "line 2: label `z` is not one of the classes of the training data: x, y; and 1 more row cannot be used\n  \
-                 line 4: label `w` is not one of the classes";
+                 line 4: label `Y` is not one of the classes";
     assert!(error.to_string().ends_with(words), "{error}");
 }
 
@@ -78,6 +78,20 @@ fn a_second_file_keeps_the_classes_of_the_first() {
     let (_folder, path) = write("b.csv", "sentence,label\nd,z\n");
     let test = train.read_like(&path, &ReadOptions::default()).expect("read");
     assert_eq!((test.labels(), test.classes), (vec![2], train.classes));
+}
+
+/// As the rows of a trained head are matched with classes.
+#[test]
+fn the_case_of_labels_may_differ_if_one_class_is_meant() {
+    let train = read("a.csv", "text,label\na,us\nb,US\nc,Bad\n", &ReadOptions::default()).expect("read");
+    let (_folder, path) = write("b.csv", "text,label\nd,US\ne,BAD\nf,us\ng,Bad\n");
+    let test = train.read_like_in_any_case(&path, &ReadOptions::default()).expect("read");
+    let names: Vec<&str> = test.labels().iter().map(|&label| test.classes.names()[label].as_str()).collect();
+    assert_eq!(names, ["US", "Bad", "us", "Bad"], "an equal name comes first");
+    assert_eq!(test.other_case.into_iter().collect::<Vec<_>>(), ["BAD"]);
+    let (_folder, path) = write("b.csv", "text,label\nd,Us\n");
+    let error = train.read_like_in_any_case(&path, &ReadOptions::default()).expect_err("two classes").to_string();
+    assert!(error.contains("label `Us` is not one of the classes"), "{error}");
 }
 
 #[test]

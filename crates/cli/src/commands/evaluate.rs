@@ -127,6 +127,10 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
     }
     let data = examples(args, &models[0])?;
     display.line(&format!("data     {} examples", rekindle::report::thousands(data.len())));
+    if !data.other_case.is_empty() {
+        let labels = data.other_case.iter().cloned().collect::<Vec<_>>().join(", ");
+        display.line(&format!("labels   matched with the classes of the model whatever the case: {labels}"));
+    }
     let slices = args.by.as_deref().map(|column| values(args, column, &data)).transpose()?;
     let total = models.len() * data.len();
     let SliceValues { column, values } = slices.unwrap_or_default();
@@ -188,7 +192,7 @@ fn read_options(args: &EvaluateArgs) -> ReadOptions {
 fn examples(args: &EvaluateArgs, model: &EvaluatedModel) -> Result<Dataset, Failure> {
     let options = read_options(args);
     let labels = model.labels();
-    labels.read_like(&args.data, &options).map_err(|error| {
+    labels.read_like_in_any_case(&args.data, &options).map_err(|error| {
         let first = match &error {
             DataError::Rows { first, .. } => first,
             error => error,

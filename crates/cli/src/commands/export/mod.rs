@@ -99,7 +99,7 @@ fn read(path: &Path, args: &ExportArgs, classifier: &Predictor) -> Result<Datase
     }
     let labels = config.labels();
     let classes = Classes::from_labels(labels.iter().map(String::as_str));
-    Ok(Dataset { classes, ..Dataset::default() }.read_like(path, &args.data_file.read_options())?)
+    Ok(Dataset { classes, ..Dataset::default() }.read_like_in_any_case(path, &args.data_file.read_options())?)
 }
 
 /// Prints what int8 changes, computing each text alone.
