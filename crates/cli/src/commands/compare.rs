@@ -12,7 +12,7 @@ use rekindle::results::{Comparison, DataSetsComparison, DataSetsPair, Estimate, 
 
 use crate::exit::Failure;
 use crate::files;
-use crate::terminal::fitted_output;
+use crate::terminal::{fitted_output, fitted_table};
 
 /// The options of `rekindle compare`.
 #[derive(Args, Debug)]
@@ -191,7 +191,7 @@ fn estimate(estimate: &Estimate) -> String {
     }
 }
 
-/// Aligns the cells of rows in columns.
+/// Aligns the cells of rows, of which the first is the header, in columns that fit the terminal.
 fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
@@ -202,7 +202,8 @@ fn columns(rows: &[Vec<String>]) -> String {
         let cells = row.iter().zip(&widths).map(pad);
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
-    rows.iter().map(line).collect()
+    let table: String = rows.iter().map(line).collect();
+    rows.split_first().map_or_else(String::new, |(header, rows)| fitted_table(table, header, rows))
 }
 
 const EXAMPLES: &str = "\

@@ -7,7 +7,7 @@ use rekindle::encoders::Family;
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
-use crate::terminal::fitted_output;
+use crate::terminal::{fitted_output, fitted_table};
 
 /// The options of `rekindle models`.
 #[derive(Args, Debug)]
@@ -29,11 +29,18 @@ pub fn run(args: &ModelsArgs) -> Result<(), Failure> {
         writeln!(out)?;
         return Ok(());
     }
-    row(&mut out, "model_type", "usual tokenizer", "segments", "LoRA targets by default")?;
-    for family in Family::ALL {
+    let header = ["model_type", "usual tokenizer", "segments", "LoRA targets by default"].map(String::from);
+    let families = Family::ALL.map(|family| {
         let segments = if family.has_segments() { "yes" } else { "no" };
-        row(&mut out, family.model_type(), family.tokenizer(), segments, &family.lora_targets().join(", "))?;
-    }
+        vec![
+            family.model_type().into(),
+            family.tokenizer().to_string(),
+            segments.into(),
+            family.lora_targets().join(", "),
+        ]
+    });
+    let table = std::iter::once(header.as_slice()).chain(families.iter().map(Vec::as_slice)).map(line).collect();
+    write!(out, "{}", fitted_table(table, &header, &families))?;
     writeln!(out, "\n{}\n", fitted_output(HEADS))?;
     writeln!(out, "{:12} examples on the Hugging Face hub", "model_type")?;
     for family in Family::ALL {
@@ -45,8 +52,11 @@ pub fn run(args: &ModelsArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn row(out: &mut impl Write, family: &str, tokenizer: &str, segments: &str, targets: &str) -> std::io::Result<()> {
-    writeln!(out, "{family:12} {tokenizer:16} {segments:9} {targets}")
+/// A line of the table.
+fn line(cells: &[String]) -> String {
+    let widths = [12, 16, 9, 0];
+    let cells: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+    cells.join(" ") + "\n"
 }
 
 fn json(family: Family) -> Value {

@@ -15,7 +15,7 @@ use crate::exit::Failure;
 use crate::options::backend::Backend;
 use crate::options::model;
 use crate::options::share;
-use crate::terminal::{Display, Verbosity};
+use crate::terminal::{Display, Verbosity, fitted_table};
 
 /// The options of `rekindle plan`: those of `rekindle experiment` that say what is compared and how, and those of the plan.
 #[derive(Args, Debug)]
@@ -395,8 +395,8 @@ fn print(display: &Display, args: &PlanArgs, sampling: &Sampling, rows: &[Row]) 
     ));
     display.line("");
     let head = format!("examples for {points} points");
-    display.result(&format!("{:<24}  {:>5}  {:>19}  {head:>21}  time", "design", "runs", "smallest difference"));
-    for row in rows {
+    let header = ["design", "runs", "smallest difference", &head, "time"].map(String::from);
+    let cells = |row: &Row| {
         let smallest =
             row.smallest.map_or("undetectable".into(), |difference| format!("{:.2} points", 100.0 * difference));
         let needed = row.needed.map_or_else(|| format!("over {}", thousands(MOST)), thousands);
@@ -408,8 +408,17 @@ fn print(display: &Display, args: &PlanArgs, sampling: &Sampling, rows: &[Row]) 
             },
         );
         let (design, runs) = (row.design.describe(), thousands(row.design.runs()));
-        display.result(&format!("{design:<24}  {runs:>5}  {smallest:>19}  {needed:>21}  {time}"));
-    }
+        vec![design, runs, smallest, needed, time]
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    let line = |cells: &[String]| match cells {
+        [design, runs, smallest, needed, time] => {
+            format!("{design:<24}  {runs:>5}  {smallest:>19}  {needed:>21}  {time}\n")
+        }
+        _ => String::new(),
+    };
+    let table = std::iter::once(header.as_slice()).chain(rows.iter().map(Vec::as_slice)).map(line).collect();
+    display.result(fitted_table(table, &header, &rows).trim_end());
     display.line(&format!(
         "\nThe first design is that of the options. A difference in accuracy is found with probability {} at p < {ALPHA}: on one test \
          set by McNemar's exact test, over folds by the corrected t-test. The examples are those of the file that is divided, or of a \

@@ -2,6 +2,7 @@
 
 mod hosts_page;
 mod progress;
+mod table;
 pub mod text;
 
 use std::io::{self, IsTerminal, Write};
@@ -481,6 +482,11 @@ fn print_labelled(label: &str, colour: u8, text: &str) {
 /// Breaks sentences for standard output, if it is a terminal.
 pub fn fitted_output(text: &str) -> String {
     fitted(text, 0, width_of(io::stdout()))
+}
+
+/// Stacks the rows of a table for standard output, if it is a terminal that is too narrow.
+pub fn fitted_table(table: String, header: &[String], rows: &[Vec<String>]) -> String {
+    table::fitted_table(table, header, rows, width_of(io::stdout()))
 }
 
 /// Breaks sentences for standard error behind `before` columns, if it is a terminal.

@@ -4,6 +4,8 @@ use rekindle::checkpoint::{ClassMatch, LoadReport};
 use rekindle::report::thousands;
 use rekindle::results::{AbstentionRecord, ApproachRecord, Results, Scores};
 
+use super::fitted_table;
+
 /// The load report: a line per tensor that did not match.
 pub fn report_table(report: &LoadReport) -> Vec<String> {
     let mut rows: Vec<(String, &str, String)> = Vec::new();
@@ -118,17 +120,29 @@ pub fn slices_table(results: &Results) -> String {
     let values = results.slices.iter().map(|slice| value(&slice.value).chars().count());
     let width = values.max().unwrap_or(0).max(first.column.chars().count());
     let names = results.slices.iter().map(|slice| slice.approach.chars().count()).max().unwrap_or(0);
-    let row = |value: &str, n: &str, approach: &str, cells: String| {
-        let approach = if has_models { format!("  {approach:names$}") } else { String::new() };
-        format!("{value:width$}  {n:>8}{approach}{cells}")
-    };
-    let heads = columns.iter().map(|column| format!("  {}", column.head())).collect();
-    let mut lines = vec![row(&first.column, "examples", "approach", heads)];
-    for slice in &results.slices {
-        let cells = columns.iter().map(|column| format!("  {}", (column.cell)(&slice.scores))).collect();
-        lines.push(row(&value(&slice.value), &thousands(slice.n), &slice.approach, cells));
+    let mut header = vec![first.column.clone(), "examples".into(), "approach".into()];
+    header.extend(columns.iter().map(Column::head));
+    let cells = results.slices.iter().map(|slice| {
+        let mut cells = vec![value(&slice.value), thousands(slice.n), slice.approach.clone()];
+        cells.extend(columns.iter().map(|column| (column.cell)(&slice.scores)));
+        cells
+    });
+    let mut rows: Vec<Vec<String>> = cells.collect();
+    if !has_models {
+        header.remove(2);
+        rows.iter_mut().for_each(|cells| drop(cells.remove(2)));
     }
-    lines.join("\n")
+    let line = |cells: &Vec<String>| {
+        let cell = |(index, cell): (usize, &String)| match index {
+            0 => format!("{cell:width$}"),
+            1 => format!("  {cell:>8}"),
+            2 if has_models => format!("  {cell:names$}"),
+            _ => format!("  {cell}"),
+        };
+        cells.iter().enumerate().map(cell).collect::<String>() + "\n"
+    };
+    let table = std::iter::once(&header).chain(&rows).map(line).collect();
+    fitted_table(table, &header, &rows).trim_end_matches('\n').into()
 }
 
 /// A column of the comparison.
