@@ -84,7 +84,9 @@ impl DataFileArgs {
 
 /// Warns if a file of one text per line looks like a table, whose lines are not texts.
 pub fn warn_of_table(path: &Path, display: &Display) {
-    if let Some(line) = looks_like_table(path) {
+    // The beginning of a pipe can be read only once.
+    let line = path.is_file().then(|| looks_like_table(path)).flatten();
+    if let Some(line) = line {
         let line: String = line.chars().take(60).collect();
         display.warn(&format!(
             "{}: looks like a table (line 1: `{line}`), but every line is read as one text; save the texts alone, one per \
