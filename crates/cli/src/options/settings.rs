@@ -68,7 +68,7 @@ fn named(different: &Differences) -> Differences {
 
 /// Returns the message of an error that a new beginning avoids, with the option that prevents one.
 fn begin_again(error: &impl Error) -> String {
-    format!("{error}\nto begin again, remove --resume")
+    format!("{error}\nto begin again, run the command without --resume")
 }
 
 /// Returns the message of an error, in which settings have the names of options.
