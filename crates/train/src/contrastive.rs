@@ -1,6 +1,5 @@
 //! Contrastive training of the encoder: texts with the same target become similar, and others dissimilar.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 
 use burn::tensor::Tensor;
@@ -22,10 +21,11 @@ use crate::settings::DATA;
 /// The objective of contrastive training: a [`ContrastiveLoss`] over all pairs of each batch, of which every text is encoded
 /// once. The embedding of a text is the pooled output of the encoder, L2-normalised.
 ///
-/// Batches are sampled by class, so that they have pairs within classes and between them. With several labels per text, texts with
-/// the same labels are a class there; values are divided into eight quantiles, and scaled to between 0 and 1 for the loss.
-/// Classes are sampled equally often, and an epoch uses at most 64 examples of a class and about 4,096 in all; [`pairs`](Self::pairs) says how many pairs that
-/// makes. The head has no part in the loss: leave it out of the plan ([`TuningPlan::encoder`](crate::TuningPlan::encoder)).
+/// Batches are sampled by class, so that they have pairs within classes and between them. With several labels per text, the class of
+/// an example is the rarest label that it shares with another one; values are divided into at most eight quantiles, and scaled to
+/// between 0 and 1 for the loss. Classes are sampled equally often, and an epoch uses at most 64 examples of a class and about 4,096
+/// in all; [`pairs`](Self::pairs) says how many pairs that makes. The head has no part in the loss: leave it out of the plan
+/// ([`TuningPlan::encoder`](crate::TuningPlan::encoder)).
 ///
 /// A batch is not split over several devices, because its pairs need all of its embeddings.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub struct Contrastive<'a> {
     values: [f64; 2],
 }
 
-/// The number of quantiles of values that batches are sampled by.
+/// The most quantiles of values that batches are sampled by, each of at least two values.
 const QUANTILES: usize = 8;
 
 impl<'a> Contrastive<'a> {
@@ -61,23 +61,26 @@ impl<'a> Contrastive<'a> {
     }
 }
 
-/// Returns what batches are sampled by: the class, the set of labels, or the quantile of the value.
+/// Returns what batches are sampled by: the class, the rarest label that is shared with another example, or the quantile of the
+/// value. If two examples share a label, two are therefore of one stratum.
 fn strata(targets: &Targets) -> Vec<usize> {
     match targets {
         Targets::Classes(classes) => classes.clone(),
-        Targets::Labels { .. } => {
-            let mut sets = HashMap::new();
-            let mut number = |row| {
-                let next = sets.len();
-                *sets.entry(targets.labels(row)).or_insert(next)
+        Targets::Labels { labels, .. } => {
+            let count = |label: usize| (0..targets.len()).filter(|&row| targets.labels(row)[label]).count();
+            let counts: Vec<usize> = (0..*labels).map(count).collect();
+            let rarest = |row| {
+                let shared = (0..*labels).filter(|&label| targets.labels(row)[label] && counts[label] > 1);
+                shared.min_by_key(|&label| counts[label]).unwrap_or(*labels)
             };
-            (0..targets.len()).map(&mut number).collect()
+            (0..targets.len()).map(rarest).collect()
         }
         Targets::Values(values) => {
             let mut sorted = values.clone();
             sorted.sort_by(f64::total_cmp);
             let below = |value: &f64| sorted.partition_point(|other| other.total_cmp(value).is_lt());
-            values.iter().map(|value| below(value) * QUANTILES / values.len()).collect()
+            let quantiles = QUANTILES.min(values.len() / 2);
+            values.iter().map(|value| below(value) * quantiles / values.len()).collect()
         }
     }
 }
@@ -196,5 +199,40 @@ impl Objective for Contrastive<'_> {
 
     fn scores(evaluation: &Infallible, _: Scorer) -> Scores {
         match *evaluation {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(rows: &[&[usize]]) -> Targets {
+        let values = rows.iter().flat_map(|row| (0..4).map(|label| row.contains(&label)));
+        Targets::Labels { values: values.collect(), labels: 4 }
+    }
+
+    #[test]
+    fn strata_are_the_rarest_shared_labels() {
+        // Label 0 occurs three times, 1 and 2 twice, 3 once.
+        let targets = labels(&[&[0, 1], &[0, 2], &[0, 3], &[1, 2], &[]]);
+        assert_eq!(strata(&targets), [1, 2, 0, 1, 4]);
+    }
+
+    #[test]
+    fn examples_that_share_a_label_are_pairs_although_no_two_have_the_same_labels() {
+        let has_pairs = |targets: &Targets| ClassBatches::new(&strata(targets), 8).have_pairs();
+        assert!(has_pairs(&labels(&[&[0, 1], &[0, 2], &[3]])));
+        assert!(has_pairs(&labels(&[&[0, 1], &[1, 2], &[0, 2]])));
+        assert!(!has_pairs(&labels(&[&[0], &[1], &[2], &[]])), "nothing is shared");
+    }
+
+    #[test]
+    fn few_values_have_fewer_quantiles() {
+        let of = |values: &[f64]| strata(&Targets::Values(values.to_vec()));
+        assert_eq!(of(&[3.0, 1.0, 2.0, 5.0, 4.0, 6.0]), [1, 0, 0, 2, 1, 2]);
+        assert_eq!(of(&[2.0; 5]), [0; 5]);
+        let many: Vec<f64> = (0..80).map(f64::from).collect();
+        assert_eq!(of(&many)[70..], [7; 10]);
+        assert!(of(&[]).is_empty());
     }
 }

@@ -28,7 +28,10 @@ pub enum TrainError {
         purpose: &'static str,
     },
     /// There is nothing to contrast.
-    #[error("contrastive training needs at least two examples of one class and one of another")]
+    #[error(
+        "contrastive training needs two examples of one class, or that share a label, and one other example; or four numbers that are \
+         not all equal"
+    )]
     NoPairs,
     /// The numbers of sequences and labels differ.
     #[error("{sentences} sequences but {labels} labels")]

@@ -83,6 +83,11 @@ impl ContrastiveFineTuning {
         self.learning_rate.unwrap_or(LEARNING_RATES[usize::from(self.rank.is_some())])
     }
 
+    /// Returns the number of classes; without classes, what is usual for few of them applies.
+    fn classes(context: &RunContext<'_>) -> usize {
+        if context.sampling.all.task.has_classes() { context.config.num_labels() } else { 1 }
+    }
+
     /// Returns the loss for so many classes.
     fn loss(&self, classes: usize) -> ContrastiveLoss {
         let usual = if classes > FEW_CLASSES { ContrastiveLoss::SUPCON } else { ContrastiveLoss::Cosine };
@@ -99,7 +104,7 @@ impl ContrastiveFineTuning {
         TrainingArguments {
             learning_rate: self.learning_rate(),
             weight_decay: WEIGHT_DECAY,
-            num_train_epochs: self.epochs(context.config.num_labels()),
+            num_train_epochs: self.epochs(Self::classes(context)),
             max_steps: None,
             per_device_train_batch_size: self.batch_size,
             gradient_accumulation_steps: 1,
@@ -127,8 +132,7 @@ impl ContrastiveFineTuning {
         let model = plan.prepare(&context.model, spec.seed)?.with_pooling(Pooling::Mean);
         let train = context.examples.select(&spec.rows.train);
         let arguments = self.arguments(context, spec.seed);
-        let classes = if context.sampling.all.task.has_classes() { config.num_labels() } else { 1 };
-        let objective = Contrastive::new(&config, &train, self.loss(classes), &arguments);
+        let objective = Contrastive::new(&config, &train, self.loss(Self::classes(context)), &arguments);
         let pairs = objective.pairs();
         // With a final checkpoint, a run that is resumed while it is tested does not repeat the training.
         let checkpoints = context.checkpoints(spec).map(|all| Checkpoints { save_final: true, ..all });
@@ -218,7 +222,7 @@ impl Learner for ContrastiveFineTuning {
 
     /// A step costs three forward passes, and every example is embedded once.
     fn cost(&self, context: &RunContext<'_>, spec: &RunSpec) -> f64 {
-        (spec.size * (3 * self.epochs(context.config.num_labels()) + 1)) as f64
+        (spec.size * (3 * self.epochs(Self::classes(context)) + 1)) as f64
     }
 
     fn fit(
