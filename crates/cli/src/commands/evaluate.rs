@@ -16,7 +16,7 @@ use super::experiment::provenance;
 use crate::exit::Failure;
 use crate::options::model::{self, ModelChoice};
 use crate::options::{DataFileArgs, EngineArgs, SeveralLabelsArgs, TextArgs, precision, probability};
-use crate::terminal::text::{abstention_lines, slices_table};
+use crate::terminal::text::{abstention_lines, other_case, slices_table};
 use crate::terminal::{Display, Verbosity};
 
 /// The options of `rekindle evaluate`.
@@ -127,9 +127,8 @@ pub fn run(args: &EvaluateArgs, began: Instant) -> Result<(), Failure> {
     }
     let data = examples(args, &models[0])?;
     display.line(&format!("data     {} examples", rekindle::report::thousands(data.len())));
-    if !data.other_case.is_empty() {
-        let labels = data.other_case.iter().cloned().collect::<Vec<_>>().join(", ");
-        display.line(&format!("labels   matched with the classes of the model whatever the case: {labels}"));
+    if let Some(matched) = other_case(&data) {
+        display.line(&format!("labels   {matched}"));
     }
     let slices = args.by.as_deref().map(|column| values(args, column, &data)).transpose()?;
     let total = models.len() * data.len();

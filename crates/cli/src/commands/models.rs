@@ -32,14 +32,9 @@ pub fn run(args: &ModelsArgs) -> Result<(), Failure> {
     let header = ["model_type", "usual tokenizer", "segments", "LoRA targets by default"].map(String::from);
     let families = Family::ALL.map(|family| {
         let segments = if family.has_segments() { "yes" } else { "no" };
-        vec![
-            family.model_type().into(),
-            family.tokenizer().to_string(),
-            segments.into(),
-            family.lora_targets().join(", "),
-        ]
+        [family.model_type().into(), family.tokenizer().to_string(), segments.into(), family.lora_targets().join(", ")]
     });
-    let table = std::iter::once(header.as_slice()).chain(families.iter().map(Vec::as_slice)).map(line).collect();
+    let table = std::iter::once(&header).chain(&families).map(line).collect();
     write!(out, "{}", fitted_table(table, &header, &families))?;
     writeln!(out, "\n{}\n", fitted_output(HEADS))?;
     writeln!(out, "{:12} examples on the Hugging Face hub", "model_type")?;
@@ -53,10 +48,8 @@ pub fn run(args: &ModelsArgs) -> Result<(), Failure> {
 }
 
 /// A line of the table.
-fn line(cells: &[String]) -> String {
-    let widths = [12, 16, 9, 0];
-    let cells: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-    cells.join(" ") + "\n"
+fn line([family, tokenizer, segments, targets]: &[String; 4]) -> String {
+    format!("{family:12} {tokenizer:16} {segments:9} {targets}\n")
 }
 
 fn json(family: Family) -> Value {

@@ -408,16 +408,13 @@ fn print(display: &Display, args: &PlanArgs, sampling: &Sampling, rows: &[Row]) 
             },
         );
         let (design, runs) = (row.design.describe(), thousands(row.design.runs()));
-        vec![design, runs, smallest, needed, time]
+        [design, runs, smallest, needed, time]
     };
-    let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    let line = |cells: &[String]| match cells {
-        [design, runs, smallest, needed, time] => {
-            format!("{design:<24}  {runs:>5}  {smallest:>19}  {needed:>21}  {time}\n")
-        }
-        _ => String::new(),
+    let rows: Vec<[String; 5]> = rows.iter().map(cells).collect();
+    let line = |[design, runs, smallest, needed, time]: &[String; 5]| {
+        format!("{design:<24}  {runs:>5}  {smallest:>19}  {needed:>21}  {time}\n")
     };
-    let table = std::iter::once(header.as_slice()).chain(rows.iter().map(Vec::as_slice)).map(line).collect();
+    let table = std::iter::once(&header).chain(&rows).map(line).collect();
     display.result(fitted_table(table, &header, &rows).trim_end());
     display.line(&format!(
         "\nThe first design is that of the options. A difference in accuracy is found with probability {} at p < {ALPHA}: on one test \

@@ -33,7 +33,8 @@ use crate::terminal::{Display, Verbosity};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES, group = ArgGroup::new("start").required(true).args(["model", "vocab"]))]
 pub struct PretrainArgs {
-    /// Text files to train on, also in gzip, and in UTF-16 with a byte order mark. Consecutive lines are joined into sequences; a blank line ends a sequence.
+    /// Text files to train on, also in gzip or zip, and in UTF-16 with a byte order mark. Consecutive lines are joined into
+    /// sequences; a blank line ends a sequence.
     #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
     pub corpus: Vec<PathBuf>,
     /// Maximum number of tokens per sequence, including `[CLS]` and `[SEP]`, and the number of positions of a new model.

@@ -18,7 +18,7 @@ use crate::terminal::{Display, Verbosity, print};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct VocabArgs {
-    /// Text files to learn from, also in gzip, and in UTF-16 with a byte order mark.
+    /// Text files to learn from, also in gzip or zip, and in UTF-16 with a byte order mark.
     #[arg(long, value_name = "FILE", required = true, num_args = 1.., help_heading = "Data")]
     pub corpus: Vec<PathBuf>,
     /// Maximum number of entries, including special tokens and single characters.

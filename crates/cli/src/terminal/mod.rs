@@ -4,6 +4,7 @@ mod hosts_page;
 mod progress;
 mod table;
 pub mod text;
+mod width;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -16,11 +17,13 @@ use rekindle::remote;
 use rekindle::report::thousands;
 use rekindle::results::{Results, RunKey, RunRecord};
 use rekindle::train::{EpochRecord, Event, StepRecord};
-use terminal_size::{Width, terminal_size_of};
 
 use self::hosts_page::HostsPage;
 use self::progress::{Runs, bar_line, duration};
+pub use self::table::fitted_table;
 use self::text::{report_table, summary_table};
+pub use self::width::{fitted_error, fitted_output};
+use self::width::{width, width_of};
 use crate::exit::Failure;
 
 /// How much is printed.
@@ -110,8 +113,8 @@ impl Display {
     pub fn line(&self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
             self.aside(|| match self.is_aside {
-                true => print_error(&fitted(text, 0, width_of(io::stderr()))),
-                false => print(&fitted(text, 0, width_of(io::stdout()))),
+                true => print_error(&fitted_error(text, 0)),
+                false => print(&fitted_output(text)),
             });
         }
     }
@@ -477,44 +480,6 @@ const YELLOW: u8 = 33;
 fn print_labelled(label: &str, colour: u8, text: &str) {
     let text = fitted_error(text, label.len() + 2);
     print_error(&format!("\x1b[1;{colour}m{label}:\x1b[0m {text}"));
-}
-
-/// Breaks sentences for standard output, if it is a terminal.
-pub fn fitted_output(text: &str) -> String {
-    fitted(text, 0, width_of(io::stdout()))
-}
-
-/// Stacks the rows of a table for standard output, if it is a terminal that is too narrow.
-pub fn fitted_table(table: String, header: &[String], rows: &[Vec<String>]) -> String {
-    table::fitted_table(table, header, rows, width_of(io::stdout()))
-}
-
-/// Breaks sentences for standard error behind `before` columns, if it is a terminal.
-pub fn fitted_error(text: &str, before: usize) -> String {
-    fitted(text, before, width_of(io::stderr()))
-}
-
-/// Breaks lines that are longer than the terminal is wide, the first one behind `before` columns; in a pipe, lines have any length.
-fn fitted(text: &str, before: usize, width: Option<usize>) -> String {
-    width.map_or_else(|| text.into(), |width| text::wrapped(text, before, width))
-}
-
-/// Returns the number of columns of the terminal that progress is drawn on.
-fn width() -> usize {
-    const DEFAULT: usize = 80;
-    width_of(io::stderr()).unwrap_or(DEFAULT)
-}
-
-/// Returns the number of columns of the terminal that a stream writes to, if it is a terminal.
-#[cfg(unix)]
-fn width_of(stream: impl std::os::fd::AsFd) -> Option<usize> {
-    terminal_size_of(stream).map(|(Width(columns), _)| columns.into())
-}
-
-/// Returns the number of columns of the terminal that a stream writes to, if it is a terminal.
-#[cfg(windows)]
-fn width_of(stream: impl std::os::windows::io::AsHandle) -> Option<usize> {
-    terminal_size_of(stream).map(|(Width(columns), _)| columns.into())
 }
 
 /// The style of a progress bar.

@@ -1,6 +1,7 @@
 //! Numbers and tables as text.
 
 use rekindle::checkpoint::{ClassMatch, LoadReport};
+use rekindle::data::Dataset;
 use rekindle::report::thousands;
 use rekindle::results::{AbstentionRecord, ApproachRecord, Results, Scores};
 
@@ -91,6 +92,12 @@ pub fn summary_table(results: &Results, width: Option<usize>) -> String {
     let paragraphs = [lines, trained, findings].into_iter().filter(|lines: &Vec<String>| !lines.is_empty());
     let text = paragraphs.map(|lines| lines.join("\n")).collect::<Vec<_>>().join("\n\n");
     width.map_or_else(|| text.clone(), |width| wrapped(&text, 0, width))
+}
+
+/// What is said of labels of a file that were matched with a class of another case.
+pub fn other_case(data: &Dataset) -> Option<String> {
+    let labels = data.other_case.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    (!labels.is_empty()).then(|| format!("matched with the classes of the model whatever the case: {labels}"))
 }
 
 /// What each model predicts if it abstains, and how often it is then wrong; nothing unless this was asked for.

@@ -15,6 +15,7 @@ use crate::exit::Failure;
 use crate::files;
 use crate::options::model::{self, ModelChoice};
 use crate::options::{DataFileArgs, EngineArgs};
+use crate::terminal::text::other_case;
 use crate::terminal::{Display, Verbosity, print};
 
 /// The options of `rekindle export`.
@@ -104,6 +105,9 @@ fn read(path: &Path, args: &ExportArgs, classifier: &Predictor) -> Result<Datase
 
 /// Prints what int8 changes, computing each text alone.
 fn compare(classifier: &Predictor, int8: &Predictor, data: &Dataset) -> Result<(), Failure> {
+    if let Some(matched) = other_case(data) {
+        print(&format!("labels {matched}"));
+    }
     let (mut correct, mut changed, mut largest) = ([0, 0], 0, 0f32);
     for (example, label) in data.examples.iter().zip(data.labels()) {
         let pair = [(example.text.as_str(), example.text_pair.as_deref())];
