@@ -2,8 +2,7 @@
 
 use std::io;
 
-use super::text::wrapped;
-use super::width::width_of;
+use super::width::{width_of, wrapped};
 
 /// Stacks the rows of a table for standard output, if it is a terminal that is too narrow. `header` and `rows` are the cells of
 /// `table`.

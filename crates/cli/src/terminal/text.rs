@@ -5,7 +5,8 @@ use rekindle::data::Dataset;
 use rekindle::report::thousands;
 use rekindle::results::{AbstentionRecord, ApproachRecord, Results, Scores};
 
-use super::fitted_table;
+use super::table::fitted_table;
+use super::width::wrapped;
 
 /// The load report: a line per tensor that did not match.
 pub fn report_table(report: &LoadReport) -> Vec<String> {
@@ -203,49 +204,6 @@ fn columns(results: &Results) -> Vec<Column<'_>> {
     [ranked, interval].into_iter().chain(others).collect()
 }
 
-/// Breaks lines at spaces, so that they are narrower than the terminal. The parts of a line are aligned below what follows its
-/// indentation and its first column, if there is one. A word that is longer than a line is not cut. The first line begins
-/// behind `before` columns, with which the others align.
-pub fn wrapped(text: &str, before: usize, width: usize) -> String {
-    let lines = text.split('\n').enumerate();
-    let lines = lines.map(|(index, line)| wrapped_line(line, if index == 0 { before } else { 0 }, width));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-fn wrapped_line(line: &str, before: usize, width: usize) -> String {
-    // The last column stays free: some terminals wrap after it.
-    let room = width.saturating_sub(1);
-    if before + line.chars().count() <= room {
-        return line.into();
-    }
-    let indent = before.max(hanging_indent(line));
-    let indent = if indent * 2 > room { 0 } else { indent };
-    let (mut text, mut column, mut is_first) = (String::new(), before, true);
-    for word in line.split_inclusive(' ') {
-        let length = word.trim_end().chars().count();
-        if column + length > room && !is_first && length > 0 {
-            text.truncate(text.trim_end().len());
-            text.push('\n');
-            text.push_str(&" ".repeat(indent));
-            column = indent;
-        }
-        text.push_str(word);
-        column += word.chars().count();
-        is_first &= length == 0;
-    }
-    text
-}
-
-/// The indentation of a line, or the beginning of its second column, which two spaces separate from the first.
-fn hanging_indent(line: &str) -> usize {
-    let indent = line.chars().take_while(|character| *character == ' ').count();
-    let second = line[indent..].find("  ").map(|gap| {
-        let first = line[indent..indent + gap].chars().count();
-        indent + first + line[indent + gap..].chars().take_while(|character| *character == ' ').count()
-    });
-    second.filter(|&second| second <= 20).unwrap_or(indent)
-}
-
 /// How F1 is averaged over classes.
 fn averaging(classes: &[String]) -> String {
     match classes {
@@ -314,26 +272,4 @@ fn leaks(results: &Results) -> Vec<String> {
         )
     });
     [test, validation, near, test_groups, validation_groups, not_newer].into_iter().flatten().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wrapped;
-
-    #[test]
-    fn long_lines_are_broken_between_words_and_aligned() {
-        let cases = [
-            ("short", 0, "short"),
-            ("one two three four five six", 0, "one two three\nfour five six"),
-            ("  one two three four five", 0, "  one two three\n  four five"),
-            ("key   one two three four five", 0, "key   one two\n      three four\n      five"),
-            ("one two three four", 4, "one two three\n    four"),
-            ("a/very/long/path/that/does/not/fit here", 0, "a/very/long/path/that/does/not/fit\nhere"),
-            ("one two three four five\n  six", 0, "one two three four\nfive\n  six"),
-        ];
-        for (text, before, expected) in cases {
-            let width = if text.contains('\n') || before > 0 { 20 } else { 18 };
-            assert_eq!(wrapped(text, before, width), expected, "{text}");
-        }
-    }
 }
