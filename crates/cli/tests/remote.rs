@@ -1,5 +1,7 @@
 //! `rekindle host` and `--backend remote`, with real processes on loopback.
 
+#[path = "remote/anywhere.rs"]
+mod anywhere;
 mod common;
 #[path = "remote/hosts.rs"]
 mod hosts;
@@ -41,37 +43,6 @@ fn predictions_of_a_host_are_the_local_ones() {
     };
     let (here, there) = (predict(&[]), predict(&["--backend", "remote", "--host", &host.url]));
     assert_eq!((here.len(), here), (2, there));
-}
-
-/// An experiment gives the same results, byte for byte, on this machine, on one host of the same kind and on two.
-fn is_the_same_anywhere(backend: &str, experiment: &[&str]) {
-    let place = Place::new();
-    let (local, _) = place.results(&[experiment, &["--backend", backend]].concat());
-    let hosts = [Host::local(&place, "one", backend), Host::local(&place, "other", backend)];
-    let urls = [hosts[0].url.as_str(), &hosts[1].url];
-    for urls in [&urls[..1], &urls] {
-        let hosts = urls.iter().flat_map(|url| ["--host", url]);
-        let options: Vec<&str> = experiment.iter().copied().chain(["--backend", "remote"]).chain(hosts).collect();
-        let (spread, said) = place.results(&options);
-        assert!(anywhere(spread) == anywhere(local.clone()), "{said}");
-        for url in urls {
-            assert!(said.contains(&format!("{url}  finished")), "{said}");
-        }
-    }
-}
-
-#[cfg(feature = "ndarray")]
-#[test]
-fn an_experiment_gives_the_same_results_on_hosts() {
-    is_the_same_anywhere("ndarray", &hosts::EXPERIMENT);
-}
-
-/// The approaches use every CPU kernel with its derivative.
-#[test]
-fn an_experiment_with_cpu_kernels_gives_the_same_results_on_hosts() {
-    let approaches = "feature-extraction:pooling=mean,last-layer,full:pretrain=2,gradual,lora,bitfit";
-    let options = ["--folds", "2", "--epochs", "3", "--class-weights", "balanced", "--save-models"];
-    is_the_same_anywhere("flex", &[&["--model", "embedded", "--approaches", approaches], &options[..]].concat());
 }
 
 /// Dropout is derived from seeds, so one experiment does not use up random numbers of the other.

@@ -1,6 +1,8 @@
 //! Helpers that run the binary in a temporary folder.
 #![allow(dead_code)]
 
+pub mod models;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

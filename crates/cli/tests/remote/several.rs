@@ -7,20 +7,22 @@ use std::fs;
 use rekindle::data::twelve_sentences;
 use serde_json::Value;
 
-use crate::common::{Place, text};
+use crate::common::{Place, models, text};
 use crate::hosts::{Experiment, Host};
 
 /// Without dropout, for which each host has its own masks; 27 steps of each approach.
 const EXPERIMENT: [&str; 9] =
     ["experiment", "--model", "sober", "--approaches", "last-layer,full,lora", "--epochs", "9", "--batch-size", "4"];
 
-/// The embedded model without dropout.
-fn sober(place: &Place) {
-    place.model("sober");
-    let path = place.path("sober/config.json");
+/// Removes the dropout of a model, whatever its family calls it.
+fn sober(place: &Place, model: &str) {
+    let path = place.path(model).join("config.json");
     let mut config: Value = serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
-    for name in ["dropout", "attention_dropout", "seq_classif_dropout"] {
-        config[name] = 0.0.into();
+    for part in ["", "seq_classif_", "attention_", "hidden_", "embedding_", "mlp_", "pooler_", "classifier_"] {
+        config[format!("{part}dropout")] = 0.0.into();
+    }
+    for part in ["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout_prob"] {
+        config[part] = 0.0.into();
     }
     fs::write(path, config.to_string()).expect("written");
 }
@@ -49,7 +51,6 @@ fn shared(place: &Place, urls: &[&str], happens: impl FnOnce()) -> String {
 }
 
 fn compare(local: &[[f64; 2]], shared: &[[f64; 2]]) {
-    assert_eq!(local.len(), 3 * 27);
     assert_eq!(shared.len(), local.len());
     for (step, (local, shared)) in local.iter().zip(shared).enumerate() {
         let far = |index: usize| (local[index] - shared[index]).abs() / local[index].abs().max(1.0);
@@ -60,10 +61,12 @@ fn compare(local: &[[f64; 2]], shared: &[[f64; 2]]) {
 #[test]
 fn a_run_on_several_hosts_takes_the_steps_of_one_device() {
     let place = Place::new();
-    sober(&place);
+    place.model("sober");
+    sober(&place, "sober");
     let local = place.run(&[&EXPERIMENT[1..], &["--backend", "ndarray"]].concat());
     assert!(local.status.success(), "{}", text(&local.stderr));
     let alone = steps(&place);
+    assert_eq!(alone.len(), 3 * 27);
     let mut hosts = ["one", "two", "three"].map(|name| Host::local(&place, name, "ndarray"));
     let urls = hosts.each_ref().map(|host| host.url.clone());
     let urls = urls.each_ref().map(String::as_str);
@@ -73,6 +76,26 @@ fn a_run_on_several_hosts_takes_the_steps_of_one_device() {
     let said = shared(&place, &urls[..2], || hosts[1].kill());
     assert!(said.contains("connection is retried"), "{said}");
     compare(&alone, &steps(&place));
+}
+
+#[test]
+fn a_run_of_every_family_on_two_hosts_takes_the_steps_of_one_device() {
+    for family in models::families() {
+        let place = models::place(family);
+        sober(&place, "model");
+        let data = ["--data", "data.csv", "--test", "data.csv", "--epochs", "3", "--batch-size", "4"];
+        let experiment = [&["--model", "model", "--approaches", "last-1,full,lora"], &data[..]].concat();
+        let run = |options: &[&str]| {
+            let output = place.run(&[&experiment[..], options].concat());
+            assert!(output.status.success(), "{family}: {}", text(&output.stderr));
+            steps(&place)
+        };
+        let alone = run(&["--backend", "flex"]);
+        assert_eq!(alone.len(), 3 * 6, "{family}");
+        let hosts = ["one", "two"].map(|name| Host::local(&place, name, "flex"));
+        let urls = ["--host", &hosts[0].url, "--host", &hosts[1].url];
+        compare(&alone, &run(&[&["--backend", "remote", "--devices-per-run", "2"], &urls[..]].concat()));
+    }
 }
 
 #[test]
