@@ -177,6 +177,15 @@ pub fn golden(backends: &[OsString]) -> Command {
     for backend in backends {
         test.arg("--features").arg(format!("rekindle-cli/{}", backend.display()));
     }
-    test.args(["--", "transformers::", "approaches::", "devices::"]);
+    test.args([
+        "--",
+        "transformers::",
+        "tasks::",
+        "windows::",
+        "contrastive::",
+        "masked_lm::",
+        "approaches::",
+        "devices::",
+    ]);
     at_root(test)
 }

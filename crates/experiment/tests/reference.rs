@@ -9,7 +9,7 @@ use std::path::Path;
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
-use golden::{Step, WEIGHT, Weights, check_logits, check_steps, check_weights};
+use golden::{Step, Weights, check_logits, check_steps, check_weights};
 use rekindle_encoders::{Checkpoint, EncoderConfig, SequenceClassifier};
 use rekindle_experiment::Approach;
 use rekindle_nn::Linear;
@@ -19,9 +19,6 @@ use rekindle_train::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
-
-/// The ends of the names of biases that a softmax ignores. Those of DeBERTa have an effect, by its relative positions.
-const KEY_BIASES: [&str; 3] = ["k_lin.bias", ".key.bias", ".k.bias"];
 
 /// A training of the reference.
 #[derive(Deserialize)]
@@ -125,12 +122,5 @@ pub fn check(trained: Trained<SequenceClassifier, Evaluation>, case: &Case, logi
     println!("| {what} | {} | {} | {loss:.1e} | {norm:.1e} |", case.trainable, case.steps.len());
     check_steps(&trained.steps, &case.steps, what);
     check_logits(&trained.evaluation.as_ref().expect("evaluated").logits, logits, what);
-    // A softmax does not see the bias of its keys: their gradient is rounding alone, which Adam scales up to whole
-    // steps, so that no two runs in f32 agree better than by what all steps together can move.
-    let is_key_bias = |name: &str| KEY_BIASES.iter().any(|end| name.ends_with(end));
-    let tolerance = |name: &str, theirs: &Weights| match is_key_bias(name) {
-        true => case.steps.iter().map(|step| step.learning_rate).sum(),
-        false => WEIGHT.max(2.0 * theirs.f64_gap),
-    };
-    check_weights(&trained.model.merged(), &case.r#final, tolerance, what);
+    check_weights(&trained.model.merged(), &case.r#final, &case.steps, what);
 }

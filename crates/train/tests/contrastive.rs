@@ -18,7 +18,7 @@ use rekindle_train::{
 };
 use serde::Deserialize;
 
-use crate::golden::{Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
+use crate::golden::{Step, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -145,8 +145,7 @@ fn twenty_steps_follow_the_reference() {
                 .run(model, &mut |_| ControlFlow::Continue(()))
                 .expect("trained");
             check_steps(&trained.steps, &run.steps, &what);
-            let tolerance = |_: &str, theirs: &Weights| WEIGHT.max(2.0 * theirs.f64_gap);
-            check_weights(&trained.model, &run.r#final, tolerance, &what);
+            check_weights(&trained.model, &run.r#final, &run.steps, &what);
             let model = trained.model.trainable(|_| false);
             let progress = &mut |_| ControlFlow::Continue(());
             let pooled = features(&model, &config, &data.sentences(), 16, &device, progress).expect("features");

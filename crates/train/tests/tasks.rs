@@ -14,7 +14,7 @@ use rekindle_train::{
 };
 use serde::Deserialize;
 
-use crate::golden::{STEP, Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
+use crate::golden::{STEP, Step, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -94,7 +94,7 @@ fn train(golden: &Golden, case: &Case, device: &Device, what: &str) {
     let mut observe = |_: &Event| ControlFlow::Continue(());
     let trained = Trainer::new(objective, &plan, &arguments, device).run(model, &mut observe).expect("trained");
     check_steps(&trained.steps, &case.steps, what);
-    check_weights(&trained.model, &case.r#final, |_, theirs| WEIGHT.max(2.0 * theirs.f64_gap), what);
+    check_weights(&trained.model, &case.r#final, &case.steps, what);
     let evaluation = trained.evaluation.expect("evaluated");
     check_logits(&evaluation.logits, &case.final_logits, what);
     close(evaluation.loss, case.eval_loss, STEP * case.eval_loss, &format!("{what}, loss of the evaluation"));

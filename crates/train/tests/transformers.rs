@@ -13,7 +13,7 @@ use rekindle_train::{
 };
 use serde::Deserialize;
 
-use crate::golden::{Step, WEIGHT, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
+use crate::golden::{Step, Weights, check_logits, check_steps, check_weights, close, devices, fixture};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -144,8 +144,7 @@ fn trainings_follow_the_reference_step_by_step() {
             let trained = run(&golden, case, &device);
             check_steps(&trained.steps, &case.steps, &what);
             clipped += trained.steps.iter().filter(|step| step.grad_norm > 1.0).count();
-            let tolerance = |_: &str, theirs: &Weights| WEIGHT.max(2.0 * theirs.f64_gap);
-            check_weights(&trained.model, &case.r#final, tolerance, &what);
+            check_weights(&trained.model, &case.r#final, &case.steps, &what);
             check_logits(&trained.evaluation.as_ref().expect("evaluated").logits, &case.final_logits, &what);
         }
     }
