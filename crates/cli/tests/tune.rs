@@ -98,24 +98,6 @@ fn what_is_wrong_with_a_space_or_a_budget_is_said() {
         let error = refused(&[option, value]);
         assert!(error.contains(option), "{error}");
     }
-    place.write("values.csv", "text,label\na,1.5\nb,2.5\nc,3.5\nd,4.5\n");
-    let output = place
-        .command("tune")
-        .args([
-            "values.csv",
-            "--task",
-            "regression",
-            "--model",
-            "embedded",
-            "--space",
-            "contrastive",
-            "--output",
-            "out",
-        ])
-        .output()
-        .expect("it ran");
-    assert!(text(&output.stderr).contains("--space contrastive: needs one class per text"), "{}", text(&output.stderr));
-    assert!(!place.path("out").exists());
 }
 
 #[test]
@@ -182,4 +164,16 @@ fn a_killed_search_goes_on_to_the_same_results_and_models() {
     assert!(said.contains("resumed  from"), "{said}");
     assert_eq!(timeless(resumed), whole);
     assert_eq!(model(), config);
+}
+
+#[test]
+fn numbers_have_contrastive_candidates() {
+    let place = Place::new();
+    let row = |row: usize| format!("a film of {} stars {row},{}\n", ["no", "two", "five"][row % 3], row % 3 * 2);
+    place.write("films.csv", format!("text,label\n{}", (0..18).map(row).collect::<String>()));
+    let (results, said) =
+        results(&place, "tune", &["--task", "regression", "--space", "contrastive", "--inner-folds", "2"]);
+    assert_eq!(results["data"]["task"], "regression");
+    let trained = said.matches("  contrastive:lr=").count();
+    assert_eq!(trained, 6, "four candidates on one inner fold, the better two on the other: {said}");
 }

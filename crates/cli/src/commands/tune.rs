@@ -45,12 +45,12 @@ const MANY_LAYERS: usize = 12;
 /// Returns whatever stopped the search. Earlier results are then unchanged.
 pub fn run(args: &TuneArgs, began: Instant) -> Result<(), Failure> {
     let declared = declared(args)?;
-    let widest = || preset(named(&args.space)?, Task::SingleLabel, MANY_LAYERS);
+    let widest = || preset(&args.space, Task::SingleLabel, MANY_LAYERS);
     check(&args.experiment, &declared.clone().map_or_else(widest, Ok)?)?;
     let approaches = |plan: &Plan<'_>| {
         let candidates = match &declared {
             Some(candidates) => candidates.clone(),
-            None => preset(named(&args.space)?, plan.sampling.all.task, plan.model.config.num_hidden_layers)?,
+            None => preset(&args.space, plan.sampling.all.task, plan.model.config.num_hidden_layers)?,
         };
         let search = args.search.add_to(Search::new(candidates), plan.searches)?;
         Ok(vec![search.into_approach(NAME)])
@@ -67,21 +67,15 @@ fn declared(args: &TuneArgs) -> Result<Option<Vec<Approach>>, Failure> {
     }
 }
 
+/// The candidates of a preset.
+fn preset(name: &Path, task: Task, layers: usize) -> Result<Vec<Approach>, Failure> {
+    Ok(Approach::parse_space(&named(name)?.space(task, layers))?)
+}
+
 /// The preset of a name.
 fn named(name: &Path) -> Result<Preset, Failure> {
     let preset = name.to_str().and_then(Preset::named);
     preset.ok_or_else(|| Failure::usage(format!("--space: no preset is named `{}`", name.display())))
-}
-
-/// The candidates of a preset.
-fn preset(preset: Preset, task: Task, layers: usize) -> Result<Vec<Approach>, Failure> {
-    match preset.space(task, layers) {
-        space if space.is_empty() => Err(Failure::usage(format!(
-            "--space {}: needs one class per text; the data has {task} labels",
-            preset.name()
-        ))),
-        space => Ok(Approach::parse_space(&space)?),
-    }
 }
 
 /// Reads a space: approaches with alternatives, one per line.

@@ -69,7 +69,7 @@ impl Search {
         Self { candidates, inner_folds, halving, budget, is_shuffled: true, patience: None }
     }
 
-    /// Returns the search of `rekindle fit` for a kind of label, a number of layers and a number of training examples: candidates
+    /// Returns the search of `rekindle fit` for a task, a number of layers and a number of training examples: candidates
     /// in the order of the expected gain per second, until further ones are unlikely to help.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Search {
     pub fn ordered(task: Task, layers: usize, classes: usize, examples: usize) -> Result<Self, ExperimentError> {
         let has_few_labels = examples <= FEW_PER_CLASS * classes;
         let has_many_classes = task.has_classes() && classes > MANY_CLASSES;
-        let candidates = Approach::parse_space(&space::ordered(task, layers, has_few_labels, has_many_classes))?;
+        let candidates = Approach::parse_space(&space::ordered(layers, has_few_labels, has_many_classes))?;
         Ok(Self { is_shuffled: false, patience: Some(PATIENCE), ..Self::new(candidates) })
     }
 
