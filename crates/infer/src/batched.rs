@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rekindle_encoders::{
     Embedding, EncoderConfig, Mode, SentenceClassifier, SequenceBatch, SequenceClassifier, TransformerEncoder,
 };
-use rekindle_nn::NnError;
+use rekindle_nn::{NnError, on_pool};
 use rekindle_tokenizer::Batch;
 
 use crate::forward_error::ForwardError;
@@ -129,7 +129,7 @@ pub fn by_length<R: Tokenized>(
     batch_size: usize,
     device: &Device,
     progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    forward: impl Fn(&SequenceBatch) -> Tensor<2>,
+    forward: impl Fn(&SequenceBatch) -> Tensor<2> + Sync,
 ) -> Result<Option<Tensor<2>>, ForwardError> {
     let length = |row: usize| sequences[row].input_ids().len();
     let mut order: Vec<usize> = (0..sequences.len()).collect();
@@ -141,7 +141,8 @@ pub fn by_length<R: Tokenized>(
         // In this order, the first sequence of a batch is its longest.
         let count = (most / length(order[done]).max(1)).clamp(1, order.len() - done);
         let rows: Vec<Sequence> = order[done..done + count].iter().map(|&row| Sequence::of(&sequences[row])).collect();
-        parts.push(forward(&pack(&rows, config, device)?));
+        let batch = pack(&rows, config, device)?;
+        parts.push(on_pool(device, || forward(&batch)));
         done += count;
         if progress(done).is_break() {
             return Err(ForwardError::Cancelled);

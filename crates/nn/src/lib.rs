@@ -47,7 +47,7 @@ pub use encoder::{TransformerEncoder, is_tracked};
 pub use error::{ErrorKind, NnError};
 pub use indices::Indices;
 pub use int8::Int8Matrix;
-pub use kernels::{AdamWRates, AttentionOptions, RelativePositions, join_halves, throttle};
+pub use kernels::{AdamWRates, AttentionOptions, RelativePositions, join_halves, on_pool, throttle};
 pub use linear::Linear;
 pub use lora::{Lora, LoraConfig, NamedLinear, merge_adapters};
 pub use mode::Mode;

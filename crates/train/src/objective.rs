@@ -16,11 +16,11 @@ use crate::plan::TuningPlan;
 /// them.
 ///
 /// Examples are numbered from 0.
-pub trait Objective {
+pub trait Objective: Sync {
     /// The model that is trained.
-    type Model: ParamRoles;
+    type Model: ParamRoles + Send + Sync;
     /// What is drawn at random once per step, for all its examples: for example, which words are masked.
-    type Step;
+    type Step: Sync;
     /// The evaluation of a model.
     type Evaluation;
 

@@ -215,8 +215,8 @@ fn assert_same(one: &TrainedLm, other: &TrainedLm, what: &str) {
 /// An objective that records the examples of each step.
 struct Recorder<'a> {
     inner: MaskedLm<'a>,
-    drawn: std::cell::RefCell<Vec<Vec<usize>>>,
-    losses: std::cell::RefCell<Vec<usize>>,
+    drawn: std::sync::Mutex<Vec<Vec<usize>>>,
+    losses: std::sync::Mutex<Vec<usize>>,
 }
 
 impl<'a> Objective for &Recorder<'a> {
@@ -238,7 +238,7 @@ impl<'a> Objective for &Recorder<'a> {
         self.inner.settings()
     }
     fn draw(&self, examples: &[usize], step: usize, context: TrainingContext<'_>) -> Self::Step {
-        self.drawn.borrow_mut().push(examples.to_vec());
+        self.drawn.lock().expect("a lock").push(examples.to_vec());
         self.inner.draw(examples, step, context)
     }
     fn items(&self, step: &Self::Step, examples: &[usize], context: TrainingContext<'_>) -> f64 {
@@ -252,7 +252,7 @@ impl<'a> Objective for &Recorder<'a> {
         mode: rekindle_encoders::Mode,
         context: TrainingContext<'_>,
     ) -> Result<burn::tensor::Tensor<1>, TrainError> {
-        self.losses.borrow_mut().extend(examples);
+        self.losses.lock().expect("a lock").extend(examples);
         self.inner.loss(step, examples, model, mode, context)
     }
     fn is_evaluated(&self) -> bool {
@@ -287,9 +287,9 @@ fn accumulation_visits_every_batch_of_an_epoch() {
     let trainer = Trainer::new(&recorder, &plan, &case.arguments, &case.device);
     let trained = trainer.run(case.model.clone(), &mut |_| ControlFlow::Continue(())).expect("trained");
     // 21 examples in batches of 4 are 6 batches: a step of four of them and a step of two.
-    let sizes: Vec<usize> = recorder.drawn.borrow().iter().map(Vec::len).collect();
+    let sizes: Vec<usize> = recorder.drawn.lock().expect("a lock").iter().map(Vec::len).collect();
     assert_eq!((trained.steps.len(), sizes), (6, vec![16, 5, 16, 5, 16, 5]));
-    for visited in [recorder.drawn.borrow().concat(), recorder.losses.borrow().clone()] {
+    for visited in [recorder.drawn.lock().expect("a lock").concat(), recorder.losses.lock().expect("a lock").clone()] {
         for epoch in visited.chunks(21) {
             assert_eq!(
                 epoch.iter().copied().collect::<BTreeSet<_>>(),

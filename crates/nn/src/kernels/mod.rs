@@ -237,6 +237,20 @@ pub(crate) fn adamw(tensors: [Tensor<1>; 5], rates: AdamWRates) -> [Tensor<1>; 3
     portable::adamw(tensors, rates)
 }
 
+/// Computes on the threads that the operations of a device are spread over, if these run on the CPU of this machine; on this
+/// thread otherwise, or while another computation is there.
+///
+/// From any other thread, each operation wakes those threads and waits for them, which takes longer than an operation on a short
+/// text. Nothing in `work` may wait for another thread.
+pub fn on_pool<T: Send>(device: &Device, work: impl FnOnce() -> T + Send) -> T {
+    #[cfg(feature = "flex")]
+    if FusedKernels::on(device) == FusedKernels::Local {
+        return cpu::on_pool(work);
+    }
+    let _ = device;
+    work()
+}
+
 /// Computes two things in parallel, each on half of the cores, if both run on the CPU of this machine; one after the other
 /// otherwise.
 ///

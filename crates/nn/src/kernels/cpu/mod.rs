@@ -13,6 +13,7 @@ mod int8;
 mod join;
 mod linear;
 mod norm;
+mod pool;
 mod relative;
 mod rotary;
 mod spans;
@@ -27,6 +28,7 @@ pub(super) use int8::Int8Layer;
 pub(super) use join::join;
 pub(super) use linear::{linear, tied_projection};
 pub(super) use norm::{add_norm, norm};
+pub(super) use pool::on_pool;
 pub(super) use rotary::rotary;
 
 /// Offers the kernels to clients of a host.
