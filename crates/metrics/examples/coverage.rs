@@ -297,12 +297,14 @@ impl Count {
     }
 }
 
-/// Random numbers of a seed.
+/// Random numbers of a seed, and not those that draw the resamples of an interval with the same seed.
 struct Random(ChaCha8Rng);
 
 impl Random {
     fn new(seed: u64) -> Self {
-        Self(ChaCha8Rng::seed_from_u64(seed))
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(1);
+        Self(rng)
     }
 
     /// Returns a number from 0 to below 1.
