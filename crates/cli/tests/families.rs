@@ -1,12 +1,10 @@
 //! Every command with a model of every family: small random models with the tokenizers of `fixtures/tokenizer/families`.
 
 use std::fs;
-use std::path::Path;
 
-use burn::tensor::Device;
 use rekindle::encoders::Family;
 use rekindle::tokenizer::Tokenizer;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::common::models::{families, place};
 use crate::common::{Place, text, timeless};
