@@ -49,11 +49,12 @@ impl Defaults {
         }
     }
 
-    /// Returns the fewest steps of a run: few examples are passed over more often, but at most 20 times.
-    pub fn min_steps(self) -> usize {
+    /// Returns the fewest steps of a run with so many classes or labels: few examples are passed over more often, but at most 20
+    /// times. With more classes, a batch has examples of a smaller part of them, and the head needs more steps.
+    pub fn min_steps(self, classes: usize) -> usize {
         match self {
             Self::Notebook => 0,
-            Self::OwnData => 100,
+            Self::OwnData => 100.max(10 * classes),
         }
     }
 
@@ -63,5 +64,16 @@ impl Defaults {
             Self::Notebook => model.config.classifier_pooling,
             Self::OwnData => model.pooling(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_classes_need_more_steps() {
+        assert_eq!([2, 10, 77].map(|classes| Defaults::OwnData.min_steps(classes)), [100, 100, 770]);
+        assert_eq!(Defaults::Notebook.min_steps(77), 0);
     }
 }

@@ -69,6 +69,7 @@ pub(super) const DATA_SETS: &[DataSet] = &[
             "majority",
             "tfidf",
             "probe",
+            "contrastive",
             "lora",
             "last-2",
             "full",

@@ -133,7 +133,7 @@ fn seconds(
 ) -> Result<Vec<Vec<f64>>, Failure> {
     let device = options.engine.device()?.first;
     let found = model::find(&options.model, options.offline, &mut |download| display.download(&download))?.model;
-    let experiment = experiment(options, &found, approaches)?;
+    let experiment = experiment(options, (&found, sampling), approaches)?;
     let mut speeds = Vec::new();
     for _ in 0..2 {
         let engine = Engine { backend: options.engine.backend.name(), device: &device, workers: Vec::new() };

@@ -126,7 +126,7 @@ pub struct ExperimentArgs {
     #[arg(long, default_value_t = 1, value_name = "BATCHES", value_parser = at_least(1), help_heading = "Training")]
     pub gradient_accumulation_steps: usize,
     /// Number of passes over the training examples [default: 1 for the notebook's sentences; on your data 3, or as many
-    /// as make 100 steps, at most 20; for contrastive 10, or 3 with more than 32 classes].
+    /// as make 100 steps and 10 steps per class, at most 20; for contrastive 10, or 3 with more than 32 classes].
     #[arg(long, value_parser = at_least(1), help_heading = "Training")]
     pub epochs: Option<usize>,
     /// Peak learning rate of all parameters, in every approach without an `lr` of its own [default: by approach].

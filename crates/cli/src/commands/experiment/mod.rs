@@ -85,9 +85,9 @@ pub fn execute(
         ));
     }
     describe(&display, &model, &sampling, args);
-    let searches = experiment(args, &model, &[])?.runs_per_approach(&sampling)?;
+    let searches = experiment(args, (&model, &sampling), &[])?.runs_per_approach(&sampling)?;
     let approaches = approaches(&Plan { model: &model, sampling: &sampling, searches })?;
-    let experiment = experiment(args, &model, &approaches)?;
+    let experiment = experiment(args, (&model, &sampling), &approaches)?;
     for search in experiment.approaches.iter().filter_map(Approach::search) {
         display.line(&format!("search   {}", described(search, searches)));
     }
@@ -228,7 +228,7 @@ pub fn approaches(args: &ExperimentArgs) -> Vec<Approach> {
 /// The experiment that the options describe, with these approaches.
 pub fn experiment(
     args: &ExperimentArgs,
-    model: &PretrainedModel,
+    (model, sampling): (&PretrainedModel, &Sampling),
     approaches: &[Approach],
 ) -> Result<Experiment, Failure> {
     let defaults = if files(args).is_empty() { Defaults::Notebook } else { Defaults::OwnData };
@@ -242,7 +242,7 @@ pub fn experiment(
         approaches,
         max_length: model::max_length(args.max_length, model),
         long_texts: args.long_texts.unwrap_or(model.long_texts),
-        min_steps: args.epochs.map_or(defaults.min_steps(), |_| 0),
+        min_steps: args.epochs.map_or_else(|| defaults.min_steps(sampling.all.classes.len()), |_| 0),
         pooling: Some(defaults.pooling(model)),
         arguments: TrainingArguments {
             num_train_epochs: args.epochs.unwrap_or(defaults.epochs()),
