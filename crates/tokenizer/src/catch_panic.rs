@@ -10,12 +10,12 @@ thread_local! {
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Returns the result of `work`, or `None` if it panics. Values that `work` modified before a panic must not be used
+/// Returns the result of `work`, or the message of its panic. Values that `work` modified before a panic must not be used
 /// again.
 ///
 /// The program's panic hook is not called for caught panics, because it would print an error that is not one. The first
 /// call installs a hook in front of it, which passes on all other panics.
-pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let hook = take_hook();
@@ -28,5 +28,8 @@ pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
     let before = CAUGHT.replace(true);
     let done = catch_unwind(AssertUnwindSafe(work));
     CAUGHT.set(before);
-    done.ok()
+    done.map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+    })
 }

@@ -56,7 +56,7 @@ impl SpecialTokens {
 /// The special tokens that the post-processor puts before and after a text.
 fn around(inner: &Inner) -> Option<(Vec<u32>, Vec<u32>)> {
     let text = Encoding::from_tokens(vec![Token::new(0, String::new(), (0, 0))], 0);
-    let whole = catch_panic(|| inner.post_process(text, None, true))?.ok()?;
+    let whole = catch_panic(|| inner.post_process(text, None, true)).ok()?.ok()?;
     let (ids, special) = (whole.get_ids(), whole.get_special_tokens_mask());
     let place = special.iter().position(|special| *special == 0)?;
     Some((ids[..place].to_vec(), ids[place + 1..].to_vec()))

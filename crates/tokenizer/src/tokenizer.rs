@@ -20,8 +20,6 @@ use crate::vocabulary;
 
 /// Texts on which a new tokenizer is tested.
 const TRIALS: [&str; 2] = ["", "A b."];
-/// The message if the library panics.
-const DAMAGED: &str = "the tokenizer is damaged: its parts are inconsistent";
 /// The models of SentencePiece in repositories of the hub.
 const SENTENCEPIECE: [&str; 4] = ["sentencepiece.bpe.model", "spiece.model", "spm.model", "tokenizer.model"];
 
@@ -110,7 +108,7 @@ impl Tokenizer {
         let parts = serde_json::from_slice::<Parts>(json).unwrap_or_default().model;
         let changed = settings.with_normalizer(json)?;
         let json = changed.as_deref().unwrap_or(json);
-        let inner = catch_panic(|| Inner::from_bytes(json)).ok_or_else(|| invalid(DAMAGED.into()))?;
+        let inner = catch_panic(|| Inner::from_bytes(json)).map_err(|panic| invalid(damaged(&panic)))?;
         let inner = inner.map_err(|error| invalid(error.to_string()))?;
         let rebuilds = settings.class.is_some_and(|class| class.rebuilds(inner.get_model()));
         Self::new(inner, settings, parts, rebuilds).map_err(|error| error.in_file(path))
@@ -296,5 +294,13 @@ fn missing(folder: &Path, half: Option<PathBuf>) -> TokenizerError {
 
 /// Calls the library, which panics on some damaged files.
 pub(crate) fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TokenizerError> {
-    catch_panic(work).ok_or_else(|| TokenizerError::Encode(DAMAGED.into()))?.map_err(TokenizerError::library)
+    catch_panic(work).map_err(|panic| TokenizerError::Encode(damaged(&panic)))?.map_err(TokenizerError::library)
+}
+
+/// The usual reason of a panic of the library, and its message.
+fn damaged(panic: &str) -> String {
+    format!(
+        "the tokenizer is probably damaged, its parts inconsistent: the library tokenizers failed with `{}`",
+        panic.trim()
+    )
 }
