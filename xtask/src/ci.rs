@@ -185,6 +185,7 @@ pub fn golden(backends: &[OsString]) -> Command {
         "contrastive::",
         "masked_lm::",
         "approaches::",
+        "encoders::",
         "devices::",
     ]);
     at_root(test)
