@@ -4,8 +4,8 @@ use std::sync::{Mutex, TryLockError};
 
 /// Computes on a thread of the pool, so that its operations need not wake the pool one after the other and wait for it.
 ///
-/// While another computation is there, this one stays on its thread: a thread of the pool that waits for a part of an operation
-/// begins other work, which must then be a part of an operation, too, and no computation that takes long or locks anything.
+/// While another computation is there, this one stays on its own thread. A thread of the pool that waits takes over any job that is
+/// queued: if that were a whole computation, the waiting one would be late, or would wait forever for a lock that it holds itself.
 pub(crate) fn on_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     static TAKEN: Mutex<()> = Mutex::new(());
     if rayon::current_thread_index().is_some() || rayon::current_num_threads() < 2 {
