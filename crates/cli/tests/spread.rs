@@ -1,15 +1,15 @@
 //! A distributed experiment has the results of one device, whichever workers connect late, fail or refuse.
 #![cfg(feature = "flex")]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use rekindle::data::twelve_sentences;
 use rekindle::embedded::EMBEDDED;
 use rekindle::encoders::Pooling;
 use rekindle::experiment::{
-    Approach, Engine, Experiment, ExperimentError, ExperimentStore, Extraction, ExtractionEvent, Outcome, Progress,
-    Sampling, Search, TrainedModel,
+    Approach, Budget, DistributedRun, DistributedWork, Engine, Experiment, ExperimentError, ExperimentStore,
+    Extraction, ExtractionEvent, Outcome, Progress, Sampling, Search, TrainedModel,
 };
 use rekindle::infer::{LongTexts, Model, PretrainedModel};
 use rekindle::remote::{Devices, Event, Unavailable, Worker};
@@ -23,8 +23,10 @@ use crate::common::timeless;
 const APPROACHES: &str = "feature-extraction,last-layer,lora,last-1:pretrain=1,probe";
 
 fn experiment() -> Experiment {
-    let candidates = Approach::parse_space("probe:C=1|10").expect("a space");
-    let search = Search { inner_folds: 2, halving: None, ..Search::new(candidates) }.into_approach("tune");
+    let candidates = Approach::parse_space("probe:C=0.1|1|10|100").expect("a space");
+    // Two rungs, of one inner fold and of all; the budget is enough for five trainings of each of seven searches.
+    let (inner_folds, budget, patience) = (3, Budget::Runs(35), Some(2));
+    let search = Search { inner_folds, budget, patience, ..Search::new(candidates) }.into_approach("tune");
     let approaches = Approach::parse_list(APPROACHES).expect("approaches");
     Experiment {
         approaches: approaches.into_iter().chain([search]).collect(),
@@ -38,6 +40,10 @@ fn experiment() -> Experiment {
 
 /// The outcome, and the events of the workers by name.
 fn run(workers: Vec<Worker>) -> (Result<Outcome, ExperimentError>, Vec<(String, String)>) {
+    run_on(&experiment(), workers)
+}
+
+fn run_on(experiment: &Experiment, workers: Vec<Worker>) -> (Result<Outcome, ExperimentError>, Vec<(String, String)>) {
     let folder = TempDir::new().expect("a folder");
     let store = ExperimentStore::new(folder.path(), None, Stop::default());
     let pretrained = PretrainedModel::embedded(EMBEDDED).expect("the model");
@@ -47,6 +53,7 @@ fn run(workers: Vec<Worker>) -> (Result<Outcome, ExperimentError>, Vec<(String, 
         if let Progress::Worker { name, event } = progress {
             let event = match event {
                 Event::Ready(_) => "ready",
+                Event::Finished(DistributedRun { work: DistributedWork::Training { .. }, .. }) => "trained",
                 Event::Finished(_) => "done",
                 Event::GivenUp(_) => "given up",
                 _ => return,
@@ -56,7 +63,7 @@ fn run(workers: Vec<Worker>) -> (Result<Outcome, ExperimentError>, Vec<(String, 
     };
     let device = Device::flex();
     let engine = Engine { backend: "flex", device: &device, workers };
-    let outcome = experiment().run(&pretrained, &sampling, engine, Instant::now(), Some(&store), &mut observe);
+    let outcome = experiment.run(&pretrained, &sampling, engine, Instant::now(), Some(&store), &mut observe);
     (outcome, said)
 }
 
@@ -99,7 +106,8 @@ fn results_do_not_depend_on_the_workers() {
         never,
         worker("other", || Ok(Device::flex().into())),
     ]);
-    assert!(comparable(&alone.expect("alone")) == comparable(&spread.expect("spread")), "the same, byte for byte");
+    let (alone, spread) = (alone.expect("alone"), spread.expect("spread"));
+    assert!(comparable(&alone) == comparable(&spread), "the same, byte for byte");
     let count = |news: &str, name: &str| said.iter().filter(|entry| **entry == (name.into(), news.into())).count();
     assert_eq!(count("given up", "never"), 1, "{said:?}");
     let done = ["first", "late", "other"].map(|name| count("done", name));
@@ -107,6 +115,29 @@ fn results_do_not_depend_on_the_workers() {
     let runs = 4 * (3 * 2 * 2 + 1) + 2 * (3 * 2 + 1) + 2 * (3 * 2);
     assert_eq!(done.iter().sum::<usize>(), runs, "each run once: {said:?}");
     assert!(done[0] > 0 && done[2] > 0, "{said:?}");
+    let searches = spread.results.approaches.last().expect("the search");
+    let all_runs = searches.runs.iter().map(|run| &run.trials);
+    let trials: Vec<_> =
+        all_runs.chain([&searches.search.as_ref().expect("a search").final_trials]).flatten().collect();
+    let trained = ["first", "late", "other"].map(|name| count("trained", name));
+    let scores = trials.iter().map(|trial| trial.scores.len()).sum::<usize>();
+    assert_eq!(trained.iter().sum::<usize>(), scores, "each training once, and none that is not needed: {said:?}");
+    assert!(trained[0] > 0 && trained[2] > 0, "{said:?}");
+}
+
+#[test]
+fn a_search_without_time_trains_once_on_workers_too() {
+    let candidates = Approach::parse_space("probe:C=1|10|100").expect("a space");
+    let budget = Budget::Time(Duration::from_nanos(1));
+    let search = Search { inner_folds: 3, budget, is_shuffled: false, ..Search::new(candidates) };
+    let experiment = Experiment { approaches: vec![search.into_approach("tune")], ..experiment() };
+    let workers = ["one", "other"].map(|name| worker(name, || Ok(Device::flex().into())));
+    let (outcome, _) = run_on(&experiment, workers.into());
+    for run in &outcome.expect("results").results.approaches[0].runs {
+        let trials: Vec<_> =
+            run.trials.iter().map(|trial| (&*trial.approach, trial.scores.len(), trial.chosen)).collect();
+        assert_eq!(trials, [("probe:C=1", 1, true)]);
+    }
 }
 
 #[test]

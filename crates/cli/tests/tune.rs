@@ -24,10 +24,7 @@ fn run(place: &Place, command: &str, options: &[&str]) -> Output {
 }
 
 fn results(place: &Place, command: &str, options: &[&str]) -> (Value, String) {
-    let output = run(place, command, options);
-    let said = text(&output.stdout) + &text(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    (serde_json::from_slice(&fs::read(place.path("out/results.json")).expect("results")).expect("JSON"), said)
+    place.results_of(command, &[&["films.csv", "--model", "embedded"], options].concat())
 }
 
 #[test]

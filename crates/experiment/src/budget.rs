@@ -53,7 +53,8 @@ impl Spending {
                 Some((time.as_secs_f64() - spent).max(0.0) / left as f64)
             }
         };
-        Account { limit, since: matches!(budget, Budget::Time(_)).then(Instant::now), paid: 0.0 }
+        let is_time = matches!(budget, Budget::Time(_));
+        Account { limit, is_time, since: is_time.then(Instant::now), paid: 0.0 }
     }
 
     /// Adds the seconds of a search that was restored.
@@ -73,47 +74,68 @@ impl Spending {
 pub(crate) struct Account {
     /// In trainings or seconds; absent without a limit.
     limit: Option<f64>,
-    /// The beginning of the search; absent unless the limit is a time.
+    /// Whether the limit is a time.
+    is_time: bool,
+    /// The beginning of the search, if the clock counts its time; on several workers, the seconds of all trainings are counted.
     since: Option<Instant>,
-    /// Trainings, or the seconds of those that were restored.
+    /// Trainings, or the seconds of those that the clock does not count.
     paid: f64,
 }
 
 impl Account {
+    /// Returns the share of one of several searches whose trainings are distributed over workers, which have so much time each.
+    pub(crate) fn of_workers(budget: Budget, searches: usize, workers: usize) -> Self {
+        let searches = searches.max(1);
+        let limit = match budget {
+            Budget::Unlimited => None,
+            Budget::Runs(runs) => Some((runs / searches) as f64),
+            Budget::Time(time) => Some(time.as_secs_f64() * workers as f64 / searches as f64),
+        };
+        Self { limit, is_time: matches!(budget, Budget::Time(_)), since: None, paid: 0.0 }
+    }
+
     /// Returns whether there is a limit.
     pub(crate) fn is_limited(&self) -> bool {
         self.limit.is_some()
     }
 
+    /// Returns whether the limit is a time.
+    pub(crate) fn is_time(&self) -> bool {
+        self.is_time
+    }
+
     /// Returns whether earlier searches have left no time at all.
     pub(crate) fn is_empty(&self) -> bool {
-        self.since.is_some() && self.limit == Some(0.0)
+        self.is_time && self.limit == Some(0.0)
     }
 
     /// Returns the price of a training that takes so many seconds.
     pub(crate) fn price(&self, seconds: f64) -> f64 {
-        if self.since.is_some() { seconds } else { 1.0 }
+        if self.is_time { seconds } else { 1.0 }
     }
 
-    /// Pays for a training that has ended. The clock counts those that were not restored.
+    /// Pays for a training that is under way on another worker.
+    pub(crate) fn reserve(&mut self, price: f64) {
+        self.paid += price;
+    }
+
+    /// Pays for a training that has ended. The clock, if there is one, counts those that were not restored.
     pub(crate) fn pay(&mut self, seconds: f64, is_restored: bool) {
-        self.paid += match self.since {
-            None => 1.0,
-            Some(_) if is_restored => seconds,
-            Some(_) => 0.0,
-        };
+        let is_counted = self.since.is_some() && !is_restored;
+        self.paid += if is_counted { 0.0 } else { self.price(seconds) };
     }
 
     /// Returns whether trainings at this price together are within the limit. The training of the chosen candidate has to be
     /// within a limit of time, too; it takes `last` seconds.
     pub(crate) fn can_pay(&self, price: f64, last: f64) -> bool {
-        let (elapsed, last) = self.since.map_or((0.0, 0.0), |since| (since.elapsed().as_secs_f64(), last));
+        let elapsed = self.since.map_or(0.0, |since| since.elapsed().as_secs_f64());
+        let last = if self.is_time { last } else { 0.0 };
         self.limit.is_none_or(|limit| self.paid + elapsed + price + last <= limit)
     }
 
     /// Returns whether a training that is not finished must stop, so that `last` seconds are left for the chosen candidate.
     pub(crate) fn is_spent(&self, last: f64) -> bool {
-        self.since.is_some() && !self.can_pay(0.0, last)
+        self.is_time && !self.can_pay(0.0, last)
     }
 }
 
@@ -134,6 +156,21 @@ mod tests {
         assert!(time.is_spent(2100.0) && !time.is_spent(1900.0));
         let unlimited = Spending::default().share(Budget::Unlimited, 3);
         assert!(!unlimited.is_limited() && unlimited.can_pay(1e9, 1e9) && !unlimited.is_spent(1e9));
+    }
+
+    #[test]
+    fn workers_have_more_time_but_no_more_runs() {
+        let budget = Budget::Time(Duration::from_secs(600));
+        let mut time = Account::of_workers(budget, 2, 4);
+        time.pay(500.0, true);
+        time.pay(300.0, false);
+        time.reserve(100.0);
+        assert!(time.can_pay(200.0, 100.0) && !time.can_pay(250.0, 100.0), "1,200 s of all workers");
+        assert!(time.is_spent(400.0) && !time.is_spent(200.0));
+        let mut runs = Account::of_workers(Budget::Runs(9), 2, 4);
+        runs.pay(500.0, true);
+        runs.reserve(runs.price(100.0));
+        assert!(runs.can_pay(2.0, 100.0) && !runs.can_pay(3.0, 0.0), "4 runs per search");
     }
 
     #[test]

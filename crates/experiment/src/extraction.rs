@@ -213,10 +213,11 @@ impl WorkQueue for Shards {
         Ok(values)
     }
 
-    fn record(&self, number: usize, values: &Vec<f32>) -> Result<(), ExperimentError> {
+    fn record(&self, number: usize, values: &Vec<f32>) -> Result<Vec<f64>, ExperimentError> {
         let path = self.path(number);
         let refuse = |error: CheckpointError| ExperimentError::Output { path: path.clone(), reason: error.to_string() };
-        save_rows(TENSOR, values, self.pretrained.config.hidden_size, &path).map_err(refuse)
+        save_rows(TENSOR, values, self.pretrained.config.hidden_size, &path).map_err(refuse)?;
+        Ok(Vec::new())
     }
 
     fn poisoned(&self, number: usize, reason: String) -> ExperimentError {

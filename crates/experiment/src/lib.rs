@@ -67,7 +67,7 @@ pub use experiment::Experiment;
 pub use experiment_store::ExperimentStore;
 pub use extraction::{Extraction, ExtractionEvent};
 pub use outcome::Outcome;
-pub use progress::{DistributedRun, Progress, RunStep, StartedRun, TrialStep, WorkerEvent};
+pub use progress::{DistributedRun, DistributedWork, Progress, RunStep, StartedRun, TrialStep, WorkerEvent};
 pub use rekindle_train::ErrorKind;
 pub use remote_runs::Engine;
 pub use run_settings::ClassWeights;

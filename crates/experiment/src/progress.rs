@@ -110,10 +110,10 @@ pub struct TrialStep<'a> {
 /// An event of a worker.
 pub type WorkerEvent<'a> = rekindle_remote::Event<StartedRun<'a>, RunStep<'a>, DistributedRun<'a>, &'a str>;
 
-/// A run that a worker starts.
+/// A run that a worker starts, or a training of a search.
 #[derive(Clone, Copy, Debug)]
 pub struct StartedRun<'a> {
-    /// The name of the approach.
+    /// The name of the approach; of a search, the candidate in the grammar of the command line.
     pub approach: &'a str,
     /// Seed, repeat, fold and size.
     pub key: RunKey,
@@ -128,11 +128,25 @@ pub struct RunStep<'a> {
     pub steps: usize,
 }
 
-/// A run that a worker has finished.
+/// What a worker has finished.
 #[derive(Clone, Copy, Debug)]
 pub struct DistributedRun<'a> {
-    /// The name of the approach.
+    /// The name of the approach; of a search, the candidate in the grammar of the command line.
     pub approach: &'a str,
-    /// The record of the run; absent for a final model.
-    pub record: Option<&'a RunRecord>,
+    /// The work.
+    pub work: DistributedWork<'a>,
+}
+
+/// The work of a worker.
+#[derive(Clone, Copy, Debug)]
+pub enum DistributedWork<'a> {
+    /// A run.
+    Run(&'a RunRecord),
+    /// The training of a final model.
+    FinalModel,
+    /// The training of a candidate for an inner fold of a search, which is not a run of its own.
+    Training {
+        /// The time of the training.
+        seconds: f64,
+    },
 }

@@ -1,5 +1,6 @@
 //! Queues of work on workers that connect late, fail, refuse or are slow.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,6 +16,8 @@ type Compute = fn(usize, &mut dyn FnMut(Option<usize>) -> ControlFlow<()>) -> Re
 #[derive(Default)]
 struct Squares {
     recorded: Mutex<Recorded>,
+    /// The costs of the items that follow from an item.
+    following: Mutex<HashMap<usize, Vec<f64>>>,
     stopped: AtomicBool,
 }
 
@@ -38,9 +41,10 @@ impl WorkQueue for Squares {
         context(item, progress)
     }
 
-    fn record(&self, item: usize, output: &usize) -> Result<(), &'static str> {
+    fn record(&self, item: usize, output: &usize) -> Result<Vec<f64>, &'static str> {
         self.recorded.lock().expect("no panic").push((item, *output));
-        Ok(())
+        let mut following = self.following.lock().expect("no panic");
+        Ok(following.remove(&item).unwrap_or_default())
     }
 
     fn poisoned(&self, _: usize, _: String) -> &'static str {
@@ -98,6 +102,15 @@ fn every_item_is_recorded_once_and_the_most_expensive_starts_first() {
     run(Arc::clone(&queue), first, vec![worker("one", square)], &mut observe).expect("done");
     assert_eq!(started, [2, 1, 0]);
     assert_eq!(*queue.recorded.lock().expect("no panic"), [(2, 4), (1, 1), (0, 0)]);
+}
+
+#[test]
+fn items_that_follow_from_others_are_computed_too() {
+    let queue = Arc::new(Squares::default());
+    *queue.following.lock().expect("no panic") = HashMap::from([(0, vec![1.0, 2.0]), (3, vec![0.0]), (4, vec![5.0])]);
+    let (recorded, result) = squares(&queue, items(2), vec![worker("one", square), worker("two", square)]);
+    result.expect("done");
+    assert_eq!(recorded, [(0, 0), (1, 1), (2, 4), (3, 9), (4, 16), (5, 25)]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar};
-use rekindle::experiment::{RunStep, StartedRun, WorkerEvent};
+use rekindle::experiment::{DistributedRun, DistributedWork, RunStep, StartedRun, WorkerEvent};
 use rekindle::remote::Event;
 use rekindle::report::thousands;
 use rekindle::results::RunKey;
@@ -93,9 +93,10 @@ impl HostsPage {
                 host.bar.set_message(format!("loss {:.4}  {}", step.loss, host.on));
             }
             Event::Ready(kind) => self.ready(name, *kind),
-            Event::Finished(_) => {
+            Event::Finished(DistributedRun { work, .. }) => {
                 host.say("waiting".into());
-                self.reach(self.all.position() + 1);
+                // A training of a search is not a run.
+                self.reach(self.all.position() + u64::from(!matches!(work, DistributedWork::Training { .. })));
             }
             Event::Lost(reason) => host.say(format!("lost, retrying: {reason}")),
             Event::GivenUp(reason) => host.say(format!("given up: {reason}")),
@@ -161,7 +162,6 @@ mod tests {
     use std::sync::{Arc, Mutex, MutexGuard};
 
     use indicatif::{ProgressDrawTarget, TermLike};
-    use rekindle::experiment::DistributedRun;
     use rekindle::results::StepRecord;
 
     use super::*;
@@ -284,7 +284,12 @@ mod tests {
         assert!(shown[1].ends_with(" 5/20  loss 0.5000  lora  fold 3  seed 42  size 9"), "{shown:#?}");
         assert!(shown[2].starts_with("  ws://longer:1        not connected"), "{shown:#?}");
 
-        page.show_run("ws://a:1", &Event::Finished(DistributedRun { approach: "lora", record: None }));
+        let work = DistributedWork::Training { seconds: 1.0 };
+        page.show_run("ws://a:1", &Event::Finished(DistributedRun { approach: "lora", work }));
+        draw();
+        assert!(terminal.shown()[0].contains(" 2/6 runs  "), "{:#?}", terminal.shown());
+        let work = DistributedWork::FinalModel;
+        page.show_run("ws://a:1", &Event::Finished(DistributedRun { approach: "lora", work }));
         page.show_run("ws://longer:1", &Event::Lost("gone"));
         draw();
         let shown = terminal.shown();

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rekindle::experiment::{DistributedRun, Progress, RunStep, StartedRun, TrialStep, WorkerEvent};
+use rekindle::experiment::{DistributedRun, DistributedWork, Progress, RunStep, StartedRun, TrialStep, WorkerEvent};
 use rekindle::hub::Download;
 use rekindle::remote;
 use rekindle::report::thousands;
@@ -252,11 +252,13 @@ impl Display {
             remote::Event::Progress(RunStep { step, .. }) if self.verbosity == Verbosity::Verbose => {
                 self.line(&format!("{name}  step {}  loss {:.4}", step.step, step.loss));
             }
-            remote::Event::Finished(DistributedRun { approach, record: Some(run) }) => {
-                self.line(&format!("{name}  finished {approach}{}  {:.2} s", scores(run, false), run.train_seconds))
-            }
-            remote::Event::Finished(DistributedRun { approach, record: None }) => {
-                self.line(&format!("{name}  finished {approach}, the final model"))
+            remote::Event::Finished(DistributedRun { approach, work }) => {
+                let done = match work {
+                    DistributedWork::Run(run) => format!("{}  {:.2} s", scores(run, false), run.train_seconds),
+                    DistributedWork::FinalModel => ", the final model".into(),
+                    DistributedWork::Training { seconds } => format!(" on an inner fold  {seconds:.2} s"),
+                };
+                self.line(&format!("{name}  finished {approach}{done}"));
             }
             remote::Event::Lost(reason) => {
                 self.warn(&format!("{name}: {reason}; another device computes its run, and the connection is retried"));

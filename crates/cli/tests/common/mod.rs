@@ -75,7 +75,11 @@ impl Place {
 
     /// Runs `rekindle experiment`; without another `--output`, to the folder `out`, where it replaces earlier results.
     pub fn run(&self, options: &[&str]) -> Output {
-        let mut command = self.command("experiment");
+        self.run_command("experiment", options)
+    }
+
+    fn run_command(&self, name: &str, options: &[&str]) -> Output {
+        let mut command = self.command(name);
         if !options.contains(&"--output") {
             command.args(["--output", "out", "--overwrite"]);
         }
@@ -84,7 +88,12 @@ impl Place {
 
     /// Returns the results of a run and its output.
     pub fn results(&self, options: &[&str]) -> (Value, String) {
-        let output = self.run(options);
+        self.results_of("experiment", options)
+    }
+
+    /// Returns the results of another command that trains, and its output.
+    pub fn results_of(&self, name: &str, options: &[&str]) -> (Value, String) {
+        let output = self.run_command(name, options);
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         assert!(output.status.success(), "{out}\n{err}");
         let json = fs::read(self.path("out/results.json")).expect("results.json");

@@ -10,15 +10,20 @@ use crate::hosts::{EXPERIMENT, Host, anywhere};
 const APPROACHES: &str = "full,lora,probe,contrastive";
 
 /// Compares the results of an experiment on this machine with those on one host and on two.
-fn is_the_same_anywhere(place: &Place, backend: &str, experiment: &[&str]) {
-    let (local, _) = place.results(&[experiment, &["--backend", backend]].concat());
+fn is_the_same_anywhere(place: &Place, backend: &str, options: &[&str]) {
+    command_is_the_same_anywhere("experiment", place, backend, options);
+}
+
+fn command_is_the_same_anywhere(command: &str, place: &Place, backend: &str, arguments: &[&str]) {
+    let results = |options: &[&str]| place.results_of(command, &[arguments, options].concat());
+    let (local, _) = results(&["--backend", backend]);
     let hosts = [Host::local(place, "one", backend), Host::local(place, "other", backend)];
     let urls = [hosts[0].url.as_str(), &hosts[1].url];
     for urls in [&urls[..1], &urls] {
         let hosts = urls.iter().flat_map(|url| ["--host", url]);
-        let options: Vec<&str> = experiment.iter().copied().chain(["--backend", "remote"]).chain(hosts).collect();
-        let (spread, said) = place.results(&options);
-        assert!(anywhere(spread) == anywhere(local.clone()), "{experiment:?}: {said}");
+        let options: Vec<&str> = ["--backend", "remote"].into_iter().chain(hosts).collect();
+        let (spread, said) = results(&options);
+        assert!(anywhere(spread) == anywhere(local.clone()), "{arguments:?}: {said}");
         for url in urls {
             assert!(said.contains(&format!("{url}  finished")), "{said}");
         }
@@ -51,6 +56,17 @@ fn every_family() {
             &[&options[..], &["--approaches", approaches, "--save-models"]].concat(),
         );
     }
+}
+
+/// The trainings of a search are distributed. A limited number of them, and the patience of `fit`, need the same order everywhere.
+#[test]
+fn searches() {
+    let place = Place::new();
+    let space = "last-1:lr=1e-4|1e-3,full,lora,probe:C=1";
+    let options = ["--model", "embedded", "--folds", "2", "--inner-folds", "3", "--epochs", "2"];
+    let tune = [&options[..], &["--approaches", space, "--runs", "30", "--save-models"]].concat();
+    command_is_the_same_anywhere("tune", &place, "flex", &tune);
+    command_is_the_same_anywhere("fit", &place, "flex", &[&options[..], &["--runs", "36"]].concat());
 }
 
 /// Returns a folder with `data.jsonl`, 24 rows of sentences with the targets of a task.

@@ -222,7 +222,7 @@ impl Learner for ContrastiveFineTuning {
 
     /// A step costs three forward passes, and every example is embedded once.
     fn cost(&self, context: &RunContext<'_>, spec: &RunSpec) -> f64 {
-        (spec.size * (3 * self.epochs(Self::classes(context)) + 1)) as f64
+        (spec.size * (3 * self.epochs(Self::classes(context)) + 1) + spec.rows.test.len()) as f64
     }
 
     fn fit(

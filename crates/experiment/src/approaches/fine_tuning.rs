@@ -314,12 +314,17 @@ impl Learner for FineTuning {
         Ok([trainable, total])
     }
 
-    /// A frozen encoder is only computed forward.
+    /// A frozen layer is only computed forward, and below an adapter or a bias only inputs have gradients.
     fn cost(&self, context: &RunContext<'_>, spec: &RunSpec) -> f64 {
-        let frozen = self.plan(&context.config).is_ok_and(|plan| plan.freezes_encoder());
-        let passes = if frozen { 1 } else { 3 };
-        let epochs = self.epochs(context, spec.size);
-        (spec.size * (passes * epochs + 3 * self.pretrain_epochs)) as f64
+        let layers = context.config.num_hidden_layers.max(1) as f64;
+        let passes = match &self.method {
+            Method::FeatureExtraction => 1.0,
+            Method::LastLayers(count) => 1.0 + 2.0 * (*count as f64 / layers).min(1.0),
+            Method::Lora(_) | Method::BitFit => 2.0,
+            Method::Full | Method::Gradual { .. } => 3.0,
+        };
+        let epochs = passes * self.epochs(context, spec.size) as f64 + 3.0 * self.pretrain_epochs as f64;
+        spec.size as f64 * epochs + spec.rows.test.len() as f64
     }
 
     fn fit(

@@ -269,7 +269,7 @@ impl Learner for Probe {
 
     /// The examples are embedded once.
     fn cost(&self, _: &RunContext<'_>, spec: &RunSpec) -> f64 {
-        spec.size as f64
+        (spec.size + spec.rows.test.len()) as f64
     }
 
     fn fit(

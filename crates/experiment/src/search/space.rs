@@ -62,16 +62,24 @@ impl Preset {
 const QUICK: &str = "probe:C=30:layers=last";
 
 /// Returns the candidates of `rekindle fit` in the order of the expected gain per second: for many classes, whose regressions are
-/// slow, first a probe with one of them; the probe that chooses C, pooling and layers; contrastive fine-tuning if labels are few, while
-/// it is not slow; then the last layers, all layers and adapters, with their usual learning rates before others.
+/// slow, first a probe with one of them; the probe that chooses C, pooling and layers; the last layers, all layers and adapters, with
+/// their usual learning rates before others. Contrastive fine-tuning comes before them if labels are few, and otherwise after their
+/// usual rates.
 pub(crate) fn ordered(layers: usize, has_few_labels: bool, has_many_classes: bool) -> String {
     let quick = has_many_classes.then_some(QUICK);
-    let contrastive = has_few_labels.then_some("contrastive");
-    let last = (layers > 2).then_some("last-2");
-    let tuned = ["full", "lora", "full:pooling=mean:lr=1e-4:head-lr=1e-3", "full:epochs=6", "lora:r=16:lr=2e-3"];
-    let further = ["full:lr=2e-5:head-lr=1e-3:epochs=6", "full:lr=2e-4:head-lr=1e-3"];
-    let parts = quick.into_iter().chain(["probe"]).chain(contrastive).chain(last).chain(tuned).chain(further);
-    parts.collect::<Vec<_>>().join(",")
+    let usual = (layers > 2).then_some("last-2").into_iter().chain(["full", "lora"]);
+    let usual: Vec<&str> = match has_few_labels {
+        true => ["contrastive"].into_iter().chain(usual).collect(),
+        false => usual.chain(["contrastive"]).collect(),
+    };
+    let further = [
+        "full:pooling=mean:lr=1e-4:head-lr=1e-3",
+        "full:epochs=6",
+        "lora:r=16:lr=2e-3",
+        "full:lr=2e-5:head-lr=1e-3:epochs=6",
+        "full:lr=2e-4:head-lr=1e-3",
+    ];
+    quick.into_iter().chain(["probe"]).chain(usual).chain(further).collect::<Vec<_>>().join(",")
 }
 
 impl Approach {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rekindle_metrics::Scorer;
 use rekindle_results::{EffectRecord, EffectValue, OptimismRecord, RunRecord, SearchRecord, TrialRecord};
 
-use super::{Budget, Search};
+use super::settings::Search;
+use crate::budget::Budget;
 
 /// The value of an option that a candidate does not name.
 const DEFAULT: &str = "default";

@@ -41,11 +41,12 @@ pub trait WorkQueue: Send + Sync + 'static {
         progress: &mut dyn FnMut(Option<Self::Progress>) -> ControlFlow<()>,
     ) -> Result<Self::Output, Failure<Self::Error>>;
 
-    /// Records the result of an item. Called once per item.
+    /// Records the result of an item, and returns the costs of the items that follow from it; they get the next numbers. Called
+    /// once per item, and never by two workers at a time.
     ///
     /// # Errors
     /// Returns an error if the result cannot be written.
-    fn record(&self, item: usize, output: &Self::Output) -> Result<(), Self::Error>;
+    fn record(&self, item: usize, output: &Self::Output) -> Result<Vec<f64>, Self::Error>;
 
     /// Returns the error of an item that made worker after worker fail, the last for `reason`.
     fn poisoned(&self, item: usize, reason: String) -> Self::Error;

@@ -47,8 +47,8 @@ pub fn run<Q: WorkQueue>(
     observer: &mut Observer<'_, Q>,
 ) -> Result<(), WorkError<Q::Error>> {
     let scheduler = Scheduler::new(items.costs, items.recorded);
-    let (active, open) = (workers.len(), scheduler.open());
-    if open == 0 {
+    let (active, finished) = (workers.len(), scheduler.costs.len() - scheduler.open());
+    if scheduler.is_over() {
         return Ok(());
     }
     let shared = Arc::new(Shared::new(queue, scheduler));
@@ -60,7 +60,7 @@ pub fn run<Q: WorkQueue>(
         std::thread::spawn(move || thread.run(connect));
     }
     drop(sender);
-    let mut watch = Watch { messages: &messages, active, open };
+    let mut watch = Watch { shared: &shared, messages: &messages, active, finished };
     let result = watch.until_done(observer);
     if result.as_ref().is_err_and(|error| matches!(error, WorkError::Queue(error) if Q::is_stop(error))) {
         // Each worker writes a checkpoint.
@@ -73,11 +73,12 @@ pub fn run<Q: WorkQueue>(
 
 /// Receives the messages of the threads.
 struct Watch<'a, Q: WorkQueue> {
+    shared: &'a Shared<Q>,
     messages: &'a Receiver<(Arc<str>, Message<Q>)>,
     /// Threads that have not ended.
     active: usize,
-    /// Items that are not recorded.
-    open: usize,
+    /// Items that were recorded before, or whose end was reported.
+    finished: usize,
 }
 
 impl<Q: WorkQueue> Watch<'_, Q> {
@@ -86,7 +87,7 @@ impl<Q: WorkQueue> Watch<'_, Q> {
         while let Ok((name, message)) = self.messages.recv() {
             match message {
                 Message::Event(event) => {
-                    self.open -= usize::from(matches!(event, Event::Finished(_)));
+                    self.finished += usize::from(matches!(event, Event::Finished(_)));
                     observer(&name, event).map_err(WorkError::Queue)?;
                 }
                 Message::Ended(ended) => {
@@ -101,7 +102,8 @@ impl<Q: WorkQueue> Watch<'_, Q> {
                     }
                 }
             }
-            if self.open == 0 {
+            // An item is reported after those that follow from it are scheduled.
+            if self.finished == self.shared.scheduler().costs.len() {
                 return Ok(());
             }
             if self.active == 0 {

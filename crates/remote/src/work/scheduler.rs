@@ -19,6 +19,8 @@ pub(crate) struct Scheduler {
     pub(crate) connected: usize,
     /// Whether no further item is leased or recorded.
     pub(crate) closed: bool,
+    /// Results that are being recorded: items may follow from them.
+    pub(crate) recording: usize,
 }
 
 /// An item that a worker computes.
@@ -34,7 +36,20 @@ impl Scheduler {
         let mut waiting: Vec<usize> = (0..costs.len()).rev().filter(|&item| !recorded[item]).collect();
         waiting.sort_by(|&one, &other| costs[one].total_cmp(&costs[other]));
         let losses = vec![0; costs.len()];
-        Self { waiting, leases: Vec::new(), recorded, losses, costs, connected: 0, closed: false }
+        Self { waiting, leases: Vec::new(), recorded, losses, costs, connected: 0, closed: false, recording: 0 }
+    }
+
+    /// Schedules further items.
+    pub(crate) fn add(&mut self, costs: Vec<f64>) {
+        let first = self.costs.len();
+        self.costs.extend(costs);
+        self.recorded.resize(self.costs.len(), false);
+        self.losses.resize(self.costs.len(), 0);
+        let costs = &self.costs;
+        for item in first..costs.len() {
+            let place = self.waiting.partition_point(|&other| costs[other] < costs[item]);
+            self.waiting.insert(place, item);
+        }
     }
 
     /// Items that are not recorded.
@@ -44,7 +59,7 @@ impl Scheduler {
 
     /// Whether there is nothing left to compute.
     pub(crate) fn is_over(&self) -> bool {
-        self.closed || self.open() == 0
+        self.closed || self.open() == 0 && self.recording == 0
     }
 
     /// Leases the most expensive waiting item. Without one, leases an item that another worker computes too slowly, if this
@@ -85,5 +100,15 @@ mod tests {
         assert_eq!(scheduler.lease(2, None), Some(1));
         assert_eq!((scheduler.lease(0, None), scheduler.lease(0, None)), (Some(0), None));
         assert!(scheduler.open() == 3 && !scheduler.is_over());
+    }
+
+    #[test]
+    fn items_that_are_added_start_by_their_cost() {
+        let mut scheduler = Scheduler::new(vec![1.0, 3.0], vec![false, true]);
+        scheduler.add(vec![0.5, 2.0]);
+        assert_eq!([0, 1, 2, 3].map(|worker| scheduler.lease(worker, None)), [Some(3), Some(0), Some(2), None]);
+        (0..4).for_each(|item| scheduler.recorded[item] = true);
+        scheduler.recording = 1;
+        assert!(!scheduler.is_over(), "items may follow from a result that is being recorded");
     }
 }

@@ -14,11 +14,13 @@ pub(crate) struct Shared<Q: WorkQueue> {
     scheduler: Mutex<Scheduler>,
     /// Notified when the scheduler changes.
     changed: Condvar,
+    /// Held while a result is recorded, so that the items that follow from it have the numbers that the queue expects.
+    recorder: Mutex<()>,
 }
 
 impl<Q: WorkQueue> Shared<Q> {
     pub(crate) fn new(queue: std::sync::Arc<Q>, scheduler: Scheduler) -> Self {
-        Self { queue, scheduler: Mutex::new(scheduler), changed: Condvar::new() }
+        Self { queue, scheduler: Mutex::new(scheduler), changed: Condvar::new(), recorder: Mutex::default() }
     }
 
     pub(crate) fn scheduler(&self) -> MutexGuard<'_, Scheduler> {
@@ -58,10 +60,15 @@ impl<Q: WorkQueue> Shared<Q> {
             if scheduler.closed || scheduler.recorded[item] {
                 return Ok(false);
             }
-            // Other workers lease and record while this result is written. If writing fails, all work ends.
+            // Other workers lease items while this result is written. If writing fails, all work ends.
             scheduler.recorded[item] = true;
+            scheduler.recording += 1;
         }
-        self.queue.record(item, output)?;
+        let _recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        let following = self.queue.record(item, output)?;
+        let mut scheduler = self.scheduler();
+        scheduler.recording -= 1;
+        scheduler.add(following);
         self.changed.notify_all();
         Ok(true)
     }
