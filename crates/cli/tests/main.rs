@@ -15,6 +15,7 @@ mod families;
 mod faults;
 mod features;
 mod folder;
+mod frozen_precision;
 mod groups;
 mod label_issues;
 mod limits;

@@ -1,42 +1,11 @@
-//! Models whose encoder computes its linear layers in int8: from checkpoints, and back.
+//! Models whose encoder computes its linear layers in int8, to checkpoints.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use burn::module::{Module, ParamId};
-use burn::tensor::Device;
-use rekindle_checkpoint::{
-    Checkpoint, CheckpointError, Int8Tensor, Layout, LinearWeight, LoadReport, ParamSpec, Precision, linear_weights,
-    save_with_int8,
-};
+use rekindle_checkpoint::{CheckpointError, Int8Tensor, Precision, linear_weights, save_with_int8};
 use rekindle_nn::{Int8Matrix, Linear, NamedLinear};
-
-/// Fills a model from a checkpoint, with the linear layers that `layers` returns in int8: as the file has them, or quantized one after
-/// the other, so that only one of them is in memory in f32.
-pub(crate) fn load<M: Module>(
-    mut model: M,
-    layers: fn(&mut M) -> Vec<NamedLinear<'_>>,
-    checkpoint: &Checkpoint,
-    layout: &Layout,
-    initialize: &(dyn Fn(&ParamSpec) -> Vec<f32> + Sync),
-    device: &Device,
-) -> Result<(M, LoadReport), CheckpointError> {
-    let names = names(&model);
-    let name = |layer: &NamedLinear<'_>| names.get(&layer.linear.weight.id).cloned().unwrap_or_default();
-    let named =
-        layers(&mut model).into_iter().map(|layer| (name(&layer), layer.linear.expect_int8())).collect::<Vec<_>>();
-    // The biases are there before the weights.
-    let (mut model, report) = checkpoint.load(model, layout, initialize, device)?;
-    let mut linear = layers(&mut model);
-    checkpoint.read_linear_weights(layout, &named, |index, weight| {
-        let weight = match weight {
-            LinearWeight::Int8(Int8Tensor { values, scales }) => Int8Matrix { values, scales },
-            LinearWeight::Float(values) => Int8Matrix::new(&values, named[index].1[1]),
-        };
-        linear[index].linear.set_int8(weight).map_err(|error| error.to_string())
-    })?;
-    Ok((model, report))
-}
 
 /// Writes a model to `path`; the linear layers that are in int8 as such.
 pub(crate) fn save<M: Module>(
@@ -70,6 +39,7 @@ fn in_int8<M: Module>(model: &M, layers: fn(&mut M) -> Vec<NamedLinear<'_>>) -> 
     int8.filter_map(|layer| Some((names.get(&layer.linear.weight.id)?.clone(), layer.linear.clone()))).collect()
 }
 
-fn names(model: &impl Module) -> HashMap<ParamId, String> {
+/// The names of the weights of linear layers.
+pub(crate) fn names(model: &impl Module) -> HashMap<ParamId, String> {
     linear_weights(model).into_iter().collect()
 }

@@ -45,6 +45,7 @@ mod family;
 mod heads;
 mod initialize;
 mod int8;
+mod linear_storage;
 mod log_buckets;
 mod models;
 pub mod modernbert;
@@ -55,6 +56,7 @@ mod sentence;
 pub use config::EncoderConfig;
 pub use family::{Family, is_word_table};
 pub use heads::{WordBias, WordProjection};
+pub use linear_storage::LinearStorage;
 pub use models::{Encoder, MaskedLanguageModel, SequenceClassifier, is_bare_encoder};
 pub use rekindle_checkpoint::{Checkpoint, CheckpointError, LoadReport, Precision};
 pub use rekindle_nn::{

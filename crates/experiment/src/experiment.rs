@@ -11,7 +11,7 @@ use crate::approach::Approach;
 use crate::approach_results::metrics;
 use crate::error::ExperimentError;
 use crate::learner::Learner;
-use crate::run_settings::{ClassWeights, RunSettings};
+use crate::run_settings::{ClassWeights, FrozenPrecision, RunSettings};
 use crate::run_spec::RunSpec;
 use crate::sampling::{Sample, Sampling};
 use crate::thresholds::ThresholdRule;
@@ -39,6 +39,8 @@ pub struct Experiment {
     pub seeds: Vec<u64>,
     /// Training sizes, `None` for all examples; empty for all examples only.
     pub sizes: Vec<Option<usize>>,
+    /// What the linear layers of transformer layers are stored in that no approach trains.
+    pub frozen_precision: FrozenPrecision,
     /// The weight of each class in the training loss.
     pub class_weights: ClassWeights,
     /// The metric that approaches are ranked by, and that is compared between them; absent for the usual one of the task.
@@ -73,6 +75,7 @@ impl Experiment {
             arguments: TrainingArguments::default(),
             seeds: Vec::new(),
             sizes: Vec::new(),
+            frozen_precision: FrozenPrecision::F32,
             class_weights: ClassWeights::Equal,
             metric: None,
             label_issue_filter: LabelIssueFilter::default(),

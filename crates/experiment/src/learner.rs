@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 
 use burn::module::Module;
+use rekindle_encoders::{EncoderConfig, ParamInfo};
 use rekindle_metrics::LogitScaling;
 use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
@@ -76,6 +77,12 @@ pub(crate) trait Learner: Any + fmt::Debug + Send + Sync {
 
     /// Returns the numbers of trainable and of all parameters; 0 without a model.
     fn parameters(&self, context: &RunContext<'_>) -> Result<[usize; 2], TrainError>;
+
+    /// Returns whether runs train a parameter of the encoder, in any epoch.
+    fn trains(&self, config: &EncoderConfig, param: ParamInfo) -> bool {
+        let _ = (config, param);
+        false
+    }
 
     /// Returns the number of parameters of the model to save, whose adapters are merged.
     fn saved_parameters(&self, context: &RunContext<'_>) -> usize {

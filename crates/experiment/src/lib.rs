@@ -70,7 +70,7 @@ pub use outcome::Outcome;
 pub use progress::{DistributedRun, DistributedWork, Progress, RunStep, StartedRun, TrialStep, WorkerEvent};
 pub use rekindle_train::ErrorKind;
 pub use remote_runs::Engine;
-pub use run_settings::ClassWeights;
+pub use run_settings::{ClassWeights, FrozenPrecision};
 pub use sampling::{Sample, Sampling};
 pub use search::{Preset, Search};
 pub use thresholds::ThresholdRule;

@@ -72,6 +72,7 @@ impl Experiment {
             ..self.arguments.clone()
         };
         let further = [
+            ("frozen_precision", self.frozen_precision.recorded()),
             ("refit", self.refit.then(|| "true".to_string())),
             ("calibrate", self.calibrate.map(|method| method.name().to_string())),
             ("threshold_rule", self.threshold_rule.map(|rule| rule.to_string())),
@@ -103,6 +104,7 @@ impl Experiment {
         record.class_weights = context.class_weights(&context.sampling.samples[0].train);
         record.early_stopping_patience = arguments.early_stopping_patience;
         record.frozen_dropout = arguments.frozen_dropout;
+        record.frozen_precision = self.frozen_precision.recorded();
         record.shuffle = (arguments.shuffle == Shuffle::None).then(|| "none".into());
         match self.threshold_rule {
             Some(rule @ ThresholdRule::Cost { .. }) => record.cost = Some(rule.to_string()),

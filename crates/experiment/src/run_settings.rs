@@ -22,6 +22,23 @@ pub enum ClassWeights {
     Given(Vec<f64>),
 }
 
+/// What frozen weights of linear layers are stored in. They compute in f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FrozenPrecision {
+    /// As they are trained.
+    #[default]
+    F32,
+    /// Half the memory, with 8 bits of precision.
+    Bf16,
+}
+
+impl FrozenPrecision {
+    /// Returns its name in records, which do not name the usual one.
+    pub(crate) fn recorded(self) -> Option<String> {
+        (self == Self::Bf16).then(|| "bf16".into())
+    }
+}
+
 /// What all runs share, whatever the approach. The fields are those of [`Experiment`](crate::Experiment).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RunSettings {

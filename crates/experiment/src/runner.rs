@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use rekindle_data::Task;
-use rekindle_encoders::Pooling;
+use rekindle_encoders::{ParamInfo, ParamRole, Pooling};
 use rekindle_infer::{InferError, PretrainedModel};
 use rekindle_results::{ApproachRecord, Results};
 
@@ -26,7 +26,7 @@ use crate::progress::Progress;
 use crate::records::{data_record, label, model_record};
 use crate::remote_runs::{Engine, compute_runs};
 use crate::run_context::RunContext;
-use crate::run_settings::ClassWeights;
+use crate::run_settings::{ClassWeights, FrozenPrecision};
 use crate::run_spec::RunSpec;
 use crate::sampling::Sampling;
 use crate::search::search_findings;
@@ -55,6 +55,7 @@ impl Experiment {
     ) -> Result<Outcome, ExperimentError> {
         let Engine { backend, device, workers } = engine.into();
         self.check(pretrained, sampling)?;
+        let pretrained = &self.as_stored(pretrained)?;
         let sizes = self.sizes(sampling)?;
         let specs = self.run_specs(sampling, &sizes)?;
         // The checksum reads all weights: in a thread, while they are loaded.
@@ -143,6 +144,27 @@ impl Experiment {
         match sampling.all.classes.len() {
             classes if classes > MOST_CLASSES => Err(ExperimentError::Classes { classes, most: MOST_CLASSES }),
             _ => Ok(()),
+        }
+    }
+
+    /// Returns the model as it is loaded: what no approach trains is stored in `frozen_precision`.
+    fn as_stored(&self, pretrained: &PretrainedModel) -> Result<PretrainedModel, ExperimentError> {
+        if self.frozen_precision == FrozenPrecision::F32 {
+            return Ok(pretrained.clone());
+        }
+        let config = &pretrained.config;
+        let is_trained = |layer: &usize| {
+            let weight = ParamInfo { role: ParamRole::Layer(*layer), is_bias: false };
+            self.approaches.iter().any(|approach| approach.learner.trains(config, weight))
+        };
+        let frozen: Vec<usize> = (0..config.num_hidden_layers).filter(|layer| !is_trained(layer)).collect();
+        match frozen.is_empty() {
+            false => Ok(pretrained.clone().with_bf16_layers(frozen)),
+            true => {
+                let reason =
+                    "every transformer layer is trained by an approach, so that no weight is frozen in all of them";
+                Err(ExperimentError::Argument { argument: "frozen_precision", reason: reason.into() })
+            }
         }
     }
 

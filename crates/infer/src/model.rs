@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use rekindle_checkpoint::{Checkpoint, CheckpointError, LoadReport, Problem, ProblemType};
-use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier, is_bare_encoder};
+use rekindle_encoders::{EncoderConfig, LinearStorage, Pooling, SequenceClassifier, is_bare_encoder};
 use rekindle_files::check_symlinks;
 use rekindle_tokenizer::Tokenizer;
 use serde::Serialize;
@@ -73,6 +73,8 @@ pub struct PretrainedModel {
     pub(crate) folder: Option<PathBuf>,
     /// What the linear layers of the encoder are loaded in.
     precision: LinearPrecision,
+    /// The transformer layers whose linear layers are stored in bf16.
+    bf16_layers: Vec<usize>,
 }
 
 /// Reads the setting for long texts of a folder, whose `tokenizer_config.json` the tokenizer has read.
@@ -170,7 +172,18 @@ impl PretrainedModel {
             .map_err(|reason| InferError::Quantization { model: id.into(), reason })?;
         let (id, checkpoint) = (id.into(), Arc::new(checkpoint));
         let long_texts = LongTexts::default();
-        Ok(Self { id, source, config, tokenizer, checkpoint, licence: None, long_texts, folder: None, precision })
+        Ok(Self {
+            id,
+            source,
+            config,
+            tokenizer,
+            checkpoint,
+            licence: None,
+            long_texts,
+            folder: None,
+            precision,
+            bf16_layers: Vec::new(),
+        })
     }
 
     /// Returns what the linear layers of the encoder are loaded in: that of the weights in the files, unless
@@ -189,6 +202,12 @@ impl PretrainedModel {
             self.check_f32("prediction in f32")?;
         }
         Ok(Self { precision, ..self })
+    }
+
+    /// Loads the linear layers of these transformer layers, counted from 0, rounded to bf16, which takes half the memory. They compute in
+    /// f32, and must not be trained. A model that is loaded in int8 is loaded so.
+    pub fn with_bf16_layers(self, layers: Vec<usize>) -> Self {
+        Self { bf16_layers: layers, ..self }
     }
 
     /// Checks that the files have weights in f32, for `work` that needs them.
@@ -299,11 +318,15 @@ impl PretrainedModel {
         seed: u64,
         device: &Device,
     ) -> Result<(SequenceClassifier, LoadReport), CheckpointError> {
+        SequenceClassifier::from_checkpoint_in(&self.storage(), config, &self.checkpoint, seed, device)
+    }
+
+    /// Returns what the linear layers of the encoder are stored in.
+    pub(crate) fn storage(&self) -> LinearStorage {
         match self.precision {
-            LinearPrecision::F32 => SequenceClassifier::from_checkpoint(config, &self.checkpoint, seed, device),
-            LinearPrecision::Int8 => {
-                SequenceClassifier::from_checkpoint_in_int8(config, &self.checkpoint, seed, device)
-            }
+            LinearPrecision::Int8 => LinearStorage::Int8,
+            LinearPrecision::F32 if self.bf16_layers.is_empty() => LinearStorage::F32,
+            LinearPrecision::F32 => LinearStorage::Bf16(self.bf16_layers.clone()),
         }
     }
 

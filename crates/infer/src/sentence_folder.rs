@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 
 use crate::error::InferError;
 use crate::model::{MODEL_FILES, PretrainedModel};
-use crate::precision::LinearPrecision;
 
 /// The file that lists the modules of a model.
 pub(crate) const MODULES: &str = "modules.json";
@@ -232,10 +231,7 @@ impl PretrainedModel {
                 format!("a head of {classes} classes; the model has {}", config.num_labels()),
             ));
         }
-        let encoder = match self.precision() {
-            LinearPrecision::F32 => Encoder::from_checkpoint(&config, &self.checkpoint, device)?,
-            LinearPrecision::Int8 => Encoder::from_checkpoint_in_int8(&config, &self.checkpoint, device)?,
-        };
+        let encoder = Encoder::from_checkpoint_in(&self.storage(), &config, &self.checkpoint, device)?;
         let mut model = SentenceClassifier::new(encoder, embedding, &config, device);
         model.classifier = head.linear;
         Ok((config, model))

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 
 use crate::error::NnError;
 use crate::indices::ints;
@@ -15,7 +15,7 @@ use crate::lora::Lora;
 /// Burn's linear layer has no room for an adapter.
 #[derive(Module, Debug)]
 pub struct Linear {
-    /// `[in, out]`: the transpose of what checkpoints store.
+    /// `[in, out]`: the transpose of what checkpoints store. In f32, or, of a frozen layer, in bf16.
     pub weight: Param<Tensor<2>>,
     /// `[out]`, if the layer has a bias.
     pub bias: Option<Param<Tensor<1>>>,
@@ -165,9 +165,9 @@ impl Linear {
         Ok(())
     }
 
-    /// Removes the weight, which may not exist in memory yet: the layer waits for [`set_int8`](Self::set_int8), and cannot compute.
-    /// Returns the number of inputs and of outputs.
-    pub fn expect_int8(&mut self) -> [usize; 2] {
+    /// Removes the weight, which may not exist in memory yet: the layer waits for [`set_int8`](Self::set_int8) or
+    /// [`set_bf16`](Self::set_bf16), and cannot compute. Returns the number of inputs and of outputs.
+    pub fn without_weight(&mut self) -> [usize; 2] {
         let (shape, device) = (self.weight.lazy_shape(), self.weight.lazy_device().without_autodiff());
         self.remove_weight(shape[1], &device);
         [shape[0], shape[1]]
@@ -196,7 +196,18 @@ impl Linear {
     /// The weight of a layer that is to be changed.
     fn weight_in_f32(&self) -> Tensor<2> {
         assert!(self.int8_weights() == 0, "a layer in int8 has no weight in f32");
-        self.weight.val().without_autodiff()
+        self.weight.val().without_autodiff().cast(FloatDType::F32)
+    }
+
+    /// Sets the weight, `[out, in]` as checkpoints store it, rounded to bf16: half the memory. Each pass converts it back to f32, in which
+    /// the layer computes. The layer has no adapter yet, and its weight is not trained.
+    pub fn set_bf16(&mut self, weight: Vec<f32>) {
+        let (shape, device) = (self.weight.lazy_shape(), self.weight.lazy_device().without_autodiff());
+        let outputs = shape[1];
+        let inputs = weight.len() / outputs.max(1);
+        let weight = TensorData::new(weight, [outputs, inputs]);
+        let weight = Tensor::<2>::from_data(weight, &device).transpose().cast(FloatDType::BF16);
+        self.weight = Param::initialized(self.weight.id, weight);
     }
 
     /// Adds a new adapter, which has no effect before it is trained. `name` and the seed determine its values.
@@ -209,7 +220,7 @@ impl Linear {
     /// Adds the adapter to the weight and removes it, as peft's `merge_and_unload`.
     pub fn merge_adapter(&mut self) {
         if let Some(lora) = self.lora.take() {
-            let weight = self.weight.val().without_autodiff() + lora.weight();
+            let weight = self.weight_in_f32() + lora.weight();
             self.weight = Param::initialized(self.weight.id, weight);
         }
     }

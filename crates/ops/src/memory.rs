@@ -1,6 +1,8 @@
 //! Helpers for operations: the values of tensors, and the division of work over the cores.
 
-use burn::tensor::TensorData;
+use std::borrow::Cow;
+
+use burn::tensor::{TensorData, bf16};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
@@ -9,12 +11,23 @@ pub const CHUNK: usize = 8 * 1024;
 
 /// The tensor in contiguous memory.
 pub(crate) fn contiguous(tensor: FlexTensor) -> FlexTensor {
-    if tensor.as_slice::<f32>().is_some() { tensor } else { tensor.to_contiguous() }
+    if tensor.layout().contiguous_offsets().is_some() { tensor } else { tensor.to_contiguous() }
 }
 
 /// The values of a contiguous f32 tensor; empty for any other.
 pub fn values(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice::<f32>().unwrap_or_default()
+}
+
+/// The values of a contiguous tensor in f32 or bf16, as f32.
+pub fn stored_values(tensor: &FlexTensor) -> Cow<'_, [f32]> {
+    let Some(stored) = tensor.as_slice::<bf16>() else { return Cow::Borrowed(values(tensor)) };
+    let mut values = vec![0.0; stored.len()];
+    let chunks = values.par_chunks_mut(CHUNK).zip(stored.par_chunks(CHUNK));
+    chunks.for_each(|(values, stored)| {
+        values.iter_mut().zip(stored).for_each(|(value, stored)| *value = stored.to_f32())
+    });
+    Cow::Owned(values)
 }
 
 /// The values of an f32 tensor, to be modified: in place if nobody else holds them, in a copy otherwise.

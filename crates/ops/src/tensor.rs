@@ -25,7 +25,7 @@ pub fn accepts<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.dtype() == DType::F32 && supports(&tensor.device())
 }
 
-/// An f32 tensor on which custom operations run: in the memory of this process, or on a host that offers the operations.
+/// A tensor on which custom operations run: in the memory of this process, or on a host that offers the operations.
 ///
 /// Drop the tensor that it was made from before running an operation, so that the operation can work in place.
 #[derive(Debug)]
@@ -41,9 +41,15 @@ pub(crate) enum Inner {
 impl CustomTensor {
     /// The tensor, if custom operations run on it.
     pub fn of<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
-        if tensor.dtype() != DType::F32 {
-            return None;
-        }
+        (tensor.dtype() == DType::F32).then(|| Self::on_backend(tensor))?
+    }
+
+    /// The tensor, if custom operations run on it that read [stored values](crate::memory::stored_values): in f32 or bf16.
+    pub fn of_stored<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
+        matches!(tensor.dtype(), DType::F32 | DType::BF16).then(|| Self::on_backend(tensor))?
+    }
+
+    fn on_backend<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
         let local = Flex::primitive(tensor).map(Inner::Local);
         #[cfg(feature = "remote")]
         let local = local.or_else(|| {

@@ -147,6 +147,7 @@ fn settings(results: &Results) -> Vec<(String, String)> {
             arguments.early_stopping_patience.map_or_else(|| "none".into(), |epochs| epochs.to_string()),
         ),
         ("frozen dropout", if arguments.frozen_dropout { "on" } else { "off" }.into()),
+        ("frozen precision", arguments.frozen_precision.clone().unwrap_or_else(|| "f32".into())),
         ("shuffle", arguments.shuffle.clone().unwrap_or_else(|| "reference".into())),
         ("calibration", calibration(results)),
         ("calibration folds", arguments.calibration_folds.map_or_else(|| "none".into(), |folds| folds.to_string())),

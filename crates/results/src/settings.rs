@@ -161,6 +161,9 @@ pub struct ArgumentsRecord {
     pub early_stopping_patience: Option<usize>,
     /// Whether the frozen part of the model drops out during training.
     pub frozen_dropout: bool,
+    /// What frozen weights of linear layers were stored in, unless in f32: `bf16`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen_precision: Option<String>,
     /// `none` if the training examples keep their order in every epoch; absent if they are drawn as by transformers' `Trainer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shuffle: Option<String>,

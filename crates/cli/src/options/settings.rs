@@ -33,6 +33,7 @@ fn name(setting: &str) -> String {
         | "class_weights"
         | "early_stopping_patience"
         | "frozen_dropout"
+        | "frozen_precision"
         | "group_column"
         | "gradient_accumulation_steps"
         | "halving"

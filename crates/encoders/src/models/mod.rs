@@ -24,6 +24,7 @@ use crate::family::Family;
 use crate::heads::{Classifier, MaskedLm};
 use crate::initialize::initialize;
 use crate::int8;
+use crate::linear_storage::{LinearStorage, load};
 use crate::modernbert::{ModernBertForSequenceClassification, ModernBertModel};
 use crate::mpnet::{MpnetForSequenceClassification, MpnetModel};
 use crate::roberta::RobertaForSequenceClassification;
@@ -100,20 +101,21 @@ impl Encoder {
         checkpoint: &Checkpoint,
         device: &Device,
     ) -> Result<Self, CheckpointError> {
-        // The head that is dropped again is small.
-        Ok(SequenceClassifier::from_checkpoint(config, checkpoint, 0, device)?.0.encoder())
+        Self::from_checkpoint_in(&LinearStorage::F32, config, checkpoint, device)
     }
 
-    /// Loads the encoder as [`SequenceClassifier::from_checkpoint_in_int8`].
+    /// Loads the encoder as [`SequenceClassifier::from_checkpoint_in`].
     ///
     /// # Errors
     /// As there.
-    pub fn from_checkpoint_in_int8(
+    pub fn from_checkpoint_in(
+        storage: &LinearStorage,
         config: &EncoderConfig,
         checkpoint: &Checkpoint,
         device: &Device,
     ) -> Result<Self, CheckpointError> {
-        Ok(SequenceClassifier::from_checkpoint_in_int8(config, checkpoint, 0, device)?.0.encoder())
+        // The head that is dropped again is small.
+        Ok(SequenceClassifier::from_checkpoint_in(storage, config, checkpoint, 0, device)?.0.encoder())
     }
 
     /// Writes the encoder alone to `path`. As in transformers, the names lack the prefix of the family. Layers in int8 are written so.
@@ -212,19 +214,16 @@ impl SequenceClassifier {
         seed: u64,
         device: &Device,
     ) -> Result<(Self, LoadReport), CheckpointError> {
-        let model = Self::new(config, device);
-        let layout = &config.family.spec().classifier;
-        let (mut model, report) = checkpoint.load(model, layout, &|spec| initial(config, spec, seed), device)?;
-        each!(Self, &mut model, model => model.loaded(&report));
-        Ok((model, report))
+        Self::from_checkpoint_in(&LinearStorage::F32, config, checkpoint, seed, device)
     }
 
-    /// Loads the model as [`from_checkpoint`](Self::from_checkpoint), with the linear layers of the encoder in int8: as the checkpoint
-    /// has them, or quantized one after the other, so that only one of them is in memory in f32.
+    /// Loads the model as [`from_checkpoint`](Self::from_checkpoint), with linear layers of the encoder that are not stored in f32. These
+    /// are read one after the other, so that only one of them is in memory in f32.
     ///
     /// # Errors
     /// As [`from_checkpoint`](Self::from_checkpoint) and [`Linear::set_int8`](rekindle_nn::Linear::set_int8).
-    pub fn from_checkpoint_in_int8(
+    pub fn from_checkpoint_in(
+        storage: &LinearStorage,
         config: &EncoderConfig,
         checkpoint: &Checkpoint,
         seed: u64,
@@ -232,7 +231,10 @@ impl SequenceClassifier {
     ) -> Result<(Self, LoadReport), CheckpointError> {
         let (model, layout) = (Self::new(config, device), &config.family.spec().classifier);
         let initialize = |spec: &ParamSpec| initial(config, spec, seed);
-        let (mut model, report) = int8::load(model, Self::linear_layers, checkpoint, layout, &initialize, device)?;
+        let (mut model, report) = match storage {
+            LinearStorage::F32 => checkpoint.load(model, layout, &initialize, device)?,
+            _ => load(model, Self::linear_layers, storage, checkpoint, layout, &initialize, device)?,
+        };
         each!(Self, &mut model, model => model.loaded(&report));
         Ok((model, report))
     }

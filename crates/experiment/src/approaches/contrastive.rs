@@ -7,7 +7,9 @@ use std::time::Instant;
 use burn::module::Module;
 use rekindle_baseline::DenseRows;
 use rekindle_checkpoint::trainable;
-use rekindle_encoders::{Embedding, EncoderConfig, LoraConfig, Pooling, SentenceClassifier, SequenceClassifier};
+use rekindle_encoders::{
+    Embedding, EncoderConfig, LoraConfig, ParamInfo, Pooling, SentenceClassifier, SequenceClassifier,
+};
 use rekindle_infer::{read, sentence_embeddings, sentence_logits};
 use rekindle_metrics::LogitScaling;
 use rekindle_results::RunRecord;
@@ -197,6 +199,10 @@ impl Learner for ContrastiveFineTuning {
 
     fn rates(&self) -> [f64; 2] {
         [self.learning_rate(), WEIGHT_DECAY]
+    }
+
+    fn trains(&self, config: &EncoderConfig, param: ParamInfo) -> bool {
+        self.plan(config).trains(param)
     }
 
     /// The head is counted with what the plan trains.

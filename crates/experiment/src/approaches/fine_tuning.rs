@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rekindle_encoders::{EncoderConfig, LoraConfig, Pooling, SequenceClassifier};
+use rekindle_encoders::{EncoderConfig, LoraConfig, ParamInfo, Pooling, SequenceClassifier};
 use rekindle_infer::Adapter;
 use rekindle_metrics::LogitScaling;
 use rekindle_results::RunRecord;
@@ -312,6 +312,10 @@ impl Learner for FineTuning {
         context.check_windows(1)?;
         let (trainable, total) = plan.count(&plan.prepare(&context.model, 0)?);
         Ok([trainable, total])
+    }
+
+    fn trains(&self, config: &EncoderConfig, param: ParamInfo) -> bool {
+        self.pretrain_epochs > 0 || self.plan(config).is_ok_and(|plan| plan.trains(param))
     }
 
     /// A frozen layer is only computed forward, and below an adapter or a bias only inputs have gradients.

@@ -1,5 +1,6 @@
 //! The learner of a search.
 
+use rekindle_encoders::{EncoderConfig, ParamInfo};
 use rekindle_results::RunRecord;
 use rekindle_train::TrainError;
 
@@ -35,6 +36,10 @@ impl Learner for Search {
     fn chosen(&self, record: &RunRecord) -> Option<&dyn Learner> {
         let spec = record.hyperparameters.get(CHOSEN)?;
         self.candidates.iter().find(|candidate| candidate.spec == *spec).map(|candidate| &*candidate.learner)
+    }
+
+    fn trains(&self, config: &EncoderConfig, param: ParamInfo) -> bool {
+        self.learners().any(|learner| learner.trains(config, param))
     }
 
     fn has_model(&self) -> bool {

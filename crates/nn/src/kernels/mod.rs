@@ -61,7 +61,7 @@ macro_rules! try_fused {
     };
 }
 
-/// `input · weight + bias`, and `scale · (input · a) · b` of an adapter.
+/// `input · weight + bias`, and `scale · (input · a) · b` of an adapter. The weight may be stored in bf16; the product is one in f32.
 pub(crate) fn linear(
     input: Tensor<2>,
     weight: Tensor<2>,

@@ -4,7 +4,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 use burn::tensor::activation::{relu, sigmoid, softmax};
 use burn::tensor::module::{embedding as lookup, layer_norm};
-use burn::tensor::{Bool, Device, Distribution, Int, Tensor};
+use burn::tensor::{Bool, Device, Distribution, FloatDType, Int, Tensor};
 
 use super::adapter::Adapter;
 use super::options::{AdamWRates, AttentionOptions, Curve, RelativePositions, Rotation};
@@ -23,7 +23,7 @@ pub(super) fn linear(
     adapter: Option<Adapter>,
 ) -> Tensor<2> {
     let low = adapter.map(|Adapter { a, b, scale }| input.clone().matmul(a).matmul(b).mul_scalar(scale));
-    let output = input.matmul(weight);
+    let output = input.matmul(weight.cast(FloatDType::F32));
     let output = match bias {
         Some(bias) => output + bias.unsqueeze(),
         None => output,

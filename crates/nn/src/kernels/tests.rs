@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use burn::tensor::{Device, Distribution, FloatDType, Tensor, TensorData};
 
 use rekindle_ops::CustomTensor;
 
@@ -120,6 +120,31 @@ fn linear_with_an_adapter() {
         compare(fast, by_burn(&layer, input.clone()), &[&input, &weight, &a, &b], &[&bias]);
         layer.bias = None;
         compare(fused(&layer, &input), by_burn(&layer, input.clone()), &[&input, &weight, &a, &b], &[]);
+    }
+}
+
+#[test]
+fn a_weight_in_bf16_gives_what_its_values_give_in_f32() {
+    for [rows, inner, columns, rank] in [[7, 24, 40, 4], [1, 3, 2, 1], [130, 256, 192, 8]] {
+        let mut stored = layer(inner, columns);
+        let values = numbers(stored.weight.val().without_autodiff().transpose());
+        stored.set_bf16(values);
+        let mut rounded = stored.clone();
+        let in_f32 = stored.weight.val().cast(FloatDType::F32);
+        rounded.weight = Param::initialized(rounded.weight.id, in_f32);
+        let (a, b, input) = (random([inner, rank]), random([rank, columns]), random([rows, inner]));
+        let adapter = Lora { a: Param::from_tensor(a.clone()), b: Param::from_tensor(b.clone()), scale: 0.5 };
+        for lora in [None, Some(adapter)] {
+            (stored.lora, rounded.lora) = (lora.clone(), lora);
+            for compute in [fused, |layer: &Linear, input: &Tensor<2>| by_burn(layer, input.clone())] {
+                let outputs = [&stored, &rounded].map(|layer| compute(layer, &input));
+                let [ours, theirs] = outputs.each_ref().map(|output| numbers(output.clone()));
+                assert_eq!(ours, theirs);
+                let [ours, theirs] =
+                    outputs.map(|output| numbers(input.grad(&output.square().sum().backward()).expect("a gradient")));
+                assert_eq!(ours, theirs);
+            }
+        }
     }
 }
 

@@ -122,6 +122,7 @@ fn settings(results: &Results) -> Vec<Fact> {
     ];
     // Without the option, there is nothing to say.
     let given = [
+        ("Precision of frozen layers", "--frozen-precision", arguments.frozen_precision.clone()),
         ("Order of examples", "--shuffle", arguments.shuffle.clone()),
         ("Costs of errors", "--cost", arguments.cost.clone()),
         ("Beta of the F score of thresholds", "--f-beta", arguments.f_beta.map(|beta| beta.to_string())),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use rekindle::data::TestSize;
-use rekindle::experiment::{Approach, ClassWeights, ThresholdRule};
+use rekindle::experiment::{Approach, ClassWeights, FrozenPrecision, ThresholdRule};
 use rekindle::infer::LongTexts;
 use rekindle::metrics::{LabelIssueFilter, Scaling, Scorer};
 use rekindle::train::{SaveStrategy, SchedulerType, Shuffle};
@@ -157,6 +157,10 @@ pub struct ExperimentArgs {
     /// computed once for all epochs and runs (up to 1 GiB).
     #[arg(long, default_value = "on", value_name = "on|off", help_heading = "Training", hide_possible_values = true)]
     pub frozen_dropout: Switch,
+    /// Precision in which the weights of linear layers are stored that no approach trains. `bf16` takes half their memory; they compute
+    /// in f32, and only --backend flex has it.
+    #[arg(long, default_value = "f32", value_name = "f32|bf16", value_parser = one_of(FROZEN_PRECISIONS), hide_possible_values = true, help_heading = "Training")]
+    pub frozen_precision: FrozenPrecision,
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Number of devices of other machines per run, which split its batches. Results match single-device training up to
@@ -247,6 +251,8 @@ fn one_of<T: Clone + Send + Sync + 'static>(values: &'static [(&'static str, T)]
 const SCALINGS: &[(&str, Scaling)] = &[("temperature", Scaling::Temperature), ("vector", Scaling::Vector)];
 
 const SHUFFLES: &[(&str, Shuffle)] = &[("reference", Shuffle::Reference), ("none", Shuffle::None)];
+
+const FROZEN_PRECISIONS: &[(&str, FrozenPrecision)] = &[("f32", FrozenPrecision::F32), ("bf16", FrozenPrecision::Bf16)];
 
 const SCHEDULERS: &[(&str, SchedulerType)] =
     &[("linear", SchedulerType::Linear), ("cosine", SchedulerType::Cosine), ("constant", SchedulerType::Constant)];

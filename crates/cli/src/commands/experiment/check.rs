@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use rekindle::data::Task;
-use rekindle::experiment::{Approach, TrainingOption};
+use rekindle::experiment::{Approach, FrozenPrecision, TrainingOption};
 use rekindle::train::SchedulerType;
 
 use super::args::ExperimentArgs;
 use crate::exit::Failure;
+use crate::options::backend::Backend;
 
 /// Checks that every given option has an effect.
 ///
@@ -24,6 +25,10 @@ pub fn check(args: &ExperimentArgs, approaches: &[Approach]) -> Result<(), Failu
         (args.train.is_some() && args.test.is_none(), "--train: needs --test; to split one file, use --data"),
         (args.test.is_some() && !has_file, "--test: needs a file to train on; add --data or --train"),
         (args.validation.is_some() && !has_file, "--validation: needs a file to train on; add --data or --train"),
+        (
+            args.frozen_precision == FrozenPrecision::Bf16 && args.engine.backend != Backend::Flex,
+            "--frozen-precision bf16: only --backend flex stores weights in bf16",
+        ),
         (args.zip_models && !args.save_models, "--zip-models: needs --save-models"),
         (
             args.label_issue_filter.is_some() && args.folds.is_none(),

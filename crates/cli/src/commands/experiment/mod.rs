@@ -260,6 +260,7 @@ pub fn experiment(
         },
         seeds: args.seeds.iter().copied().map(u64::from).collect(),
         sizes: args.sizes.iter().map(|size| size.0).collect(),
+        frozen_precision: args.frozen_precision,
         class_weights: args.class_weights.0.clone(),
         metric: args.metric,
         label_issue_filter: args.label_issue_filter.unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! Linear layers.
 
 use burn::tensor::{Shape, Tensor};
-use rekindle_ops::memory::{rows_of, tensor, values, values_mut};
+use rekindle_ops::memory::{rows_of, stored_values, tensor, values, values_mut};
 use rekindle_ops::{CustomTensor, Differentiable, FlexTensor, OpParams, Saved, run};
 use rekindle_raw::product::{Then, View, ViewMut, fresh, product};
 
@@ -15,7 +15,7 @@ pub(crate) fn linear(
     bias: Option<&Tensor<1>>,
     adapter: Option<&Adapter>,
 ) -> Option<Tensor<2>> {
-    let (input, weight) = (CustomTensor::of(input)?, CustomTensor::of(weight)?);
+    let (input, weight) = (CustomTensor::of(input)?, CustomTensor::of_stored(weight)?);
     let Some(bias) = bias else {
         return Some(match adapter {
             None => run(Product, None, [input, weight]),
@@ -45,7 +45,8 @@ pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteS
     offer_differentiable::<Tied, 3>(server)
 }
 
-/// Inputs: `[rows, inner]`, `[inner, columns]`, `[columns]`.
+/// Inputs: `[rows, inner]`, `[inner, columns]`, `[columns]`. The second, which may be stored in bf16, is read as f32 in each pass, so that
+/// the graph keeps it as it is stored.
 #[derive(Debug)]
 struct Affine;
 
@@ -62,13 +63,13 @@ impl Differentiable<3> for Affine {
     }
 
     fn forward(&self, [input, weight, bias]: [FlexTensor; 3], _: bool) -> (FlexTensor, Vec<FlexTensor>) {
-        let ([rows, inner], [_, columns]) = (rows_of(&input), rows_of(&weight));
+        let ([rows, _], [_, columns]) = (rows_of(&input), rows_of(&weight));
         let mut output = Vec::with_capacity(rows * columns);
         for _ in 0..rows {
             output.extend_from_slice(values(&bias));
         }
-        let (a, b) = (View::new(values(&input), inner), View::new(values(&weight), columns));
-        product(ViewMut::new(&mut output, columns), a, b, 1.0, Then::Add);
+        let weight = stored_values(&weight);
+        product(ViewMut::new(&mut output, columns), matrix(&input), View::new(&weight, columns), 1.0, Then::Add);
         (tensor(output, [rows, columns]), Vec::new())
     }
 
@@ -101,7 +102,8 @@ fn affine_backward(
     let grads = matrix(grad);
     let for_input = weight.filter(|_| needs_grad[0]).map(|weight| {
         let [inner, _] = rows_of(weight);
-        tensor(fresh(grads, matrix(weight).transposed()), [rows, inner])
+        let weight = stored_values(weight);
+        tensor(fresh(grads, View::new(&weight, columns).transposed()), [rows, inner])
     });
     let for_weight = input.filter(|_| needs_grad[1]).map(|input| {
         let [_, inner] = rows_of(input);
@@ -153,10 +155,11 @@ impl Differentiable<2> for Product {
     }
 }
 
-/// `a · b`.
+/// `a · b`, of which `b` may be stored in bf16.
 fn product_of(a: &FlexTensor, b: &FlexTensor) -> FlexTensor {
     let ([rows, _], [_, columns]) = (rows_of(a), rows_of(b));
-    tensor(fresh(matrix(a), matrix(b)), [rows, columns])
+    let b = stored_values(b);
+    tensor(fresh(matrix(a), View::new(&b, columns)), [rows, columns])
 }
 
 /// A linear layer with an adapter. Inputs: those of [`Affine`], and the adapter's `[inner, rank]` and `[rank, columns]`.
