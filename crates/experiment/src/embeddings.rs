@@ -20,6 +20,9 @@ pub(crate) struct Request<'a> {
     pub(crate) rows: &'a [usize],
 }
 
+/// Examples that are embedded before their embeddings are stored: of several kinds together they take more memory.
+const PART: usize = 8192;
+
 /// Embeddings by example, pooled over its windows, not normalized.
 type ByExample = HashMap<usize, Box<[f32]>>;
 
@@ -45,21 +48,27 @@ impl Embeddings {
         let is_known =
             |row: &usize| kinds.iter().all(|kind| self.known.get(kind).is_some_and(|rows| rows.contains_key(row)));
         let missing: Vec<usize> = rows.iter().copied().filter(|row| !is_known(row)).collect();
-        let missing_examples = examples.select(&missing);
-        let (sequences, windows) = (missing_examples.sequences(), missing_examples.windows());
+        let columns = kinds.len() * config.hidden_size;
         let forward = |batch: &SequenceBatch| Tensor::cat(encoder.pool_layers(batch, poolings, layers, Mode::Eval), 1);
-        let mut progress = |done| progress(done, sequences.len());
-        let Some(values) = by_length(&sequences, config, batch_size, device, &mut progress, forward)? else {
-            return Ok(());
-        };
-        let values = windows.pooled_values(read(values)?, kinds.len() * config.hidden_size);
-        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
-            return Err(TrainError::Logits { sentence: missing[place / (kinds.len() * config.hidden_size)] });
-        }
-        for (row, values) in missing.iter().zip(values.chunks(kinds.len() * config.hidden_size)) {
-            for (&kind, values) in kinds.iter().zip(values.chunks(config.hidden_size)) {
-                self.known.entry(kind).or_default().insert(*row, values.into());
+        let total = missing.chunks(PART).map(|part| examples.select(part).sequences().len()).sum();
+        let mut before = 0;
+        for part in missing.chunks(PART) {
+            let part_examples = examples.select(part);
+            let (sequences, windows) = (part_examples.sequences(), part_examples.windows());
+            let mut progress = |done| progress(before + done, total);
+            let Some(values) = by_length(&sequences, config, batch_size, device, &mut progress, forward)? else {
+                return Ok(());
+            };
+            let values = windows.pooled_values(read(values)?, columns);
+            if let Some(place) = values.iter().position(|value| !value.is_finite()) {
+                return Err(TrainError::Logits { sentence: part[place / columns] });
             }
+            for (row, values) in part.iter().zip(values.chunks(columns)) {
+                for (&kind, values) in kinds.iter().zip(values.chunks(config.hidden_size)) {
+                    self.known.entry(kind).or_default().insert(*row, values.into());
+                }
+            }
+            before += sequences.len();
         }
         Ok(())
     }

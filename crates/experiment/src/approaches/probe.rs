@@ -7,7 +7,7 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::Device;
 use rekindle_baseline::{BaselineError, DenseRows, LogisticOptions, Validation, cross_validate};
-use rekindle_data::{Targets, fold_targets};
+use rekindle_data::{Mt19937, Targets, Task, fold_targets};
 use rekindle_encoders::{Embedding, Encoder, EncoderConfig, Pooling};
 use rekindle_metrics::LogitScaling;
 use rekindle_results::RunRecord;
@@ -32,6 +32,11 @@ const USUAL_C: f64 = 10.0;
 const COMPARED_C: f64 = 31.622_776_6;
 /// The layers whose average is compared with the last layer alone.
 const AVERAGED: usize = 4;
+/// Most training examples on which embeddings and C are compared: inner folds hold out all of them, so that the standard error of an
+/// accuracy is at most 0.5 points. It bounds time and memory.
+const COMPARED_EXAMPLES: usize = 10_000;
+/// Most memory for the compared embeddings of all examples, as for the features of a frozen encoder.
+const MOST_BYTES: usize = 1 << 30;
 /// Inner folds; fewer if a class has fewer examples or groups.
 const FOLDS: usize = 5;
 
@@ -203,6 +208,21 @@ fn check_names(names: &[String]) -> Result<(), TrainError> {
     }
 }
 
+/// Returns the training examples on which embeddings and C are compared: all, or many, of which runs over the same examples have mostly
+/// the same ones.
+fn compared_rows(train: &[usize], examples: usize, seed: u64) -> Vec<usize> {
+    if train.len() <= COMPARED_EXAMPLES {
+        return train.into();
+    }
+    let mut places = vec![0; examples];
+    let order = Mt19937::new(seed as u32).permutation(examples);
+    order.into_iter().enumerate().for_each(|(place, row)| places[row] = place);
+    let mut first: Vec<usize> = train.into();
+    first.sort_unstable_by_key(|&row| places[row]);
+    let first: BTreeSet<usize> = first.into_iter().take(COMPARED_EXAMPLES).collect();
+    train.iter().copied().filter(|row| first.contains(row)).collect()
+}
+
 /// Returns the rows to fit and the rows that are held out of each inner fold; none if a class has a single example or group.
 fn inner_folds(labels: &[usize], groups: Option<&[usize]>, seed: u64) -> Vec<(Vec<usize>, Vec<usize>)> {
     let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -267,7 +287,6 @@ impl Learner for Probe {
         context.model.encoder().num_params() + config.num_labels() * (config.hidden_size + 1)
     }
 
-    /// The examples are embedded once.
     fn cost(&self, _: &RunContext<'_>, spec: &RunSpec) -> f64 {
         (spec.size + spec.rows.test.len()) as f64
     }
@@ -279,36 +298,51 @@ impl Learner for Probe {
         observer: &mut Observer<'_>,
     ) -> Result<Fitted, ExperimentError> {
         let began = Instant::now();
-        let (poolings, layers) = (self.poolings(context)?, self.layers(&context.config));
-        // With the examples that are predicted, which the same pass computes in full batches.
         let Sample { train, validation, test, .. } = &*spec.rows;
-        let rows: Vec<usize> = [train, validation, test].into_iter().flatten().copied().collect();
-        let request = Request { poolings: &poolings, layers: &layers, rows: &rows };
+        let (task, dim) = (context.sampling.all.task, context.config.hidden_size);
+        let (mut poolings, mut layers) = (self.poolings(context)?, self.layers(&context.config));
+        if task == Task::MultiLabel {
+            // One regression per label: an inner search would fit hundreds.
+            (poolings, layers) = (poolings[..1].into(), layers[layers.len() - 1..].into());
+        }
+        let all: Vec<usize> = [train, validation, test].into_iter().flatten().copied().collect();
+        let compared = compared_rows(train, context.examples.len(), spec.seed);
+        // One pass embeds all, if that fits; otherwise a second one embeds what is chosen.
+        let bytes = size_of::<f32>() * dim * poolings.len() * layers.len() * context.examples.len();
+        let rows = if compared.len() < train.len() && bytes > MOST_BYTES { &compared } else { &all };
+        let request = Request { poolings: &poolings, layers: &layers, rows };
         context.embed(&request, observer).map_err(|source| spec.failed(source))?;
         let names = self.embed_names(context, request)?;
 
-        let dim = context.config.hidden_size;
-        let fitted: Vec<usize> = train.iter().chain(&names).copied().collect();
         let of = |pooling| layers.iter().map(move |&layers| Embedding { pooling, layers, normalize: true });
         let embeddings = poolings.iter().flat_map(|&pooling| of(pooling));
+        let with_names = |rows: &[usize]| rows.iter().chain(&names).copied().collect::<Vec<_>>();
+        let fitted = with_names(&compared);
         let candidates: Vec<(Embedding, DenseRows)> =
             embeddings.map(|embedding| (embedding, context.embeddings.rows(embedding, &fitted, dim))).collect();
-        let (mut targets, classes) = (context.sampling.targets(train), context.config.num_labels());
-        if let Targets::Classes(labels) = &mut targets {
-            labels.extend(names.iter().map(|name| name - context.examples.len()));
-        }
-        let (weights, groups) = (context.class_weights(train), context.sampling.clusters(train));
+        let classes = context.config.num_labels();
+        let targets = |rows: &[usize]| {
+            let mut targets = context.sampling.targets(rows);
+            if let Targets::Classes(labels) = &mut targets {
+                labels.extend(names.iter().map(|name| name - context.examples.len()));
+            }
+            targets
+        };
+        let (weights, groups) = (context.class_weights(train), context.sampling.clusters(&compared));
         let (groups, stop) = (groups.as_deref(), context.stop());
-        let (place, c) = match &targets {
+        let (place, c) = match &targets(&compared) {
             Targets::Classes(labels) => {
                 self.choose(&candidates, (labels, groups), classes, weights.as_deref(), (spec.seed, &stop))?
             }
             Targets::Values(values) => self.choose_of_values(&candidates, (values, groups), (spec.seed, &stop))?,
-            // One regression per label: an inner search would fit hundreds.
-            Targets::Labels { .. } => (layers.len() - 1, self.c.unwrap_or(USUAL_C)),
+            Targets::Labels { .. } => (0, self.c.unwrap_or(USUAL_C)),
         };
-        let (embedding, rows) = &candidates[place];
-        let head = LinearHead::fit(rows, &targets, classes, weights.as_deref(), c, &stop)?;
+        let (embedding, targets) = (candidates[place].0, targets(train));
+        drop(candidates);
+        let request = Request { poolings: &[embedding.pooling], layers: &[embedding.layers], rows: &all };
+        context.embed(&request, observer).map_err(|source| spec.failed(source))?;
+        let rows = context.embeddings.rows(embedding, &with_names(train), dim);
+        let head = LinearHead::fit(&rows, &targets, classes, weights.as_deref(), c, &stop)?;
 
         let mut record = RunRecord::default();
         record.train_seconds = began.elapsed().as_secs_f64();
@@ -321,7 +355,7 @@ impl Learner for Probe {
             config: context.config.clone(),
             encoder: context.model.encoder(),
             device: context.device.clone(),
-            embedding: *embedding,
+            embedding,
             head,
         };
         Ok(Fitted { predictor: Box::new(predictor), record })
@@ -428,6 +462,18 @@ mod tests {
                 .0,
             0
         );
+    }
+
+    #[test]
+    fn embeddings_are_compared_on_a_part_of_many_examples() {
+        assert_eq!(compared_rows(&[7, 3, 5], 9, 42), [7, 3, 5]);
+        let examples = 3 * COMPARED_EXAMPLES;
+        let [one, other] = [1, 2].map(|fold| (0..examples).filter(|row| row % 3 != fold).collect::<Vec<_>>());
+        let [first, second] = [&one, &other].map(|train| compared_rows(train, examples, 42));
+        assert!(first.len() == COMPARED_EXAMPLES && first.iter().all(|row| one.contains(row)) && first.is_sorted());
+        let common = first.iter().filter(|row| second.contains(row)).count();
+        // Half of the examples of a fold are in the other one, too.
+        assert!(common.abs_diff(COMPARED_EXAMPLES / 2) < COMPARED_EXAMPLES / 20, "{common}");
     }
 
     #[test]

@@ -149,7 +149,9 @@ impl Race {
             }
             let ranking = self.ranking(&completed);
             chosen = ranking.first().copied().or(chosen);
-            left = ranking.into_iter().take(self.rungs.kept(completed.len())).collect();
+            // What is left of a budget compares as many as an unlimited search compares at the end; the best are trained first.
+            let most = if self.account.is_limited() { self.rungs.last() } else { 0 };
+            left = ranking.into_iter().take(self.rungs.kept(completed.len()).max(most)).collect();
             if left.len() <= 1 {
                 break;
             }

@@ -30,6 +30,11 @@ impl Rungs {
         candidates.div_ceil(self.factor)
     }
 
+    /// Returns how many candidates reach the last rung at most.
+    pub(crate) fn last(&self) -> usize {
+        self.factor
+    }
+
     /// Returns the trainings after the first rung, if so many candidates complete it.
     pub(crate) fn later(&self, started: usize) -> usize {
         let (mut left, mut trainings) = (started, 0);
