@@ -19,6 +19,9 @@ use crate::progress::{Progress, TrialStep};
 use crate::run_context::RunContext;
 use crate::run_spec::RunSpec;
 
+/// A candidate that costs so many times more than all before it has a rough estimate of its time.
+const ROUGH: f64 = 3.0;
+
 /// A candidate with its trainings, in the order of the inner folds.
 #[derive(Clone, Debug, Default)]
 struct Trial {
@@ -263,14 +266,13 @@ impl Race {
     }
 
     /// Returns the expected time of a training of a candidate that has not started: by its cost, relative to the costliest
-    /// candidate so far.
+    /// candidate so far. Of much cheaper ones, half of that: it is rough, and a training that takes longer is stopped, while one that
+    /// never starts leaves its time unused.
     fn expected_seconds(&self, candidate: usize) -> f64 {
         let tried = (0..self.trials.len()).filter(|&other| !self.trials[other].trained.is_empty());
-        let costliest = tried.max_by(|&a, &b| self.costs[a].total_cmp(&self.costs[b]));
-        costliest.map_or(0.0, |other| match self.costs[other] > 0.0 {
-            true => self.trials[other].longest() * self.costs[candidate] / self.costs[other],
-            false => self.trials[other].longest(),
-        })
+        let Some(other) = tried.max_by(|&a, &b| self.costs[a].total_cmp(&self.costs[b])) else { return 0.0 };
+        let times = if self.costs[other] > 0.0 { self.costs[candidate] / self.costs[other] } else { 1.0 };
+        self.trials[other].longest() * if times > ROUGH { times / 2.0 } else { times }
     }
 
     /// Returns the mean time of the trainings of a candidate, or the expected time of the first.
