@@ -4,6 +4,10 @@ use std::collections::VecDeque;
 
 /// The number of steps that are remembered, as in scikit-learn.
 const STEPS: usize = 10;
+/// Most memory for them, but for the least number: with a thousand classes of a large vocabulary, ten take gigabytes. Fewer need more
+/// iterations to the same minimum.
+const MOST_BYTES: usize = 1 << 30;
+const LEAST_STEPS: usize = 3;
 
 /// The last steps of a search and the changes of the gradient that they caused.
 #[derive(Debug, Default)]
@@ -24,7 +28,7 @@ impl Memory {
     pub(crate) fn push(&mut self, step: Vec<f64>, change: Vec<f64>) {
         let curvature = dot(&step, &change);
         if curvature > 0.0 {
-            self.steps.truncate(STEPS - 1);
+            self.steps.truncate(remembered(step.len()) - 1);
             self.steps.push_front(Step { step, change, curvature });
         }
     }
@@ -48,6 +52,12 @@ impl Memory {
         }
         direction
     }
+}
+
+/// Returns how many steps of so many values are remembered.
+fn remembered(values: usize) -> usize {
+    let bytes = 2 * size_of::<f64>() * values.max(1);
+    (MOST_BYTES / bytes).clamp(LEAST_STEPS, STEPS)
 }
 
 /// Adds `factor` times `other` to `to`.
@@ -91,6 +101,11 @@ mod tests {
             memory.push(direction.iter().map(|value| length * value).collect(), change);
         }
         assert!(point.iter().all(|x| x.abs() < 1e-9), "{point:?}");
+    }
+
+    #[test]
+    fn fewer_steps_of_many_values_are_remembered() {
+        assert_eq!([0, 6, 6_000_000, 10_000_000, 40_000_000].map(remembered), [10, 10, 10, 6, 3]);
     }
 
     #[test]
