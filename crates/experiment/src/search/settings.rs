@@ -19,7 +19,7 @@ const FACTOR: usize = 3;
 /// Candidates in a row that are not better, after which `fit` tries no further one.
 const PATIENCE: usize = 4;
 /// Training examples per class up to which labels are few.
-const FEW_PER_CLASS: usize = 32;
+const FEW_PER_CLASS: usize = 64;
 /// Classes above which the regressions of the probe, and not the encoder, take most of its time. Measured with 2 and 77 classes only.
 const MANY_CLASSES: usize = 10;
 
