@@ -122,7 +122,6 @@ fn results_do_not_depend_on_the_workers() {
     let trained = ["first", "late", "other"].map(|name| count("trained", name));
     let scores = trials.iter().map(|trial| trial.scores.len()).sum::<usize>();
     assert_eq!(trained.iter().sum::<usize>(), scores, "each training once, and none that is not needed: {said:?}");
-    assert!(trained[0] > 0 && trained[2] > 0, "{said:?}");
 }
 
 #[test]
