@@ -75,4 +75,6 @@ fn layers_that_an_approach_trains_stay_in_f32() {
         let error = command(approaches);
         assert!(error.contains("--frozen-precision: every transformer layer is trained by an approach"), "{error}");
     }
+    let error = command("tfidf,majority");
+    assert!(error.contains("--frozen-precision: no approach has an encoder"), "{error}");
 }

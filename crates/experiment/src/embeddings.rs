@@ -50,7 +50,8 @@ impl Embeddings {
         let missing: Vec<usize> = rows.iter().copied().filter(|row| !is_known(row)).collect();
         let columns = kinds.len() * config.hidden_size;
         let forward = |batch: &SequenceBatch| Tensor::cat(encoder.pool_layers(batch, poolings, layers, Mode::Eval), 1);
-        let total = missing.chunks(PART).map(|part| examples.select(part).sequences().len()).sum();
+        let windows = examples.windows();
+        let total = missing.iter().map(|&row| windows.counts()[row]).sum();
         let mut before = 0;
         for part in missing.chunks(PART) {
             let part_examples = examples.select(part);

@@ -8,7 +8,7 @@ use rekindle_checkpoint::LoadReport;
 use rekindle_data::Targets;
 use rekindle_encoders::{EncoderConfig, Pooling, SequenceClassifier};
 use rekindle_infer::{PretrainedModel, encode};
-use rekindle_train::{Checkpoints, EncodedDataset, Event, PooledFeatures, Stop, TrainError, problem_of};
+use rekindle_train::{Checkpoints, EncodedDataset, Event, FrozenFeatures, Stop, TrainError, problem_of};
 
 use crate::budget::Spending;
 use crate::embeddings::{Embeddings, Request};
@@ -38,7 +38,10 @@ pub(crate) struct RunContext<'a> {
     /// Finished runs, and the checkpoints of the current one.
     pub(crate) store: Option<&'a ExperimentStore>,
     /// The features of all examples by the frozen encoder, if several runs need them.
-    features: HashMap<Pooling, Option<PooledFeatures>>,
+    features: HashMap<Pooling, Option<FrozenFeatures>>,
+    /// The features of all examples by so many layers below trained ones, if several runs need them: those of one approach, because they
+    /// are large.
+    hidden_states: Option<(usize, Option<FrozenFeatures>)>,
     /// The embeddings of examples by the frozen encoder, for approaches that do not train it.
     pub(crate) embeddings: Embeddings,
     /// What the searches of the current approach have spent.
@@ -92,6 +95,7 @@ impl<'a> RunContext<'a> {
             further,
             store,
             features,
+            hidden_states: None,
             embeddings: Embeddings::default(),
             spending: Spending::default(),
         })
@@ -161,25 +165,41 @@ impl<'a> RunContext<'a> {
         self.embeddings.compute(&encoder, &self.config, &self.examples, request, on, &mut progress)
     }
 
-    /// Returns the pooled features of all examples by the frozen encoder, if they are computed.
-    pub(crate) fn features(&self, pooling: Pooling) -> Option<&PooledFeatures> {
-        self.features.get(&pooling)?.as_ref()
+    /// Returns the features of all examples by the frozen layers of a model, if they are computed.
+    pub(crate) fn features(&self, frozen: &SequenceClassifier) -> Option<&FrozenFeatures> {
+        let layers = frozen.frozen_layers()?;
+        match frozen.is_frozen() {
+            true => self.features.get(&frozen.pooling())?.as_ref(),
+            false => self.hidden_states.as_ref().filter(|(of, _)| *of == layers)?.1.as_ref(),
+        }
     }
 
-    /// Computes the features of all examples by a frozen model once for all runs, if there are several.
+    /// Computes the features of all examples by the frozen layers of a model once for all runs, if there are several. Hidden states
+    /// between layers serve only a training without dropout in frozen layers.
     pub(crate) fn remember_features(
         &mut self,
         frozen: &SequenceClassifier,
         observer: &mut Observer<'_>,
     ) -> Result<(), TrainError> {
-        if self.runs <= 1 || self.features.contains_key(&frozen.pooling()) {
+        let Some(layers) = frozen.frozen_layers().filter(|_| self.runs > 1) else { return Ok(()) };
+        let is_done = match frozen.is_frozen() {
+            true => self.features.contains_key(&frozen.pooling()),
+            false => {
+                let is_known = self.hidden_states.as_ref().is_some_and(|(of, _)| *of == layers);
+                self.settings.arguments.frozen_dropout || is_known
+            }
+        };
+        if is_done {
             return Ok(());
         }
         let total = self.examples.sequences().len();
         let mut progress = |done| observer(Progress::Training(&Event::Extracting { done, total }));
         let size = self.settings.arguments.per_device_eval_batch_size;
-        let features = PooledFeatures::of(frozen, &self.config, &self.examples, size, self.device, &mut progress)?;
-        self.features.insert(frozen.pooling(), features);
+        let features = FrozenFeatures::of(frozen, &self.config, &self.examples, size, self.device, &mut progress)?;
+        match frozen.is_frozen() {
+            true => drop(self.features.insert(frozen.pooling(), features)),
+            false => self.hidden_states = Some((layers, features)),
+        }
         Ok(())
     }
 }

@@ -141,6 +141,10 @@ impl Experiment {
         self.arguments.metric_for_best_model.for_target(sampling.kind())?;
         self.check_class_weights(sampling)?;
         self.check_held_out(sampling)?;
+        let has_model = self.approaches.iter().any(|approach| approach.learner.has_model());
+        if self.frozen_precision != FrozenPrecision::F32 && !has_model {
+            return Err(no_frozen_weights("no approach has an encoder"));
+        }
         match sampling.all.classes.len() {
             classes if classes > MOST_CLASSES => Err(ExperimentError::Classes { classes, most: MOST_CLASSES }),
             _ => Ok(()),
@@ -160,11 +164,9 @@ impl Experiment {
         let frozen: Vec<usize> = (0..config.num_hidden_layers).filter(|layer| !is_trained(layer)).collect();
         match frozen.is_empty() {
             false => Ok(pretrained.clone().with_bf16_layers(frozen)),
-            true => {
-                let reason =
-                    "every transformer layer is trained by an approach, so that no weight is frozen in all of them";
-                Err(ExperimentError::Argument { argument: "frozen_precision", reason: reason.into() })
-            }
+            true => Err(no_frozen_weights(
+                "every transformer layer is trained by an approach, so that no weight is frozen in all of them",
+            )),
         }
     }
 
@@ -292,4 +294,9 @@ impl Experiment {
         accumulator.finish_size(self, context.sampling, specs[0].size);
         Ok(())
     }
+}
+
+/// The error of weights that cannot be stored in a lower precision.
+fn no_frozen_weights(reason: &str) -> ExperimentError {
+    ExperimentError::Argument { argument: "frozen_precision", reason: reason.into() }
 }

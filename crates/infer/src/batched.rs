@@ -115,11 +115,8 @@ fn finite(rows: Option<Tensor<2>>, width: usize) -> Result<Vec<f32>, ForwardErro
     }
 }
 
-/// Applies `forward` to all sequences, in batches of sequences of similar length, the longest first. Returns a row per
-/// sequence, in the order given, or `None` without sequences. `progress` receives the number of sequences done.
-///
-/// A batch has at most as many tokens as `batch_size` of the longest sequences. The memory of such a batch is the bound;
-/// short sequences fill it in larger numbers.
+/// Applies `forward` to all sequences, in the batches of [`for_each_batch`]. Returns a row per sequence, in the order given, or
+/// `None` without sequences. `progress` receives the number of sequences done.
 ///
 /// # Errors
 /// Returns an error if a sequence does not fit the model, or `progress` cancels.
@@ -131,32 +128,56 @@ pub fn by_length<R: Tokenized>(
     progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     forward: impl Fn(&SequenceBatch) -> Tensor<2> + Sync,
 ) -> Result<Option<Tensor<2>>, ForwardError> {
+    let (mut parts, mut places): (Vec<Tensor<2>>, _) = (Vec::new(), vec![0; sequences.len()]);
+    let mut done = 0;
+    for_each_batch(sequences, config, batch_size, device, progress, &mut |rows, batch| {
+        parts.push(on_pool(device, || forward(batch)));
+        for &row in rows {
+            places[row] = done;
+            done += 1;
+        }
+        Ok(())
+    })?;
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let places: Tensor<1, Int> = Tensor::from_data(TensorData::from(places.as_slice()), device);
+    Ok(Some(Tensor::cat(parts, 0).select(0, places)))
+}
+
+/// Calls `compute` with batches of sequences of similar length, the longest first, and with their places in the order given.
+/// `progress` receives the number of sequences done.
+///
+/// A batch has at most as many tokens as `batch_size` of the longest sequences. The memory of such a batch is the bound;
+/// short sequences fill it in larger numbers.
+///
+/// # Errors
+/// Returns an error if a sequence does not fit the model, `compute` returns one, or `progress` cancels.
+pub fn for_each_batch<R: Tokenized>(
+    sequences: &[R],
+    config: &EncoderConfig,
+    batch_size: usize,
+    device: &Device,
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    compute: &mut dyn FnMut(&[usize], &SequenceBatch) -> Result<(), ForwardError>,
+) -> Result<(), ForwardError> {
     let length = |row: usize| sequences[row].input_ids().len();
     let mut order: Vec<usize> = (0..sequences.len()).collect();
     order.sort_by_key(|&row| std::cmp::Reverse(length(row)));
     let most = batch_size.max(1) * order.first().map_or(0, |&row| length(row));
     let mut done = 0;
-    let mut parts: Vec<Tensor<2>> = Vec::new();
     while done < order.len() {
         // In this order, the first sequence of a batch is its longest.
         let count = (most / length(order[done]).max(1)).clamp(1, order.len() - done);
-        let rows: Vec<Sequence> = order[done..done + count].iter().map(|&row| Sequence::of(&sequences[row])).collect();
-        let batch = pack(&rows, config, device)?;
-        parts.push(on_pool(device, || forward(&batch)));
+        let places = &order[done..done + count];
+        let rows: Vec<Sequence> = places.iter().map(|&row| Sequence::of(&sequences[row])).collect();
+        compute(places, &pack(&rows, config, device)?)?;
         done += count;
         if progress(done).is_break() {
             return Err(ForwardError::Cancelled);
         }
     }
-    if parts.is_empty() {
-        return Ok(None);
-    }
-    let mut places = vec![0; order.len()];
-    for (place, &row) in order.iter().enumerate() {
-        places[row] = place as i32;
-    }
-    let places: Tensor<1, Int> = Tensor::from_data(TensorData::from(places.as_slice()), device);
-    Ok(Some(Tensor::cat(parts, 0).select(0, places)))
+    Ok(())
 }
 
 /// Packs sequences for the model of `config` on `device`.

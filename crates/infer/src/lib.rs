@@ -33,7 +33,9 @@ mod sentence_folder;
 mod windows;
 
 pub use adapter::Adapter;
-pub use batched::{Sequence, Tokenized, by_length, features, logits, pack, read, sentence_embeddings, sentence_logits};
+pub use batched::{
+    Sequence, Tokenized, by_length, features, for_each_batch, logits, pack, read, sentence_embeddings, sentence_logits,
+};
 pub use card::{BaseModel, ModelCard};
 pub use decision::{Decided, Decision};
 pub use encode::{EncodedTexts, encode};

@@ -81,27 +81,70 @@ pub trait TransformerEncoder: Module + Sync {
         let frozen = self.frozen_layers();
         let bottom = if frozen.is_some() { mode.frozen() } else { mode };
         let frozen = frozen.unwrap_or(0);
+        let hidden = self.first_layers(batch, frozen, selection, bottom, frozen < layers);
+        self.last_hidden_state(self.layers(frozen..layers, hidden, batch, selection, mode))
+    }
+
+    /// The hidden states of all tokens after the first layers of a frozen encoder, without dropout: what
+    /// [`forward_from`](Self::forward_from) reads.
+    ///
+    /// # Shapes
+    /// - output: `[tokens, dim]`
+    fn hidden_states(&self, batch: &SequenceBatch, layers: usize) -> Tensor<2> {
+        self.first_layers(batch, layers, TokenSelection::All, Mode::Eval, false)
+    }
+
+    /// The last hidden states of the tokens of `selection`, as [`forward`](Self::forward) returns them, from the
+    /// [hidden states](Self::hidden_states) after the first `from` layers, which must be frozen and without dropout.
+    ///
+    /// # Shapes
+    /// - hidden: `[tokens, dim]`
+    /// - output: `[rows, dim]`, as [`TokenSelection`] says
+    fn forward_from(
+        &self,
+        from: usize,
+        hidden: Tensor<2>,
+        batch: &SequenceBatch,
+        selection: TokenSelection,
+        mode: Mode,
+    ) -> Tensor<2> {
+        batch.upload(false, true);
+        let frozen = self.frozen_layers().unwrap_or(0).max(from);
+        let hidden = self.layers(from..frozen, hidden, batch, selection, mode.frozen());
+        self.last_hidden_state(self.layers(frozen..self.num_layers(), hidden, batch, selection, mode))
+    }
+
+    /// The output of the first `count` layers, which need no autodiff graph; further layers follow if it `continues`.
+    ///
+    /// # Shapes
+    /// - output: `[tokens, dim]`; of all layers `[rows, dim]`, the rows of `selection`
+    fn first_layers(
+        &self,
+        batch: &SequenceBatch,
+        count: usize,
+        selection: TokenSelection,
+        mode: Mode,
+        continues: bool,
+    ) -> Tensor<2> {
         let start = |batch, mode: Mode| {
-            let hidden = self.embeddings(batch, mode.at(layers));
-            self.layers(0..frozen, hidden, batch, selection, mode)
+            let hidden = self.embeddings(batch, mode.at(self.num_layers()));
+            self.layers(0..count, hidden, batch, selection, mode)
         };
-        let halves = batch.halves().filter(|_| frozen > 0);
-        let hidden = match halves {
+        match batch.halves().filter(|_| count > 0) {
             Some((first, second)) => {
-                [first, second].into_iter().for_each(|half| half.upload(true, frozen == layers));
-                if frozen < layers {
+                [first, second].into_iter().for_each(|half| half.upload(true, !continues));
+                if continues {
                     batch.upload(false, true);
                 }
                 let (first, second) =
-                    join_halves(batch.device(), || start(first, bottom.at(0)), || start(second, bottom.at(1)));
+                    join_halves(batch.device(), || start(first, mode.at(0)), || start(second, mode.at(1)));
                 Tensor::cat(vec![first, second], 0)
             }
             None => {
                 batch.upload(true, true);
-                start(batch, bottom)
+                start(batch, mode)
             }
-        };
-        self.last_hidden_state(self.layers(frozen..layers, hidden, batch, selection, mode))
+        }
     }
 
     /// The output of some of the layers. `selection` applies to the last one of the model.

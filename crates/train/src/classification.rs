@@ -12,34 +12,37 @@ use crate::dataset::{EncodedDataset, balanced};
 use crate::error::TrainError;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::event::{Event, Observer};
+use crate::frozen_features::FrozenFeatures;
 use crate::objective::{Objective, Scores, TrainingContext};
-use crate::pooled_features::PooledFeatures;
 use crate::settings::DATA;
 use crate::task::{loss, target_kind, task_of};
 
 /// The objective of a classifier: the mean loss of its outputs, as the `problem` of the configuration says: cross-entropy of the
 /// classes, binary cross-entropy of several labels, or the squared error of a number.
 ///
-/// If the encoder is frozen and deterministic (`frozen_dropout = false`), its features are computed once for all epochs.
+/// If the frozen layers are deterministic (`frozen_dropout = false`), their output is computed once for all epochs.
 #[derive(Debug)]
 pub struct Classification<'a> {
     config: &'a EncoderConfig,
     train: &'a EncodedDataset,
     evaluation: Option<&'a EncodedDataset>,
     /// Features that the caller has computed.
-    features: Option<&'a PooledFeatures>,
+    features: Option<&'a FrozenFeatures>,
     /// Features that this training computes.
-    train_features: Option<PooledFeatures>,
-    eval_features: Option<PooledFeatures>,
-    /// Whether training reads features instead of texts.
+    train_features: Option<FrozenFeatures>,
+    eval_features: Option<FrozenFeatures>,
+    /// Whether training reads known features instead of texts.
     reads_features: bool,
+    /// Whether a step computes the head alone.
+    trains_head: bool,
 }
 
 impl<'a> Classification<'a> {
     /// Trains the model of `config` on `train`, without evaluations.
     pub fn new(config: &'a EncoderConfig, train: &'a EncodedDataset) -> Self {
         let (evaluation, features, train_features, eval_features) = (None, None, None, None);
-        Self { config, train, evaluation, features, train_features, eval_features, reads_features: false }
+        let (reads_features, trains_head) = (false, false);
+        Self { config, train, evaluation, features, train_features, eval_features, reads_features, trains_head }
     }
 
     /// Evaluates on these examples after every epoch.
@@ -47,18 +50,18 @@ impl<'a> Classification<'a> {
         Self { evaluation: data.into(), ..self }
     }
 
-    /// Uses features of the frozen encoder that are already computed. Without them, they are computed if several epochs
-    /// use them.
-    pub fn with_features(self, features: impl Into<Option<&'a PooledFeatures>>) -> Self {
+    /// Uses features of the frozen layers that are already computed. Without them, they are computed if several epochs use them.
+    pub fn with_features(self, features: impl Into<Option<&'a FrozenFeatures>>) -> Self {
         Self { features: features.into(), ..self }
     }
 
-    /// Returns the features of a data set that the caller or this training has computed.
-    fn known<'b>(&'b self, computed: &'b Option<PooledFeatures>, data: &EncodedDataset) -> Option<&'b PooledFeatures> {
-        computed.as_ref().or(self.features).filter(|features| features.cover(data))
+    /// Returns the features of a data set by the frozen layers of a model that the caller or this training has computed.
+    fn known(&self, model: &SequenceClassifier, data: &EncodedDataset) -> Option<&FrozenFeatures> {
+        let computed = [self.features, self.train_features.as_ref(), self.eval_features.as_ref()];
+        computed.into_iter().flatten().find(|features| features.cover(data) && features.fit(model))
     }
 
-    /// Computes the features of `data`, if the encoder stays frozen and they are not known.
+    /// Computes the features of `data` by the layers that stay frozen, if they are not known.
     fn extract(
         &self,
         model: &SequenceClassifier,
@@ -66,13 +69,19 @@ impl<'a> Classification<'a> {
         context: TrainingContext<'_>,
         event: impl Fn(usize, usize) -> Event,
         observer: &mut Observer<'_>,
-    ) -> Result<Option<PooledFeatures>, TrainError> {
-        if !context.plan.freezes_encoder() || self.features.is_some_and(|features| features.cover(data)) {
+    ) -> Result<Option<FrozenFeatures>, TrainError> {
+        let model = context.plan.at_last(model);
+        if self.known(&model, data).is_some() {
             return Ok(None);
         }
         let mut progress = |done| observer(&event(done, data.whole().len()));
         let size = context.arguments.per_device_eval_batch_size;
-        PooledFeatures::of(model, self.config, data, size, context.device, &mut progress)
+        FrozenFeatures::of(&model, self.config, data, size, context.device, &mut progress)
+    }
+
+    /// Returns whether there are several epochs.
+    fn has_epochs(&self, context: TrainingContext<'_>) -> bool {
+        context.arguments.epochs(self.train.len()) > 1
     }
 
     /// Returns the logits of training examples, with dropout.
@@ -84,9 +93,8 @@ impl<'a> Classification<'a> {
         context: TrainingContext<'_>,
     ) -> Result<Tensor<2>, TrainError> {
         let examples = self.train.select(examples);
-        let features = self.known(&self.train_features, self.train).filter(|_| self.reads_features);
-        let logits = match features.filter(|_| model.is_frozen()) {
-            Some(features) => model.classify(features.rows(&examples), mode),
+        let logits = match self.known(model, self.train).filter(|_| self.reads_features) {
+            Some(features) => features.logits(model, self.config, &examples, mode, context.device)?,
             None => model.forward(&pack(&examples.sequences(), self.config, context.device)?, mode),
         };
         Ok(examples.windows().pooled(logits))
@@ -143,16 +151,20 @@ impl Objective for Classification<'_> {
         context: TrainingContext<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<(), TrainError> {
-        if !context.arguments.frozen_dropout {
+        if context.arguments.frozen_dropout {
+            return Ok(());
+        }
+        self.reads_features = true;
+        if context.plan.freezes_encoder() || self.has_epochs(context) {
             let event = |done, total| Event::Extracting { done, total };
             self.train_features = self.extract(model, self.train, context, event, observer)?;
-            self.reads_features = self.known(&self.train_features, self.train).is_some();
         }
+        self.trains_head = self.known(&context.plan.at_last(model), self.train).is_some_and(FrozenFeatures::are_pooled);
         Ok(())
     }
 
     fn splits_batches(&self) -> bool {
-        !self.reads_features
+        !self.trains_head
     }
 
     /// As many windows as a batch of short texts has, but all windows of a text.
@@ -210,11 +222,11 @@ impl Objective for Classification<'_> {
         observer: &mut Observer<'_>,
     ) -> Result<Vec<f32>, TrainError> {
         let Some(data) = self.evaluation else { return Err(TrainError::Empty { purpose: "evaluate" }) };
-        if self.eval_features.is_none() && context.arguments.epochs(self.train.len()) > 1 {
+        if context.plan.freezes_encoder() && self.eval_features.is_none() && self.has_epochs(context) {
             let event = |done, total| Event::Evaluating { done, total };
             self.eval_features = self.extract(model, data, context, event, observer)?;
         }
-        let features = self.known(&self.eval_features, data).filter(|_| model.is_frozen());
+        let features = self.known(model, data);
         let size = context.arguments.per_device_eval_batch_size;
         Ok(evaluate(model, self.config, data, features, size, context.device, observer)?.logits)
     }

@@ -3,14 +3,14 @@
 use burn::tensor::Device;
 use rekindle_checkpoint::Problem;
 use rekindle_data::{Target, Targets};
-use rekindle_encoders::{EncoderConfig, Mode, SequenceClassifier};
-use rekindle_infer::{logits, read};
+use rekindle_encoders::{EncoderConfig, SequenceClassifier};
+use rekindle_infer::logits;
 use rekindle_metrics::{Outcome, Scorer, sigmoid};
 
 use crate::dataset::EncodedDataset;
 use crate::error::TrainError;
 use crate::event::{Event, Observer};
-use crate::pooled_features::PooledFeatures;
+use crate::frozen_features::FrozenFeatures;
 use crate::task::{example_loss, predicted, task_of};
 
 /// The evaluation of a classifier on a data set.
@@ -82,7 +82,7 @@ fn outcome(logits: &[f32], targets: &Targets, outputs: usize, problem: &Problem)
 }
 
 /// Evaluates a classifier without dropout, in the batches of [`logits`]. With `features` of the texts, which must come from
-/// the encoder of this model, only the head is computed.
+/// layers of this model, only what follows these layers is computed.
 ///
 /// # Errors
 /// Returns an error if the data set is empty or does not fit the model, a logit is not finite, or the observer cancels.
@@ -90,7 +90,7 @@ pub fn evaluate(
     model: &SequenceClassifier,
     config: &EncoderConfig,
     data: &EncodedDataset,
-    features: Option<&PooledFeatures>,
+    features: Option<&FrozenFeatures>,
     batch_size: usize,
     device: &Device,
     observer: &mut Observer<'_>,
@@ -104,10 +104,10 @@ pub fn evaluate(
     let total = sequences.len();
     let mut progress = |done| observer(&Event::Evaluating { done, total });
     let logits = match features.filter(|features| features.cover(data)) {
-        Some(features) => read(model.classify(features.rows(data), Mode::Eval))?,
-        None => logits(&model, config, &sequences, batch_size, device, &mut progress)
-            .map_err(|error| windows.in_text(error))?,
+        Some(features) => features.evaluate(&model, config, data, (batch_size, device), &mut progress),
+        None => logits(&model, config, &sequences, batch_size, device, &mut progress),
     };
+    let logits = logits.map_err(|error| windows.in_text(error))?;
     let logits = windows.pooled_values(logits, config.num_labels());
     Evaluation::new(logits, data.targets(), config.num_labels(), &config.problem)
 }

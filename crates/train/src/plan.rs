@@ -179,6 +179,11 @@ impl TuningPlan {
         trainable(model, |name| self.rate(model.param_info(name), epoch).is_some())
     }
 
+    /// Returns the model with the parameters trainable that are so in any epoch.
+    pub fn at_last<M: ParamRoles>(&self, model: &M) -> M {
+        self.apply(model, usize::MAX)
+    }
+
     /// Returns the numbers of trainable parameters and of all parameters of a prepared model, counted as peft counts them:
     /// with adapters, the head counts twice, because peft keeps its initial values too.
     pub fn count(&self, model: &SequenceClassifier) -> (usize, usize) {

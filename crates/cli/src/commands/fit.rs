@@ -15,6 +15,8 @@ use crate::options::SearchArgs;
 #[command(after_long_help = EXAMPLES)]
 #[command(mut_arg("approaches", |option| option.hide(true)))]
 #[command(mut_arg("save_models", |option| option.hide(true)))]
+// Always refused, because `full` is a candidate.
+#[command(mut_arg("frozen_precision", |option| option.hide(true)))]
 #[command(mut_arg("folds", |option| option.help(FOLDS).long_help(FOLDS)))]
 #[command(mut_arg("test_size", |option| option.help(TEST_SIZE).long_help(TEST_SIZE)))]
 #[command(mut_arg("budget", |option| option.help(BUDGET).long_help(BUDGET)))]

@@ -327,6 +327,29 @@ impl SequenceClassifier {
         })
     }
 
+    /// The hidden states of all tokens after the first layers, without dropout, for [`forward_from`](Self::forward_from).
+    ///
+    /// # Shapes
+    /// - output: `[tokens, hidden_size]`
+    pub fn hidden_states(&self, batch: &SequenceBatch, layers: usize) -> Tensor<2> {
+        each!(Self, self, model => model.parts().0.hidden_states(batch, layers))
+    }
+
+    /// The logits of each sequence from the [hidden states](Self::hidden_states) after the first `from` layers, which must be frozen and
+    /// without dropout.
+    ///
+    /// # Shapes
+    /// - hidden: `[tokens, hidden_size]`
+    /// - output: `[sequences, num_labels]`
+    pub fn forward_from(&self, from: usize, hidden: Tensor<2>, batch: &SequenceBatch, mode: Mode) -> Tensor<2> {
+        let pooled = each!(Self, self, model => {
+            let (encoder, pooling) = model.parts();
+            let selection = pooling.selection();
+            pooling.pool(batch, encoder.forward_from(from, hidden, batch, selection, mode.at(0)), selection)
+        });
+        self.classify(pooled, mode)
+    }
+
     /// The head alone, on the features that [`pool`](Self::pool) returns.
     ///
     /// # Shapes
@@ -350,6 +373,11 @@ impl SequenceClassifier {
     /// Whether autodiff tracks no weight of the encoder.
     pub fn is_frozen(&self) -> bool {
         each!(Self, self, model => model.parts().0.is_frozen())
+    }
+
+    /// The number of layers before the first weight that autodiff tracks; `None` if the embeddings are tracked.
+    pub fn frozen_layers(&self) -> Option<usize> {
+        each!(Self, self, model => model.parts().0.frozen_layers())
     }
 
     /// The encoder, which shares its weights with this model.

@@ -7,8 +7,8 @@ use rekindle_infer::Adapter;
 use rekindle_metrics::LogitScaling;
 use rekindle_results::RunRecord;
 use rekindle_train::{
-    Classification, EpochRecord, Evaluation, Event, PooledFeatures, TrainError, Trained, Trainer, TrainingArguments,
-    TuningPlan, evaluate,
+    Classification, EpochRecord, Evaluation, Event, TrainError, Trained, Trainer, TrainingArguments, TuningPlan,
+    evaluate,
 };
 
 use super::adapt::adapt;
@@ -197,10 +197,12 @@ impl FineTuning {
     ) -> Result<Trained<SequenceClassifier, Evaluation>, TrainError> {
         let config = self.config(context);
         let model = plan.prepare(&self.start(&config, context, spec, observer)?, spec.seed)?;
-        if plan.freezes_encoder() && self.pretrain_epochs == 0 {
-            context.remember_features(&plan.apply(&model, 0), observer)?;
+        let frozen = plan.at_last(&model);
+        if self.pretrain_epochs == 0 {
+            context.remember_features(&frozen, observer)?;
         }
         let context = &*context;
+        let features = context.features(&frozen).filter(|_| self.pretrain_epochs == 0);
         let rows = &*spec.rows;
         let [train, validation] = [&rows.train, &rows.validation].map(|rows| context.examples.select(rows));
         let arguments = TrainingArguments {
@@ -211,19 +213,13 @@ impl FineTuning {
         };
         let objective = Classification::new(&config, &train)
             .evaluated_on(Some(&validation).filter(|data| !data.is_empty()))
-            .with_features(self.features(plan, context));
+            .with_features(features);
         let trainer = Trainer::new(objective, plan, &arguments, context.device)
             .with_checkpoints(context.checkpoints(spec))
             .with_stop(context.stop())
             .split_over(context.further);
         let mut observe = |event: &Event| observer(Progress::Training(event));
         trainer.run(model, &mut observe)
-    }
-
-    /// Returns the features of all examples by the frozen encoder, if they are computed.
-    fn features<'a>(&self, plan: &TuningPlan, context: &'a RunContext<'_>) -> Option<&'a PooledFeatures> {
-        let known = plan.freezes_encoder() && self.pretrain_epochs == 0;
-        context.features(self.config(context).classifier_pooling).filter(|_| known)
     }
 
     /// Returns the model that a run starts from: the loaded encoder, or one adapted to the training texts, and a head that is
@@ -409,7 +405,7 @@ impl Predictor for FineTuned {
             return Ok(logits.clone());
         }
         let data = context.examples.select(rows);
-        let features = self.settings.features(&self.plan, context);
+        let features = context.features(&self.plan.at_last(&self.model)).filter(|_| self.settings.pretrain_epochs == 0);
         let size = context.settings.arguments.per_device_eval_batch_size;
         let mut observe = |event: &Event| observer(Progress::Training(event));
         let evaluation = evaluate(&self.model, &self.config, &data, features, size, context.device, &mut observe);

@@ -153,8 +153,8 @@ pub struct ExperimentArgs {
     /// Order of the training examples: that of transformers' Trainer with the same seed, or the order of the file.
     #[arg(long, default_value = "reference", value_name = "reference|none", value_parser = one_of(SHUFFLES), hide_possible_values = true, help_heading = "Training")]
     pub shuffle: Shuffle,
-    /// Dropout in frozen layers during training, as in the reference. With `off`, the features of a frozen encoder are
-    /// computed once for all epochs and runs (up to 1 GiB).
+    /// Dropout in frozen layers during training, as in the reference. With `off`, what the frozen layers compute of a text is kept for
+    /// all epochs and runs (up to 1 GiB).
     #[arg(long, default_value = "on", value_name = "on|off", help_heading = "Training", hide_possible_values = true)]
     pub frozen_dropout: Switch,
     /// Precision in which the weights of linear layers are stored that no approach trains. `bf16` takes half their memory; they compute
