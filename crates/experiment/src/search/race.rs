@@ -87,6 +87,8 @@ pub(crate) struct Race {
     order: Vec<usize>,
     /// The cost of a training of each candidate, relative to the others.
     costs: Vec<f64>,
+    /// How many times as long as for an inner fold a training of each candidate takes on all folds together, with the test of the run.
+    lengths: Vec<f64>,
     /// The searches that share the budget.
     searches: usize,
     account: Account,
@@ -121,10 +123,16 @@ impl Race {
         let rows = fold_rows(&spec.rows, &folds[0], search.measures_optimism);
         let cost =
             |candidate: &Approach| candidate.learner.cost(context, &trial_spec(spec, candidate, 0, rows.clone()));
+        let costs: Vec<f64> = search.candidates.iter().map(cost).collect();
+        let length = |(candidate, &cost): (&Approach, &f64)| match cost > 0.0 {
+            true => candidate.learner.cost(context, spec) / cost,
+            false => folds.len() as f64 / (folds.len() as f64 - 1.0).max(1.0),
+        };
         Ok(Self {
             rungs: Rungs::new(candidates, folds.len(), search.halving),
             order: search.order(account.is_limited(), spec.seed),
-            costs: search.candidates.iter().map(cost).collect(),
+            lengths: search.candidates.iter().zip(&costs).map(length).collect(),
+            costs,
             search: search.clone(),
             spec: spec.clone(),
             metric: context.settings.metric,
@@ -262,7 +270,7 @@ impl Race {
         let mean = self.trials.iter().map(Trial::seconds).sum::<f64>() / trainings.max(1) as f64;
         let price = self.rungs.folds[0] as f64 * self.account.price(seconds)
             + self.rungs.later(started + 1) as f64 * self.account.price(mean.max(seconds));
-        self.account.can_pay(price, seconds.max(self.longest()))
+        self.account.can_pay(price, (seconds * self.lengths[candidate]).max(self.longest()))
     }
 
     /// Returns the expected time of a training of a candidate that has not started: by its cost, relative to the costliest
@@ -284,10 +292,9 @@ impl Race {
         }
     }
 
-    /// Returns the expected time to train a candidate on all folds together.
+    /// Returns the expected time to train a candidate on all folds together, and to test it.
     fn last_training(&self, candidate: usize) -> f64 {
-        let folds = self.folds.len() as f64;
-        self.training_seconds(candidate) * folds / (folds - 1.0).max(1.0)
+        self.training_seconds(candidate) * self.lengths[candidate]
     }
 
     /// Returns the expected time of the longest training of any candidate on all folds together.
