@@ -9,6 +9,10 @@ use crate::sampling::Sampling;
 /// Fewest examples of a class that are not suspected, as in cleanlab.
 const KEPT: usize = 1;
 
+/// The share by which a log loss must be lower than another one to tell something. That of `majority` is lower by less, because it is a mean
+/// over folds.
+const CLEARLY: f64 = 0.01;
+
 /// Returns the suspected label errors by the best approach, and the finding about them: with folds, every example was tested by
 /// runs that were not trained on it, and the mean of their probabilities, over repeats and seeds, is compared with its label.
 /// Returns nothing without folds, for other tasks than those with one class per text, and if no approach has learned anything; and
@@ -64,7 +68,8 @@ fn suspects(
 }
 
 /// Returns whether the predictions say nothing about the labels: the 95 % confidence interval of their accuracy contains that of
-/// chance (the expected agreement of Cohen's kappa, 1960), and their log loss is not below that of the frequencies of the classes.
+/// chance (the expected agreement of Cohen's kappa, 1960), and their log loss is not below that of the frequencies of the classes by
+/// more than [`CLEARLY`].
 fn is_uninformed(labels: &[usize], probabilities: &[f64], classes: usize) -> bool {
     let rows = labels.len() as f64;
     let predicted: Vec<usize> = probabilities.chunks(classes).map(argmax).collect();
@@ -76,7 +81,7 @@ fn is_uninformed(labels: &[usize], probabilities: &[f64], classes: usize) -> boo
     let entropy: f64 = given.iter().filter(|share| **share > 0.0).map(|share| -share * share.ln()).sum();
     let hits = labels.iter().zip(&predicted).filter(|(label, predicted)| label == predicted).count();
     let lowest = wilson_interval(hits as f64, labels.len(), 0.95).map_or(0.0, |interval| interval.low);
-    lowest <= chance && log_loss(labels, probabilities, classes).is_ok_and(|loss| loss >= entropy)
+    lowest <= chance && log_loss(labels, probabilities, classes).is_ok_and(|loss| loss >= entropy * (1.0 - CLEARLY))
 }
 
 /// Returns the finding about suspected label errors, if there are any.
@@ -126,5 +131,8 @@ mod tests {
         assert!(is_uninformed(&labels, &shifted, 2));
         let majority: Vec<f64> = (0..100).flat_map(|_| [0.89, 0.11]).collect();
         assert!(is_uninformed(&labels, &majority, 2));
+        // Means over folds, of which each lacks other examples.
+        let mean: Vec<f64> = (0..100).flat_map(|row| if row < 10 { [0.899, 0.101] } else { [0.9, 0.1] }).collect();
+        assert!(is_uninformed(&labels, &mean, 2));
     }
 }

@@ -63,8 +63,9 @@ impl Row<'_> {
         self.trials.iter().flatten().filter(|trial| trial.chosen).count()
     }
 
-    fn seconds(&self) -> f64 {
-        self.trials.iter().flatten().chain(&self.last).map(|trial| trial.seconds).sum()
+    /// The time of all trials; absent if there was none.
+    fn seconds(&self) -> Option<f64> {
+        self.trials.iter().flatten().chain(&self.last).map(|trial| trial.seconds).reduce(|sum, seconds| sum + seconds)
     }
 }
 
@@ -99,7 +100,7 @@ fn trials(results: &Results, record: &ApproachRecord, search: &SearchRecord) -> 
                         th scope="row" { (name(row.approach)) }
                         td.number data-label="Chosen" { (row.chosen()) " of " (runs.len()) }
                         td.number data-label="Mean, inner folds" { (format::optional(row.mean())) }
-                        td.number data-label="Time" { (format::duration(row.seconds())) }
+                        td.number data-label="Time" { (row.seconds().map_or("–".into(), format::duration)) }
                         @for (trial, run) in row.trials.iter().zip(&runs[..shown]) {
                             td.number data-label=(run_name(results, run.repeat, run.fold, run.seed)) { (cell(*trial)) }
                         }
