@@ -80,7 +80,7 @@ impl<'a> Classification<'a> {
     }
 
     /// Returns whether there are several epochs.
-    fn has_epochs(&self, context: TrainingContext<'_>) -> bool {
+    fn has_several_epochs(&self, context: TrainingContext<'_>) -> bool {
         context.arguments.epochs(self.train.len()) > 1
     }
 
@@ -155,7 +155,7 @@ impl Objective for Classification<'_> {
             return Ok(());
         }
         self.reads_features = true;
-        if context.plan.freezes_encoder() || self.has_epochs(context) {
+        if context.plan.freezes_encoder() || self.has_several_epochs(context) {
             let event = |done, total| Event::Extracting { done, total };
             self.train_features = self.extract(model, self.train, context, event, observer)?;
         }
@@ -222,7 +222,7 @@ impl Objective for Classification<'_> {
         observer: &mut Observer<'_>,
     ) -> Result<Vec<f32>, TrainError> {
         let Some(data) = self.evaluation else { return Err(TrainError::Empty { purpose: "evaluate" }) };
-        if context.plan.freezes_encoder() && self.eval_features.is_none() && self.has_epochs(context) {
+        if context.plan.freezes_encoder() && self.eval_features.is_none() && self.has_several_epochs(context) {
             let event = |done, total| Event::Evaluating { done, total };
             self.eval_features = self.extract(model, data, context, event, observer)?;
         }

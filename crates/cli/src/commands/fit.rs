@@ -59,7 +59,7 @@ examples; otherwise one test set]";
 const TEST_SIZE: &str = "Share (0.25) or number (100) of the examples to test on, stratified by class [default: 0.25 of 1,000 \
 examples or more; fewer are split into folds]";
 const BUDGET: &str = "Time for all searches together, for example 90s, 20m or 2h: one search per test set, and one for the model \
-that is saved, each with an equal share. A training starts only if it is expected to end in time [default: 10m]";
+that is saved, each with an equal share. A training starts only if it is expected to end in time [default: 10m; none with --runs]";
 
 const EXAMPLES: &str = "\
 Examples:

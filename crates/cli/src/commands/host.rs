@@ -15,7 +15,7 @@ use crate::options::token;
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct HostArgs {
-    /// Backend whose devices are offered.
+    /// Backend whose devices are offered; not `remote`.
     #[arg(long, default_value_t = Backend::default(), value_name = "NAME")]
     pub backend: Backend,
     /// Address to listen on. With port 0, a free port is chosen and printed.

@@ -53,9 +53,9 @@ pub enum Command {
     /// Serve trained models over HTTP, with a JSON API and metrics, until Ctrl-C.
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
-    /// Export a trained model as an ONNX file, in f32 or with int8 weights.
+    /// Export a trained model as an ONNX file or a model folder, in f32 or with int8 weights.
     Export(export::ExportArgs),
-    /// Learn a lower-case WordPiece vocabulary from plain text.
+    /// Learn a WordPiece vocabulary from plain text.
     Vocab(vocab::VocabArgs),
     /// Train a new model or a checkpoint on plain text with masked language modelling.
     Pretrain(pretrain::PretrainArgs),

@@ -37,7 +37,7 @@ pub struct ServeArgs {
     /// probability of 95 %: the label is `null`. Needs models of `experiment --calibrate`; a request may choose another fraction.
     #[arg(long, value_name = "FRACTION", value_parser = probability, help_heading = "Decision")]
     pub max_error: Option<f32>,
-    /// Backend that computes.
+    /// Backend that computes; not `remote`.
     #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Engine")]
     pub backend: Backend,
     #[command(flatten)]

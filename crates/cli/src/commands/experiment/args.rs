@@ -175,7 +175,7 @@ pub struct ExperimentArgs {
     /// twelve sentences replace their own results in the default folder without this option.
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
-    /// Save the trained models as checkpoints that transformers opens; with folds, trained on all examples.
+    /// Save the trained models as checkpoints that transformers opens, or sentence-transformers (`probe`, `contrastive`); with folds, trained on all examples.
     #[arg(long, help_heading = "Output")]
     pub save_models: bool,
     /// Pack the saved models into the zip, too.
@@ -375,7 +375,8 @@ Options of probe (C also of tfidf [1]):
 
   C=VALUE             inverse strength of regularization [chosen
                       by inner folds]
-  layers=lastN|all    layers whose hidden states are averaged
+  layers=last|lastN|all
+                      layers whose hidden states are averaged
                       [last or last4, by inner folds]
   names=COUNT         the name of each class counts as so many
                       training examples [0]
