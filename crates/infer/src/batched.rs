@@ -130,7 +130,7 @@ pub fn by_length<R: Tokenized>(
 ) -> Result<Option<Tensor<2>>, ForwardError> {
     let (mut parts, mut places): (Vec<Tensor<2>>, _) = (Vec::new(), vec![0; sequences.len()]);
     let mut done = 0;
-    for_each_batch(sequences, config, batch_size, device, progress, &mut |rows, batch| {
+    for_each_batch(sequences, config, batch_size, device, progress, |rows, batch| {
         parts.push(on_pool(device, || forward(batch)));
         for &row in rows {
             places[row] = done;
@@ -159,7 +159,7 @@ pub fn for_each_batch<R: Tokenized>(
     batch_size: usize,
     device: &Device,
     progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    compute: &mut dyn FnMut(&[usize], &SequenceBatch) -> Result<(), ForwardError>,
+    mut compute: impl FnMut(&[usize], &SequenceBatch) -> Result<(), ForwardError>,
 ) -> Result<(), ForwardError> {
     let length = |row: usize| sequences[row].input_ids().len();
     let mut order: Vec<usize> = (0..sequences.len()).collect();

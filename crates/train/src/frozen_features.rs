@@ -87,7 +87,7 @@ impl FrozenFeatures {
         }
         let model = model.trainable(|_| false);
         let mut values = vec![0.0; tokens * dim];
-        for_each_batch(&sequences, config, batch_size, device, progress, &mut |rows, batch| {
+        for_each_batch(&sequences, config, batch_size, device, progress, |rows, batch| {
             let mut hidden = &*read(model.hidden_states(batch, layers))?;
             for &row in rows {
                 let place = starts[row] * dim..starts[row + 1] * dim;
@@ -156,7 +156,7 @@ impl FrozenFeatures {
             Values::Hidden(hidden) => hidden,
         };
         let mut logits = vec![0.0; sequences.len() * outputs];
-        for_each_batch(&data.sequences(), config, batch_size, device, progress, &mut |rows, batch| {
+        for_each_batch(&data.sequences(), config, batch_size, device, progress, |rows, batch| {
             let of_batch: Vec<usize> = rows.iter().map(|&row| sequences[row]).collect();
             let values = model.forward_from(hidden.layers, hidden.of(&of_batch, device), batch, Mode::Eval);
             for (&row, values) in rows.iter().zip(read(values)?.chunks(outputs)) {
