@@ -2,7 +2,8 @@
 //!
 //! A block of `sh` is a list of commands. If the next block under the same heading is `text`, it is the output of the
 //! last command. Words must be equal; times may differ, and other numbers within a tolerance, because processors round
-//! differently. Every page of the cookbook starts in a folder with its samples, and its commands run as they are written.
+//! differently. With REKINDLE_UPDATE_DOCS=1, outdated output in the documentation is replaced instead. Every page of the cookbook
+//! starts in a folder with its samples, and its commands run as they are written.
 
 mod common;
 
@@ -347,6 +348,10 @@ fn check(
             ("text", Some((section, printed))) if section == block.section => {
                 compared += 1;
                 if !same(&printed, &block.content) {
+                    if std::env::var_os("REKINDLE_UPDATE_DOCS").is_some() {
+                        replace(document, &block.content, &printed);
+                        continue;
+                    }
                     stale.push(format!("{document} is outdated; the output is:\n{printed}"));
                 }
             }
@@ -354,6 +359,14 @@ fn check(
         }
     }
     compared
+}
+
+/// Replaces the content of a block of text in a document.
+fn replace(document: &str, old: &str, new: &str) {
+    let path = root().join(document);
+    let content = fs::read_to_string(&path).expect("a document");
+    let block = |content: &str| format!("```text\n{}\n```", content.trim_end());
+    fs::write(&path, content.replacen(&block(old), &block(new), 1)).expect("a document");
 }
 
 #[test]
