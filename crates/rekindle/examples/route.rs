@@ -10,7 +10,7 @@ use rekindle::embedded::EMBEDDED;
 use rekindle::experiment::{Approach, Experiment, Sampling};
 use rekindle::infer::{Predictor, PretrainedModel};
 
-const APPROACH: &str = "probe:C=100:layers=last4";
+const APPROACH: &str = "probe:C=1000:layers=last4";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let file = std::env::args().nth(1).ok_or("usage: route FILE")?;

@@ -2,7 +2,7 @@
 
 use rekindle_infer::EmbeddedModel;
 
-/// A small DistilBERT (4 layers of 192, 5,000 WordPiece entries, lower case), which stands in where
+/// A small DistilBERT (4 layers of 192, 8,000 WordPiece entries, lower case), which stands in where
 /// distilbert-base-uncased is out of reach. Pretrained on generated English opinions alone, by `cargo xtask embedded`;
 /// docs/transfer.md says what it is worth.
 pub const EMBEDDED: EmbeddedModel = EmbeddedModel {

@@ -138,9 +138,14 @@ pub(crate) struct Grammar {
     names: HashMap<String, usize>,
 }
 
-const FILES: [(&str, &str); 18] = [
+const FILES: [(&str, &str); 24] = [
     ("lexicon/positive.txt", include_str!("../lexicon/positive.txt")),
     ("lexicon/negative.txt", include_str!("../lexicon/negative.txt")),
+    ("lexicon/praise.txt", include_str!("../lexicon/praise.txt")),
+    ("lexicon/blame.txt", include_str!("../lexicon/blame.txt")),
+    ("lexicon/valence.txt", include_str!("../lexicon/valence.txt")),
+    ("lexicon/manner.txt", include_str!("../lexicon/manner.txt")),
+    ("lexicon/stories.txt", include_str!("../lexicon/stories.txt")),
     ("lexicon/phrases.txt", include_str!("../lexicon/phrases.txt")),
     ("lexicon/degrees.txt", include_str!("../lexicon/degrees.txt")),
     ("lexicon/things.txt", include_str!("../lexicon/things.txt")),
@@ -156,6 +161,7 @@ const FILES: [(&str, &str); 18] = [
     ("grammar/negative.txt", include_str!("../grammar/negative.txt")),
     ("grammar/mild.txt", include_str!("../grammar/mild.txt")),
     ("grammar/verdicts.txt", include_str!("../grammar/verdicts.txt")),
+    ("grammar/criticism.txt", include_str!("../grammar/criticism.txt")),
     ("grammar/neutral.txt", include_str!("../grammar/neutral.txt")),
 ];
 

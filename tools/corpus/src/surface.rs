@@ -34,7 +34,7 @@ pub(crate) fn stutters(text: &str) -> bool {
 
 fn sounds_like_a_vowel(word: &str) -> bool {
     const CONSONANT: [&str; 11] = ["uniq", "unit", "univ", "unif", "unio", "use", "usu", "uti", "eu", "one", "once"];
-    const VOWEL: [&str; 4] = ["hour", "honest", "honour", "heir"];
+    const VOWEL: [&str; 4] = ["hour", "honest", "hono", "heir"];
     let word = word.to_ascii_lowercase();
     let begins = |list: &[&str]| list.iter().any(|start| word.starts_with(start));
     begins(&VOWEL) || (word.starts_with(['a', 'e', 'i', 'o', 'u']) && !begins(&CONSONANT))

@@ -23,9 +23,9 @@ fn the_same_seed_gives_the_same_bytes() {
 #[test]
 fn the_corpus_has_the_recorded_hash() {
     let lines: String = Generator::new(1).take(10_000).map(|document| document.text + "\n").collect();
-    assert_eq!(lines.lines().next(), Some("With its impressive result, it improved everything. I love it very much."));
+    assert_eq!(lines.lines().next(), Some("I liked it: the twist caught me by surprise. I am completely satisfied."));
     let digest: String = Sha256::digest(&lines).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(digest, "02e2780c44ceeb031e27e856270b36b7336a8cec150c4ab596f3d0527255b523");
+    assert_eq!(digest, "7367cf1bdabc7b6ee033d43cf11c59e2d047152c7337b50c2f2653a304ba07f9");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn the_last_clause_of_a_contrast_decides() {
     let good = ["great", "excellent", "wonderful", "fantastic", "reliable", "helpful", "impressive"];
     let bad = ["terrible", "awful", "horrible", "useless", "disappointing", "dreadful", "unreliable"];
     let mut checked = 0;
-    for document in Generator::new(4).take(100_000) {
+    for document in Generator::new(4).take(200_000) {
         for sentence in document.text.split(['.', '!', '?']) {
             let Some((first, last)) = sentence.split_once(", but ") else { continue };
             let plain = |text: &str| {
@@ -114,7 +114,7 @@ fn the_last_clause_of_a_contrast_decides() {
 
 #[test]
 fn lines_are_well_formed() {
-    let vowel = ["hour", "honest"];
+    let vowel = ["hour", "honest", "honour", "honor", "heir"];
     let consonant = ["uni", "use", "usu", "one", "eu"];
     let exceptions = ["unim", "unin"];
     let starts = |word: &str, list: &[&str]| list.iter().any(|start| word.starts_with(start));

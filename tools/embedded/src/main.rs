@@ -17,13 +17,14 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+mod noise;
 mod polarity;
 
 #[global_allocator]
 static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocator;
 
 /// Lines of the generated corpus, and its seed.
-const LINES: &str = "200000";
+const LINES: &str = "400000";
 const SEED: &str = "1";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut vocab = program("rekindle");
     vocab.arg("vocab").arg("--corpus").arg(at("corpus.txt")).arg("--output").arg(at("vocab"));
-    run(vocab.args(["--size", "5000"]))?;
+    run(vocab.args(["--size", "8000"]))?;
     let mut pretrain = program("rekindle");
     pretrain.arg("pretrain").arg("--corpus").arg(at("corpus.txt"));
     pretrain.arg("--vocab").arg(at("vocab")).arg("--output").arg(at("pretrained"));

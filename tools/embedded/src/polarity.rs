@@ -2,12 +2,13 @@
 //!
 //! Masked language modelling trains the model to predict words from their context, and does not train `[CLS]`, which a
 //! classifier reads. So all layers are trained once on generated lines with their polarity (intermediate-task training:
-//! Phang et al., 2018, "Sentence Encoders on STILTs"), and the head is dropped.
+//! Phang et al., 2018, "Sentence Encoders on STILTs"), with [`noise`](crate::noise), and the head is dropped.
 
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use crate::noise::Noise;
 use rekindle::burn::tensor::Device;
 use rekindle::data::{Dataset, ReadOptions, TestSize};
 use rekindle::encoders::Precision;
@@ -15,6 +16,8 @@ use rekindle::infer::PretrainedModel;
 use rekindle::train::{Classification, EncodedDataset, Event, Trainer, TrainingArguments, TuningPlan};
 
 const SEED: u64 = 42;
+/// The polarity of lines without an opinion.
+const NEUTRAL: &str = "neutral";
 
 /// Trains the model in the folder `model` on the file `labelled`, and writes `config.json`, `model.safetensors` (f16)
 /// and `tokenizer.json` to `folder`.
@@ -24,11 +27,20 @@ pub fn train(model: &Path, labelled: &Path, folder: &Path) -> Result<(), Box<dyn
     let lines = Dataset::read(labelled, &ReadOptions { header: false, ..ReadOptions::default() })?;
     let (lines, held_out) = lines.train_test_split(TestSize::Fraction(0.02), SEED as u32, true)?;
     let (config, model, _) = pretrained.load(lines.classes.names(), SEED, &device)?;
-    let encode = |data: &Dataset| -> Result<_, Box<dyn Error>> {
+    let max_length = config.max_length();
+    let encode = |data: &Dataset| -> Result<Vec<Vec<u32>>, Box<dyn Error>> {
         let texts: Vec<&str> = data.examples.iter().map(|example| example.text.as_str()).collect();
-        let sentences = pretrained.tokenizer.encode_all(&texts, config.max_length())?;
-        Ok(EncodedDataset::new(sentences, data.labels(), data.classes.len())?)
+        Ok(pretrained.tokenizer.encode_all(&texts, max_length)?)
     };
+    let encoded = encode(&lines)?;
+    let labels = lines.labels();
+    let neutral = lines.classes.names().iter().position(|name| name == NEUTRAL).ok_or("no neutral lines")?;
+    let is_neutral = |line: &usize| labels[*line] == neutral;
+    let neutral_lines: Vec<usize> = (0..encoded.len()).filter(is_neutral).collect();
+    let mut noise = Noise::new(&encoded, &neutral_lines, (&pretrained.tokenizer, max_length), SEED);
+    let disturbed = (0..encoded.len()).map(|line| noise.disturb(&encoded[line], is_neutral(&line))).collect();
+    let train = EncodedDataset::new(disturbed, labels.clone(), lines.classes.len())?;
+    let test = EncodedDataset::new(encode(&held_out)?, held_out.labels(), lines.classes.len())?;
     let arguments = TrainingArguments {
         learning_rate: 2e-4,
         weight_decay: 0.01,
@@ -47,7 +59,7 @@ pub fn train(model: &Path, labelled: &Path, folder: &Path) -> Result<(), Box<dyn
         }
         ControlFlow::Continue(())
     };
-    let (plan, train, test) = (TuningPlan::full(&config), encode(&lines)?, encode(&held_out)?);
+    let plan = TuningPlan::full(&config);
     let objective = Classification::new(&config, &train).evaluated_on(&test);
     let trained = Trainer::new(objective, &plan, &arguments, &device).run(model, &mut observe)?;
 
