@@ -23,7 +23,7 @@ pub struct FrozenFeatures {
 
 enum Values {
     /// The input of the head, of a frozen encoder: `[sequences, dim]`.
-    Pooled(Tensor<2>),
+    Pooled(Box<Tensor<2>>),
     Hidden(HiddenStates),
 }
 
@@ -83,7 +83,7 @@ impl FrozenFeatures {
         if is_frozen {
             let forward = |batch: &SequenceBatch| model.pool(batch, Mode::Eval);
             let values = by_length(&sequences, config, batch_size, device, progress, forward)?;
-            return Ok(values.map(|values| Self { values: Values::Pooled(values), all: Arc::clone(all) }));
+            return Ok(values.map(|values| Self { values: Values::Pooled(Box::new(values)), all: Arc::clone(all) }));
         }
         let model = model.trainable(|_| false);
         let mut values = vec![0.0; tokens * dim];
