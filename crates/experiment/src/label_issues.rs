@@ -9,8 +9,8 @@ use crate::sampling::Sampling;
 /// Fewest examples of a class that are not suspected, as in cleanlab.
 const KEPT: usize = 1;
 
-/// The share by which a log loss must be lower than another one to tell something. That of `majority` is lower by less, because it is a mean
-/// over folds.
+/// The share by which a log loss must be below the entropy of the classes to tell something. The means over folds of `majority` are below it
+/// by less.
 const CLEARLY: f64 = 0.01;
 
 /// Returns the suspected label errors by the best approach, and the finding about them: with folds, every example was tested by

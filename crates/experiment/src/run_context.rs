@@ -181,7 +181,8 @@ impl<'a> RunContext<'a> {
         frozen: &SequenceClassifier,
         observer: &mut Observer<'_>,
     ) -> Result<(), TrainError> {
-        let Some(layers) = frozen.frozen_layers().filter(|_| self.runs > 1) else { return Ok(()) };
+        let is_shared = |layers: &usize| *layers > 0 && self.runs > 1;
+        let Some(layers) = frozen.frozen_layers().filter(is_shared) else { return Ok(()) };
         let is_done = match frozen.is_frozen() {
             true => self.features.contains_key(&frozen.pooling()),
             false => {

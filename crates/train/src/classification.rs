@@ -31,8 +31,6 @@ pub struct Classification<'a> {
     /// Features that this training computes.
     train_features: Option<FrozenFeatures>,
     eval_features: Option<FrozenFeatures>,
-    /// Whether training reads known features instead of texts.
-    reads_features: bool,
     /// Whether a step computes the head alone.
     trains_head: bool,
 }
@@ -41,8 +39,7 @@ impl<'a> Classification<'a> {
     /// Trains the model of `config` on `train`, without evaluations.
     pub fn new(config: &'a EncoderConfig, train: &'a EncodedDataset) -> Self {
         let (evaluation, features, train_features, eval_features) = (None, None, None, None);
-        let (reads_features, trains_head) = (false, false);
-        Self { config, train, evaluation, features, train_features, eval_features, reads_features, trains_head }
+        Self { config, train, evaluation, features, train_features, eval_features, trains_head: false }
     }
 
     /// Evaluates on these examples after every epoch.
@@ -93,7 +90,8 @@ impl<'a> Classification<'a> {
         context: TrainingContext<'_>,
     ) -> Result<Tensor<2>, TrainError> {
         let examples = self.train.select(examples);
-        let logits = match self.known(model, self.train).filter(|_| self.reads_features) {
+        let is_deterministic = !context.arguments.frozen_dropout;
+        let logits = match is_deterministic.then(|| self.known(model, self.train)).flatten() {
             Some(features) => features.logits(model, self.config, &examples, mode, context.device)?,
             None => model.forward(&pack(&examples.sequences(), self.config, context.device)?, mode),
         };
@@ -154,7 +152,6 @@ impl Objective for Classification<'_> {
         if context.arguments.frozen_dropout {
             return Ok(());
         }
-        self.reads_features = true;
         if context.plan.freezes_encoder() || self.has_several_epochs(context) {
             let event = |done, total| Event::Extracting { done, total };
             self.train_features = self.extract(model, self.train, context, event, observer)?;

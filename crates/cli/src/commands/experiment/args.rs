@@ -175,7 +175,8 @@ pub struct ExperimentArgs {
     /// twelve sentences replace their own results in the default folder without this option.
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
-    /// Save the trained models as checkpoints that transformers opens, or sentence-transformers (`probe`, `contrastive`); with folds, trained on all examples.
+    /// Save the trained models as checkpoints that transformers opens, or sentence-transformers (`probe`, `contrastive`); with folds,
+    /// trained on all examples.
     #[arg(long, help_heading = "Output")]
     pub save_models: bool,
     /// Pack the saved models into the zip, too.
