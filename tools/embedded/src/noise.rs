@@ -1,8 +1,7 @@
 //! Noise in the lines that the model learns polarity from.
 //!
-//! A generated line is all opinion, in words that the model knows. Texts of others are not: a model that has only read the lines finds an
-//! opinion in every word that it does not know. So most lines get words that mean nothing, lose some of theirs, or stand beside a neutral
-//! line. docs/transfer.md says what this is worth.
+//! A generated line is all opinion, in words that the model knows; real texts are not. So most lines get words that mean nothing, lose
+//! some of theirs, or stand beside a neutral line. docs/transfer.md has the accuracy with and without it.
 
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -11,7 +10,7 @@ use rekindle::tokenizer::Tokenizer;
 
 /// Lines of a hundred that are changed.
 const CHANGED: u32 = 70;
-/// Tokens of a hundred in a changed line that are replaced, and that are preceded by others.
+/// Tokens of a hundred in a changed line that are replaced by another word; as many get one before them.
 const REPLACED: u32 = 15;
 /// Tokens of a hundred in a changed line that are removed.
 const REMOVED: u32 = 8;

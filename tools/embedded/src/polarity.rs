@@ -8,12 +8,13 @@ use std::error::Error;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::noise::Noise;
 use rekindle::burn::tensor::Device;
 use rekindle::data::{Dataset, ReadOptions, TestSize};
 use rekindle::encoders::Precision;
 use rekindle::infer::PretrainedModel;
 use rekindle::train::{Classification, EncodedDataset, Event, Trainer, TrainingArguments, TuningPlan};
+
+use crate::noise::Noise;
 
 const SEED: u64 = 42;
 /// The polarity of lines without an opinion.
