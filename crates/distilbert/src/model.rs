@@ -180,8 +180,8 @@ impl FeedForward {
     /// - hidden: `[rows, dim]`
     /// - output: `[rows, dim]`
     pub fn forward(&self, hidden: Tensor<2>, mode: Mode) -> Tensor<2> {
-        let inner = self.activation.forward(self.lin1.forward(hidden));
-        dropout(self.lin2.forward(inner), self.dropout, mode)
+        let output = self.activation.forward_between([&self.lin1, &self.lin2], hidden);
+        dropout(output, self.dropout, mode)
     }
 }
 

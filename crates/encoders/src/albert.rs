@@ -213,8 +213,8 @@ impl AlbertLayer {
     /// - output: `[rows, hidden_size]`, the rows of `selection`
     fn forward(&self, hidden: Tensor<2>, batch: &SequenceBatch, selection: TokenSelection, mode: Mode) -> Tensor<2> {
         let hidden = self.attention.forward(hidden, batch, selection, mode);
-        let inner = self.activation.forward(self.ffn.forward(hidden.clone()));
-        self.full_layer_layer_norm.forward_sum(self.ffn_output.forward(inner), hidden)
+        let output = self.activation.forward_between([&self.ffn, &self.ffn_output], hidden.clone());
+        self.full_layer_layer_norm.forward_sum(output, hidden)
     }
 
     fn linear_layers(&mut self, prefix: &str) -> [NamedLinear<'_>; 6] {

@@ -208,7 +208,25 @@ impl DenseNorm {
     /// - input: `[rows, in]`
     /// - residual, output: `[rows, hidden_size]`
     pub(crate) fn forward(&self, input: Tensor<2>, residual: Tensor<2>, mode: Mode) -> Tensor<2> {
-        self.layer_norm.forward_sum(dropout(self.dense.forward(input), self.dropout, mode), residual)
+        self.add_and_norm(self.dense.forward(input), residual, mode)
+    }
+
+    /// The feed-forward block from the layer `first` to this one.
+    ///
+    /// # Shapes
+    /// - hidden, output: `[rows, hidden_size]`
+    pub(crate) fn feed_forward(
+        &self,
+        first: &Linear,
+        activation: Activation,
+        hidden: Tensor<2>,
+        mode: Mode,
+    ) -> Tensor<2> {
+        self.add_and_norm(activation.forward_between([first, &self.dense], hidden.clone()), hidden, mode)
+    }
+
+    fn add_and_norm(&self, output: Tensor<2>, residual: Tensor<2>, mode: Mode) -> Tensor<2> {
+        self.layer_norm.forward_sum(dropout(output, self.dropout, mode), residual)
     }
 }
 
@@ -247,8 +265,7 @@ impl BertLayer {
         let options = AttentionOptions::new(*heads, *dropout);
         let attended = attention(inputs, batch, selection, options, mode.at(0));
         let hidden = self.attention.output.forward(attended, residual, mode.at(1));
-        let inner = self.activation.forward(self.intermediate.dense.forward(hidden.clone()));
-        self.output.forward(inner, hidden, mode.at(2))
+        self.output.feed_forward(&self.intermediate.dense, self.activation, hidden, mode.at(2))
     }
 
     fn linear_layers(&mut self, index: usize) -> [NamedLinear<'_>; 6] {

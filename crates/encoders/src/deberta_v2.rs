@@ -362,8 +362,7 @@ impl TransformerEncoder for DebertaV2Model {
         let options = AttentionOptions { positions, ..AttentionOptions::new(projections.heads, projections.dropout) };
         let attended = attention([query, key, value], batch, selection, options, mode.at(0));
         let hidden = block.output.forward(attended, residual, mode.at(1));
-        let inner = activation.forward(intermediate.dense.forward(hidden.clone()));
-        output.forward(inner, hidden, mode.at(2))
+        output.feed_forward(&intermediate.dense, *activation, hidden, mode.at(2))
     }
 
     fn frozen_layers(&self) -> Option<usize> {

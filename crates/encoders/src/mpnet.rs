@@ -266,8 +266,7 @@ impl TransformerEncoder for MpnetModel {
         let MpnetLayer { attention, intermediate, output, activation } = &self.encoder.layer[index];
         let bias = embedding(&self.encoder.relative_attention_bias, &batch.distances(bucket));
         let hidden = attention.forward(hidden, bias, batch, selection, mode);
-        let inner = activation.forward(intermediate.dense.forward(hidden.clone()));
-        output.forward(inner, hidden, mode.at(2))
+        output.feed_forward(&intermediate.dense, *activation, hidden, mode.at(2))
     }
 
     fn frozen_layers(&self) -> Option<usize> {

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::kernels::{self, Curve};
+use crate::linear::Linear;
 
 /// The activation function of a feed-forward block, by the names of transformers' `ACT2FN`.
 ///
@@ -48,6 +49,21 @@ impl Activation {
     /// Applies the function to every element.
     pub fn forward(self, input: Tensor<2>) -> Tensor<2> {
         kernels::activation(self.curve(), input)
+    }
+
+    /// A feed-forward block: the second layer of the function of the first layer. Layers in int8 compute some rows at a time, whose
+    /// intermediate values stay in the cache; the result is the same.
+    ///
+    /// # Shapes
+    /// - input: `[rows, in]`
+    /// - output: `[rows, out]`
+    pub fn forward_between(self, [first, second]: [&Linear; 2], input: Tensor<2>) -> Tensor<2> {
+        if let Some([first, second]) = Linear::both_in_int8([first, second])
+            && let Some(output) = kernels::int8_feed_forward([first, second], self.curve(), &input)
+        {
+            return output;
+        }
+        second.forward(self.forward(first.forward(input)))
     }
 
     /// A gated linear unit (GeGLU with [`Gelu`](Self::Gelu); Shazeer, 2020): the function of the first half of each row, times

@@ -68,6 +68,14 @@ impl Linear {
         kernels::linear(input, self.weight.val(), self.bias.as_ref().map(Param::val), adapter)
     }
 
+    /// Returns the kernels of two layers, if both compute in int8.
+    pub(crate) fn both_in_int8(layers: [&Self; 2]) -> Option<[&Int8Layer; 2]> {
+        match layers.map(|layer| &layer.int8) {
+            [Some(Int8::Computed(first)), Some(Int8::Computed(second))] => Some([first, second]),
+            _ => None,
+        }
+    }
+
     /// Returns a layer with the given outputs of this one, in their order, and without an adapter.
     pub fn select_outputs(&self, outputs: &[usize]) -> Self {
         let weight = self.weight_in_f32();

@@ -118,6 +118,17 @@ impl Int8Layer {
     }
 }
 
+/// The second layer of an activation function of the first layer; `None` if no kernel computes the function.
+pub(crate) fn int8_feed_forward(layers: [&Int8Layer; 2], curve: Curve, input: &Tensor<2>) -> Option<Tensor<2>> {
+    #[cfg(feature = "flex")]
+    return cpu::int8_feed_forward(layers.map(|layer| &*layer.0), curve, input);
+    #[cfg(not(feature = "flex"))]
+    {
+        let _ = (curve, input);
+        match layers[0].0 {}
+    }
+}
+
 /// `input · tableᵀ + bias`, `[rows, entries]`, for a table of `[entries, dim]`.
 pub(crate) fn tied_projection(table: Tensor<2>, bias: Tensor<1>, input: Tensor<2>) -> Tensor<2> {
     try_fused!(cpu::tied_projection(&table, &bias, &input));

@@ -3,7 +3,6 @@
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 use burn::tensor::{Shape, Tensor};
-use pulp::Arch;
 use rekindle_ops::memory::{CHUNK, each, rows_of, tensor, values};
 use rekindle_ops::{CustomTensor, Differentiable, FlexTensor, OpParams, Saved, run};
 
@@ -29,14 +28,14 @@ pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteS
 /// The functions with a kernel, as they are sent to a host. Others occur only in heads, on few rows.
 pub(crate) const FUSED: [Curve; 4] = [Curve::Gelu, Curve::GeluTanh, Curve::QuickGelu, Curve::Silu];
 
-/// Calls `work` with the function, which returns a value and the derivative. Each function has its own loop.
-macro_rules! with_function {
-    ($curve:expr, $work:expr) => {
+/// Calls a function with these arguments and the curve, which returns a value and the derivative. Each curve has its own loop.
+macro_rules! with_curve {
+    ($curve:expr, $function:ident($($argument:expr),+)) => {
         match $curve {
-            Curve::GeluTanh => ($work)(gelu_tanh),
-            Curve::QuickGelu => ($work)(quick_gelu),
-            Curve::Silu => ($work)(silu),
-            _ => ($work)(gelu_at),
+            Curve::GeluTanh => $function($($argument),+, gelu_tanh),
+            Curve::QuickGelu => $function($($argument),+, quick_gelu),
+            Curve::Silu => $function($($argument),+, silu),
+            _ => $function($($argument),+, gelu_at),
         }
     };
 }
@@ -47,12 +46,12 @@ impl Kernel for Curve {
 
     #[inline(always)]
     fn forward(&self, values: &mut [f32], _: usize) {
-        with_function!(self, |function| apply(values, function));
+        with_curve!(self, apply(values));
     }
 
     #[inline(always)]
     fn backward(&self, grad: &mut [f32], inputs: &[f32], _: usize) {
-        with_function!(self, |function| apply_backward(grad, inputs, function));
+        with_curve!(self, apply_backward(grad, inputs));
     }
 
     fn params(&self) -> Vec<u64> {
@@ -65,16 +64,16 @@ impl Kernel for Curve {
 }
 
 #[inline(always)]
-fn apply(values: &mut [f32], function: impl Fn(f32) -> (f32, f32)) {
+fn apply(values: &mut [f32], curve: impl Fn(f32) -> (f32, f32)) {
     for value in values {
-        *value = function(*value).0;
+        *value = curve(*value).0;
     }
 }
 
 #[inline(always)]
-fn apply_backward(grad: &mut [f32], inputs: &[f32], function: impl Fn(f32) -> (f32, f32)) {
+fn apply_backward(grad: &mut [f32], inputs: &[f32], curve: impl Fn(f32) -> (f32, f32)) {
     for (grad, &input) in grad.iter_mut().zip(inputs) {
-        *grad *= function(input).1;
+        *grad *= curve(input).1;
     }
 }
 
@@ -128,11 +127,10 @@ impl Differentiable<1> for Gated {
         let mut output = vec![0.0; rows * inner];
         let count = (CHUNK / columns.max(1)).max(1);
         let tasks = output.chunks_mut(count * inner.max(1)).zip(values(&input).chunks(count * columns.max(1)));
-        let arch = Arch::new();
         each(tasks.collect(), |(output, input): (&mut [f32], &[f32])| {
-            arch.dispatch(|| {
+            vectorized!({
                 for (output, input) in output.chunks_exact_mut(inner).zip(input.chunks_exact(columns)) {
-                    with_function!(self.0, |function| gate(output, input.split_at(inner), function));
+                    with_curve!(self.0, gate(output, input.split_at(inner)));
                 }
             });
         });
@@ -152,13 +150,12 @@ impl Differentiable<1> for Gated {
         let count = (CHUNK / columns.max(1)).max(1);
         let inputs = values(input).chunks(count * columns.max(1)).zip(values(&grad).chunks(count * inner.max(1)));
         let tasks = result.chunks_mut(count * columns.max(1)).zip(inputs);
-        let arch = Arch::new();
         each(tasks.collect(), |(result, (input, grad)): (&mut [f32], (&[f32], &[f32]))| {
-            arch.dispatch(|| {
+            vectorized!({
                 let inputs = input.chunks_exact(columns).zip(grad.chunks_exact(inner));
                 for (result, (input, grad)) in result.chunks_exact_mut(columns).zip(inputs) {
                     let (result, input) = (result.split_at_mut(inner), input.split_at(inner));
-                    with_function!(self.0, |function| gate_backward(result, input, grad, function));
+                    with_curve!(self.0, gate_backward(result, input, grad));
                 }
             });
         });
@@ -175,9 +172,9 @@ impl Differentiable<1> for Gated {
 }
 
 #[inline(always)]
-fn gate(output: &mut [f32], (input, gate): (&[f32], &[f32]), function: impl Fn(f32) -> (f32, f32)) {
+fn gate(output: &mut [f32], (input, gate): (&[f32], &[f32]), curve: impl Fn(f32) -> (f32, f32)) {
     for ((output, &input), gate) in output.iter_mut().zip(input).zip(gate) {
-        *output = function(input).0 * gate;
+        *output = curve(input).0 * gate;
     }
 }
 
@@ -186,12 +183,12 @@ fn gate_backward(
     (for_input, for_gate): (&mut [f32], &mut [f32]),
     (input, gate): (&[f32], &[f32]),
     grad: &[f32],
-    function: impl Fn(f32) -> (f32, f32),
+    curve: impl Fn(f32) -> (f32, f32),
 ) {
     for ((((for_input, for_gate), &input), gate), grad) in
         for_input.iter_mut().zip(for_gate).zip(input).zip(gate).zip(grad)
     {
-        let (value, slope) = function(input);
+        let (value, slope) = curve(input);
         *for_input = grad * gate * slope;
         *for_gate = grad * value;
     }

@@ -3,7 +3,6 @@
 //! As tensor operations, an update reads and writes every value about ten times, each time into new memory.
 
 use burn::tensor::{Shape, Tensor};
-use pulp::Arch;
 use rayon::prelude::*;
 use rekindle_ops::memory::{CHUNK, tensor, values, values_mut};
 use rekindle_ops::{FlexTensor, OpParams, Operation, accepts, apply};
@@ -59,8 +58,7 @@ impl Operation<2> for Clip {
 
 /// The same for any number of threads.
 fn sum_of_squares(values: &[f32]) -> f64 {
-    let arch = Arch::new();
-    let parts: Vec<f64> = values.par_chunks(CHUNK).map(|chunk| arch.dispatch(|| chunk_squares(chunk))).collect();
+    let parts: Vec<f64> = values.par_chunks(CHUNK).map(|chunk| vectorized!(chunk_squares(chunk))).collect();
     parts.iter().sum()
 }
 
@@ -92,14 +90,14 @@ impl Operation<3> for Update {
             panic!("values, their gradient, its moments and a factor");
         };
         let clip = values(&clip).first().copied().unwrap_or(1.0);
-        let arch = Arch::new();
         values_mut(&mut value)
             .par_chunks_mut(CHUNK)
             .zip(values(&gradient).par_chunks(CHUNK))
             .zip(values_mut(&mut first).par_chunks_mut(CHUNK).zip(values_mut(&mut second).par_chunks_mut(CHUNK)))
             .for_each(|((values, gradient), (first, second))| {
-                arch.dispatch(|| {
-                    for (((value, &gradient), first), second) in values.iter_mut().zip(gradient).zip(first).zip(second)
+                vectorized!({
+                    for (((value, &gradient), first), second) in
+                        values.iter_mut().zip(gradient).zip(&mut *first).zip(&mut *second)
                     {
                         self.0.apply(value, gradient * clip, first, second);
                     }

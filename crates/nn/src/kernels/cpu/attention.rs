@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use burn::tensor::{Shape, Tensor};
-use pulp::Arch;
 use rekindle_ops::memory::{cut, each, rows_of, tensor, values};
 use rekindle_ops::{CustomTensor, Differentiable, FlexTensor, OpParams, Saved, run};
 use rekindle_raw::product::{Then, View, ViewMut, product};
@@ -89,7 +88,7 @@ impl Spec {
     /// Replaces the scores of one head by probabilities.
     fn softmax(&self, weights: &mut [f32], span: &Span) {
         let mask = self.layout.mask.as_ref().map(|mask| &mask[span.tokens.clone()]);
-        Arch::new().dispatch(|| {
+        vectorized!({
             for (index, row) in weights.chunks_exact_mut(span.tokens.len()).enumerate() {
                 // The key at the position of the query, which is not before the first one.
                 let itself = self.window.map(|window| (window, span.distances[index].unsigned_abs()));
@@ -109,7 +108,7 @@ impl Spec {
 
     fn drop(&self, weights: &mut [f32], start: usize) {
         if let Some(dropout) = &self.dropout {
-            Arch::new().dispatch(|| dropout.forward(weights, start));
+            vectorized!(dropout.forward(weights, start));
         }
     }
 
@@ -310,9 +309,11 @@ impl Spec {
 
             product(ViewMut::new(&mut grads, tokens), grad, value.transposed(), 1.0, Then::Replace);
             self.drop(&mut grads, start);
-            for (grads, weights) in grads.chunks_exact_mut(tokens).zip(weights.chunks_exact(tokens)) {
-                softmax_backward(grads, weights);
-            }
+            vectorized!({
+                for (grads, weights) in grads.chunks_exact_mut(tokens).zip(weights.chunks_exact(tokens)) {
+                    softmax_backward(grads, weights);
+                }
+            });
             let for_query = ViewMut::new(into.query, dim).columns(from, width);
             product(for_query, View::new(&grads, tokens), key, self.scale(), Then::Replace);
             let for_key = ViewMut::new(into.key, dim).columns(from, width);
@@ -371,6 +372,7 @@ pub(super) const SELECTIONS: [TokenSelection; 3] =
 ///
 /// Σ w is 1 except for rounding errors. Computing it in f64 keeps the sum of a row at 0, and with it the gradient of the key's
 /// bias, which Adam would scale up.
+#[inline(always)]
 fn softmax_backward(grads: &mut [f32], weights: &[f32]) {
     let (mut along, mut total) = (0f64, 0f64);
     for (&grad, &weight) in grads.iter().zip(weights) {

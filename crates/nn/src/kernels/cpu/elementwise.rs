@@ -1,7 +1,6 @@
 //! GELU and dropout.
 
 use burn::tensor::{Shape, Tensor};
-use pulp::Arch;
 use rekindle_ops::memory::{CHUNK, each, values, values_mut};
 use rekindle_ops::{CustomTensor, Differentiable, FlexTensor, OpParams, Saved, run};
 
@@ -58,22 +57,23 @@ impl<K: Kernel> Differentiable<1> for Elementwise<K> {
         [K::KEEPS_INPUT && needs_grad]
     }
 
-    fn forward(&self, [input]: [FlexTensor; 1], _: bool) -> (FlexTensor, Vec<FlexTensor>) {
-        (in_place(input, |chunk, start| self.0.forward(chunk, start)), Vec::new())
+    fn forward(&self, [mut input]: [FlexTensor; 1], _: bool) -> (FlexTensor, Vec<FlexTensor>) {
+        each(chunks(&mut input), |(start, chunk)| vectorized!(self.0.forward(chunk, start)));
+        (input, Vec::new())
     }
 
     fn backward(
         &self,
         saved: Saved<FlexTensor, 1>,
-        grad: FlexTensor,
+        mut grad: FlexTensor,
         _: &[Option<Shape>; 1],
     ) -> [Option<FlexTensor>; 1] {
         let inputs = saved.inputs[0].as_ref().map(values).unwrap_or_default();
-        let result = in_place(grad, |chunk, start| {
+        each(chunks(&mut grad), |(start, chunk)| {
             let inputs = inputs.get(start..start + chunk.len()).unwrap_or_default();
-            self.0.backward(chunk, inputs, start);
+            vectorized!(self.0.backward(chunk, inputs, start));
         });
-        [Some(result)]
+        [Some(grad)]
     }
 
     fn params(&self) -> Vec<u64> {
@@ -85,12 +85,9 @@ impl<K: Kernel> Differentiable<1> for Elementwise<K> {
     }
 }
 
-/// Processes all values, in place if nobody else holds them.
-fn in_place(mut tensor: FlexTensor, work: impl Fn(&mut [f32], usize) + Sync + Send) -> FlexTensor {
-    let arch = Arch::new();
-    let chunks = values_mut(&mut tensor).chunks_mut(CHUNK).enumerate().collect();
-    each(chunks, |(index, chunk): (usize, &mut [f32])| arch.dispatch(|| work(chunk, index * CHUNK)));
-    tensor
+/// Returns all values, to be modified: in place if nobody else holds them. A chunk comes with the place of its first value.
+fn chunks(tensor: &mut FlexTensor) -> Vec<(usize, &mut [f32])> {
+    values_mut(tensor).chunks_mut(CHUNK).enumerate().map(|(index, chunk)| (index * CHUNK, chunk)).collect()
 }
 
 #[derive(Clone, Copy, Debug)]

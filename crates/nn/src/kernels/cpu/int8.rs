@@ -1,20 +1,23 @@
 //! Linear layers in int8: a weight with a scale per output, and inputs that are quantized row by row.
 
 use burn::tensor::Tensor;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rekindle_ops::memory::{each, rows_of, tensor, values};
 use rekindle_ops::{CustomTensor, map_local};
 use rekindle_raw::int8::{Int8Panels, MOST_INNER, NARROW, Step, int8_product};
 
+use super::activation::FUSED;
+use super::elementwise::Kernel;
 use crate::int8::{Int8Matrix, LEAST_STEP, MOST, STEPS};
+use crate::kernels::options::Curve;
 
 // The fastest products are those with the weights that are quantized here.
 const _: () = assert!(MOST == NARROW as f32);
 
-/// Values that are compared together.
-const LANES: usize = 16;
 /// Rows that are multiplied together at least.
 const ROWS: usize = 8;
+/// Rows of a feed-forward block that are computed one layer after the other: as in the product, their values stay in the cache.
+const BLOCK: usize = 64;
 /// Smaller products, in multiplications, finish before a second core is awake.
 const PARALLEL: usize = 1 << 22;
 
@@ -46,58 +49,92 @@ impl Int8Layer {
 
     /// `[rows, in]` to `[rows, out]`; `None` if the input is not in the memory of this process.
     pub(crate) fn forward(&self, input: &Tensor<2>) -> Option<Tensor<2>> {
-        map_local(CustomTensor::of(input)?, |input| {
-            let ([rows, inner], [expected, columns]) = (rows_of(&input), self.shape());
-            assert!(inner == expected, "the inner sizes do not match");
-            let mut output = vec![0.0; rows * columns];
-            let threads = if rows * inner * columns < PARALLEL { 1 } else { rayon::current_num_threads() };
-            let at_once = rows.div_ceil(threads).next_multiple_of(ROWS);
-            let parts =
-                values(&input).chunks((at_once * inner).max(1)).zip(output.chunks_mut((at_once * columns).max(1)));
-            each(parts.collect(), |(input, output)| self.rows(input, output, inner));
-            tensor(output, [rows, columns])
-        })
+        let shape @ [inner, columns] = self.shape();
+        in_parts(input, shape, inner * columns, |input, output| self.rows(input, output, &mut Vec::new()))
     }
 
-    fn rows(&self, input: &[f32], output: &mut [f32], inner: usize) {
-        let stride = self.panels.stride();
+    /// `quantized` is for reuse.
+    fn rows(&self, input: &[f32], output: &mut [f32], quantized: &mut Vec<u8>) {
+        let (inner, stride) = (self.shape()[0], self.panels.stride());
         let count = input.len() / inner.max(1);
-        let (mut rows, mut steps) = (vec![0; count * stride], vec![Step::default(); count]);
-        // A loop, because closures in it would be compiled for any CPU.
-        Arch::new().dispatch(|| {
-            for (count, step) in steps.iter_mut().enumerate() {
-                let row = &mut rows[count * stride..(count + 1) * stride];
-                *step = quantize(&input[count * inner..(count + 1) * inner], row);
-            }
-        });
-        int8_product(output, &rows, &steps, &self.panels, &self.scales, self.bias.as_deref());
+        quantized.resize(count * stride, 0);
+        let mut steps = vec![Step::default(); count];
+        Arch::new().dispatch(Quantize { input, inner, quantized, stride, steps: &mut steps });
+        int8_product(output, quantized, &steps, &self.panels, &self.scales, self.bias.as_deref());
     }
+}
+
+/// The second layer of a function of the first layer; `None` if the input is not in the memory of this process, or the function has no
+/// kernel.
+pub(crate) fn feed_forward([first, second]: [&Int8Layer; 2], curve: Curve, input: &Tensor<2>) -> Option<Tensor<2>> {
+    if !FUSED.contains(&curve) {
+        return None;
+    }
+    let ([inner, between], [expected, columns]) = (first.shape(), second.shape());
+    assert!(between == expected, "the sizes between the layers do not match");
+    in_parts(input, [inner, columns], between * (inner + columns), |input, output| {
+        let (mut hidden, mut quantized) = (vec![0.0; BLOCK.min(input.len() / inner.max(1)) * between], Vec::new());
+        let blocks = input.chunks((BLOCK * inner).max(1)).zip(output.chunks_mut((BLOCK * columns).max(1)));
+        for (input, output) in blocks {
+            let hidden = &mut hidden[..output.len() / columns * between];
+            first.rows(input, hidden, &mut quantized);
+            vectorized!(curve.forward(hidden, 0));
+            second.rows(hidden, output, &mut quantized);
+        }
+    })
+}
+
+/// Computes `[rows, columns]` from `[rows, inner]`, some rows on each core; `products` is the multiplications per row. `None` if the
+/// input is not in the memory of this process.
+fn in_parts(
+    input: &Tensor<2>,
+    [inner, columns]: [usize; 2],
+    products: usize,
+    work: impl Fn(&[f32], &mut [f32]) + Send + Sync,
+) -> Option<Tensor<2>> {
+    map_local(CustomTensor::of(input)?, |input| {
+        let [rows, found] = rows_of(&input);
+        assert!(found == inner, "the inner sizes do not match");
+        let mut output = vec![0.0; rows * columns];
+        let threads = if rows * products < PARALLEL { 1 } else { rayon::current_num_threads() };
+        let at_once = rows.div_ceil(threads).next_multiple_of(ROWS);
+        let parts = values(&input).chunks((at_once * inner).max(1)).zip(output.chunks_mut((at_once * columns).max(1)));
+        each(parts.collect(), |(input, output)| work(input, output));
+        tensor(output, [rows, columns])
+    })
 }
 
 /// 1.5 · 2²³: a sum with it is rounded to a whole number, whose lowest bits are those of the sum.
 const WHOLE: f32 = 12_582_912.0;
 
-/// Rounds a row to the 256 values between its least and its largest one, and 0. A value that is not finite makes all results NaN.
-#[inline(always)]
-fn quantize(input: &[f32], row: &mut [u8]) -> Step {
-    let (mut lows, mut highs, mut zeros) = ([0f32; LANES], [0f32; LANES], [0f32; LANES]);
-    let (chunks, rest) = input.as_chunks::<LANES>();
-    for chunk in chunks {
-        for lane in 0..LANES {
-            let value = chunk[lane];
-            lows[lane] = if value < lows[lane] { value } else { lows[lane] };
-            highs[lane] = if value > highs[lane] { value } else { highs[lane] };
-            zeros[lane] += value * 0.0;
+/// Rounds each row to the 256 values between its least and its largest one, and 0. A value that is not finite makes all results NaN.
+struct Quantize<'a> {
+    /// `[rows, inner]`.
+    input: &'a [f32],
+    inner: usize,
+    /// `[rows, stride]`.
+    quantized: &'a mut [u8],
+    stride: usize,
+    /// `[rows]`.
+    steps: &'a mut [Step],
+}
+
+impl WithSimd for Quantize<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for (row, step) in self.steps.iter_mut().enumerate() {
+            let input = &self.input[row * self.inner..(row + 1) * self.inner];
+            let quantized = &mut self.quantized[row * self.stride..(row + 1) * self.stride];
+            *step = quantize(simd, input, quantized);
         }
     }
-    // 0, or NaN.
-    let (mut least, mut most, mut poison) = (0f32, 0f32, 0f32);
-    for lane in 0..LANES {
-        (least, most, poison) = (least.min(lows[lane]), most.max(highs[lane]), poison + zeros[lane]);
-    }
-    for &value in rest {
-        (least, most, poison) = (least.min(value), most.max(value), poison + value * 0.0);
-    }
+}
+
+#[inline(always)]
+fn quantize<S: Simd>(simd: S, input: &[f32], row: &mut [u8]) -> Step {
+    let [least, most, poison] = extremes(simd, input);
     let step = ((most - least) / STEPS).max(LEAST_STEP);
     let inverse = 1.0 / step;
     let zero = (-least * inverse + WHOLE) - WHOLE;
@@ -108,4 +145,23 @@ fn quantize(input: &[f32], row: &mut [u8]) -> Step {
         *row = whole.to_bits() as u8;
     }
     Step { step: step + poison, zero: zero as u8 }
+}
+
+/// Returns the least value, at most 0; the largest one, at least 0; and 0, or NaN if a value is not finite.
+#[inline(always)]
+fn extremes<S: Simd>(simd: S, values: &[f32]) -> [f32; 3] {
+    // In vectors, because the compiler keeps 48 numbers instead.
+    let (vectors, rest) = S::as_simd_f32s(values);
+    let none = simd.splat_f32s(0.0);
+    let (mut least, mut most, mut poison) = (none, none, none);
+    for &vector in vectors {
+        least = simd.min_f32s(least, vector);
+        most = simd.max_f32s(most, vector);
+        poison = simd.mul_add_f32s(vector, none, poison);
+    }
+    let mut found = [simd.reduce_min_f32s(least), simd.reduce_max_f32s(most), simd.reduce_sum_f32s(poison)];
+    for &value in rest {
+        found = [found[0].min(value), found[1].max(value), found[2] + value * 0.0];
+    }
+    found
 }

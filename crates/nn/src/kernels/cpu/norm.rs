@@ -1,7 +1,6 @@
 //! LayerNorm of rows, and of a sum.
 
 use burn::tensor::{Shape, Tensor};
-use pulp::Arch;
 use rekindle_ops::memory::{CHUNK, each, rows_of, tensor, values};
 use rekindle_ops::{CustomTensor, Differentiable, FlexTensor, OpParams, Saved, run};
 
@@ -76,10 +75,9 @@ impl Norm {
         };
         let sums = values(a).chunks(chunk * dim).zip(others);
         let tasks = sums.zip(output.chunks_mut(chunk * dim)).zip(inverse.chunks_mut(chunk)).zip(kept);
-        let arch = Arch::new();
         let (scale, shift) = (values(scale), shift.map(values));
         each(tasks.collect(), |((((a, b), output), inverse), mut kept)| {
-            arch.dispatch(|| {
+            vectorized!({
                 for (row, inverse) in inverse.iter_mut().enumerate() {
                     let span = row * dim..(row + 1) * dim;
                     let output = &mut output[span.clone()];
@@ -116,9 +114,8 @@ impl Norm {
             let chunk = rows_at_a_time(dim);
             let inputs = values(grad).chunks(chunk * dim).zip(values(rows).chunks(chunk * dim));
             let tasks = result.chunks_mut(chunk * dim).zip(inputs).zip(values(inverse).chunks(chunk));
-            let arch = Arch::new();
             each(tasks.collect(), |((result, (grad, rows)), inverse)| {
-                arch.dispatch(|| {
+                vectorized!({
                     for (row, &inverse) in inverse.iter().enumerate() {
                         let span = row * dim..(row + 1) * dim;
                         let (grad, normalized) = (&grad[span.clone()], &rows[span.clone()]);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use burn::tensor::{Shape, Tensor};
-use pulp::Arch;
 use rekindle_ops::memory::{CHUNK, each, rows_of, values_mut};
 use rekindle_ops::{CustomTensor, Differentiable, FlexTensor, OpParams, Saved, run};
 
@@ -40,9 +39,8 @@ impl Rotary {
         let (positions, half) = (self.layout.positions(self.rotation.selection), width / 2);
         let count = (CHUNK / dim.max(1)).max(1);
         let tasks = values_mut(&mut rows).chunks_mut(count * dim).zip(positions.chunks(count)).collect();
-        let arch = Arch::new();
         each(tasks, |(rows, positions): (&mut [f32], &[u32])| {
-            arch.dispatch(|| {
+            vectorized!({
                 for (row, &position) in rows.chunks_exact_mut(dim).zip(positions) {
                     let angles = position as usize * half..(position as usize + 1) * half;
                     let (cos, sin) = (&cos[angles.clone()], &sin[angles]);

@@ -38,11 +38,13 @@ pub(super) fn column_sums(matrix: &[f32], columns: usize) -> Vec<f32> {
     let width = (CHUNK * columns / matrix.len().max(1)).next_multiple_of(64);
     each(sums.chunks_mut(width).enumerate().collect(), |(index, sums): (usize, &mut [f32])| {
         let mut exact = vec![0f64; sums.len()];
-        for row in matrix.chunks_exact(columns) {
-            for (sum, &value) in exact.iter_mut().zip(&row[index * width..]) {
-                *sum += f64::from(value);
+        vectorized!({
+            for row in matrix.chunks_exact(columns) {
+                for (sum, &value) in exact.iter_mut().zip(&row[index * width..]) {
+                    *sum += f64::from(value);
+                }
             }
-        }
+        });
         for (sum, exact) in sums.iter_mut().zip(exact) {
             *sum = exact as f32;
         }

@@ -4,6 +4,7 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{numbers, random};
+use crate::activation::Activation;
 use crate::linear::Linear;
 
 /// `input · weight + bias` in int8, and in f32.
@@ -62,6 +63,27 @@ fn a_layer_in_int8_is_within_the_rounding_of_weights_and_inputs() {
         &input.narrow(0, 7, 1),
     );
     assert_eq!(alone[0], ours[7 * columns..8 * columns]);
+}
+
+#[test]
+fn a_feed_forward_block_in_int8_equals_its_layers() {
+    let layer = |inner, columns| {
+        let weight = Param::from_tensor(random([inner, columns]).without_autodiff());
+        let mut layer = Linear { weight, ..Linear::new(inner, columns, &Device::flex()) };
+        layer.quantize().expect("the CPU");
+        layer
+    };
+    for [rows, inner, between, columns] in [[1, 8, 4, 3], [64, 16, 33, 7], [131, 21, 50, 18]] {
+        let (first, second) = (layer(inner, between), layer(between, columns));
+        let input = random([rows, inner]).without_autodiff();
+        for activation in
+            [Activation::Gelu, Activation::GeluNew, Activation::QuickGelu, Activation::Silu, Activation::Relu]
+        {
+            let wanted = second.forward(activation.forward(first.forward(input.clone())));
+            let found = activation.forward_between([&first, &second], input.clone());
+            assert_eq!(numbers(found), numbers(wanted), "{activation:?}, {rows} rows");
+        }
+    }
 }
 
 #[test]
