@@ -18,7 +18,7 @@ use crate::windows::Windows;
 /// `model.trainable(|_| false)` instead.
 ///
 /// Batches hold texts of similar length, the longest first, and at most as many tokens as `batch_size` of the longest
-/// texts. `progress` receives the number of texts done, and may cancel.
+/// texts, or 1,024. `progress` receives the number of texts done, and may cancel.
 ///
 /// # Errors
 /// Returns an error if a text does not fit the model, a logit is not finite, or `progress` cancels.
@@ -145,11 +145,14 @@ pub fn by_length<R: Tokenized>(
     Ok(Some(Tensor::cat(parts, 0).select(0, places)))
 }
 
+/// The tokens of a batch that is small: with fewer, a product spends more than a tenth of its time on arranging the weights.
+const SMALL_BATCH: usize = 1024;
+
 /// Calls `compute` with batches of sequences of similar length, the longest first, and with their places in the order given.
 /// `progress` receives the number of sequences done.
 ///
-/// A batch has at most as many tokens as `batch_size` of the longest sequences. The memory of such a batch is the bound;
-/// short sequences fill it in larger numbers.
+/// A batch has at most as many tokens as `batch_size` of the longest sequences, or 1,024. The memory of such a batch is the
+/// bound; short sequences fill it in larger numbers.
 ///
 /// # Errors
 /// Returns an error if a sequence does not fit the model, `compute` returns one, or `progress` cancels.
@@ -164,7 +167,7 @@ pub fn for_each_batch<R: Tokenized>(
     let length = |row: usize| sequences[row].input_ids().len();
     let mut order: Vec<usize> = (0..sequences.len()).collect();
     order.sort_by_key(|&row| std::cmp::Reverse(length(row)));
-    let most = batch_size.max(1) * order.first().map_or(0, |&row| length(row));
+    let most = (batch_size.max(1) * order.first().map_or(0, |&row| length(row))).max(SMALL_BATCH);
     let mut done = 0;
     while done < order.len() {
         // In this order, the first sequence of a batch is its longest.

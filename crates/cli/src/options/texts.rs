@@ -18,7 +18,7 @@ pub struct TextArgs {
     /// files do not say].
     #[arg(long, value_name = "truncate|head-tail|windows[:stride=N][:pool=mean|max]", value_parser = str::parse::<LongTexts>, help_heading = "Texts")]
     pub long_texts: Option<LongTexts>,
-    /// Number of texts per batch.
+    /// Number of texts per batch; batches of short texts have more.
     #[arg(long, default_value_t = 8, value_name = "TEXTS", value_parser = at_least(1), help_heading = "Texts")]
     pub batch_size: usize,
 }
