@@ -1,6 +1,6 @@
 //! The rows of a design matrix, sparse or dense, and what logistic regression computes with them.
 
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
 use crate::lbfgs::dot;
 use crate::product::{Left, add_product};
@@ -66,7 +66,7 @@ impl Rows for DenseRows {
     fn scores(&self, weights: &[f64], outputs: usize) -> Vec<f64> {
         if outputs == 1 {
             let mut scores = vec![0.0; self.len()];
-            Arch::new().dispatch(|| multiply(&self.values, self.columns, weights, &mut scores));
+            Arch::new().dispatch(Scores { rows: self, weights, scores: &mut scores });
             return scores;
         }
         let (weights, intercepts) = weights.split_at(self.columns * outputs);
@@ -78,7 +78,7 @@ impl Rows for DenseRows {
     fn add_gradient(&self, share: f64, residuals: &[f64], outputs: usize, gradient: &mut [f64]) {
         let residuals: Vec<f64> = residuals.iter().map(|residual| share * residual).collect();
         if outputs == 1 {
-            return Arch::new().dispatch(|| accumulate(&self.values, self.columns, &residuals, gradient));
+            return Arch::new().dispatch(Gradient { rows: self, residuals: &residuals, gradient });
         }
         let (gradient, intercepts) = gradient.split_at_mut(self.columns * outputs);
         add_product(Left::new(&self.values, self.columns).transposed(), &residuals, outputs, gradient);
@@ -88,22 +88,45 @@ impl Rows for DenseRows {
     }
 }
 
-/// [`Rows::scores`] with one output.
-#[inline(always)]
-fn multiply(values: &[f64], columns: usize, weights: &[f64], scores: &mut [f64]) {
-    let (weights, intercept) = weights.split_at(columns);
-    for (row, score) in values.chunks_exact(columns).zip(scores) {
-        *score = dot(row, weights) + intercept[0];
+/// [`Rows::scores`] with one output. Not a closure, because one that is called, not inlined, is compiled for any CPU.
+struct Scores<'a> {
+    rows: &'a DenseRows,
+    weights: &'a [f64],
+    scores: &'a mut [f64],
+}
+
+impl NullaryFnOnce for Scores<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (weights, intercept) = self.weights.split_at(self.rows.columns);
+        for (row, score) in self.rows.values.chunks_exact(self.rows.columns).zip(self.scores) {
+            *score = dot(row, weights) + intercept[0];
+        }
     }
 }
 
 /// [`Rows::add_gradient`] with one output, with residuals that are scaled already.
-#[inline(always)]
-fn accumulate(values: &[f64], columns: usize, residuals: &[f64], gradient: &mut [f64]) {
-    for (row, residual) in values.chunks_exact(columns).zip(residuals) {
-        gradient.iter_mut().zip(row).for_each(|(into, value)| *into += value * residual);
+struct Gradient<'a> {
+    rows: &'a DenseRows,
+    residuals: &'a [f64],
+    gradient: &'a mut [f64],
+}
+
+impl NullaryFnOnce for Gradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (gradient, intercept) = self.gradient.split_at_mut(self.rows.columns);
+        for (row, residual) in self.rows.values.chunks_exact(self.rows.columns).zip(self.residuals) {
+            for (into, value) in gradient.iter_mut().zip(row) {
+                *into += value * residual;
+            }
+        }
+        intercept[0] += self.residuals.iter().sum::<f64>();
     }
-    gradient[columns] += residuals.iter().sum::<f64>();
 }
 
 #[cfg(test)]
