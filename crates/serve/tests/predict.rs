@@ -23,6 +23,7 @@ fn the_shapes_are_those_of_the_pipeline() {
     assert_eq!(one.as_array().map(Vec::len), Some(1), "the best class: {one}");
     assert_eq!(one[0]["label"], expected[0].label);
     assert!(close(&one[0]["score"], expected[0].score.into()), "{one}");
+    assert_eq!(one[0].as_object().map(serde_json::Map::len), Some(2), "nothing but label and score: {one}");
     assert_eq!(server.predict(r#"{"inputs": "good movie", "parameters": {"top_k": 1}}"#).json(), one);
 
     let many = server.predict(r#"{"inputs": ["good movie", "bad"], "parameters": {"top_k": null}}"#).json();
@@ -71,6 +72,26 @@ fn the_label_is_null_below_the_score_that_was_asked_for() {
     ] {
         let refused = ask(parameters);
         assert!(refused.status == 422 && refused.body.contains(part), "{refused:?}");
+    }
+}
+
+#[test]
+fn labels_that_reach_their_thresholds_are_predicted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_model(&folder.path().join("model"), &["rude", "loud", "late"], 1);
+    let file = folder.path().join("model/config.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&file).expect("read")).expect("JSON");
+    config["problem_type"] = json!("multi_label_classification");
+    // Every probability is between them.
+    config["rekindle_thresholds"] = json!([1.0, 0.0, 1.0]);
+    fs::write(&file, config.to_string()).expect("written");
+    let model = model(folder.path(), "model");
+    let server = Running::serve(folder, vec![model], Limits::default(), None);
+    let answer = server.predict(r#"{"inputs": "good movie", "parameters": {"top_k": null}}"#).json();
+    let labels = answer.as_array().expect("a list");
+    assert_eq!(labels.len(), 3, "{answer}");
+    for label in labels {
+        assert_eq!(label["predicted"], json!(label["label"] == "loud"), "{answer}");
     }
 }
 

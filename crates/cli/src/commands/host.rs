@@ -8,15 +8,15 @@ use clap::Args;
 use rekindle::remote::{Server, ServerOptions};
 
 use crate::exit::Failure;
-use crate::options::backend::{Backend, describe};
+use crate::options::backend::{Backend, describe, of_this_machine};
 use crate::options::token;
 
 /// The options of `rekindle host`.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct HostArgs {
-    /// Backend whose devices are offered; not `remote`.
-    #[arg(long, default_value_t = Backend::default(), value_name = "NAME")]
+    /// Backend whose devices are offered.
+    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", value_parser = of_this_machine())]
     pub backend: Backend,
     /// Address to listen on. With port 0, a free port is chosen and printed.
     #[arg(long, default_value = "127.0.0.1:3000", value_name = "ADDRESS:PORT")]
@@ -36,10 +36,6 @@ pub struct HostArgs {
 /// # Errors
 /// Returns an error if there is no device, the address cannot be listened on, or it is open to others without a token.
 pub fn run(args: &HostArgs) -> Result<(), Failure> {
-    if args.backend == Backend::Remote {
-        let refusal = "backend remote: a host offers its own devices; name flex, ndarray, wgpu or vulkan";
-        return Err(Failure::usage(refusal));
-    }
     args.backend.device()?;
     let token = token::find(args.token_file.as_deref())?;
     if token.is_none() && (args.identity.is_some() || !args.listen.ip().is_loopback()) {

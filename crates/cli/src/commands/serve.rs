@@ -13,7 +13,7 @@ use rekindle::infer::Predictor;
 use rekindle_serve::{Event, Handle, Limits, Model, Reload, Server, ServerOptions};
 
 use crate::exit::{Failure, Kind};
-use crate::options::backend::Backend;
+use crate::options::backend::{Backend, of_this_machine};
 use crate::options::model::{self, ModelChoice};
 use crate::options::{MIN_LENGTH, PrecisionArgs, at_least, probability, token};
 use crate::terminal::{Display, Verbosity, print_error};
@@ -37,8 +37,8 @@ pub struct ServeArgs {
     /// probability of 95 %: the label is `null`. Needs models of `experiment --calibrate`; a request may choose another fraction.
     #[arg(long, value_name = "FRACTION", value_parser = probability, help_heading = "Decision")]
     pub max_error: Option<f32>,
-    /// Backend that computes; not `remote`.
-    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", help_heading = "Engine")]
+    /// Backend that computes.
+    #[arg(long, default_value_t = Backend::default(), value_name = "NAME", value_parser = of_this_machine(), help_heading = "Engine")]
     pub backend: Backend,
     #[command(flatten)]
     pub precision: PrecisionArgs,
@@ -124,9 +124,6 @@ impl FromStr for NamedModel {
 /// # Errors
 /// Returns an error if a model cannot be loaded, the address cannot be listened on, or it is open to others without a token.
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
-    if args.backend == Backend::Remote {
-        return Err(Failure::usage("backend remote: a server computes here; name flex, ndarray, wgpu or vulkan"));
-    }
     let token = token::find(args.token_file.as_deref())?;
     if token.is_none() && !args.listen.ip().is_loopback() {
         return Err(Failure::usage(format!(

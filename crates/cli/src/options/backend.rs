@@ -8,6 +8,7 @@ use burn::tensor::Device;
 #[cfg(feature = "wgpu")]
 use burn::tensor::{DeviceKind, DeviceType};
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use rekindle::train::TrainError;
 
 use crate::exit::Failure;
@@ -25,6 +26,13 @@ pub enum Backend {
     Vulkan,
     /// Devices of other machines.
     Remote,
+}
+
+/// Parses the name of a backend that computes on this machine.
+pub fn of_this_machine() -> impl TypedValueParser<Value = Backend> {
+    let local = || ALL.into_iter().filter(|backend| *backend != Backend::Remote);
+    PossibleValuesParser::new(local().filter_map(|backend| backend.to_possible_value()))
+        .map(move |name| local().find(|backend| backend.name() == name).unwrap_or_default())
 }
 
 pub const ALL: [Backend; 5] = [Backend::Flex, Backend::Ndarray, Backend::Wgpu, Backend::Vulkan, Backend::Remote];

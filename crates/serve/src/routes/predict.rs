@@ -23,6 +23,9 @@ use crate::models::Loaded;
 pub(super) struct Score<'a> {
     label: Option<&'a str>,
     score: f32,
+    /// Of a model of several labels: whether the probability reaches the threshold of the label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    predicted: Option<bool>,
 }
 
 /// The body of a request.
@@ -63,11 +66,12 @@ fn ranked<'a>(
     decision: &Decision,
     function: Option<OutputFunction>,
 ) -> Vec<Score<'a>> {
-    let Decided { ranking, is_abstained, .. } = model.classifier.decide(logits, decision);
+    let Decided { ranking, is_abstained, labels, .. } = model.classifier.decide(logits, decision);
     let scores = function.map(|function| function.apply(logits));
     let of = |(rank, (class, score)): (usize, (usize, f32))| Score {
         label: (rank > 0 || !is_abstained).then(|| &*model.classifier.labels()[class]),
         score: scores.as_ref().map_or(score, |scores| scores[class] as f32),
+        predicted: labels.as_ref().map(|labels| labels.contains(&class)),
     };
     ranking.into_iter().enumerate().map(of).collect()
 }
