@@ -16,8 +16,11 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 20.0;
 const BOTTOM: f64 = 56.0;
-/// A point whose neighbour is closer than this on the right has its name on the left.
-const NEAR: f64 = 90.0;
+/// From a point to its name.
+const GAP: f64 = 12.0;
+const RADIUS: f64 = 5.5;
+/// A baseline that is this far below all points is only named, so that the points do not lie close together.
+const FAR: f64 = 0.3;
 
 /// The size of a name, in pixels: per character, and per line.
 const CHARACTER: f64 = 8.0;
@@ -74,7 +77,10 @@ fn row(cells: &[String]) -> Option<Row> {
 /// Draws the rows, with classes for colours, so that one image serves the light and the dark theme. `time` says what the horizontal
 /// axis is.
 pub(crate) fn svg(rows: &[Row], title: &str, time: &str) -> String {
-    let ends = rows.iter().flat_map(|row| {
+    let trained = rows.iter().filter(|row| row.seconds.is_some());
+    let worst = trained.map(|row| row.accuracy).fold(1.0, f64::min);
+    let is_far = |row: &&Row| row.seconds.is_none() && row.accuracy < worst - FAR;
+    let ends = rows.iter().filter(|row| !is_far(row)).flat_map(|row| {
         let (low, high) = row.interval.unwrap_or((row.accuracy, row.accuracy));
         [low, high]
     });
@@ -106,28 +112,32 @@ pub(crate) fn svg(rows: &[Row], title: &str, time: &str) -> String {
     marks.push(format!(
         "<text class=\"label\" text-anchor=\"middle\" transform=\"translate({across} {up}) rotate(-90)\">accuracy</text>"
     ));
-    for row in rows.iter().filter(|row| row.seconds.is_none()) {
+    for row in rows.iter().filter(is_far) {
+        let words = format!("{}, below the axis: {:.2}", row.name, row.accuracy);
+        marks.push(text("label", "start", (LEFT + 8.0, HEIGHT - BOTTOM - 7.0), &words));
+    }
+    for row in rows.iter().filter(|row| row.seconds.is_none() && !is_far(row)) {
         marks.push(line("baseline", (LEFT, y(row.accuracy)), (WIDTH - RIGHT, y(row.accuracy))));
         marks.push(text("label", "start", (LEFT + 8.0, y(row.accuracy) - 7.0), &row.name));
     }
     let points: Vec<(f64, &Row)> = rows.iter().filter_map(|row| Some((x(row.seconds?), row))).collect();
-    let mut names: Vec<(f64, f64, f64)> = Vec::new();
+    // What a name must not cover: the points, and the names so far.
+    let mut covered: Vec<(f64, f64, f64)> =
+        points.iter().map(|(place, row)| (place - RADIUS, place + RADIUS, y(row.accuracy))).collect();
     for (place, row) in &points {
         let height = y(row.accuracy);
         if let Some((low, high)) = row.interval {
             marks.push(line("interval", (*place, y(low)), (*place, y(high))));
         }
-        marks.push(format!("<circle cx=\"{place:.1}\" cy=\"{height:.1}\" r=\"5.5\"/>"));
-        let is_near = |other: &(f64, &Row)| {
-            other.0 > *place && other.0 - place < NEAR && (y(other.1.accuracy) - height).abs() < 20.0
-        };
+        marks.push(format!("<circle cx=\"{place:.1}\" cy=\"{height:.1}\" r=\"{RADIUS}\"/>"));
         let width = CHARACTER * row.name.chars().count() as f64;
-        let is_left = points.iter().any(is_near) || place + 12.0 + width > WIDTH;
-        let (anchor, gap) = if is_left { ("end", -12.0) } else { ("start", 12.0) };
-        let start = if anchor == "end" { place + gap - width } else { place + gap };
-        let shift = free_line(&names, start, width, height);
-        names.push((start, start + width, height + shift));
-        marks.push(text("name", anchor, (place + gap, height + shift + 5.0), &row.name));
+        let (anchor, across, up) = free_place(&covered, *place, height, width);
+        let start = if anchor == "end" { across - width } else { across };
+        covered.push((start, start + width, up));
+        if up != height {
+            marks.push(line("leader", (*place, height), (across, up)));
+        }
+        marks.push(text("name", anchor, (across, up + 5.0), &row.name));
     }
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">\n<title>{title}</title>\n\
@@ -136,15 +146,19 @@ pub(crate) fn svg(rows: &[Row], title: &str, time: &str) -> String {
     )
 }
 
-/// Returns how far a name must move up or down not to cover the names so far, of which each has a start, an end and a height.
-fn free_line(names: &[(f64, f64, f64)], start: f64, width: f64, height: f64) -> f64 {
-    let is_free = |shift: &f64| {
-        let covers = |&(from, to, at): &(f64, f64, f64)| {
-            from < start + width && start < to && (at - height - shift).abs() < LINE
-        };
-        !names.iter().any(covers)
+/// Returns where the name of a point does not cover other marks, of which each has a start, an end and a height: its anchor and position.
+/// The nearest places are tried first.
+fn free_place(covered: &[(f64, f64, f64)], across: f64, up: f64, width: f64) -> (&'static str, f64, f64) {
+    let sides = [("start", across + GAP, across + GAP), ("end", across - GAP, across - GAP - width)];
+    let is_free = |start: f64, height: f64| {
+        let covers =
+            |&(from, to, at): &(f64, f64, f64)| from < start + width && start < to && (at - height).abs() < LINE;
+        start > LEFT && start + width < WIDTH && !covered.iter().any(covers)
     };
-    [0.0, -1.0, 1.0, -2.0, 2.0, -3.0, 3.0].map(|lines| lines * LINE).into_iter().find(is_free).unwrap_or(0.0)
+    let lines = [0.0, -1.0, 1.0, -2.0, 2.0, -3.0, 3.0].map(|lines| up + lines * LINE);
+    let mut places = lines.into_iter().flat_map(|height| sides.map(|(anchor, at, start)| (anchor, at, start, height)));
+    let free = places.find(|&(_, _, start, height)| is_free(start, height));
+    free.map_or(("start", across + GAP, up), |(anchor, at, _, height)| (anchor, at, height))
 }
 
 const TIME: &str = "training time of all runs, in seconds";
@@ -153,7 +167,7 @@ const TITLE: &str = "Accuracy by training time, with 95 % confidence intervals";
 
 const STYLE: &str = "text{font:15px system-ui,-apple-system,'Segoe UI',Roboto,'Liberation Sans',sans-serif}\
                      .label{fill:#5b616b}.name{fill:#1d1f23;font-weight:600}.grid{stroke:#d9dbe0}\
-                     .baseline{stroke:#84888f;stroke-dasharray:7 5}.interval{stroke:#1f65a8;stroke-width:2}circle{fill:#1f65a8}\
+                     .baseline{stroke:#84888f;stroke-dasharray:7 5}.leader{stroke:#84888f}.interval{stroke:#1f65a8;stroke-width:2}circle{fill:#1f65a8}\
                      @media(prefers-color-scheme:dark){.label{fill:#a2a9b4}.name{fill:#e8e9ec}.grid{stroke:#363b44}\
                      .interval{stroke:#6cb0f5}circle{fill:#6cb0f5}}";
 
