@@ -71,19 +71,32 @@ const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2)
 const isProbability = () => model().function_to_apply !== "none";
 const shown = (score) => (isProbability() ? `${(100 * score).toFixed(1)} %` : score.toFixed(3));
 
+// The classes that an answer of /predict with all classes predicts: one, those of several labels that reach their thresholds, or none.
+function predicted(scores) {
+  const several = scores[0].predicted !== undefined;
+  return scores.filter((score, rank) => (several ? score.predicted : rank === 0 && score.label !== null));
+}
+
+const NONE = "No prediction";
+
 async function classify(text) {
   const request = ++asked;
-  const answer = await ask("explain", { inputs: text, model: model().name });
+  const body = { inputs: text, model: model().name };
+  const [answer, scores] = await Promise.all([
+    ask("explain", body), ask("predict", { ...body, parameters: { top_k: null } }),
+  ]);
   if (request !== asked) return;
   explanation = { ...answer, text };
+  const labels = predicted(scores).map((score) => score.label);
   const order = answer.scores.map((_, index) => index).sort((a, b) => answer.scores[b] - answer.scores[a]);
-  const best = order[0];
-  $("answer").textContent = `${answer.labels[best]}, ${shown(answer.scores[best])}`;
+  const named = (index) => `${answer.labels[index]}, ${shown(answer.scores[index])}`;
+  $("answer").textContent = labels.map((label) => named(answer.labels.indexOf(label))).join("; ") || NONE;
   const largest = isProbability() ? 1 : Math.max(...answer.scores.map(Math.abs), 1e-9);
   $("scores").tBodies[0].replaceChildren(...order.map((index) => {
     const row = element("tr");
     const name = element("th", answer.labels[index]);
     name.scope = "row";
+    if (labels.includes(answer.labels[index])) name.className = "predicted";
     const cell = element("td"), track = element("div", undefined, "track"), bar = element("div", undefined, "bar");
     bar.style.width = `${(100 * Math.abs(answer.scores[index])) / largest}%`;
     track.append(bar);
@@ -94,7 +107,7 @@ async function classify(text) {
   $("class").replaceChildren(...order.map((index) => new Option(answer.labels[index], index)));
   $("result").hidden = false;
   explain();
-  remember({ text, label: answer.labels[best], score: shown(answer.scores[best]), model: model().name });
+  remember({ text, answer: $("answer").textContent, model: model().name });
 }
 
 // Shows the words of the text, marked by how much they speak for and against a class.
@@ -134,7 +147,7 @@ function remember(entry) {
 function showHistory() {
   const entries = history();
   $("history").replaceChildren(...entries.map((entry) => {
-    const item = element("li"), button = element("button", `${entry.label}, ${entry.score}: ${entry.text}`);
+    const item = element("li"), button = element("button", `${entry.answer}: ${entry.text}`);
     button.type = "button";
     button.addEventListener("click", () => {
       const index = info.models.findIndex((one) => one.name === entry.model);
@@ -188,10 +201,12 @@ async function classifyTable() {
   $("table-result").hidden = false;
   for (let first = 0; first < rows.length; first += size) {
     const some = rows.slice(first, first + size);
-    const answers = await ask("predict", { inputs: some.map((row) => row[column] ?? ""), model: name });
+    const texts = some.map((row) => row[column] ?? "");
+    const answers = await ask("predict", { inputs: texts, model: name, parameters: { top_k: null } });
     some.forEach((row, index) => {
       const cells = names.map((_, place) => row[place] ?? "");
-      results.push([...cells, answers[index][0].label ?? "", answers[index][0].score.toFixed(4)]);
+      const labels = predicted(answers[index]).map((score) => score.label);
+      results.push([...cells, labels.join("; "), answers[index][0].score.toFixed(4)]);
     });
     $("table-status").textContent = `${results.length - 1} of ${rows.length} rows`;
     const [head, ...body] = results.map((cells, line) => {
