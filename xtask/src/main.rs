@@ -5,6 +5,7 @@ mod artifacts;
 mod chart;
 mod checks;
 mod ci;
+mod gpu;
 mod measure;
 mod random;
 mod rehearse;
@@ -50,6 +51,9 @@ Measure:
   bench --peer PYTHON --model FOLDER --train TRAIN.tsv --test TEST.tsv [--notebook FILE] [--rounds N]
                         Measure Rekindle and PyTorch alternately, and write the table of docs/performance.md;
                         PYTHON needs torch and transformers; onnx and onnxruntime are optional
+  bench --gpu [--backend wgpu|vulkan|cuda] [--features fusion,autotune] [--peer PYTHON] [--rounds N]
+                        Measure the GPU of this machine beside its CPU, and with PYTHON beside PyTorch on the same GPU,
+                        and print a table; the model has random weights [default: wgpu, no features, 3 rounds]
   transfer --peer PYTHON [--model FOLDER] [--data DATA.tsv]... [--train TRAIN.tsv --test TEST.tsv] [--splits N]
                         Compare a model with random weights and TF-IDF on few labelled sentences, and write
                         the tables of docs/transfer.md; PYTHON needs scikit-learn
@@ -133,8 +137,9 @@ fn experiment(options: &[OsString]) -> Command {
 
 /// Returns the value of `--backend` if it is the name of a feature; `rekindle` reports other values as errors.
 fn backend(options: &[OsString]) -> Option<&'static str> {
-    let named =
-        |value: &str| ["flex", "ndarray", "wgpu", "vulkan", "remote"].into_iter().find(|backend| *backend == value);
+    let named = |value: &str| {
+        ["flex", "ndarray", "wgpu", "vulkan", "cuda", "remote"].into_iter().find(|backend| *backend == value)
+    };
     let options: Vec<&str> = options.iter().filter_map(|option| option.to_str()).collect();
     options.iter().enumerate().rev().find_map(|(index, option)| match option.strip_prefix("--backend") {
         Some("") => options.get(index + 1).and_then(|value| named(value)),

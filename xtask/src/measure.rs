@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::process::Command;
 
-use crate::{at_root, binary, cargo, optimised, refuse, root, run, target};
+use crate::{at_root, binary, cargo, gpu, optimised, refuse, root, run, target};
 
 /// Compares logits, hidden states and training with transformers.
 pub fn parity(options: &[OsString]) -> Result<(), u8> {
@@ -40,6 +40,11 @@ pub fn parity(options: &[OsString]) -> Result<(), u8> {
 
 /// Compares speed with PyTorch.
 pub fn bench(options: &[OsString]) -> Result<(), u8> {
+    if let [first, options @ ..] = options
+        && first == "--gpu"
+    {
+        return gpu::bench(options);
+    }
     let binaries = [("--rekindle", "rekindle"), ("--bench", "examples/bench")];
     beside("fixtures/bench/compare.py", &binaries, "docs/performance.md", options)
 }

@@ -36,7 +36,7 @@ fn every_command_has_a_page_with_common_options_last() {
         }
     }
     let bash = fs::read_to_string(place.path("dist/completions/rekindle.bash")).expect("completions");
-    for values in ["flex ndarray wgpu vulkan remote", "linear cosine constant", "reference none"] {
+    for values in ["flex ndarray wgpu vulkan cuda remote", "linear cosine constant", "reference none"] {
         assert!(bash.contains(&format!("\"{values}\"")), "{values} are not completed");
     }
 }

@@ -194,7 +194,7 @@ fn invalid_options_are_errors() {
         assert!(!output.status.success() && said.contains(words), "{arguments:?}: {said}");
     };
     refused(&["host", "--listen", "0.0.0.0:0"], "--token-file");
-    refused(&["host", "--backend", "remote"], "[possible values: flex, ndarray, wgpu, vulkan]");
+    refused(&["host", "--backend", "remote"], "[possible values: flex, ndarray, wgpu, vulkan, cuda]");
     refused(&["host", "--listen", "192.0.2.1:0", "--token-file", "absent"], "absent");
     refused(&["experiment", "--backend", "remote"], "--host URL");
     refused(&["experiment", "--host", "ws://127.0.0.1:1"], "--backend remote");

@@ -1,21 +1,27 @@
 //! Our side of `cargo xtask bench`: the cases of `fixtures/bench/reference.py`, under the same names.
 //!
-//! `bench MODEL TRAIN.tsv TEST.tsv` prints a line `case TAB value` for each. After a `wgpu` (with
-//! the feature of this name), a GPU computes, in batches of 32.
+//! `bench MODEL TRAIN.tsv TEST.tsv [BACKEND BATCH [CASE]]` prints a line `case TAB value` for each: on flex, and in
+//! batches of 8, or as it is told. The model `random` has the size of distilbert-base-uncased and random weights.
 
 use std::error::Error;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
+#[cfg(feature = "wgpu")]
+use burn::tensor::DeviceKind;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+use burn::tensor::DeviceType;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use rekindle::data::{Dataset, ReadOptions};
+use rekindle::embedded::EMBEDDED;
 use rekindle::encoders::{
-    EncoderConfig, Mode, Pooling, SequenceBatch, SequenceClassifier, TokenSelection, TransformerEncoder,
+    Checkpoint, EncoderConfig, Mode, Pooling, SequenceBatch, SequenceClassifier, TokenSelection, TransformerEncoder,
 };
 use rekindle::infer::{PretrainedModel, logits};
-use rekindle::tokenizer::Batch;
+use rekindle::tokenizer::{Batch, Tokenizer};
 use rekindle::train::{AdamW, Classification, EncodedDataset, Trainer, TrainingArguments, TuningPlan};
 
 #[global_allocator]
@@ -29,33 +35,32 @@ const SENTENCES: usize = 80;
 
 fn main() -> Result<(), Box<dyn Error>> {
     rekindle::allocator::keep_pages();
-    let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [folder, train, test, rest @ ..] = paths.as_slice() else {
-        return Err("usage: bench MODEL TRAIN.tsv TEST.tsv [flex|wgpu] [head|last layer|all]".into());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (data, backend, batch, only) = match arguments[..] {
+        [model, train, test] => ([model, train, test], "flex", 8, None),
+        [model, train, test, backend, batch] => ([model, train, test], backend, batch.parse()?, None),
+        [model, train, test, backend, batch, case] => ([model, train, test], backend, batch.parse()?, Some(case)),
+        _ => return Err("usage: bench MODEL|random TRAIN.tsv TEST.tsv [BACKEND BATCH [head|last layer|all]]".into()),
     };
-    let (backend, rest) = match rest.split_first() {
-        Some((first, cases)) if BACKENDS.iter().any(|backend| first.as_os_str() == *backend) => (first, cases),
-        _ => (&PathBuf::from("flex"), rest),
-    };
-    let pretrained = PretrainedModel::from_folder(folder)?;
+    let [model, train, test] = data;
+    let (tokenizer, config, checkpoint) = open(model)?;
     let device = device(backend)?;
-    let batch = if backend.as_os_str() == "flex" { 8 } else { 32 };
-    let (model, _) = SequenceClassifier::from_checkpoint(&pretrained.config, &pretrained.checkpoint, 0, &device)?;
-    let side = Side { config: &pretrained.config, model, device, batch };
-    let (train, test) = (sentences(&pretrained, train)?, sentences(&pretrained, test)?);
+    // A GPU compiles kernels when it first gets a shape: what it takes then, and what it takes later.
+    let is_gpu = backend != "flex";
+    let (model, _) = SequenceClassifier::from_checkpoint(&config, &checkpoint, 0, &device)?;
+    let side = Side { config: &config, model, device, batch };
+    let (train, test) = (sentences(&tokenizer, train)?, sentences(&tokenizer, test)?);
 
     let full: Vec<Vec<u32>> = (0..batch as u32).map(|row| (1000 + row..).take(MAX_LENGTH).collect()).collect();
+    let labels: Vec<usize> = (0..batch).map(|row| row % 2).collect();
     let plans = [
         ("head", TuningPlan::head()),
         ("last layer", TuningPlan::last_layers(1, side.config)?),
         ("all", TuningPlan::full(side.config)),
     ];
-    for (name, plan) in &plans {
-        if rest.iter().any(|only| only.as_os_str() != *name) {
-            continue;
-        }
+    for (name, plan) in plans.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         let mut learner = side.learner(plan);
-        let labels: Vec<usize> = (0..batch).map(|row| row % 2).collect();
         let whole = |learner: &mut Learner| timed(|| learner.step(&full, &labels, true));
         for _ in 0..WARM_UP {
             whole(&mut learner)?;
@@ -63,37 +68,65 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut times = (0..STEPS).map(|_| whole(&mut learner)).collect::<Result<Vec<f64>, _>>()?;
         times.sort_by(f64::total_cmp);
         report(&format!("step {batch}x64, {name}"), times[STEPS / 2] * 1e3);
-        let sentences: Vec<Vec<u32>> = train.sentences().into_iter().map(<[u32]>::to_vec).collect();
-        let batches = || sentences.chunks(batch).zip(train.labels().chunks(batch));
-        let seconds = timed(|| batches().try_for_each(|(sentences, labels)| learner.step(sentences, labels, false)))?;
-        report(&format!("step SST-2, {name}"), seconds / batches().count() as f64 * 1e3);
+        if is_gpu {
+            report(&format!("step SST-2 in the first epoch, {name}"), learner.epoch(&train)? * 1e3);
+        }
+        report(&format!("step SST-2, {name}"), learner.epoch(&train)? * 1e3);
     }
-    let seconds = timed(|| {
+    let evaluate = || {
         logits(&side.model, side.config, &test.sentences(), batch, &side.device, &mut |_| ControlFlow::Continue(()))?;
         Ok(())
-    })?;
-    report("evaluation, sentences a second", test.len() as f64 / seconds);
+    };
+    if is_gpu {
+        evaluate()?;
+    }
+    report("evaluation, sentences a second", test.len() as f64 / timed(evaluate)?);
     report("step from cached features", side.cached(&train)? * 1e3);
     product(&side.device)
 }
 
-const BACKENDS: [&str; 2] = ["flex", "wgpu"];
-
-fn device(backend: &Path) -> Result<Device, Box<dyn Error>> {
-    Ok(match backend.to_str() {
-        Some("flex") => Device::flex(),
+fn device(backend: &str) -> Result<Device, Box<dyn Error>> {
+    match backend {
+        "flex" => Ok(Device::flex()),
         #[cfg(feature = "wgpu")]
-        Some("wgpu") => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
-        _ => return Err(format!("compiled without the feature {}", backend.display()).into()),
-    })
+        "wgpu" => gpu(backend, DeviceType::Wgpu, || Device::wgpu(DeviceKind::DefaultDevice)),
+        #[cfg(feature = "vulkan")]
+        "vulkan" => gpu(backend, DeviceType::Vulkan, || Device::vulkan(DeviceKind::DefaultDevice)),
+        #[cfg(feature = "cuda")]
+        "cuda" => gpu(backend, DeviceType::Cuda, || Device::cuda(0)),
+        _ => Err(format!("compiled without the feature {backend}").into()),
+    }
 }
 
-fn sentences(pretrained: &PretrainedModel, path: &Path) -> Result<EncodedDataset, Box<dyn Error>> {
-    let data = Dataset::read(path, &ReadOptions { header: false, ..ReadOptions::default() })?;
+/// The default device of a backend for GPUs, if it has one; prints its name.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn gpu(backend: &str, kind: DeviceType, device: impl Fn() -> Device) -> Result<Device, Box<dyn Error>> {
+    if Device::enumerate(kind).into_vec().is_empty() {
+        return Err(format!("{backend} finds no device: there is no GPU, or its driver is missing").into());
+    }
+    let device = device();
+    eprintln!(
+        "{backend}: {}",
+        device.identity().map_or_else(|| "a device without a name".into(), |identity| identity.name)
+    );
+    Ok(device)
+}
+
+fn open(model: &str) -> Result<(Tokenizer, EncoderConfig, Arc<Checkpoint>), Box<dyn Error>> {
+    if model == "random" {
+        let tokenizer = PretrainedModel::embedded(EMBEDDED)?.tokenizer;
+        return Ok((tokenizer, EncoderConfig::default().with_labels(["0", "1"]), Checkpoint::empty().into()));
+    }
+    let PretrainedModel { tokenizer, config, checkpoint, .. } = PretrainedModel::from_folder(Path::new(model))?;
+    Ok((tokenizer, config, checkpoint))
+}
+
+fn sentences(tokenizer: &Tokenizer, path: &str) -> Result<EncodedDataset, Box<dyn Error>> {
+    let data = Dataset::read(Path::new(path), &ReadOptions { header: false, ..ReadOptions::default() })?;
     let examples = &data.examples[..SENTENCES.min(data.len())];
     let texts: Vec<&str> = examples.iter().map(|example| example.text.as_str()).collect();
     let labels = examples.iter().filter_map(|example| example.target.class()).collect();
-    Ok(EncodedDataset::new(pretrained.tokenizer.encode_all(&texts, MAX_LENGTH)?, labels, data.classes.len())?)
+    Ok(EncodedDataset::new(tokenizer.encode_all(&texts, MAX_LENGTH)?, labels, data.classes.len())?)
 }
 
 struct Side<'a> {
@@ -133,6 +166,15 @@ struct Learner<'a> {
 }
 
 impl Learner<'_> {
+    /// Trains on all sentences in their order, and returns the seconds a step.
+    fn epoch(&mut self, train: &EncodedDataset) -> Result<f64, Box<dyn Error>> {
+        let sentences: Vec<Vec<u32>> = train.sentences().into_iter().map(<[u32]>::to_vec).collect();
+        let size = self.side.batch;
+        let mut batches = sentences.chunks(size).zip(train.labels().chunks(size));
+        let seconds = timed(|| batches.try_for_each(|(sentences, labels)| self.step(sentences, labels, false)))?;
+        Ok(seconds / sentences.len().div_ceil(size) as f64)
+    }
+
     /// A training step; `whole` computes every row of the last layer, as the reference does.
     fn step(&mut self, sentences: &[Vec<u32>], labels: &[usize], whole: bool) -> Result<(), Box<dyn Error>> {
         let Side { config, device, .. } = self.side;

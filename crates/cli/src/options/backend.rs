@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::Device;
 #[cfg(feature = "wgpu")]
-use burn::tensor::{DeviceKind, DeviceType};
+use burn::tensor::DeviceKind;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+use burn::tensor::DeviceType;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use rekindle::train::TrainError;
@@ -24,6 +26,8 @@ pub enum Backend {
     Wgpu,
     /// GPUs with SPIR-V, through Vulkan.
     Vulkan,
+    /// NVIDIA GPUs, through CUDA.
+    Cuda,
     /// Devices of other machines.
     Remote,
 }
@@ -35,7 +39,8 @@ pub fn of_this_machine() -> impl TypedValueParser<Value = Backend> {
         .map(move |name| local().find(|backend| backend.name() == name).unwrap_or_default())
 }
 
-pub const ALL: [Backend; 5] = [Backend::Flex, Backend::Ndarray, Backend::Wgpu, Backend::Vulkan, Backend::Remote];
+pub const ALL: [Backend; 6] =
+    [Backend::Flex, Backend::Ndarray, Backend::Wgpu, Backend::Vulkan, Backend::Cuda, Backend::Remote];
 
 impl Backend {
     /// The name on the command line, which is also the cargo feature.
@@ -45,6 +50,7 @@ impl Backend {
             Self::Ndarray => "ndarray",
             Self::Wgpu => "wgpu",
             Self::Vulkan => "vulkan",
+            Self::Cuda => "cuda",
             Self::Remote => "remote",
         }
     }
@@ -56,6 +62,7 @@ impl Backend {
             Self::Ndarray => cfg!(feature = "ndarray"),
             Self::Wgpu => cfg!(feature = "wgpu"),
             Self::Vulkan => cfg!(feature = "vulkan"),
+            Self::Cuda => cfg!(feature = "cuda"),
             Self::Remote => cfg!(feature = "remote"),
         }
     }
@@ -78,6 +85,8 @@ impl Backend {
             Self::Wgpu => Device::enumerate(DeviceType::Wgpu).into_vec(),
             #[cfg(feature = "vulkan")]
             Self::Vulkan => Device::enumerate(DeviceType::Vulkan).into_vec(),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Device::enumerate(DeviceType::Cuda).into_vec(),
             #[allow(unreachable_patterns)]
             _ => Vec::new(),
         }
@@ -95,6 +104,8 @@ impl Backend {
             Self::Wgpu => Some(Device::wgpu(DeviceKind::DefaultDevice)),
             #[cfg(feature = "vulkan")]
             Self::Vulkan => Some(Device::vulkan(DeviceKind::DefaultDevice)),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Some(Device::cuda(0)),
             #[allow(unreachable_patterns)]
             _ => None,
         }
@@ -107,10 +118,14 @@ impl Backend {
     /// message names the missing feature or driver.
     pub fn device(self) -> Result<Device, Failure> {
         if self.is_compiled() && self.devices().is_empty() {
-            return Err(Failure::usage(format!(
-                "backend {self} finds no device: there is no GPU, or its driver for Vulkan, Metal or DirectX 12 is missing \
-                 (on Debian, the package mesa-vulkan-drivers has one for most GPUs, and one that computes on the CPU)"
-            )));
+            let missing = match self {
+                Self::Cuda => "there is no NVIDIA GPU, or its driver is missing (on Debian, the package nvidia-driver)",
+                _ => {
+                    "there is no GPU, or its driver for Vulkan, Metal or DirectX 12 is missing (on Debian, the package \
+                     mesa-vulkan-drivers has one for most GPUs, and one that computes on the CPU)"
+                }
+            };
+            return Err(Failure::usage(format!("backend {self} finds no device: {missing}")));
         }
         let device = self.default_device().ok_or_else(|| {
             Failure::usage(format!(
@@ -133,7 +148,7 @@ impl Backend {
     /// Runs `work`, and turns a panic on a GPU or of Burn's remote engine into an error: they panic if a device is out
     /// of memory, rejects a buffer or is gone. On a CPU, a panic is a bug of Rekindle, and is not caught.
     pub fn guard<T>(self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-        if !matches!(self, Self::Wgpu | Self::Vulkan | Self::Remote) {
+        if !matches!(self, Self::Wgpu | Self::Vulkan | Self::Cuda | Self::Remote) {
             return work();
         }
         // The first panic names the cause; the following ones, in threads that waited for it, do not.
@@ -155,7 +170,7 @@ impl Backend {
 
 /// The name of a device.
 pub fn describe(device: &Device) -> String {
-    #[cfg(feature = "wgpu")]
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
     if let Some(identity) = device.identity() {
         let software = if identity.physical.is_none() { " (software)" } else { "" };
         return format!("{}{software}", identity.name);
