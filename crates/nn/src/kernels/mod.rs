@@ -166,26 +166,13 @@ pub(crate) fn add_norm(
     portable::norm(a + b, gamma, Some(beta), epsilon)
 }
 
-/// The exact GELU.
-pub(crate) fn gelu(input: Tensor<2>) -> Tensor<2> {
-    #[cfg(feature = "flex")]
-    if let Some(custom) = rekindle_ops::CustomTensor::of(&input) {
-        // So that the kernel works in place.
-        drop(input);
-        return cpu::gelu(custom);
-    }
-    portable::activation(Curve::Gelu, input)
-}
-
 /// An activation function of every element.
 pub(crate) fn activation(curve: Curve, input: Tensor<2>) -> Tensor<2> {
-    if curve == Curve::Gelu {
-        return gelu(input);
-    }
     #[cfg(feature = "flex")]
     if cpu::FUSED.contains(&curve)
         && let Some(custom) = rekindle_ops::CustomTensor::of(&input)
     {
+        // So that the kernel works in place.
         drop(input);
         return cpu::activation(curve, custom);
     }

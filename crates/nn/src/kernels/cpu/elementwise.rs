@@ -1,4 +1,4 @@
-//! GELU and dropout.
+//! Elementwise kernels: what they have in common, dropout, and the normal distribution.
 
 use burn::tensor::{Shape, Tensor};
 use rekindle_ops::memory::{CHUNK, each, values, values_mut};
@@ -26,11 +26,6 @@ pub(super) trait Kernel: Copy + Send + Sync + std::fmt::Debug + 'static {
     fn from_params(params: &mut OpParams) -> Self;
 }
 
-/// [`gelu`](crate::kernels::gelu).
-pub(crate) fn gelu(input: CustomTensor) -> Tensor<2> {
-    run(Elementwise(Gelu), None, [input])
-}
-
 /// [`dropout`](crate::kernels::dropout).
 pub(crate) fn dropout<const D: usize>(input: CustomTensor, dropout: DropoutSpec) -> Tensor<D> {
     run(Elementwise(Dropout::new(dropout)), None, [input])
@@ -38,9 +33,7 @@ pub(crate) fn dropout<const D: usize>(input: CustomTensor, dropout: DropoutSpec)
 
 #[cfg(feature = "remote")]
 pub(super) fn offer(server: burn::server::RemoteServer) -> burn::server::RemoteServer {
-    use rekindle_ops::remote::offer_differentiable;
-    let server = offer_differentiable::<Elementwise<Gelu>, 1>(server);
-    offer_differentiable::<Elementwise<Dropout>, 1>(server)
+    rekindle_ops::remote::offer_differentiable::<Elementwise<Dropout>, 1>(server)
 }
 
 #[derive(Debug)]
@@ -88,36 +81,6 @@ impl<K: Kernel> Differentiable<1> for Elementwise<K> {
 /// Returns all values, to be modified: in place if nobody else holds them. A chunk comes with the place of its first value.
 fn chunks(tensor: &mut FlexTensor) -> Vec<(usize, &mut [f32])> {
     values_mut(tensor).chunks_mut(CHUNK).enumerate().map(|(index, chunk)| (index * CHUNK, chunk)).collect()
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Gelu;
-
-impl Kernel for Gelu {
-    const NAMES: [&'static str; 2] = ["rekindle.gelu", "rekindle.gelu.backward"];
-    const KEEPS_INPUT: bool = true;
-
-    #[inline(always)]
-    fn forward(&self, values: &mut [f32], _: usize) {
-        for x in values {
-            *x *= normal(*x).0;
-        }
-    }
-
-    #[inline(always)]
-    fn backward(&self, grad: &mut [f32], inputs: &[f32], _: usize) {
-        for (grad, &x) in grad.iter_mut().zip(inputs) {
-            *grad *= gelu_at(x).1;
-        }
-    }
-
-    fn params(&self) -> Vec<u64> {
-        Vec::new()
-    }
-
-    fn from_params(_: &mut OpParams) -> Self {
-        Self
-    }
 }
 
 /// The exact GELU and its derivative.

@@ -34,7 +34,7 @@ mod sums;
 pub(super) use activation::{FUSED, activation, gated};
 pub(super) use adamw::{adamw, clip_grad_norm};
 pub(super) use attention::attention;
-pub(super) use elementwise::{dropout, gelu};
+pub(super) use elementwise::dropout;
 pub(super) use gather::gather;
 pub(super) use int8::{Int8Layer, feed_forward as int8_feed_forward};
 pub(super) use join::join;
