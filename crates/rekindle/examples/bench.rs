@@ -105,6 +105,9 @@ fn gpu(backend: &str, kind: DeviceType, device: impl Fn() -> Device) -> Result<D
         return Err(format!("{backend} finds no device: there is no GPU, or its driver is missing").into());
     }
     let device = device();
+    if cfg!(feature = "vulkan") && device.identity().is_some_and(|identity| identity.physical.is_none()) {
+        return Err(format!("{backend} finds only a software driver, which SPIR-V is known to crash; use wgpu").into());
+    }
     eprintln!(
         "{backend}: {}",
         device.identity().map_or_else(|| "a device without a name".into(), |identity| identity.name)
