@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
-use crate::{at_root, cargo, optimised, root, run, told};
+use crate::{cargo, optimised, root, run, told};
 
-/// The model, the sentences to train on and those to evaluate. Speed does not depend on what they are.
-const DATA: [&str; 3] = ["random", "fixtures/transfer/sentences.tsv", "fixtures/transfer/sentences.tsv"];
+/// The model. Speed does not depend on its weights.
+const MODEL: &str = "random";
+/// The sentences to train on and to evaluate.
+const SENTENCES: &str = "fixtures/transfer/sentences.tsv";
 const BATCH: &str = "32";
 
 /// The options of the command.
@@ -35,21 +37,22 @@ pub fn bench(options: &[OsString]) -> Result<(), u8> {
     })?;
     let features = format!("measure,{backend}{features}");
     let build = ["build", "--release", "--package", "rekindle", "--example", "bench", "--features", &features];
-    run(at_root(cargo(&build)))?;
-    let ours = |backend: &str| {
-        let mut ours = Command::new(optimised("examples/bench"));
-        ours.args(DATA).args([backend, BATCH]);
-        ours
+    run(cargo(&build))?;
+    let measure = |into: &mut Figures, mut program: Command, device: &str| {
+        let sentences = root().join(SENTENCES);
+        program.arg(MODEL).args([&sentences, &sentences]).args([device, BATCH]);
+        into.measure(program)
     };
+    let ours = || Command::new(optimised("examples/bench"));
     let [mut cpu, mut gpu, mut theirs] = [Figures::default(), Figures::default(), Figures::default()];
     for round in 1..=rounds {
         if let Some(python) = peer {
             let mut torch = Command::new(python);
-            torch.arg(root().join("fixtures/bench/reference.py")).args(DATA).args(["gpu", BATCH]);
-            theirs.measure(torch)?;
+            torch.arg(root().join("fixtures/bench/reference.py"));
+            measure(&mut theirs, torch, "gpu")?;
         }
-        gpu.measure(ours(backend))?;
-        cpu.measure(ours("flex"))?;
+        measure(&mut gpu, ours(), backend)?;
+        measure(&mut cpu, ours(), "flex")?;
         eprintln!("round {round} of {rounds}");
     }
     print(backend, rounds, [&cpu, &gpu, &theirs]);
@@ -109,9 +112,9 @@ fn print(backend: &str, rounds: usize, [cpu, gpu, theirs]: [&Figures; 3]) {
 }
 
 impl Figures {
-    /// Runs a program at the root, and adds the values that it prints: `case TAB value` lines.
-    fn measure(&mut self, program: Command) -> Result<(), u8> {
-        let output = told(at_root(program).stderr(Stdio::inherit()).output())?;
+    /// Runs a program, and adds the values that it prints: `case TAB value` lines.
+    fn measure(&mut self, mut program: Command) -> Result<(), u8> {
+        let output = told(program.stderr(Stdio::inherit()).output())?;
         if !output.status.success() {
             eprintln!("xtask: bench --gpu: a program failed ({})", output.status);
             return Err(1);
@@ -131,7 +134,7 @@ impl Figures {
 fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    (values[(values.len() - 1) / 2] + values[values.len() / 2]) / 2.0
 }
 
 /// The median, and the least and the largest value.

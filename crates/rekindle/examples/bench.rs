@@ -29,7 +29,7 @@ static ALLOCATOR: rekindle::allocator::Allocator = rekindle::allocator::Allocato
 
 const MAX_LENGTH: usize = 64;
 const STEPS: usize = 5;
-/// Steps before the first that is timed. A GPU chooses its kernels in them.
+/// Steps before the first that is timed. A GPU compiles its kernels in them.
 const WARM_UP: usize = 3;
 const SENTENCES: usize = 80;
 
@@ -59,6 +59,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("last layer", TuningPlan::last_layers(1, side.config)?),
         ("all", TuningPlan::full(side.config)),
     ];
+    if let Some(only) = only.filter(|only| plans.iter().all(|(name, _)| name != only)) {
+        return Err(format!("{only}: expected head, last layer or all").into());
+    }
     for (name, plan) in plans.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         let mut learner = side.learner(plan);
         let whole = |learner: &mut Learner| timed(|| learner.step(&full, &labels, true));
